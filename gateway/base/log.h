@@ -1,0 +1,72 @@
+/*
+ * log: one line per event, as text for people or as JSON for programs.
+ *
+ * A line is an event's name (snake_case, stable: people write alerts on it)
+ * and named values.  Values are escaped, so that no input can forge a line.
+ * Secrets, tokens and personal data (e-mail addresses, names) do not belong
+ * in any value.  Only the floors that decide may log: main, admin, http,
+ * handoff and config; lower ones return errors.
+ */
+#ifndef BASE_LOG_H
+#define BASE_LOG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/str.h"
+
+enum log_level {
+	LOG_LEVEL_DEBUG,
+	LOG_LEVEL_INFO,
+	LOG_LEVEL_WARN,
+	LOG_LEVEL_ERROR,
+};
+
+enum log_format {
+	LOG_FORMAT_AUTO,	/* text on a terminal, JSON otherwise */
+	LOG_FORMAT_TEXT,
+	LOG_FORMAT_JSON,
+};
+
+struct log_field {
+	const char *name;
+	struct str text;	/* absent: `number` counts */
+	int64_t number;
+};
+
+#define LOG_STR(n, s) ((struct log_field){ .name = (n), .text = (s) })
+#define LOG_TEXT(n, cstr) ((struct log_field){ .name = (n), .text = str_from(cstr) })
+#define LOG_NUM(n, v) ((struct log_field){ .name = (n), .number = (v) })
+
+/* Longest line in bytes; a longer one is cut and says so. */
+#define LOG_LINE_MAX 4096
+
+/* Process-wide; before it is called: info, auto, standard error. */
+void log_setup(enum log_level level, enum log_format format);
+/* Where lines go (default 2). For tests. */
+void log_to_fd(int fd);
+bool log_is_on(enum log_level level);
+/* Each line is one write(2): lines of several threads never mix. */
+void log_emit(enum log_level level, const char *event,
+	      const struct log_field *fields, unsigned count);
+
+/* log_warn("tenant_broken", LOG_STR("tenant", slug), LOG_NUM("line", 3)); */
+#define LOG_AT_(level, event, ...)					\
+	do {								\
+		if (log_is_on(level)) {					\
+			const struct log_field f_[] = { __VA_ARGS__ };	\
+			log_emit(level, event, f_,			\
+				 sizeof(f_) / sizeof(f_[0]));		\
+		}							\
+	} while (0)
+#define log_debug(event, ...) LOG_AT_(LOG_LEVEL_DEBUG, event, __VA_ARGS__)
+#define log_info(event, ...) LOG_AT_(LOG_LEVEL_INFO, event, __VA_ARGS__)
+#define log_warn(event, ...) LOG_AT_(LOG_LEVEL_WARN, event, __VA_ARGS__)
+#define log_error(event, ...) LOG_AT_(LOG_LEVEL_ERROR, event, __VA_ARGS__)
+
+/* "info" etc. and "auto", "text", "json"; ERR_SYNTAX for anything else. */
+enum err log_level_parse(struct str s, enum log_level *out_r);
+enum err log_format_parse(struct str s, enum log_format *out_r);
+
+#endif

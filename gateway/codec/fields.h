@@ -1,0 +1,51 @@
+/*
+ * fields: the named values of one request, whatever its body's format.
+ *
+ * Names are unique, matched byte by byte, in the order of their arrival.
+ * Slices are borrowed: names and values live in the pool given or in the
+ * request's body, as the parser says.
+ */
+#ifndef CODEC_FIELDS_H
+#define CODEC_FIELDS_H
+
+#include "base/error.h"
+#include "base/pool.h"
+#include "base/str.h"
+
+#define FIELDS_MAX 256		/* fields of one request */
+#define FIELD_NAME_MAX 128	/* octets */
+#define FIELD_VALUE_MAX 8192	/* octets */
+
+enum field_kind {
+	FIELD_TEXT,	/* UTF-8 text without control characters */
+	FIELD_JSON,	/* a nested JSON array or object, as its compact text */
+};
+
+struct field {
+	struct str name, value;
+	enum field_kind kind;
+};
+
+struct fields {
+	struct field *v;
+	unsigned count;
+	/* private */
+	unsigned cap;
+	struct pool *pool;
+};
+
+void fields_init(struct fields *fields, struct pool *pool);
+/* Does not copy. ERR_DUPLICATE, ERR_LIMIT (count or lengths), ERR_NOMEM. */
+enum err fields_add(struct fields *fields, struct str name, struct str value,
+		    enum field_kind kind);
+/* Add or replace, copying both into the pool. ERR_LIMIT, ERR_NOMEM. */
+enum err fields_set(struct fields *fields, struct str name, struct str value,
+		    enum field_kind kind);
+/* Was it there? Order of the others is kept. */
+bool fields_del(struct fields *fields, struct str name);
+/* NULL where there is none. */
+const struct field *fields_get(const struct fields *fields, struct str name);
+/* The value, absent (ptr NULL) where there is none. */
+struct str fields_value(const struct fields *fields, struct str name);
+
+#endif

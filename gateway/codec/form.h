@@ -1,0 +1,21 @@
+/*
+ * form: application/x-www-form-urlencoded (WHATWG URL, section 5.1), strictly.
+ *
+ * Serves request bodies and query strings.  Where the WHATWG parser guesses,
+ * this one refuses: a stray '%', NUL or control characters after decoding, what is
+ * not UTF-8, a pair without '=', an empty name, a name given twice.  Empty
+ * pairs ("a=1&&b=2", a trailing '&') are accepted, as browsers' own
+ * serialisers never make them but hand-written clients do.
+ */
+#ifndef CODEC_FORM_H
+#define CODEC_FORM_H
+
+#include "codec/fields.h"
+
+/*
+ * Adds to `out`; decoded slices live in out's pool.  Any error of fields_add()
+ * or ERR_SYNTAX, ERR_UTF8, ERR_CONTROL; fault->offset points into `in`.
+ */
+enum err form_parse(struct str in, struct fields *out, struct fault *fault);
+
+#endif

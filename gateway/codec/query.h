@@ -1,0 +1,18 @@
+/*
+ * query: percent-encoding (RFC 3986 section 2.1) and query strings.
+ */
+#ifndef CODEC_QUERY_H
+#define CODEC_QUERY_H
+
+#include "base/buf.h"
+#include "codec/fields.h"
+
+/* A query string without its '?'; form_parse() with the query's limits. */
+#define QUERY_MAX 6144		/* octets */
+#define QUERY_FIELDS_MAX 32
+enum err query_parse(struct str in, struct fields *out, struct fault *fault);
+
+/* Append with everything but RFC 3986 "unreserved" percent-encoded. */
+void query_add_encoded(struct buf *out, struct str s);
+
+#endif

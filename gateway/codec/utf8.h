@@ -1,0 +1,28 @@
+/*
+ * utf8: well-formed UTF-8 (RFC 3629: no overlong forms, no surrogates,
+ * nothing past U+10FFFF).
+ */
+#ifndef CODEC_UTF8_H
+#define CODEC_UTF8_H
+
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/str.h"
+
+/*
+ * The code point at *at, which moves past it; -1 for a malformed sequence
+ * (*at then stays), -2 at the end.
+ */
+int32_t utf8_next(struct str s, size_t *at);
+/* ERR_UTF8; fault->offset is where. */
+enum err utf8_check(struct str s, struct fault *fault);
+/*
+ * Text as a field may hold it: UTF-8 without control characters (C0, DEL and
+ * C1, so no line ends either).  ERR_UTF8 or ERR_CONTROL.
+ */
+enum err utf8_check_text(struct str s, struct fault *fault);
+/* Code points; what is not UTF-8 counts a byte each. */
+size_t utf8_length(struct str s);
+
+#endif
