@@ -1,0 +1,189 @@
+/*
+ * snapshot: one whole, checked, immutable configuration, ready to serve.
+ *
+ * A snapshot is built beside the running one and then takes its place (the
+ * way of nginx's cycle).  It hands out what the upper floors need in the form
+ * they need it: parsed addresses, policies, derived keys, loaded adapters.
+ * It is counted: each exchange pins the one that it began with.
+ */
+#ifndef CONFIG_SNAPSHOT_H
+#define CONFIG_SNAPSHOT_H
+
+#include <stdint.h>
+
+#include "adapter/adapter.h"
+#include "base/log.h"
+#include "base/str.h"
+#include "codec/ip.h"
+#include "codec/url.h"
+#include "config/report.h"
+#include "crypto/jwe.h"
+#include "crypto/keyring.h"
+#include "policy/cors.h"
+#include "policy/identity.h"
+#include "policy/ratelimit.h"
+#include "policy/redirect.h"
+
+#define CONFIG_FILES_MAX 20000	/* in one directory */
+#define CONFIG_TENANTS_MAX 20000
+#define CONFIG_LISTENERS_MAX 16
+#define CONFIG_PROXIES_MAX 64
+
+enum tenant_state {
+	TENANT_SERVING,
+	TENANT_DISABLED,	/* enabled = false: answers as if unknown */
+	TENANT_BROKEN,		/* its file or adapter failed: 503 */
+};
+
+enum switch_user {
+	SWITCH_CONFIRM,		/* ask before another user is signed in */
+	SWITCH_REPLACE,
+};
+
+enum on_conflict {
+	ON_CONFLICT_REJECT,
+	ON_CONFLICT_LINK,
+	ON_CONFLICT_UPDATE,
+};
+
+/* All slices live as long as the snapshot and are terminated. */
+struct tenant {
+	enum tenant_state state;
+	struct str slug, name;
+	struct url url;			/* C */
+	struct str origin;		/* of url, serialised: "https://host[:port]" */
+	bool is_shared;			/* another tenant or the gateway lives on
+					 * the same host name */
+	struct str home;		/* way back on error pages; absent: none */
+	struct cors cors;		/* origins, require_origin, allow_null_origin */
+	enum switch_user switch_user;
+	struct redirect_policy redirects;
+	struct str dashboard;		/* absolute URL */
+	enum identity_mode identity;
+	enum on_conflict on_conflict;
+	bool has_rate_limit;
+	struct ratelimit_rule rate_limit;
+	uint32_t session_idle_s, session_absolute_s;
+	struct str certificate, key;	/* file paths; absent: the listener's */
+	struct str redeem_secret;	/* absent: redeem is off */
+	struct jwe_keys *token_keys;	/* purpose "handoff"; NULL when not serving */
+	struct adapter *adapter;	/* NULL: none */
+	uint32_t adapter_deadline_ms;
+	struct str *json_fields;	/* names whose nested JSON the adapter takes */
+	unsigned json_field_count;
+	bool desk;
+	/* where it came from, for messages */
+	struct str file;
+	unsigned line;
+	struct str problem;		/* TENANT_BROKEN: why; terminated */
+};
+
+/* A host name that requests may ask for, and who lives there. */
+struct host {
+	struct str name;		/* lower case, no port */
+	bool is_gateway;		/* public_url's */
+	const struct tenant **tenants;	/* by slug; none for a bare gateway host */
+	unsigned tenant_count;
+};
+
+struct listener {
+	struct str url;			/* as configured, for messages */
+	bool is_https;
+	struct str address;		/* literal, without brackets */
+	uint16_t port;			/* 0: any free one (tests) */
+	struct str certificate, key;	/* https: paths of PEM files */
+	bool close_always;		/* Connection: close on every answer */
+};
+
+struct gateway_config {
+	struct url public_url;		/* B */
+	struct str public_origin;
+	struct listener listeners[CONFIG_LISTENERS_MAX];
+	unsigned listener_count;
+	struct str admin;		/* absolute path of the unix socket */
+	bool has_metrics;
+	struct listener metrics;	/* http only */
+	struct str state, plugins;	/* directories */
+	struct ratelimit_rule rate_limit;
+	struct cidr trusted_proxies[CONFIG_PROXIES_MAX];
+	unsigned trusted_proxy_count;
+	struct str user;		/* absent: stay who we are */
+	bool development, watch;
+	enum log_level log_level;
+	enum log_format log_format;
+	unsigned workers;		/* 0: one per core */
+	/* seconds / counts of the edge; see conf.d/gateway.conf */
+	uint32_t request_deadline_s;	/* absolute, from connect or last answer to
+					 * the whole request read */
+	uint32_t connections_max;	/* per process */
+};
+
+struct snapshot {
+	uint64_t generation;		/* 1, 2, ... in one process */
+	struct gateway_config gateway;
+	struct tenant **tenants;	/* sorted by slug */
+	unsigned tenant_count;
+	/* private: see snapshot-private.h */
+	struct snapshot_private *private;
+};
+
+struct snapshot_options {
+	const char *config_dir;
+	const char *state_override;	/* --state; NULL: none */
+	const char *plugins_override;	/* --plugins; NULL: none */
+	unsigned workers;		/* states made per adapter */
+	const struct adapter_services *services;
+	/*
+	 * NULL while only checking: then tenants get throw-away keys and nothing is
+	 * written.
+	 */
+	const struct keyring *keyring;
+};
+
+/*
+ * Read every *.conf of the directory and build a snapshot with one reference.
+ * A broken tenant file costs only its own tenants: with `previous` (may be
+ * NULL) their last good form stays, else they stand as TENANT_BROKEN where
+ * their slug could be read.  NULL when there is no usable gateway group or no memory; *report
+ * (report_init()ed by the caller) says everything, broken or odd.
+ */
+struct snapshot *snapshot_load(const struct snapshot_options *options,
+			       const struct snapshot *previous,
+			       struct report *report);
+struct snapshot *snapshot_ref(struct snapshot *snapshot);
+/* Accepts NULL. The last one frees it all. */
+void snapshot_unref(struct snapshot *snapshot);
+
+/* NULL where there is none; disabled and broken ones are found too. */
+const struct tenant *snapshot_tenant(const struct snapshot *snapshot,
+				     struct str slug);
+/* `name` in lower case, without port. */
+const struct host *snapshot_host(const struct snapshot *snapshot,
+				 struct str name);
+
+/*
+ * Only the gateway group, before there are keys and workers: enough to make
+ * the state directory, set up the log and open the store.  The same as
+ * snapshot_load() otherwise, with no tenants.
+ */
+struct snapshot *snapshot_load_gateway(const struct snapshot_options *options,
+				       struct report *report);
+
+/*
+ * The settings that differ and take effect only at a restart (listen, state,
+ * user, admin, metrics, workers ...), as one terminated list "a, b" in *out, empty when there
+ * is none.
+ */
+void snapshot_restart_needed(const struct snapshot *running,
+			     const struct snapshot *next, struct buf *out);
+
+/* The running snapshot, shared by all threads. */
+struct snapshot_slot;
+struct snapshot_slot *snapshot_slot_new(struct snapshot *first);	/* takes it */
+void snapshot_slot_free(struct snapshot_slot *slot);
+/* With a reference of the caller's own. */
+struct snapshot *snapshot_slot_get(struct snapshot_slot *slot);
+/* Takes `next`; requests under way keep theirs. */
+void snapshot_slot_set(struct snapshot_slot *slot, struct snapshot *next);
+
+#endif

@@ -1,0 +1,174 @@
+/*
+ * exchange: one request under way, from its parsed head to its answer.
+ *
+ * http/ (or a test) makes one, fills in the request, chooses a list of steps
+ * and runs it.  A step returns STEP_NEXT, STEP_ANSWER (the answer is set) or
+ * STEP_WAIT: somebody else goes on (the store's writer, an adapter), and calls
+ * ex->wake() when it is done, from any thread.  The owner then calls
+ * exchange_run() again on the exchange's own thread, which continues with the
+ * waiting step's `resume`.  So the code of each step is straight-line, no
+ * thread ever blocks, and the same lists run in tests without a socket.
+ *
+ * An exchange and all it points to belong to one worker's thread; only
+ * ex->wake() may be called from another.
+ */
+#ifndef HANDOFF_EXCHANGE_H
+#define HANDOFF_EXCHANGE_H
+
+#include <stdint.h>
+
+#include "base/pool.h"
+#include "base/str.h"
+#include "codec/fields.h"
+#include "codec/ip.h"
+#include "config/snapshot.h"
+#include "policy/ratelimit.h"
+#include "store/store.h"
+
+#define EXCHANGE_POOL_MAX (256 * 1024)	/* bytes a request may take */
+#define REQUEST_BODY_MAX (16 * 1024)	/* octets */
+#define REQUEST_HEADERS_MAX 64
+#define ANSWER_HEADERS_MAX 32
+#define TRAIL_MAX 24			/* steps of one exchange */
+#define REQUEST_ID_LEN 26		/* a ULID */
+
+enum method {
+	METHOD_GET,
+	METHOD_HEAD,
+	METHOD_POST,
+	METHOD_OPTIONS,
+};
+
+struct header {
+	struct str name, value;
+};
+
+/* What came in. All slices outlive the exchange's run. */
+struct request {
+	enum method method;
+	struct str path;		/* raw: nothing decoded */
+	struct str query;		/* without '?'; absent when there is none */
+	struct str param;		/* the {tenant} of the route's pattern, raw */
+	const struct header *headers;
+	unsigned header_count;
+	struct str host;		/* of the Host header: lower case, no port */
+	uint16_t port;			/* of the Host header; 0: none given */
+	bool is_tls;
+	struct ip peer;			/* the socket's address */
+	struct str body;
+	bool is_body_too_large;		/* over REQUEST_BODY_MAX; `body` is empty */
+};
+
+/* What goes out. Slices live in the exchange's pool or are constant. */
+struct answer {
+	int status;			/* 0: none yet */
+	struct header headers[ANSWER_HEADERS_MAX];
+	unsigned header_count;
+	struct str body;
+};
+
+enum step_result {
+	STEP_NEXT,
+	STEP_ANSWER,
+	STEP_WAIT,
+};
+
+struct exchange;
+
+struct step {
+	const char *name;		/* NULL ends a list */
+	enum step_result (*run)(struct exchange *ex);
+	enum step_result (*resume)(struct exchange *ex);	/* after STEP_WAIT */
+};
+
+/* A list, and what applies to all of its answers. */
+struct steps {
+	const char *name;		/* for metrics and the trail */
+	const struct step *list;
+	bool is_audited;		/* its trail is kept */
+};
+
+struct trail_entry {
+	const char *step;
+	const char *verdict;		/* constant text: "next", "token_used" ... */
+	int64_t ns;			/* spent in it, waiting included */
+};
+
+/* What all exchanges share; owned by main (or a test). */
+struct gateway {
+	struct snapshot_slot *snapshots;
+	struct store *store;
+	struct ratelimit *limiter;
+	_Atomic bool is_stopping;	/* refuse new work with 503 */
+};
+
+enum exchange_state {
+	EXCHANGE_DONE,			/* the answer is set, always */
+	EXCHANGE_WAITING,
+};
+
+struct exchange {
+	struct pool *pool;
+	struct gateway *gateway;
+	struct snapshot *snapshot;	/* pinned */
+	unsigned worker;		/* index: reader connection, adapter state */
+	struct db *reader;		/* the worker's */
+	char id[REQUEST_ID_LEN + 1];	/* X-Request-Id */
+	int64_t start_ms;		/* wall clock */
+	struct request request;
+	struct answer answer;
+
+	/* set by http/: called once per STEP_WAIT, from any thread */
+	void (*wake)(struct exchange *ex);
+	void *owner;
+
+	/* what the steps found */
+	struct ip client;
+	const struct host *host;	/* that the request asked for */
+	const struct tenant *tenant;
+	const char *code;		/* the answer's machine code; NULL: none */
+	struct fields fields;		/* of the body */
+	void *work;			/* the running list's own state */
+
+	/* private to exchange.c */
+	const struct steps *steps;
+	const struct step *step;
+	bool is_waiting;
+	int64_t step_ns;
+	struct trail_entry trail[TRAIL_MAX];
+	unsigned trail_count;
+};
+
+/* Takes its own reference on the running snapshot. NULL: no memory. */
+struct exchange *exchange_new(struct gateway *gateway, unsigned worker);
+/* Never while it waits. Accepts NULL. */
+void exchange_free(struct exchange *ex);
+/* Start `steps`, or go on after a wake. */
+void exchange_begin(struct exchange *ex, const struct steps *steps);
+enum exchange_state exchange_run(struct exchange *ex);
+
+/* The value of the only header of that name (ASCII case ignored): 1; 0 when
+ * there is none; -1 when there are several (*value_r is then the first). */
+int request_header(const struct request *request, const char *name,
+		   struct str *value_r);
+
+/* Both slices must outlive the exchange's run. A header too many is a defect and
+ * turns the answer into a 500. */
+void answer_header(struct exchange *ex, const char *name, struct str value);
+void answer_header_num(struct exchange *ex, const char *name, int64_t value);
+/*
+ * An error: JSON {"message": ..., "code": ...} or, for a client that prefers
+ * HTML, a small page with the request id and the way back. `code` and
+ * `message` are constant. Returns STEP_ANSWER.
+ */
+enum step_result answer_error(struct exchange *ex, int status,
+			      const char *code, const char *message);
+/* The same with `json` (a whole object, which names the code) as the body. */
+enum step_result answer_error_json(struct exchange *ex, int status,
+				   const char *code, const char *message,
+				   struct str json);
+/* 302 or 303 with no body. */
+enum step_result answer_redirect(struct exchange *ex, int status,
+				 struct str location);
+
+#endif
