@@ -1,0 +1,253 @@
+#!/bin/sh
+# autogen: from a checkout to a configure script, a running demo, or all tests.
+#
+#   ./autogen.sh          make ./configure, as every autogen.sh does
+#   ./autogen.sh run      install what is missing, build, start the demo
+#   ./autogen.sh check    install what is missing, build, run all tests
+#   ./autogen.sh help     this text, with the options
+set -eu
+
+top=$(cd "$(dirname "$0")" && pwd)
+build=${BUILD_DIR:-$top/build}
+jobs=${JOBS:-$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1)}
+
+usage() {
+	sed -n '2,7s/^# \{0,1\}//p' "$0"
+	cat <<EOT
+
+run takes
+  --https       open the demo over https with a development CA (see what it
+                prints on how to trust it); the default is plain http on
+                loopback, which needs no trust
+  --port N      first of the ports to use (default 8080 for http, 8443 for https)
+
+Set BUILD_DIR to build elsewhere than in ./build, JOBS for make -j.
+EOT
+}
+
+say() { printf '\033[1m==>\033[0m %s\n' "$*"; }
+die() { printf 'autogen.sh: %s\n' "$*" >&2; exit 1; }
+
+# ---- what a machine needs -------------------------------------------------------
+
+# command:package; a command that is there, from wherever, will do.
+build_commands="autoreconf:autoconf automake:automake libtoolize:libtool
+	pkg-config:pkg-config cc:gcc make:make openssl:openssl curl:curl"
+build_modules="libmicrohttpd:libmicrohttpd-dev gnutls:libgnutls28-dev
+	libcrypto:libssl-dev libconfig:libconfig-dev sqlite3:libsqlite3-dev
+	jansson:libjansson-dev libidn2:libidn2-dev"
+check_commands="node:nodejs npm:npm nginx:nginx-light chromium:chromium"
+check_modules="check:check"
+
+missing() { # COMMANDS MODULES: the packages that are not there yet
+	for pair in $1; do
+		PATH=$PATH:/usr/sbin command -v "${pair%%:*}" >/dev/null 2>&1 ||
+			echo "${pair#*:}"
+	done
+	for pair in $2; do
+		pkg-config --exists "${pair%%:*}" 2>/dev/null || echo "${pair#*:}"
+	done
+}
+
+install_missing() { # COMMANDS MODULES
+	want=$(missing "$1" "$2" | sort -u | tr '\n' ' ')
+	[ -n "$want" ] || return 0
+	command -v apt-get >/dev/null 2>&1 ||
+		die "this machine has no apt-get; please install what Debian calls: $want"
+	as_root=
+	if [ "$(id -u)" != 0 ]; then
+		command -v sudo >/dev/null 2>&1 ||
+			die "please install as root: apt-get install $want"
+		as_root=sudo
+	fi
+	say "installing $want"
+	$as_root env DEBIAN_FRONTEND=noninteractive apt-get update -qq ||
+		die "apt-get update failed (see above)"
+	$as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq \
+		--no-install-recommends $want >/dev/null ||
+		die "apt-get could not install: $want"
+	still=$(missing "$1" "$2" | sort -u | tr '\n' ' ')
+	[ -z "$still" ] || die "installed, but still not found: $still"
+}
+
+generate() {
+	cd "$top"
+	mkdir -p m4 build-aux
+	autoreconf --force --install
+}
+
+# configure only when something that it depends on is newer
+configured() { # DIR [OPTION...]
+	dir=$1; shift
+	[ -x "$top/configure" ] && [ "$top/configure" -nt "$top/configure.ac" ] || {
+		say "making ./configure"
+		(generate) >"$dir.autoreconf.log" 2>&1 || {
+			cat "$dir.autoreconf.log" >&2; die "autoreconf failed"; }
+	}
+	mkdir -p "$dir"
+	if [ ! -f "$dir/config.status" ] || [ "$top/configure" -nt "$dir/config.status" ]; then
+		say "configuring ${dir#"$top"/}"
+		(cd "$dir" && "$top/configure" --quiet "$@") ||
+			die "configure failed; see $dir/config.log"
+	fi
+}
+
+compile() { # DIR [OPTION...]
+	configured "$@"
+	say "building ${1#"$top"/}"
+	make -C "$1" -s -j"$jobs" || die "the build failed"
+}
+
+# ---- run ------------------------------------------------------------------------------
+
+make_certificates() { # DIR
+	[ -s "$1/cert.pem" ] && openssl x509 -in "$1/cert.pem" -noout -checkend 86400 >/dev/null 2>&1 && return 0
+	say "making a development CA and certificate"
+	mkdir -p "$1"
+	(
+		cd "$1"
+		umask 077
+		openssl ecparam -name prime256v1 -genkey -noout -out ca.key
+		openssl req -x509 -new -key ca.key -days 3650 -out ca.pem \
+			-subj "/CN=usher development CA" \
+			-addext "basicConstraints=critical,CA:TRUE" \
+			-addext "keyUsage=critical,keyCertSign,cRLSign"
+		openssl ecparam -name prime256v1 -genkey -noout -out key.pem
+		openssl req -new -key key.pem -out cert.csr -subj "/CN=tickets.localhost"
+		cat >cert.ext <<-EOT
+			subjectAltName=DNS:localhost,DNS:*.localhost,DNS:tickets.localhost,DNS:yourcompany.localhost,DNS:*.yourcompany.localhost
+			basicConstraints=critical,CA:FALSE
+			keyUsage=critical,digitalSignature
+			extendedKeyUsage=serverAuth
+		EOT
+		openssl x509 -req -in cert.csr -CA ca.pem -CAkey ca.key -CAcreateserial \
+			-days 825 -extfile cert.ext -out cert.pem
+	) >"$1/openssl.log" 2>&1 || { cat "$1/openssl.log" >&2; die "openssl could not make the certificate"; }
+}
+
+run() {
+	scheme=http http=8080 https=8443
+	while [ $# -gt 0 ]; do
+		case $1 in
+		--https) scheme=https ;;
+		--port) [ $# -gt 1 ] || die "--port needs a number"
+			http=$2 https=$(($2 + 1)); shift ;;
+		*) die "run does not know '$1'; see ./autogen.sh help" ;;
+		esac
+		shift
+	done
+	install_missing "$build_commands" "$build_modules"
+	compile "$build"
+	r=$build/run
+	rm -rf "$r/conf.d" && mkdir -p "$r/conf.d" "$r/state" "$r/plugins"
+	make_certificates "$r/tls"
+	for so in "$build"/plugins/*/.libs/*.so; do
+		install -m 755 "$so" "$r/plugins/"
+	done
+
+	# The examples as they stand, with loopback listeners and, without
+	# --https, plain http: no certificate has to be trusted for a first look.
+	partner=$((https + 1)) port=$https
+	[ $scheme = https ] || { partner=$((http + 1)); port=$http; }
+	for f in "$top"/conf.d/*.conf; do
+		sed -e "s|https://yourcompany\.localhost:8443|$scheme://yourcompany.localhost:$partner|g" \
+		    -e "s|https://\([a-z.]*\)localhost:8443|$scheme://\1localhost:$port|g" \
+		    -e "s|^\([[:space:]]*\)development = .*|\1development = true;|" \
+		    -e "s|\"tls/|\"$r/tls/|g" \
+		    -e "s|\"https://\[::\]:8443\"|\"https://127.0.0.1:$https\"|" \
+		    "$f" >"$r/conf.d/${f##*/}"
+	done
+	sed -i -e "s|^\([[:space:]]*\)listen = (|\1listen = ( { url = \"http://127.0.0.1:$http\"; },|" \
+		"$r/conf.d/gateway.conf"
+	sed -e "s|@GATEWAY@|$scheme://tickets.localhost:$port|g" \
+	    -e "s|@TICKET@|$scheme://ticket.yourcompany.localhost:$port|g" \
+		"$top/tests/demo/partner.html" >"$r/partner.html"
+
+	usherd=$build/gateway/usherd
+	"$usherd" --config "$r/conf.d" --state "$r/state" --plugins "$r/plugins" --check ||
+		die "the demo configuration does not hold (see above)"
+	gateway= page=
+	trap 'stop' EXIT
+	trap 'exit 130' INT
+	trap 'exit 143' TERM
+	"$usherd" --config "$r/conf.d" --state "$r/state" --plugins "$r/plugins" \
+		--foreground --ready-file "$r/ready" &
+	gateway=$!
+	set -- --port "$partner" --file "$r/partner.html"
+	[ $scheme = http ] || set -- "$@" --cert "$r/tls/cert.pem" --key "$r/tls/key.pem"
+	"$build/tests/demo/partner" "$@" &
+	page=$!
+	tries=0
+	until [ -e "$r/ready" ]; do
+		kill -0 "$gateway" 2>/dev/null || die "the gateway did not start (see above)"
+		tries=$((tries + 1)); [ $tries -le 100 ] || die "the gateway is not ready after 10 s"
+		sleep 0.1
+	done
+	cat <<EOT
+
+  usher is running. Open
+
+      $scheme://yourcompany.localhost:$partner/
+
+  a partner's page with its user signed in, and click "Contact support":
+  you stand at $scheme://ticket.yourcompany.localhost:$port, signed in.
+
+  gateway    $scheme://tickets.localhost:$port
+  settings   $r/conf.d (edit, then: kill -HUP $gateway)
+  console    $build/gateway/usherctl --config $r/conf.d --state $r/state status
+  by hand    curl -si $scheme://tickets.localhost:$port/api/auth/redirect/yourcompany \\
+                  $([ $scheme = http ] || echo "--cacert $r/tls/ca.pem ")-d email=user@example.com -d name='John Doe'
+EOT
+	[ $scheme = http ] || cat <<EOT
+  trust      $r/tls/ca.pem in your browser's certificate settings, or start
+             Chromium with --ignore-certificate-errors for a look
+EOT
+	printf '\n  Ctrl-C stops it.\n\n'
+	wait "$gateway" || exit $?
+}
+
+stop() {
+	trap - EXIT INT TERM
+	[ -z "$page" ] || kill "$page" 2>/dev/null || :
+	[ -z "$gateway" ] || kill "$gateway" 2>/dev/null || :
+	[ -z "$page" ] || wait "$page" 2>/dev/null || :
+	[ -z "$gateway" ] || wait "$gateway" 2>/dev/null || :
+	rm -f "$build/run/ready"
+}
+
+# ---- check ------------------------------------------------------------------------------
+
+check() {
+	[ $# = 0 ] || die "check takes no options"
+	install_missing "$build_commands $check_commands" "$build_modules $check_modules"
+	say "installing the test's JavaScript libraries"
+	(cd "$top/tests" && npm ci --silent --no-audit --no-fund) ||
+		die "npm ci failed in tests/"
+	compile "$build"
+	passed=0 failed=0
+	suite "$build" "tests"
+	# The same code with the compiler watching each access: unit, flow and
+	# end-to-end tests again.
+	compile "$build/sanitized" --enable-sanitizers CFLAGS="-O1 -g"
+	suite "$build/sanitized" "tests under ASan and UBSan"
+	echo
+	echo "$passed passed, $failed failed"
+	[ $failed = 0 ] && [ $passed -gt 0 ]
+}
+
+suite() { # DIR NAME: make check, its totals added up
+	say "running the $2"
+	make -C "$1" -s check VERBOSE=1 || :
+	for f in $(find "$1" -path "$1/sanitized" -prune -o -name test-suite.log -print); do
+		p=$(sed -n 's/^# PASS: *//p' "$f") n=$(sed -n 's/^# \(FAIL\|ERROR\|XPASS\): *//p' "$f" | awk '{ s += $1 } END { print s + 0 }')
+		passed=$((passed + p)) failed=$((failed + n))
+	done
+}
+
+case ${1:-} in
+'') generate && echo "Now: ./configure && make && make check && make install" ;;
+run) shift; run "$@" ;;
+check) shift; check "$@" ;;
+help | --help | -h) usage ;;
+*) usage >&2; exit 2 ;;
+esac

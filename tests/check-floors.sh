@@ -1,0 +1,100 @@
+#!/bin/sh
+# check-floors: does the code still stand as it was planned?
+#
+# The gateway is a house of floors. A room (a folder under gateway/) may include
+# what is below it and nothing else; each library has one room that may use it.
+# Fails, naming file and line, on the first kinds of trouble it finds.
+#
+#   tests/check-floors.sh [TREE]       check a tree (default: this one)
+#   tests/check-floors.sh --self-test  plant each kind of trouble, see it caught
+set -eu
+
+here=$(cd "$(dirname "$0")/.." && pwd)
+
+check() {
+	tree=$1
+	cd "$tree"
+	trouble=$(find gateway plugins sdk \( -name '*.c' -o -name '*.h' \) \
+		! -path '*/build*' ! -path '*/node_modules/*' |
+	LC_ALL=C sort | xargs awk '
+	BEGIN {
+		n = split("base:0 codec:1 store:2 adapter:2 crypto:2 policy:2 config:3 handoff:4 desk:5 admin:5 http:6", a, " ")
+		for (i = 1; i <= n; i++) { split(a[i], b, ":"); floor[b[1]] = b[2] }
+		# library header (a regular expression) -> who may include it
+		lib["^openssl/"] = "gateway/crypto/"
+		lib["^sqlite3\\.h$"] = "gateway/store/"
+		lib["^libconfig\\.h$"] = "gateway/config/"
+		lib["^(microhttpd\\.h|gnutls/)"] = "gateway/http/"
+		lib["^(dlfcn\\.h|seccomp\\.h|linux/seccomp\\.h|linux/landlock\\.h)$"] = "gateway/adapter/"
+		lib["^jansson\\.h$"] = "gateway/codec/json"
+		lib["^idn2\\.h$"] = "gateway/codec/"
+		lib["^curl/"] = "gateway/http/"
+	}
+	function say(what) { printf "%s:%d: %s\n", FILENAME, FNR, what }
+	FNR == 1 {
+		split(FILENAME, p, "/")
+		room = ""; own = -1
+		if (p[1] == "gateway") {
+			if (p[3] == "") own = 7
+			else { room = p[2]; own = (room in floor) ? floor[room] : -1
+			       if (own < 0) say("the room " room " stands on no floor") }
+		}
+	}
+	/^[ \t]*#[ \t]*include[ \t]*[<"]/ {
+		inc = $0; sub(/^[^<"]*[<"]/, "", inc); sub(/[>"].*$/, "", inc)
+		quoted = ($0 ~ /include[ \t]*"/)
+		other = inc; sub(/\/.*$/, "", other)
+		if (p[1] == "gateway" && quoted) {
+			if (other == inc) { if (own != 7) say("\"" inc "\" names no room: write \"room/file.h\"") }
+			else if (!(other in floor)) say("\"" inc "\" is not of this house")
+			else if (other != room && floor[other] >= own)
+				say(room " (floor " own ") includes " other " (floor " floor[other] "): includes go only downward")
+		}
+		if (p[1] == "gateway" && inc ~ /^usher\// && room != "adapter")
+			say("only gateway/adapter includes the SDK")
+		if (p[1] != "gateway" && quoted && (other in floor))
+			say(p[1] " includes the gateway (" inc ")")
+		if (p[1] == "plugins" && quoted && inc ~ /\//)
+			say("a plugin includes <usher/...> and nothing else of ours")
+		for (l in lib) if (inc ~ l && index(FILENAME, lib[l]) != 1)
+			say("<" inc "> belongs to " lib[l])
+	}' )
+	private=$(grep -rnE '#[ \t]*include "[a-z]+/[a-z_-]+-private\.h"' gateway 2>/dev/null |
+		awk -F: '{ split($1, p, "/"); q = $3; sub(/^[^"]*"/, "", q); sub(/\/.*/, "", q)
+			   if (p[2] != q) print $1 ":" $2 ": another room'"'"'s private header" }')
+	top=$(git ls-files 2>/dev/null | cut -d/ -f1 | sort -u |
+		grep -vxE '\..*|gateway|plugins|sdk|conf\.d|tests|autogen\.sh|configure\.ac|Makefile\.am|README\.md|LICENSE' |
+		sed 's/$/: has no place at the top level/') || true
+	if [ -n "$trouble$private$top" ]; then
+		printf '%s\n' "$trouble" "$private" "$top" | sed '/^$/d'
+		return 1
+	fi
+	echo "floors: every include of $(find gateway plugins sdk -name '*.[ch]' | wc -l) files goes downward"
+}
+
+plant() { # NAME FILE TEXT: a copy with TEXT in FILE must be refused
+	dir=$(mktemp -d)
+	mkdir -p "$dir/gateway/base" \
+		"$dir/plugins/p" "$dir/sdk/src" "$dir/$(dirname "$2")"
+	echo 'int x;' >"$dir/gateway/base/a.c"
+	printf '%s\n' "$3" >"$dir/$2"
+	if (check "$dir") >"$dir/out" 2>&1; then
+		echo "FAIL: not caught: $1"; rm -rf "$dir"; return 1
+	fi
+	grep -q "^$2:1: " "$dir/out" || { echo "FAIL: wrong place: $1"; cat "$dir/out"; rm -rf "$dir"; return 1; }
+	rm -rf "$dir"
+}
+
+if [ "${1:-}" = --self-test ]; then
+	plant "upward include" gateway/base/b.c '#include "codec/url.h"'
+	plant "peer include" gateway/crypto/b.c '#include "store/db.h"'
+	plant "library outside its room" gateway/http/b.c '#include <sqlite3.h>'
+	plant "unknown room" gateway/attic/b.c 'int x;'
+	plant "plugin into the gateway" plugins/p/b.c '#include "base/str.h"'
+	plant "sdk into the gateway" sdk/src/b.c '#include "base/str.h"'
+	plant "SDK outside adapter/" gateway/http/b.c '#include <usher/adapter.h>'
+	plant "private header of another room" gateway/http/b.c '#include "store/db-private.h"'
+	echo "floors: all 8 planted faults caught"
+	exit 0
+fi
+check "${1:-$here}"

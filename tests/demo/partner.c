@@ -1,0 +1,139 @@
+/*
+ * partner: a partner's web site for trying things out. Serves one HTML file
+ * at "/" on a port of 127.0.0.1, over http or, with a certificate, https.
+ *
+ *	partner --port N --file PAGE.html [--cert CERT.pem --key KEY.pem]
+ *		[--header 'Name: value' ...]
+ */
+#include <getopt.h>
+#include <microhttpd.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <arpa/inet.h>
+
+#define HEADERS_MAX 16
+
+struct page {
+	char *text;
+	size_t len;
+	char *headers[HEADERS_MAX];
+	unsigned header_count;
+};
+
+static char *read_file(const char *path, size_t *len_r)
+{
+	FILE *f = fopen(path, "r");
+	size_t cap = 1 << 20, n;
+	char *text = malloc(cap);
+
+	if (!f || !text) {
+		perror(path);
+		exit(1);
+	}
+	n = fread(text, 1, cap - 1, f);
+	text[n] = '\0';
+	fclose(f);
+	if (len_r)
+		*len_r = n;
+	return text;
+}
+
+static enum MHD_Result answer(void *cls, struct MHD_Connection *connection,
+			      const char *url, const char *method,
+			      const char *version, const char *data,
+			      size_t *size, void **state)
+{
+	static int seen;
+	const struct page *page = cls;
+	int found = !strcmp(url, "/");
+	struct MHD_Response *response;
+	enum MHD_Result result;
+
+	(void)method, (void)version, (void)data;
+	if (!*state) {
+		*state = &seen;
+		return MHD_YES;
+	}
+	*size = 0;
+	response = MHD_create_response_from_buffer(
+		found ? page->len : 0, found ? page->text : NULL,
+		MHD_RESPMEM_PERSISTENT);
+	MHD_add_response_header(response, "Content-Type",
+				"text/html; charset=utf-8");
+	for (unsigned i = 0; i < page->header_count; i++) {
+		char *colon = strstr(page->headers[i], ": ");
+
+		*colon = '\0';
+		MHD_add_response_header(response, page->headers[i], colon + 2);
+		*colon = ':';
+	}
+	result = MHD_queue_response(connection, found ? 200 : 404, response);
+	MHD_destroy_response(response);
+	return result;
+}
+
+int main(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "port", required_argument, NULL, 'p' },
+		{ "file", required_argument, NULL, 'f' },
+		{ "cert", required_argument, NULL, 'c' },
+		{ "key", required_argument, NULL, 'k' },
+		{ "header", required_argument, NULL, 'h' },
+		{ 0 }
+	};
+	struct sockaddr_in address = { .sin_family = AF_INET };
+	struct page page = { 0 };
+	char *cert = NULL, *key = NULL;
+	struct MHD_Daemon *daemon;
+	unsigned flags = MHD_USE_AUTO_INTERNAL_THREAD;
+	sigset_t signals;
+	int c, port = 0, got;
+
+	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		if (c == 'p')
+			port = (int)strtol(optarg, NULL, 10);
+		else if (c == 'f')
+			page.text = read_file(optarg, &page.len);
+		else if (c == 'c')
+			cert = read_file(optarg, NULL);
+		else if (c == 'k')
+			key = read_file(optarg, NULL);
+		else if (c == 'h' && page.header_count < HEADERS_MAX &&
+			 strstr(optarg, ": "))
+			page.headers[page.header_count++] = optarg;
+		else
+			return 2;
+	}
+	if (!page.text || !cert != !key)
+		return 2;
+	address.sin_port = htons((uint16_t)port);
+	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGTERM);
+	sigaddset(&signals, SIGINT);
+	sigprocmask(SIG_BLOCK, &signals, NULL);
+	if (cert)
+		flags |= MHD_USE_TLS;
+	daemon = MHD_start_daemon(
+		flags, 0, NULL, NULL, answer, &page, MHD_OPTION_SOCK_ADDR,
+		&address, cert ? MHD_OPTION_HTTPS_MEM_CERT : MHD_OPTION_END,
+		cert, MHD_OPTION_HTTPS_MEM_KEY, key, MHD_OPTION_END);
+	if (!daemon) {
+		fprintf(stderr, "partner: cannot listen on 127.0.0.1:%d\n",
+			port);
+		return 1;
+	}
+	printf("listening on %d\n",
+	       MHD_get_daemon_info(daemon, MHD_DAEMON_INFO_BIND_PORT)->port);
+	fflush(stdout);
+	sigwait(&signals, &got);
+	MHD_stop_daemon(daemon);
+	free(page.text);
+	free(cert);
+	free(key);
+	return 0;
+}
