@@ -1,0 +1,182 @@
+/*
+ * call: one run of an adapter's hooks: what goes in, what comes out, and the
+ * host's functions between the two.
+ *
+ * What comes out was checked against every limit of <usher/adapter.h>, for
+ * UTF-8 and control characters, and copied; what an adapter could not have
+ * meant makes the call fail instead of being passed over.
+ */
+#ifndef ADAPTER_CALL_H
+#define ADAPTER_CALL_H
+
+#include <stdint.h>
+
+#include <usher/adapter.h>
+
+#include "base/log.h"
+#include "base/pool.h"
+#include "base/str.h"
+#include "codec/fields.h"
+
+/* Text of adapter_call.problem, with its terminator. */
+#define ADAPTER_PROBLEM_MAX 512
+
+/* A flattened setting: "company.from" = "company_name". Terminated slices. */
+struct adapter_setting {
+	struct str key, value;
+};
+
+/* `value` may hold any bytes. */
+struct adapter_secret {
+	struct str name, value;
+};
+
+/* What the floors above lend: this one neither signs nor logs. */
+struct adapter_services {
+	/* HMAC-SHA-256, RFC 2104. */
+	enum err (*hmac_sha256)(struct str key, const void *data, size_t len,
+				unsigned char mac_r[32]);
+	/* A line of an adapter's; `text` may hold anything. Any thread. May be
+	 * NULL: dropped. */
+	void (*log)(enum log_level level, struct str tenant, struct str adapter,
+		    struct str text);
+};
+
+/* What all calls of one adapter share; constant, owned by the adapter. */
+struct adapter_env {
+	const struct adapter_services *services;
+	struct str tenant;		/* slug */
+	struct str name;		/* the adapter's */
+	const struct adapter_setting *settings;
+	unsigned setting_count;
+	const struct adapter_secret *secrets;
+	unsigned secret_count;
+	uint32_t deadline_ms;
+};
+
+enum adapter_result {
+	ADAPTER_OK,		/* the outputs count */
+	ADAPTER_INVALID,	/* 422: `errors` */
+	ADAPTER_DENIED,		/* 403: `deny_code`, `deny_reason` */
+	ADAPTER_FAILED,		/* 502: `problem`, for the operator's eyes only */
+	ADAPTER_TIMED_OUT,	/* 504 (isolated adapters) */
+	ADAPTER_UNAVAILABLE,	/* 503 (isolated adapters) */
+};
+
+enum adapter_phase {
+	ADAPTER_PHASE_NONE,
+	ADAPTER_PHASE_INIT,
+	ADAPTER_PHASE_MAP_FIELDS,
+	ADAPTER_PHASE_SYNC_USER,
+	ADAPTER_PHASE_CHOOSE_REDIRECT,
+	ADAPTER_PHASE_DELIVER,
+};
+
+/* Absent ones are not found by the adapter. */
+struct adapter_info {
+	struct str tenant_slug, tenant_name, tenant_url, tenant_home;
+	struct str dashboard;
+	struct str request_id;
+	struct str identity;		/* "signed" or "unsigned" */
+	struct str user_id, user_email, user_name, user_external_id;
+	struct str redirect_url;
+};
+
+/* A change of an attribute; in the order of the adapter's doing. */
+struct adapter_change {
+	struct str name;
+	struct str value;		/* absent: removed */
+};
+
+struct adapter_error {
+	struct str field, text;
+};
+
+struct adapter_event {
+	struct str name;		/* "adapter." and what it said */
+	struct str json;		/* one object */
+};
+
+struct adapter_call {
+	struct usher_call public;	/* what the adapter sees; first */
+
+	/* In: set by the caller, the rest zeroed; must outlive the call. */
+	struct pool *pool;		/* outputs are copied into it */
+	const struct fields *fields;	/* NULL: none */
+	const struct fields *attributes;/* stored ones; NULL: none */
+	struct adapter_info info;
+	bool may_supply;		/* set_field: the request is unsigned */
+	void *owner;			/* the caller's own */
+
+	/*
+	 * Out; slices are terminated, in the pool.  Only `errors` count for
+	 * ADAPTER_INVALID, only deny_* for ADAPTER_DENIED, only `problem` for
+	 * the failures.
+	 */
+	enum adapter_result result;
+	struct adapter_change *changes;
+	unsigned change_count;
+	struct str email, name;		/* supplied; absent: not */
+	struct str redirect;		/* absent: not chosen; still to be checked
+					 * against the tenant's policy */
+	struct str post_url;		/* absent: no form */
+	struct adapter_error *post_fields;	/* field = name, text = value */
+	unsigned post_field_count;
+	struct adapter_error *errors;
+	unsigned error_count;
+	struct str deny_code, deny_reason;
+	struct adapter_event *events;
+	unsigned event_count;
+	char problem[ADAPTER_PROBLEM_MAX];
+
+	/* private to call.c and adapter.c */
+	const struct adapter_env *env;
+	struct pool *scratch;		/* the arena of alloc() */
+	enum adapter_phase phase;
+	int64_t now_ms, start_mono_ms;
+	size_t output_used, alloc_used;
+	unsigned log_lines;
+	bool is_refused;		/* an output was not accepted */
+	bool is_lost;			/* a set_error was not accepted */
+	bool is_denied;
+	struct field *views[2];		/* terminated copies: fields, attributes */
+	unsigned view_counts[2];
+	unsigned view_changes;		/* changes that views[1] shows */
+};
+
+/* The table that every adapter gets. */
+extern const struct usher_host call_host;
+
+/* Reset the outputs and the private part; the inputs stay. */
+void call_begin(struct adapter_call *call, const struct adapter_env *env,
+		struct pool *scratch);
+
+/* Where the outputs stand, to go back to when a hook declines. */
+struct call_mark {
+	unsigned change_count, event_count;
+	struct str email, name, redirect, post_url;
+	struct adapter_error *post_fields;
+	unsigned post_field_count;
+};
+
+/*
+ * Before and after each hook.  call_leave() takes what the hook returned and
+ * says whether the next hook may run; it sets call->result, and when that is
+ * not ADAPTER_OK drops the outputs that do not count.
+ */
+struct call_mark call_enter(struct adapter_call *call,
+			    enum adapter_phase phase);
+bool call_leave(struct adapter_call *call, const struct call_mark *mark,
+		int returned);
+
+/* "map_fields" etc. */
+const char *call_phase_name(enum adapter_phase phase);
+
+/*
+ * Apply the changes in their order: attributes replaced, added, removed, the
+ * rest as they were.  ERR_LIMIT past FIELDS_MAX, ERR_NOMEM.
+ */
+enum err call_apply(const struct adapter_call *call,
+		    struct fields *attributes);
+
+#endif
