@@ -1,0 +1,92 @@
+/*
+ * keyring: the master keys, in a file and in memory.
+ *
+ * The file is text, mode 0600, and holds one key a line, newest first:
+ *
+ *	usher-keyring 1
+ *	KID CREATED KEY
+ *
+ * KID is [A-Za-z0-9_-]{1,32}, CREATED an RFC 3339 time in UTC with whole
+ * seconds ("2026-11-22T18:11:00Z"), KEY 32 bytes in base64url (RFC 4648
+ * section 5) without padding.  One space between, "\n" after every line, no
+ * comments.  The first key seals; all of them open, so that tokens made just
+ * before a rotation stay good.
+ *
+ * A struct keyring is plainly owned by who loaded it, and immutable: any
+ * number of threads may read it.  What is derived from it (crypto/jwe.h) keeps
+ * no pointer into it.  It lies in pages of its own that are left out of core
+ * dumps and, where the limits allow, never swapped; keyring_free() wipes them.
+ */
+#ifndef CRYPTO_KEYRING_H
+#define CRYPTO_KEYRING_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/str.h"
+
+#define KEYRING_KEYS_MAX 16
+#define KEYRING_KID_MAX 32
+#define KEYRING_KEY_SIZE 32
+#define KEYRING_FILE_MAX 2048	/* bytes; 16 full lines need 1,600 */
+#define KEYRING_WHY_MAX 256	/* enough for every message below */
+
+struct keyring;
+
+/*
+ * Make a ring of one fresh key: either the whole file appears, durable, or
+ * none does.  ERR_CONFLICT when there is a file of that name already,
+ * ERR_BUSY when somebody else is writing it, ERR_IO (errno says more).
+ */
+enum err keyring_create(const char *path);
+
+/*
+ * Read and check a ring.  On failure `why` (of `size` bytes, terminated, may
+ * be NULL when `size` is 0) says in one line what is wrong, naming the line of
+ * the file where there is one, and never quotes a key.
+ *
+ * ERR_NOT_FOUND no such file; ERR_IO not readable, not a regular file, its
+ * mode lets the group or others do anything, or it belongs to another user
+ * (unless we are root, who reads it for the user we become); ERR_SYNTAX;
+ * ERR_DUPLICATE a kid or a key twice; ERR_LIMIT over KEYRING_KEYS_MAX or
+ * KEYRING_FILE_MAX; ERR_NOMEM.
+ */
+enum err keyring_load(const char *path, struct keyring **out_r, char *why,
+		      size_t size);
+
+/*
+ * Put a fresh key in front, by writing the whole file anew beside the old one,
+ * fsync and rename: a reader sees the old ring or the new one.  A running
+ * gateway goes on with the ring that it loaded until it loads again.
+ *
+ * With `retire_after_s` >= 0, keys that stopped sealing longer ago than that
+ * are dropped.  What counts is when the next key took over, not a key's own
+ * age: so the key that sealed until this very moment always stays.  Keep it
+ * above the lifetime of what is sealed.  Negative: drop none.
+ *
+ * Errors as keyring_load(); ERR_LIMIT also when the ring is full and nothing
+ * could be dropped; ERR_BUSY when somebody else is rotating it.
+ */
+enum err keyring_rotate(const char *path, int64_t retire_after_s, char *why,
+			size_t size);
+
+/* Accepts NULL. */
+void keyring_free(struct keyring *ring);
+
+/* At least 1. Key 0 is the newest: the one that seals. */
+unsigned keyring_count(const struct keyring *ring);
+/* Terminated; lives as long as the ring. */
+struct str keyring_kid(const struct keyring *ring, unsigned i);
+/* Wall time, seconds since 1970. */
+int64_t keyring_created_s(const struct keyring *ring, unsigned i);
+/* The key itself: derive from it, never hand it on. */
+const uint8_t *keyring_key(const struct keyring *ring, unsigned i);
+
+/*
+ * A ring in memory of one fresh key, for checks that must write nothing.
+ * NULL: no memory or no random bytes.
+ */
+struct keyring *keyring_new_throwaway(void);
+
+#endif
