@@ -30,7 +30,7 @@ struct fields {
 	struct field *v;
 	unsigned count;
 	/* private */
-	unsigned cap;
+	unsigned cap, max;	/* max: of count; parsers may lower it */
 	struct pool *pool;
 };
 
@@ -38,6 +38,10 @@ void fields_init(struct fields *fields, struct pool *pool);
 /* Does not copy. ERR_DUPLICATE, ERR_LIMIT (count or lengths), ERR_NOMEM. */
 enum err fields_add(struct fields *fields, struct str name, struct str value,
 		    enum field_kind kind);
+/* The same for parsers: on failure *fault (may be NULL) says what at `offset`. */
+enum err fields_add_at(struct fields *fields, struct str name,
+		       struct str value, enum field_kind kind, size_t offset,
+		       struct fault *fault);
 /* Add or replace, copying both into the pool. ERR_LIMIT, ERR_NOMEM. */
 enum err fields_set(struct fields *fields, struct str name, struct str value,
 		    enum field_kind kind);

@@ -13,24 +13,31 @@
 #include "codec/fields.h"
 
 #define JSON_DEPTH_MAX 16	/* nesting of arrays and objects */
+#define JSON_VALUES_MAX 2048	/* commas and opening brackets together */
 
 /*
  * One object.  Strings become text, true/false "true"/"false", integers their
- * shortest decimal text, reals as %.17g shortened to what reads back the same; null is
- * as if the name were not there; arrays and objects become FIELD_JSON (compact
- * text, names in their order).  Text is checked as utf8_check_text() does.
- * Slices live in out's pool.  Errors as form_parse().
+ * shortest decimal text, reals as %.17g shortened to what reads back the same;
+ * null is as if the name were not there; arrays and objects become FIELD_JSON
+ * (compact text, names in their order, strings as json_add_str() writes them).
+ * All text, names and nested text too, is checked as utf8_check_text() does.
+ * Slices live in out's pool.  Errors as form_parse(), with ERR_LIMIT for the
+ * limits above and ERR_RANGE for a number that no int64_t or double can hold.
  */
 enum err json_parse_fields(struct str in, struct fields *out,
 			   struct fault *fault);
 
-/* Append a quoted string; escapes what RFC 8259 demands, and '<', '>', '&',
- * U+2028 and U+2029 so that the text may stand inside HTML. */
+/*
+ * Append a quoted string; escapes what RFC 8259 demands, and '<', '>', '&',
+ * U+2028 and U+2029 so that the text may stand inside HTML.  Bytes that are
+ * not UTF-8 become U+FFFD, so that what is written always is JSON.
+ */
 void json_add_str(struct buf *out, struct str s);
 void json_add_int(struct buf *out, int64_t n);
 /*
  * Append `"name":"value"` etc., with a comma first unless the last byte is
- * '{' or '['.  `name` is a constant that needs no escaping.
+ * '{' or '[' or there is none.  `name` is a constant that needs no escaping;
+ * an absent value is written as an empty one.
  */
 void json_add_member(struct buf *out, const char *name, struct str value);
 void json_add_member_int(struct buf *out, const char *name, int64_t value);

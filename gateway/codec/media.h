@@ -8,6 +8,9 @@
 #include "base/pool.h"
 #include "base/str.h"
 
+#define MEDIA_MAX 1024		/* octets of a Content-Type value */
+#define MEDIA_PARAMS_MAX 8
+
 struct media {
 	struct str type, subtype;	/* lower case */
 	struct str charset;		/* lower case; absent when not given */
@@ -15,17 +18,23 @@ struct media {
 };
 
 /*
- * Strict: a parameter given twice, a bad quoted-string or anything after the
- * last parameter is ERR_SYNTAX / ERR_DUPLICATE.  Slices live in the pool.
+ * Strict: a bad quoted-string or anything after the last parameter is
+ * ERR_SYNTAX, a parameter given twice ERR_DUPLICATE, more or longer than the
+ * limits above ERR_LIMIT.  Parameters that are not listed above are checked
+ * and dropped; empty ones ("text/html;") are of the grammar.  Slices live in
+ * the pool.
  */
 enum err media_parse(struct pool *pool, struct str in, struct media *out_r);
+/* `type` and `subtype` in lower case. */
 bool media_is(const struct media *media, const char *type,
 	      const char *subtype);
 
 /*
  * Does this Accept value rank text/html above application/json?  A browser's
  * navigation does; an absent, malformed or wildcard-only value does not, since
- * programs are what sends those.
+ * programs are what sends those.  So text/html has to be named, with a weight
+ * above the one that application/json, or else a wildcard that covers it, has;
+ * parameters other than the weight are passed over.
  */
 bool media_prefers_html(struct str accept);
 

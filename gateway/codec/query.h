@@ -7,9 +7,13 @@
 #include "base/buf.h"
 #include "codec/fields.h"
 
-/* A query string without its '?'; form_parse() with the query's limits. */
 #define QUERY_MAX 6144		/* octets */
 #define QUERY_FIELDS_MAX 32
+
+/*
+ * A query string without its '?', or an absent one: form_parse() with the
+ * query's own limits.
+ */
 enum err query_parse(struct str in, struct fields *out, struct fault *fault);
 
 /* Append with everything but RFC 3986 "unreserved" percent-encoded. */
