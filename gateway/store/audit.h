@@ -1,0 +1,45 @@
+/*
+ * audit: what became of each exchange, found again by its request id.
+ *
+ * A record rides in the transaction of the business write that it tells of
+ * (struct user_sync, struct redemption, struct session_end take one), else it
+ * goes to the writer unawaited, within the writer's cap.  Kept for
+ * AUDIT_DAYS_MAX days and AUDIT_ROWS_MAX records, whichever ends first; the
+ * writer sweeps by itself.
+ */
+#ifndef STORE_AUDIT_H
+#define STORE_AUDIT_H
+
+#include <stdint.h>
+
+#include "base/pool.h"
+#include "base/str.h"
+#include "store/writer.h"
+
+#define AUDIT_DAYS_MAX 30
+#define AUDIT_ROWS_MAX 1000000
+#define AUDIT_ID_MAX 64			/* octets of a request id */
+#define AUDIT_TENANT_MAX 64
+#define AUDIT_CODE_MAX 64
+#define AUDIT_TRAIL_MAX 8192		/* octets */
+
+struct audit_record {
+	struct str request_id;
+	int64_t time_ms;	/* wall clock */
+	struct str tenant;	/* absent: none was found */
+	int status;		/* HTTP */
+	struct str code;	/* of the outcome; absent: none */
+	struct str trail;	/* a JSON array */
+};
+
+/*
+ * Copies the record and sends it unawaited.  ERR_BUSY (counted by the writer),
+ * ERR_LIMIT, ERR_NOMEM: then it is not kept, and nothing else happens.
+ */
+enum err audit_write(struct writer *writer, const struct audit_record *record);
+
+/* The newest of that id, slices in the pool. ERR_NOT_FOUND, ERR_NOMEM, ERR_IO. */
+enum err audit_find(struct db *reader, struct str request_id,
+		    struct pool *pool, struct audit_record *out_r);
+
+#endif

@@ -1,0 +1,58 @@
+/*
+ * db: the state directory, and connections to the database in it.
+ *
+ * DIR/usher.lock is held by flock(2) as long as a daemon runs, DIR/usher.db is
+ * the database (SQLite, WAL), both 0600.  One connection writes and
+ * checkpoints, all others only read: SQLite before 3.51.3 may corrupt a WAL
+ * that two connections reset at the same time.
+ *
+ * A struct db belongs to one thread at a time and must never be carried across
+ * fork(2).
+ *
+ * Errors of this room: ERR_BUSY (another process holds the database, or a
+ * queue is full), ERR_NOMEM, ERR_CONFLICT (a constraint), ERR_IO (disk full,
+ * I/O error, corruption: db_problem() has the text).  Functions that open things also append one
+ * readable sentence to `why`.
+ */
+#ifndef STORE_DB_H
+#define STORE_DB_H
+
+#include "base/buf.h"
+#include "base/error.h"
+
+#define DB_FILE "usher.db"
+#define DB_LOCK_FILE "usher.lock"
+#define DB_PATH_MAX 4096		/* bytes of a path, terminator included */
+#define DB_BUSY_MS 2000			/* patience with a foreign process's lock */
+#define DB_WRITER_CACHE_KIB 65536	/* pages kept, grown as they are used */
+#define DB_READER_CACHE_KIB 2048
+#define DB_PROBLEM_MAX 256
+
+struct db;
+
+enum db_role {
+	DB_WRITER,	/* makes the file; one per directory */
+	DB_READER,	/* query_only; the file must be there */
+};
+
+/*
+ * Take the directory for this process; the directory must exist.  ERR_CONFLICT
+ * when another daemon has it (`why` names its pid), ERR_IO.  The descriptor is
+ * close-on-exec and holds the lock until db_unlock() or the process's end.
+ */
+enum err db_lock(const char *dir, int *fd_r, struct buf *why);
+/* Accepts -1. */
+void db_unlock(int fd);
+
+/*
+ * ERR_NOMEM, ERR_IO (`why` says what).  Makes no schema: see schema_migrate().
+ */
+enum err db_open(const char *dir, enum db_role role, struct db **db_r,
+		 struct buf *why);
+/* Accepts NULL. Only the writer's end checkpoints. */
+void db_close(struct db *db);
+
+/* What the last failure on this connection said; "" when there was none. For the log. */
+const char *db_problem(const struct db *db);
+
+#endif

@@ -1,0 +1,65 @@
+/*
+ * sessions: who is signed in where, in one table that all workers share.
+ *
+ * The table in memory answers every look-up; the database has the same rows
+ * for the next start.  Only the writer's thread adds and removes, after the
+ * commit that says so and before anybody is told: what was ended is gone by
+ * the time its end is acknowledged.  A look-up only moves a session's idle
+ * clock, in memory at once and in the database at most once per idle/4, by an
+ * UPDATE that cannot bring back a row that was deleted.  (So after a kill a
+ * session may look idle for up to idle/4 longer than it was.)
+ *
+ * A session's cookie holds its id and a secret; only a hash of the secret is
+ * kept, compared in constant time.  Sessions are opened by redemptions
+ * (store/redemptions.h).
+ */
+#ifndef STORE_SESSIONS_H
+#define STORE_SESSIONS_H
+
+#include <stdint.h>
+
+#include "base/pool.h"
+#include "base/str.h"
+#include "store/audit.h"
+#include "store/users.h"
+#include "store/writer.h"
+
+#define SESSIONS_MAX 1000000		/* open ones; past that ERR_BUSY */
+#define SESSION_HASH_LEN 32
+#define SESSION_HOST_MAX 255		/* octets */
+#define SESSIONS_SWEEP_MAX 512		/* rows deleted in one transaction */
+
+struct session {
+	int64_t id;		/* in the order of their opening */
+	struct str tenant, host;
+	struct user_view user;	/* as he is now, not as he was then */
+	int64_t created_s;
+	int64_t expires_s;	/* when it ends if he does nothing more */
+	int64_t absolute_s;	/* when it ends in any case */
+};
+
+/*
+ * Look up, and count as activity.  Slices live in the pool.  ERR_NOT_FOUND: no
+ * such id, or not its secret; ERR_EXPIRED; ERR_NOMEM.  Whether tenant and host
+ * are the right ones is the caller's to check.
+ */
+enum err sessions_find(struct sessions *sessions, int64_t id,
+		       const uint8_t hash[SESSION_HASH_LEN], int64_t now_s,
+		       struct pool *pool, struct session *out_r);
+/* Open ones now, expired but unswept ones included. */
+unsigned sessions_count(struct sessions *sessions);
+
+/* End one session, or (session_id 0) all of a user's. ERR_OK also when there
+ * was none. The caller has checked that it may be ended. */
+struct session_end {
+	struct job job;
+	int64_t session_id;
+	int64_t user_id;
+	const struct audit_record *audit;	/* NULL: none */
+	/* private */
+	struct sessions *sessions;
+};
+/* ERR_BUSY: not accepted, done() is not called. */
+enum err sessions_end(struct sessions *sessions, struct session_end *end);
+
+#endif

@@ -1,0 +1,57 @@
+/*
+ * store: everything that is kept, opened and closed in the right order.
+ *
+ *	store_open(dir, &options, &store, &why);
+ *	... users_sync(store_users(store), &sync) ...
+ *	store_close(store);
+ *
+ * Jobs (struct user_sync, struct redemption, struct session_end ...) are
+ * submitted from any thread and completed in the writer's: see
+ * store/writer.h.  Look-ups in memory (users_known(), sessions_find()) may be
+ * called from any thread; a reader connection belongs to one worker.
+ */
+#ifndef STORE_STORE_H
+#define STORE_STORE_H
+
+#include "base/buf.h"
+#include "store/audit.h"
+#include "store/db.h"
+#include "store/outbox.h"
+#include "store/redemptions.h"
+#include "store/sessions.h"
+#include "store/users.h"
+#include "store/writer.h"
+
+#define STORE_READERS_MAX 128
+#define STORE_SWEEP_MS 30000		/* between rounds of housekeeping */
+
+struct store;
+
+struct store_options {
+	unsigned readers;		/* connections: workers, plus others */
+	int64_t sweep_ms;		/* 0: STORE_SWEEP_MS */
+	void (*batch_done)(void *ctx);	/* see writer_on_batch() */
+	void *batch_ctx;
+};
+
+/*
+ * Lock the directory, open the database in it (made where there is none),
+ * migrate it forward, load the sessions, start the writer.  hash_init() must
+ * have been called. On failure nothing stays open and `why` says what is wrong, in one sentence:
+ * ERR_CONFLICT (another daemon runs on it), ERR_UNSUPPORTED (the schema is
+ * newer than this program), ERR_LIMIT, ERR_NOMEM, ERR_IO.
+ */
+enum err store_open(const char *dir, const struct store_options *options,
+		    struct store **store_r, struct buf *why);
+/* Finish what waits, empty the WAL, release the directory. Workers have
+ * ended. Accepts NULL. */
+void store_close(struct store *store);
+
+/* The reader connection number `index`, below options->readers. */
+struct db *store_reader(struct store *store, unsigned index);
+struct writer *store_writer(struct store *store);
+struct users *store_users(struct store *store);
+struct sessions *store_sessions(struct store *store);
+struct redemptions *store_redemptions(struct store *store);
+
+#endif

@@ -1,0 +1,116 @@
+/*
+ * writer: the one thread that writes, and its queue of jobs.
+ *
+ * It takes all that wait (WRITER_BATCH_MAX at most), runs them in one
+ * transaction, commits (durably: synchronous=FULL), and only then completes
+ * them: group commit.  So the cost of an fsync is shared by everybody who
+ * waits for one, and nothing is acknowledged before it is on disk.
+ *
+ * When a job fails in a way that may have left something half written, or
+ * when the commit itself fails, everything is rolled back and each job runs
+ * again in a transaction of its own: one bad job never costs a neighbour.
+ * Therefore **run() may be called twice** (and the first time may have been for
+ * nothing): it must depend on its inputs alone and set its outputs afresh.
+ *
+ * The order of jobs is the order of their submission.
+ */
+#ifndef STORE_WRITER_H
+#define STORE_WRITER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/error.h"
+#include "store/db.h"
+
+#define WRITER_QUEUE_MAX 8192		/* jobs that wait */
+#define WRITER_UNAWAITED_MAX 2048	/* of these, jobs that nobody awaits */
+#define WRITER_BATCH_MAX 1024		/* jobs of one transaction */
+#define WRITER_CHORES_MAX 8
+#define WRITER_CHECKPOINT_PAGES 2000	/* of the WAL, between checkpoints */
+
+struct writer;
+
+/*
+ * Embedded by whoever wants something written.  It and all it points to stay
+ * untouched by others from an accepted submission until done() is called.
+ * The job structs of this room (struct user_sync, struct redemption ...) set
+ * `run` and `settle` themselves; their users set `done` alone.
+ */
+struct job {
+	/* set by the user: in the writer's thread, as the last thing; may free
+	 * the job or submit another one, must not block. NULL: nothing to tell. */
+	void (*done)(struct job *job);
+	/* how it went; valid in done() */
+	enum err result;
+	/*
+	 * In the writer's thread inside a transaction.  An error other than ERR_OK
+	 * writes nothing: what was written before it is rolled back.
+	 */
+	enum err (*run)(struct db *db, struct job *job);
+	/*
+	 * Once, in the writer's thread, when the outcome (`result`) is final and
+	 * durable, in the queue's order and before any done() of the batch: where
+	 * tables in memory follow the database. Cannot fail. May be NULL.
+	 */
+	void (*settle)(struct job *job);
+	/* private */
+	struct job *next;
+	bool is_unawaited;
+};
+
+/* A bounded piece of housekeeping that comes back by itself. */
+struct chore {
+	struct job job;		/* runs in a transaction of its own */
+	int64_t interval_ms;
+	bool is_more;		/* set by run(): go on soon, work is left */
+	/* private */
+	int64_t due_ms;		/* monotonic */
+};
+
+struct writer_stats {
+	uint64_t jobs;			/* completed */
+	uint64_t batches;		/* transactions committed */
+	uint64_t rerun;			/* batches that were run again singly */
+	uint64_t failed;		/* jobs that ended in ERR_IO, ERR_NOMEM, ERR_BUSY or
+					 * ERR_INTERNAL */
+	uint64_t refused;		/* queue full */
+	uint64_t unawaited_refused;	/* past WRITER_UNAWAITED_MAX */
+	uint64_t checkpoints;
+	unsigned queued;		/* now */
+};
+
+/* `db` is the writer's from here to writer_stop(). ERR_NOMEM, ERR_IO (no thread). */
+enum err writer_start(struct db *db, struct writer **writer_r);
+/*
+ * Refuse new jobs, finish all that wait, end the thread, empty the WAL into
+ * the database.  Not from done().  Accepts NULL.
+ */
+void writer_stop(struct writer *writer);
+
+/* Any thread. ERR_BUSY: the queue is full or the writer stops; the job is
+ * still the caller's. */
+enum err writer_submit(struct writer *writer, struct job *job);
+/*
+ * The same for jobs that no client waits for (done() usually frees them): within
+ * a cap of their own, so that they never crowd out the others. Past it
+ * ERR_BUSY, counted.
+ */
+enum err writer_submit_unawaited(struct writer *writer, struct job *job);
+
+/* First due one interval from now. ERR_LIMIT. The chore outlives the writer. */
+enum err writer_add_chore(struct writer *writer, struct chore *chore);
+
+/*
+ * Called in the writer's thread once per batch (and per chore), after all its done() calls: where
+ * a server writes one eventfd per worker rather than one per job. NULL: none.
+ */
+void writer_on_batch(struct writer *writer, void (*batch_done)(void *ctx),
+		     void *ctx);
+
+void writer_stats(struct writer *writer, struct writer_stats *out_r);
+/* Append what the last unexpected failure said, or nothing. Any thread. */
+void writer_problem(struct writer *writer, struct buf *out);
+
+#endif
