@@ -84,8 +84,9 @@ enum adapter_run adapter_deliver(struct adapter *adapter, unsigned worker,
 
 /*
  * The names of request fields whose nested JSON an adapter's settings ask
- * for: for each setting "X.json" = "true" the value of "X.from", else X
- * itself (without dots only).  Slices of the settings; the array is in the pool.  ERR_NOMEM.
+ * for: for each setting "X.json" = "true" the value of "X.from", else the
+ * last dotted part of X.  Slices of the settings; the array is in the pool.
+ * ERR_NOMEM.
  */
 enum err adapter_json_fields(const struct adapter_setting *settings,
 			     unsigned count, struct pool *pool,

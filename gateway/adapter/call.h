@@ -97,6 +97,14 @@ struct adapter_event {
 	struct str json;		/* one object */
 };
 
+/* What get() and at() look at, made when first asked for; terminated slices. */
+struct adapter_view {
+	struct field *base, *v;		/* as handed in; with the changes */
+	unsigned base_count, count;
+	unsigned stamp;			/* of the changes that `v` shows */
+	bool is_made;
+};
+
 struct adapter_call {
 	struct usher_call public;	/* what the adapter sees; first */
 
@@ -129,23 +137,22 @@ struct adapter_call {
 	unsigned event_count;
 	char problem[ADAPTER_PROBLEM_MAX];
 
-	/* private to call.c and adapter.c */
+	/* private to this room */
 	const struct adapter_env *env;
-	struct pool *scratch;		/* the arena of alloc() */
+	struct pool *scratch;		/* the arena of alloc(), and of checks */
 	enum adapter_phase phase;
 	int64_t now_ms, start_mono_ms;
 	size_t output_used, alloc_used;
 	unsigned log_lines;
 	bool is_refused;		/* an output was not accepted */
-	bool is_lost;			/* a set_error was not accepted */
+	bool is_lost;			/* a refusal by the adapter was not */
 	bool is_denied;
-	struct field *views[2];		/* terminated copies: fields, attributes */
-	unsigned view_counts[2];
-	unsigned view_changes;		/* changes that views[1] shows */
+	unsigned stamp;			/* counts changes and their undoing */
+	struct adapter_view views[3];	/* by enum usher_kind */
 };
 
-/* The table that every adapter gets. */
-extern const struct usher_host call_host;
+/* Bytes that a scratch pool may hand out: the arena, and room for checks. */
+#define CALL_SCRATCH_MAX (1024 * 1024)
 
 /* Reset the outputs and the private part; the inputs stay. */
 void call_begin(struct adapter_call *call, const struct adapter_env *env,
@@ -160,9 +167,9 @@ struct call_mark {
 };
 
 /*
- * Before and after each hook.  call_leave() takes what the hook returned and
- * says whether the next hook may run; it sets call->result, and when that is
- * not ADAPTER_OK drops the outputs that do not count.
+ * Before and after each hook.  call_leave() takes what the hook returned, sets
+ * call->result and, when that is not ADAPTER_OK, drops the outputs that do not
+ * count.  True: the next hook may run.
  */
 struct call_mark call_enter(struct adapter_call *call,
 			    enum adapter_phase phase);

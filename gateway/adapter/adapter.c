@@ -1,0 +1,401 @@
+#include "adapter/adapter.h"
+
+#include <stdatomic.h>
+
+#include "adapter/module.h"
+#include "codec/utf8.h"
+
+/* Bytes: the settings and secrets of one adapter, copied. */
+#define ADAPTER_POOL_MAX (16u * 1024 * 1024)
+
+struct worker {
+	void *state;
+	struct pool *scratch;
+	bool is_ready;		/* init succeeded: fini is owed */
+};
+
+struct adapter {
+	atomic_uint refs;
+	struct pool *pool;
+	struct module *module;
+	const struct usher_adapter *hooks;
+	struct adapter_env env;
+	struct worker *workers;
+	unsigned worker_count;
+};
+
+static void adapter_free(struct adapter *adapter)
+{
+	if (!adapter)
+		return;
+	for (unsigned i = 0; i < adapter->worker_count; i++) {
+		struct worker *worker = &adapter->workers[i];
+
+		if (worker->is_ready && adapter->hooks->fini)
+			adapter->hooks->fini(worker->state);
+		pool_free(worker->scratch);
+	}
+	free(adapter->workers);
+	module_unref(adapter->module);
+	pool_free(adapter->pool);
+	free(adapter);
+}
+
+static enum err out_of_memory(struct buf *problem)
+{
+	buf_puts(problem, "out of memory");
+	return ERR_NOMEM;
+}
+
+static enum err check_settings(const struct adapter_options *options,
+			       struct buf *problem)
+{
+	if (options->setting_count > USHER_CONFIG_MAX) {
+		buf_printf(problem, "config has %u values; at most %d are "
+			   "taken", options->setting_count, USHER_CONFIG_MAX);
+		return ERR_LIMIT;
+	}
+	for (unsigned i = 0; i < options->setting_count; i++) {
+		const struct adapter_setting *s = &options->settings[i];
+
+		if (s->key.len > USHER_CONFIG_KEY_MAX ||
+		    s->value.len > USHER_CONFIG_VALUE_MAX) {
+			buf_printf(problem, "config.%.*s is too long; names may "
+				   "have %d bytes and values %d",
+				   (int)(s->key.len > 64 ? 64 : s->key.len),
+				   s->key.ptr, USHER_CONFIG_KEY_MAX,
+				   USHER_CONFIG_VALUE_MAX);
+			return ERR_LIMIT;
+		}
+		if (utf8_check_text(s->key, NULL) ||
+		    utf8_check_text(s->value, NULL)) {
+			buf_printf(problem, "config.%.*s is not UTF-8 without "
+				   "control characters", STR_ARG(s->key));
+			return ERR_UTF8;
+		}
+	}
+	return ERR_OK;
+}
+
+static enum err check_options(const struct adapter_options *options,
+			      struct buf *problem)
+{
+	if (options->isolation != ADAPTER_IN_PROCESS) {
+		buf_puts(problem, "isolation = \"process\" is not available in "
+			 "this version; set isolation = \"none\" for an adapter "
+			 "whose code you trust like the gateway's own");
+		return ERR_UNSUPPORTED;
+	}
+	if (!options->workers || options->workers > ADAPTER_WORKERS_MAX) {
+		buf_printf(problem, "%u workers are outside 1 to %d",
+			   options->workers, ADAPTER_WORKERS_MAX);
+		return ERR_RANGE;
+	}
+	if (options->secret_count > USHER_SECRETS_MAX) {
+		buf_printf(problem, "it has %u secrets; at most %d are taken",
+			   options->secret_count, USHER_SECRETS_MAX);
+		return ERR_LIMIT;
+	}
+	for (unsigned i = 0; i < options->secret_count; i++) {
+		size_t len = options->secrets[i].name.len;
+
+		if (!len || len > USHER_SECRET_NAME_MAX) {
+			buf_printf(problem, "the name of secret %u must have 1 "
+				   "to %d bytes", i + 1,
+				   USHER_SECRET_NAME_MAX);
+			return ERR_LIMIT;
+		}
+	}
+	return check_settings(options, problem);
+}
+
+static bool is_same(const struct adapter *adapter, const struct module *module,
+		    const struct adapter_options *options,
+		    const struct adapter_services *services)
+{
+	const struct adapter_env *env = &adapter->env;
+
+	if (adapter->module != module || env->services != services ||
+	    adapter->worker_count != options->workers ||
+	    env->deadline_ms != options->deadline_ms ||
+	    env->setting_count != options->setting_count ||
+	    env->secret_count != options->secret_count ||
+	    !str_eq(env->tenant, options->tenant))
+		return false;
+	for (unsigned i = 0; i < env->setting_count; i++)
+		if (!str_eq(env->settings[i].key, options->settings[i].key) ||
+		    !str_eq(env->settings[i].value,
+			    options->settings[i].value))
+			return false;
+	for (unsigned i = 0; i < env->secret_count; i++)
+		if (!str_eq(env->secrets[i].name, options->secrets[i].name) ||
+		    !str_eq(env->secrets[i].value, options->secrets[i].value))
+			return false;
+	return true;
+}
+
+/* -1: no memory. */
+static int copy_options(struct adapter *adapter,
+			const struct adapter_options *options)
+{
+	struct adapter_env *env = &adapter->env;
+	struct pool *pool = adapter->pool;
+	struct adapter_setting *settings;
+	struct adapter_secret *secrets;
+
+	settings = pool_calloc(pool, options->setting_count + 1,
+			       sizeof(*settings));
+	secrets = pool_calloc(pool, options->secret_count + 1,
+			      sizeof(*secrets));
+	env->tenant = pool_str(pool, options->tenant);
+	if (!settings || !secrets || str_is_null(env->tenant))
+		return -1;
+	for (unsigned i = 0; i < options->setting_count; i++) {
+		settings[i].key = pool_str(pool, options->settings[i].key);
+		settings[i].value = pool_str(pool,
+					     options->settings[i].value);
+		if (str_is_null(settings[i].key) ||
+		    str_is_null(settings[i].value))
+			return -1;
+	}
+	for (unsigned i = 0; i < options->secret_count; i++) {
+		secrets[i].name = pool_str(pool, options->secrets[i].name);
+		secrets[i].value = pool_str(pool, options->secrets[i].value);
+		if (str_is_null(secrets[i].name) ||
+		    str_is_null(secrets[i].value))
+			return -1;
+	}
+	env->settings = settings;
+	env->setting_count = options->setting_count;
+	env->secrets = secrets;
+	env->secret_count = options->secret_count;
+	env->deadline_ms = options->deadline_ms;
+	return 0;
+}
+
+static void add_init_problem(const struct adapter_call *call, int returned,
+			     struct buf *problem)
+{
+	if (call->error_count) {
+		buf_printf(problem, "config.%.*s: %.*s",
+			   STR_ARG(call->errors[0].field),
+			   STR_ARG(call->errors[0].text));
+		if (call->error_count > 1)
+			buf_printf(problem, " (and %u more)",
+				   call->error_count - 1);
+	} else if (call->problem[0]) {
+		buf_puts(problem, call->problem);
+	} else {
+		buf_printf(problem, "init returned %d", returned);
+	}
+}
+
+static enum err init_worker(struct adapter *adapter, struct worker *worker,
+			    struct buf *problem)
+{
+	struct adapter_call call = { .pool = adapter->pool };
+	int returned = USHER_OK;
+	struct call_mark mark;
+
+	worker->scratch = pool_new(CALL_SCRATCH_MAX);
+	if (!worker->scratch)
+		return out_of_memory(problem);
+	call_begin(&call, &adapter->env, worker->scratch);
+	mark = call_enter(&call, ADAPTER_PHASE_INIT);
+	if (adapter->hooks->init)
+		returned = adapter->hooks->init(call.public.host, &call.public,
+						&worker->state);
+	/* It believes that all is well, so it may have taken something. */
+	worker->is_ready = returned == USHER_OK;
+	if (call_leave(&call, &mark, returned) && returned == USHER_OK)
+		return ERR_OK;
+	add_init_problem(&call, returned, problem);
+	return ERR_UNSUPPORTED;
+}
+
+/* Takes over `module` in any case. */
+static enum err adapter_new(const struct adapter_options *options,
+			    const struct adapter_services *services,
+			    struct module *module, struct adapter **adapter_r,
+			    struct buf *problem)
+{
+	struct adapter *adapter = calloc(1, sizeof(*adapter));
+	enum err err = ERR_OK;
+
+	if (!adapter) {
+		module_unref(module);
+		return out_of_memory(problem);
+	}
+	atomic_init(&adapter->refs, 1);
+	adapter->module = module;
+	adapter->hooks = module_descriptor(module);
+	adapter->env.services = services;
+	adapter->env.name = str_from(adapter->hooks->name);
+	adapter->pool = pool_new(ADAPTER_POOL_MAX);
+	adapter->workers = calloc(options->workers, sizeof(struct worker));
+	if (!adapter->pool || !adapter->workers ||
+	    copy_options(adapter, options)) {
+		err = out_of_memory(problem);
+		goto out;
+	}
+	adapter->worker_count = options->workers;
+	for (unsigned i = 0; i < adapter->worker_count && !err; i++)
+		err = init_worker(adapter, &adapter->workers[i], problem);
+out:
+	if (err)
+		adapter_free(adapter);
+	else
+		*adapter_r = adapter;
+	return err;
+}
+
+enum err adapter_load(const struct adapter_options *options,
+		      const struct adapter_services *services,
+		      struct adapter *previous, struct adapter **adapter_r,
+		      struct buf *problem)
+{
+	struct module *module;
+	enum err err = check_options(options, problem);
+
+	if (!err)
+		err = module_load(options->path, &module, problem);
+	if (err)
+		return err;
+	if (previous && is_same(previous, module, options, services)) {
+		module_unref(module);
+		*adapter_r = adapter_ref(previous);
+		return ERR_OK;
+	}
+	return adapter_new(options, services, module, adapter_r, problem);
+}
+
+struct adapter *adapter_ref(struct adapter *adapter)
+{
+	atomic_fetch_add_explicit(&adapter->refs, 1, memory_order_relaxed);
+	return adapter;
+}
+
+void adapter_unref(struct adapter *adapter)
+{
+	if (adapter && atomic_fetch_sub_explicit(&adapter->refs, 1,
+						 memory_order_acq_rel) == 1)
+		adapter_free(adapter);
+}
+
+struct str adapter_name(const struct adapter *adapter)
+{
+	return adapter->env.name;
+}
+
+struct str adapter_version(const struct adapter *adapter)
+{
+	return str_from(adapter->hooks->version);
+}
+
+bool adapter_has_deliver(const struct adapter *adapter)
+{
+	return adapter->hooks->deliver != NULL;
+}
+
+struct hook {
+	enum adapter_phase phase;
+	int (*run)(void *state, struct usher_call *call);
+};
+
+static enum adapter_run run_hooks(struct adapter *adapter, unsigned index,
+				  struct adapter_call *call,
+				  const struct hook *hooks, unsigned count)
+{
+	struct worker *worker;
+
+	if (index >= adapter->worker_count) {
+		snprintf(call->problem, sizeof(call->problem),
+			 "there is no state for worker %u", index);
+		call->result = ADAPTER_FAILED;
+		return ADAPTER_DONE;
+	}
+	worker = &adapter->workers[index];
+	call_begin(call, &adapter->env, worker->scratch);
+	for (unsigned i = 0; i < count; i++) {
+		struct call_mark mark;
+		int returned;
+
+		if (!hooks[i].run)
+			continue;
+		mark = call_enter(call, hooks[i].phase);
+		returned = hooks[i].run(worker->state, &call->public);
+		if (!call_leave(call, &mark, returned))
+			break;
+	}
+	return ADAPTER_DONE;
+}
+
+enum adapter_run adapter_handoff(struct adapter *adapter, unsigned worker,
+				 struct adapter_call *call,
+				 void (*done)(struct adapter_call *call))
+{
+	const struct hook hooks[] = {
+		{ ADAPTER_PHASE_MAP_FIELDS, adapter->hooks->map_fields },
+		{ ADAPTER_PHASE_SYNC_USER, adapter->hooks->sync_user },
+		{ ADAPTER_PHASE_CHOOSE_REDIRECT,
+		  adapter->hooks->choose_redirect },
+	};
+
+	(void)done;	/* in this process every call is done at once */
+	return run_hooks(adapter, worker, call, hooks, 3);
+}
+
+enum adapter_run adapter_deliver(struct adapter *adapter, unsigned worker,
+				 struct adapter_call *call,
+				 void (*done)(struct adapter_call *call))
+{
+	const struct hook hooks[] = {
+		{ ADAPTER_PHASE_DELIVER, adapter->hooks->deliver },
+	};
+
+	(void)done;
+	return run_hooks(adapter, worker, call, hooks, 1);
+}
+
+/* What stands before ".json", with its last dotted part apart. */
+static struct str json_field(const struct adapter_setting *settings,
+			     unsigned count, struct str prefix)
+{
+	struct str name = prefix;
+	ptrdiff_t dot;
+
+	for (unsigned i = 0; i < count; i++) {
+		struct str key = settings[i].key;
+
+		if (key.len == prefix.len + 5 && str_has_prefix(key, prefix) &&
+		    !memcmp(key.ptr + prefix.len, ".from", 5))
+			return settings[i].value;
+	}
+	while ((dot = str_find(name, '.')) >= 0)
+		name = (struct str){ name.ptr + dot + 1,
+				     name.len - (size_t)dot - 1 };
+	return name;
+}
+
+enum err adapter_json_fields(const struct adapter_setting *settings,
+			     unsigned count, struct pool *pool,
+			     struct str **names_r, unsigned *count_r)
+{
+	struct str *names = pool_calloc(pool, count + 1, sizeof(*names));
+	unsigned found = 0;
+
+	if (!names)
+		return ERR_NOMEM;
+	for (unsigned i = 0; i < count; i++) {
+		struct str key = settings[i].key;
+
+		if (key.len <= 5 || memcmp(key.ptr + key.len - 5, ".json", 5) ||
+		    !str_eq(settings[i].value, STR("true")))
+			continue;
+		key.len -= 5;
+		names[found++] = json_field(settings, count, key);
+	}
+	*names_r = names;
+	*count_r = found;
+	return ERR_OK;
+}

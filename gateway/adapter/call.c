@@ -1,0 +1,181 @@
+#include "adapter/call.h"
+
+#include "adapter/input.h"
+#include "adapter/output.h"
+#include "base/clock.h"
+
+#ifndef PACKAGE_VERSION
+#define PACKAGE_VERSION "0"
+#endif
+
+static const struct usher_host host = {
+	.struct_size = sizeof(struct usher_host),
+	.abi_major = USHER_ABI_MAJOR,
+	.abi_minor = USHER_ABI_MINOR,
+	.name = "usher",
+	.version = PACKAGE_VERSION,
+	.log = input_log,
+	.config = input_config,
+	.config_at = input_config_at,
+	.alloc = input_alloc,
+	.now = input_now,
+	.deadline = input_deadline,
+	.random = input_random,
+	.hmac_sha256 = input_hmac_sha256,
+	.get = input_get,
+	.at = input_at,
+	.type = input_type,
+	.set_field = output_set_field,
+	.set_attribute = output_set_attribute,
+	.del_attribute = output_del_attribute,
+	.set_redirect = output_set_redirect,
+	.set_post = output_set_post,
+	.set_error = output_set_error,
+	.set_deny = output_set_deny,
+	.emit = output_emit,
+};
+
+static const char *const phase_names[] = {
+	[ADAPTER_PHASE_NONE] = "outside of any hook",
+	[ADAPTER_PHASE_INIT] = "init",
+	[ADAPTER_PHASE_MAP_FIELDS] = "map_fields",
+	[ADAPTER_PHASE_SYNC_USER] = "sync_user",
+	[ADAPTER_PHASE_CHOOSE_REDIRECT] = "choose_redirect",
+	[ADAPTER_PHASE_DELIVER] = "deliver",
+};
+
+const char *call_phase_name(enum adapter_phase phase)
+{
+	return phase_names[phase];
+}
+
+void call_begin(struct adapter_call *call, const struct adapter_env *env,
+		struct pool *scratch)
+{
+	struct adapter_call fresh = {
+		.public = { &host },
+		.pool = call->pool,
+		.fields = call->fields,
+		.attributes = call->attributes,
+		.info = call->info,
+		.may_supply = call->may_supply,
+		.owner = call->owner,
+		.env = env,
+		.scratch = scratch,
+		.now_ms = clock_wall_ms(),
+		.start_mono_ms = clock_mono_ms(),
+	};
+
+	*call = fresh;
+}
+
+struct call_mark call_enter(struct adapter_call *call,
+			    enum adapter_phase phase)
+{
+	call->phase = phase;
+	return (struct call_mark){
+		.change_count = call->change_count,
+		.event_count = call->event_count,
+		.email = call->email,
+		.name = call->name,
+		.redirect = call->redirect,
+		.post_url = call->post_url,
+		.post_fields = call->post_fields,
+		.post_field_count = call->post_field_count,
+	};
+}
+
+static void go_back(struct adapter_call *call, const struct call_mark *mark)
+{
+	call->change_count = mark->change_count;
+	call->event_count = mark->event_count;
+	call->email = mark->email;
+	call->name = mark->name;
+	call->redirect = mark->redirect;
+	call->post_url = mark->post_url;
+	call->post_fields = mark->post_fields;
+	call->post_field_count = mark->post_field_count;
+	call->stamp++;
+}
+
+static bool fail(struct adapter_call *call, enum adapter_phase phase,
+		 int returned)
+{
+	if (returned == USHER_FAIL)
+		snprintf(call->problem, sizeof(call->problem),
+			 "%s returned USHER_FAIL", phase_names[phase]);
+	else
+		snprintf(call->problem, sizeof(call->problem),
+			 "%s returned %d, which is no result of a hook",
+			 phase_names[phase], returned);
+	call->result = ADAPTER_FAILED;
+	return false;
+}
+
+static void deny(struct adapter_call *call)
+{
+	if (str_is_null(call->deny_code))
+		call->deny_code = STR("denied");
+	if (str_is_null(call->deny_reason))
+		call->deny_reason = STR("Access was refused.");
+	call->result = ADAPTER_DENIED;
+}
+
+/* In the order in which one thing outweighs another. */
+static bool judge(struct adapter_call *call, const struct call_mark *mark,
+		  enum adapter_phase phase, int returned)
+{
+	if (call->is_denied || returned == USHER_DENY) {
+		deny(call);
+	} else if (returned != USHER_OK && returned != USHER_DECLINE) {
+		return fail(call, phase, returned);
+	} else if (call->is_lost) {
+		call->result = ADAPTER_FAILED;
+	} else if (call->error_count) {
+		call->result = ADAPTER_INVALID;
+	} else if (call->is_refused) {
+		call->result = ADAPTER_FAILED;
+	} else {
+		if (returned == USHER_DECLINE)
+			go_back(call, mark);
+		call->result = ADAPTER_OK;
+	}
+	return call->result == ADAPTER_OK;
+}
+
+bool call_leave(struct adapter_call *call, const struct call_mark *mark,
+		int returned)
+{
+	static const struct call_mark nothing;
+	enum adapter_phase phase = call->phase;
+
+	call->phase = ADAPTER_PHASE_NONE;
+	call->alloc_used = 0;
+	pool_reset(call->scratch);
+	if (judge(call, mark, phase, returned))
+		return true;
+	go_back(call, &nothing);
+	if (call->result != ADAPTER_INVALID)
+		call->error_count = 0;
+	if (call->result != ADAPTER_DENIED)
+		call->deny_code = call->deny_reason = STR_NULL;
+	if (call->result != ADAPTER_FAILED)
+		call->problem[0] = '\0';
+	return false;
+}
+
+enum err call_apply(const struct adapter_call *call, struct fields *attributes)
+{
+	enum err err = ERR_OK;
+
+	for (unsigned i = 0; i < call->change_count && !err; i++) {
+		const struct adapter_change *change = &call->changes[i];
+
+		if (str_is_null(change->value))
+			fields_del(attributes, change->name);
+		else
+			err = fields_set(attributes, change->name,
+					 change->value, FIELD_TEXT);
+	}
+	return err;
+}

@@ -1,0 +1,338 @@
+#include "adapter/input.h"
+
+#include "base/clock.h"
+#include "base/random.h"
+
+#define INFO_MAX 12
+/* set_field() knows two names. */
+#define SUPPLIED_MAX 2
+
+static const struct {
+	const char *name;
+	size_t offset;
+} infos[] = {
+	{ "tenant.slug", offsetof(struct adapter_info, tenant_slug) },
+	{ "tenant.name", offsetof(struct adapter_info, tenant_name) },
+	{ "tenant.url", offsetof(struct adapter_info, tenant_url) },
+	{ "tenant.home", offsetof(struct adapter_info, tenant_home) },
+	{ "tenant.dashboard", offsetof(struct adapter_info, dashboard) },
+	{ "request.id", offsetof(struct adapter_info, request_id) },
+	{ "identity", offsetof(struct adapter_info, identity) },
+	{ "user.id", offsetof(struct adapter_info, user_id) },
+	{ "user.email", offsetof(struct adapter_info, user_email) },
+	{ "user.name", offsetof(struct adapter_info, user_name) },
+	{ "user.external_id",
+	  offsetof(struct adapter_info, user_external_id) },
+	{ "redirect_url", offsetof(struct adapter_info, redirect_url) },
+};
+
+_Static_assert(sizeof(infos) / sizeof(infos[0]) == INFO_MAX,
+	       "INFO_MAX is their number");
+
+static struct adapter_call *from_public(struct usher_call *public)
+{
+	return (struct adapter_call *)public;
+}
+
+void input_log(struct usher_call *public, int level, const char *text,
+	       size_t len)
+{
+	struct adapter_call *call = from_public(public);
+	const struct adapter_env *env = call->env;
+	enum log_level to = LOG_LEVEL_ERROR;
+
+	if (call->phase == ADAPTER_PHASE_NONE || !env->services->log || !text)
+		return;
+	if (call->log_lines >= USHER_LOG_LINES_MAX)
+		return;
+	call->log_lines++;
+	if (len > USHER_LOG_MAX)
+		len = USHER_LOG_MAX;
+	if (level <= USHER_LOG_DEBUG)
+		to = LOG_LEVEL_DEBUG;
+	else if (level == USHER_LOG_INFO)
+		to = LOG_LEVEL_INFO;
+	else if (level == USHER_LOG_WARN)
+		to = LOG_LEVEL_WARN;
+	env->services->log(to, env->tenant, env->name,
+			   (struct str){ text, len });
+}
+
+static struct usher_str to_usher(struct str s)
+{
+	return (struct usher_str){ s.ptr, s.len };
+}
+
+int input_config(struct usher_call *public, const char *key,
+		 struct usher_str *value_r)
+{
+	struct adapter_call *call = from_public(public);
+	const struct adapter_env *env = call->env;
+
+	if (call->phase == ADAPTER_PHASE_NONE)
+		return USHER_E_PHASE;
+	if (!key)
+		return USHER_E_INVAL;
+	for (unsigned i = 0; i < env->setting_count; i++) {
+		if (!str_eq(env->settings[i].key, str_from(key)))
+			continue;
+		*value_r = to_usher(env->settings[i].value);
+		return 0;
+	}
+	return USHER_E_NOTFOUND;
+}
+
+int input_config_at(struct usher_call *public, uint32_t index,
+		    struct usher_str *key_r, struct usher_str *value_r)
+{
+	struct adapter_call *call = from_public(public);
+	const struct adapter_env *env = call->env;
+
+	if (call->phase == ADAPTER_PHASE_NONE)
+		return USHER_E_PHASE;
+	if (index >= env->setting_count)
+		return USHER_E_NOTFOUND;
+	*key_r = to_usher(env->settings[index].key);
+	*value_r = to_usher(env->settings[index].value);
+	return 0;
+}
+
+void *input_alloc(struct usher_call *public, size_t size)
+{
+	struct adapter_call *call = from_public(public);
+	void *memory;
+
+	if (call->phase == ADAPTER_PHASE_NONE ||
+	    size > USHER_ALLOC_MAX - call->alloc_used)
+		return NULL;
+	memory = pool_alloc(call->scratch, size ? size : 1);
+	if (memory)
+		call->alloc_used += size;
+	return memory;
+}
+
+int64_t input_now(struct usher_call *public)
+{
+	return from_public(public)->now_ms;
+}
+
+int64_t input_deadline(struct usher_call *public)
+{
+	struct adapter_call *call = from_public(public);
+
+	return call->start_mono_ms + call->env->deadline_ms - clock_mono_ms();
+}
+
+int input_random(struct usher_call *public, void *out, size_t size)
+{
+	if (from_public(public)->phase == ADAPTER_PHASE_NONE)
+		return USHER_E_PHASE;
+	if (!out)
+		return USHER_E_INVAL;
+	if (!size || size > USHER_RANDOM_MAX)
+		return USHER_E_LIMIT;
+	return random_bytes(out, size) ? USHER_E_FAILED : 0;
+}
+
+int input_hmac_sha256(struct usher_call *public, const char *secret,
+		      const void *data, size_t len,
+		      unsigned char mac_r[USHER_MAC_LEN])
+{
+	struct adapter_call *call = from_public(public);
+	const struct adapter_env *env = call->env;
+
+	if (call->phase == ADAPTER_PHASE_NONE)
+		return USHER_E_PHASE;
+	if (!secret || (!data && len) || !mac_r)
+		return USHER_E_INVAL;
+	for (unsigned i = 0; i < env->secret_count; i++) {
+		if (!str_eq(env->secrets[i].name, str_from(secret)))
+			continue;
+		return env->services->hmac_sha256(env->secrets[i].value, data,
+						  len, mac_r) ?
+			USHER_E_FAILED : 0;
+	}
+	return USHER_E_NOTFOUND;
+}
+
+/*
+ * Terminated copies of `from`, in one piece: what a parser hands over points
+ * into the request.
+ */
+static int view_make(struct adapter_call *call, struct adapter_view *view,
+		     const struct field *from, unsigned count, unsigned extra)
+{
+	size_t size = 1;
+	char *text;
+
+	for (unsigned i = 0; i < count; i++)
+		size += from[i].name.len + from[i].value.len + 2;
+	text = pool_alloc(call->pool, size);
+	view->base = pool_calloc(call->pool, count + 1, sizeof(*view->base));
+	view->v = pool_calloc(call->pool, count + extra + 1,
+			      sizeof(*view->v));
+	if (!text || !view->base || !view->v)
+		return USHER_E_NOMEM;
+	for (unsigned i = 0; i < count; i++) {
+		struct field *to = &view->base[i];
+
+		*to = from[i];
+		if (to->name.len)
+			memcpy(text, to->name.ptr, to->name.len);
+		to->name.ptr = text;
+		text += to->name.len + 1;
+		if (to->value.len)
+			memcpy(text, to->value.ptr, to->value.len);
+		to->value.ptr = text;
+		text += to->value.len + 1;
+	}
+	view->base_count = count;
+	view->stamp = call->stamp - 1;
+	view->is_made = true;
+	return 0;
+}
+
+static int view_make_infos(struct adapter_call *call,
+			   struct adapter_view *view)
+{
+	struct field list[INFO_MAX];
+	unsigned count = 0;
+
+	for (unsigned i = 0; i < INFO_MAX; i++) {
+		struct str value;
+
+		memcpy(&value, (const char *)&call->info + infos[i].offset,
+		       sizeof(value));
+		if (!str_is_null(value))
+			list[count++] = (struct field){
+				str_from(infos[i].name), value, FIELD_TEXT
+			};
+	}
+	return view_make(call, view, list, count, 0);
+}
+
+/* `value` absent: take the field out. */
+static void view_change(struct adapter_view *view, struct str name,
+			struct str value)
+{
+	unsigned i = 0;
+
+	while (i < view->count && !str_eq(view->v[i].name, name))
+		i++;
+	if (!str_is_null(value)) {
+		if (i == view->count)
+			view->count++;
+		view->v[i] = (struct field){ name, value, FIELD_TEXT };
+	} else if (i < view->count) {
+		view->v[i] = view->v[--view->count];
+	}
+}
+
+/* What was handed in, with what this call did since. */
+static void view_update(struct adapter_call *call, int kind)
+{
+	struct adapter_view *view = &call->views[kind];
+
+	if (view->stamp == call->stamp)
+		return;
+	view->stamp = call->stamp;
+	view->count = view->base_count;
+	memcpy(view->v, view->base, view->count * sizeof(*view->v));
+	if (kind == USHER_ATTRIBUTE) {
+		for (unsigned i = 0; i < call->change_count; i++)
+			view_change(view, call->changes[i].name,
+				    call->changes[i].value);
+	} else if (kind == USHER_FIELD) {
+		if (!str_is_null(call->email))
+			view_change(view, STR("email"), call->email);
+		if (!str_is_null(call->name))
+			view_change(view, STR("name"), call->name);
+	}
+}
+
+static int view_get(struct adapter_call *call, int kind,
+		    const struct adapter_view **view_r)
+{
+	const struct fields *from;
+	struct adapter_view *view;
+	int rc = 0;
+
+	if (kind < USHER_FIELD || kind > USHER_INFO)
+		return USHER_E_INVAL;
+	if (call->phase <= ADAPTER_PHASE_INIT)
+		return USHER_E_PHASE;
+	view = &call->views[kind];
+	if (!view->is_made && kind == USHER_INFO) {
+		rc = view_make_infos(call, view);
+	} else if (!view->is_made) {
+		from = kind == USHER_FIELD ? call->fields : call->attributes;
+		rc = view_make(call, view, from ? from->v : NULL,
+			       from ? from->count : 0,
+			       kind == USHER_FIELD ? SUPPLIED_MAX :
+						     USHER_ATTRIBUTES_MAX);
+	}
+	if (rc)
+		return rc;
+	view_update(call, kind);
+	*view_r = view;
+	return 0;
+}
+
+int input_find(struct adapter_call *call, int kind, struct str name,
+	       const struct field **field_r)
+{
+	const struct adapter_view *view;
+	int rc = view_get(call, kind, &view);
+
+	if (rc)
+		return rc;
+	for (unsigned i = 0; i < view->count; i++) {
+		if (!str_eq(view->v[i].name, name))
+			continue;
+		*field_r = &view->v[i];
+		return 0;
+	}
+	return USHER_E_NOTFOUND;
+}
+
+int input_get(struct usher_call *public, int kind, const char *name,
+	      struct usher_str *value_r)
+{
+	const struct field *field;
+	int rc;
+
+	if (!name)
+		return USHER_E_INVAL;
+	rc = input_find(from_public(public), kind, str_from(name), &field);
+	if (!rc)
+		*value_r = to_usher(field->value);
+	return rc;
+}
+
+int input_at(struct usher_call *public, int kind, uint32_t index,
+	     struct usher_str *name_r, struct usher_str *value_r)
+{
+	const struct adapter_view *view;
+	int rc = view_get(from_public(public), kind, &view);
+
+	if (rc)
+		return rc;
+	if (index >= view->count)
+		return USHER_E_NOTFOUND;
+	*name_r = to_usher(view->v[index].name);
+	*value_r = to_usher(view->v[index].value);
+	return 0;
+}
+
+int input_type(struct usher_call *public, int kind, const char *name)
+{
+	const struct field *field;
+	int rc;
+
+	if (!name)
+		return USHER_E_INVAL;
+	rc = input_find(from_public(public), kind, str_from(name), &field);
+	if (rc)
+		return rc;
+	return field->kind == FIELD_JSON ? USHER_JSON : USHER_TEXT;
+}
