@@ -14,7 +14,7 @@
  * status: 200; 503 from /readyz while the gateway is starting or stopping;
  * 404 for any other path.
  */
-int pages_get(const struct gateway *gateway, struct str path,
+int pages_get(struct gateway *gateway, struct str path,
 	      struct buf *out, const char **type_r);
 
 #endif

@@ -1,0 +1,12 @@
+/*
+ * services: what adapters are lent by the floors above them: digests and the
+ * log.
+ */
+#ifndef ADMIN_SERVICES_H
+#define ADMIN_SERVICES_H
+
+#include "adapter/call.h"
+
+extern const struct adapter_services services_of_adapters;
+
+#endif

@@ -1,0 +1,255 @@
+#include "admin/status.h"
+
+#include <unistd.h>
+
+#include "admin/show.h"
+#include "base/clock.h"
+#include "codec/fields.h"
+#include "codec/json.h"
+
+#define EXPLAIN_POOL_MAX (64 * 1024)
+
+struct command {
+	const char *name;
+	unsigned arguments;
+	const char *(*run)(struct status *status, struct str argument,
+			   bool json, struct buf *body);
+};
+
+static const char *tenants(struct status *status, struct str argument,
+			   bool json, struct buf *body)
+{
+	struct snapshot *snapshot =
+		snapshot_slot_get(status->gateway->snapshots);
+
+	(void)argument;
+	show_tenants(snapshot, json, body);
+	snapshot_unref(snapshot);
+	return NULL;
+}
+
+/* How many tenants are in each state. */
+static void count_tenants(const struct snapshot *snapshot,
+			  unsigned counts[TENANT_BROKEN + 1])
+{
+	for (unsigned i = 0; i < snapshot->tenant_count; i++)
+		counts[snapshot->tenants[i]->state]++;
+}
+
+static void findings(const struct reload *reload, bool json, struct buf *body)
+{
+	if (json) {
+		struct buf text;
+
+		buf_init(&text, SOCKET_BODY_MAX);
+		report_json(&reload->report, &text);
+		json_add_member_raw(body, "findings", buf_str(&text));
+		buf_done(&text);
+	} else if (reload->report.count) {
+		buf_puts(body, "\nThe last load found:\n");
+		report_text(&reload->report, body);
+	}
+}
+
+static const char *status_json(struct status *status,
+			       const struct snapshot *snapshot,
+			       struct buf *body)
+{
+	unsigned counts[TENANT_BROKEN + 1] = { 0 };
+	struct writer_stats writer;
+
+	count_tenants(snapshot, counts);
+	writer_stats(store_writer(status->gateway->store), &writer);
+	buf_addc(body, '{');
+	json_add_member(body, "version", str_from(status->version));
+	json_add_member_int(body, "pid", getpid());
+	json_add_member_int(body, "started_ms", status->start_ms);
+	json_add_member_int(body, "generation", (int64_t)snapshot->generation);
+	json_add_member_int(body, "loaded_ms", status->reload->loaded_ms);
+	json_add_member_int(body, "reloads_refused", status->reload->failures);
+	json_add_member(body, "restart_needed",
+			str_from(status->reload->restart_needed));
+	json_add_member_int(body, "tenants_serving", counts[TENANT_SERVING]);
+	json_add_member_int(body, "tenants_disabled",
+			    counts[TENANT_DISABLED]);
+	json_add_member_int(body, "tenants_broken", counts[TENANT_BROKEN]);
+	json_add_member_int(body, "writer_queued", writer.queued);
+	json_add_member_int(body, "writer_failed", (int64_t)writer.failed);
+	findings(status->reload, true, body);
+	buf_puts(body, "}\n");
+	return NULL;
+}
+
+static const char *status_text(struct status *status,
+			       const struct snapshot *snapshot,
+			       struct buf *body)
+{
+	const struct reload *reload = status->reload;
+	unsigned counts[TENANT_BROKEN + 1] = { 0 };
+	char started[CLOCK_TEXT_MAX], loaded[CLOCK_TEXT_MAX];
+	struct writer_stats writer;
+
+	count_tenants(snapshot, counts);
+	writer_stats(store_writer(status->gateway->store), &writer);
+	clock_text(status->start_ms, started);
+	clock_text(reload->loaded_ms, loaded);
+	buf_printf(body, "usherd %s, pid %d, since %s\n", status->version,
+		   (int)getpid(), started);
+	buf_printf(body, "configuration %llu, loaded %s",
+		   (unsigned long long)snapshot->generation, loaded);
+	if (reload->failures)
+		buf_printf(body, "; %u later reload%s refused",
+			   reload->failures,
+			   reload->failures == 1 ? "" : "s");
+	buf_printf(body, "\ntenants: %u serving, %u disabled, %u broken\n",
+		   counts[TENANT_SERVING], counts[TENANT_DISABLED],
+		   counts[TENANT_BROKEN]);
+	buf_printf(body, "writer: %u waiting, %llu jobs in %llu commits, "
+		   "%llu failed\n", writer.queued,
+		   (unsigned long long)writer.jobs,
+		   (unsigned long long)writer.batches,
+		   (unsigned long long)writer.failed);
+	if (reload->restart_needed[0])
+		buf_printf(body, "a restart is needed for: %s\n",
+			   reload->restart_needed);
+	findings(reload, false, body);
+	return NULL;
+}
+
+static const char *show_status(struct status *status, struct str argument,
+			       bool json, struct buf *body)
+{
+	struct snapshot *snapshot =
+		snapshot_slot_get(status->gateway->snapshots);
+	const char *trouble = json ? status_json(status, snapshot, body) :
+				     status_text(status, snapshot, body);
+
+	(void)argument;
+	snapshot_unref(snapshot);
+	return trouble;
+}
+
+static const char *reload(struct status *status, struct str argument,
+			  bool json, struct buf *body)
+{
+	enum err err = reload_run(status->reload);
+
+	(void)argument;
+	if (err) {
+		const struct report *report = &status->reload->report;
+
+		/* The socket's error is one line: the first thing to mend. */
+		for (unsigned i = 0; i < report->count; i++)
+			if (report->v[i].level == REPORT_FATAL)
+				return report->v[i].problem.ptr;
+		return "no memory for a new configuration";
+	}
+	if (json) {
+		report_json(&status->reload->report, body);
+		buf_addc(body, '\n');
+	} else {
+		report_text(&status->reload->report, body);
+		buf_puts(body, "reloaded\n");
+	}
+	return NULL;
+}
+
+/* One step of a trail, {"step":...,"verdict":...,"us":...}, as a line. */
+static void step_text(struct str json, struct pool *pool, struct buf *body)
+{
+	struct fields fields;
+	struct str step, verdict, us;
+
+	fields_init(&fields, pool);
+	if (json_parse_fields(json, &fields, NULL))
+		return;
+	step = fields_value(&fields, STR("step"));
+	verdict = fields_value(&fields, STR("verdict"));
+	us = fields_value(&fields, STR("us"));
+	buf_printf(body, "  %-16.*s %-24.*s %8.*s us\n", STR_ARG(step),
+		   STR_ARG(verdict), STR_ARG(us));
+}
+
+/* The trail is an array of flat objects, written by ourselves. */
+static void trail_text(struct str trail, struct pool *pool, struct buf *body)
+{
+	ptrdiff_t from, to;
+
+	while ((from = str_find(trail, '{')) >= 0 &&
+	       (to = str_find(trail, '}')) > from) {
+		step_text((struct str){ trail.ptr + from,
+					(size_t)(to - from) + 1 }, pool, body);
+		trail.ptr += to + 1;
+		trail.len -= (size_t)to + 1;
+	}
+}
+
+static void record_text(const struct audit_record *record, struct pool *pool,
+			struct buf *body)
+{
+	char when[CLOCK_TEXT_MAX];
+
+	clock_text(record->time_ms, when);
+	buf_printf(body, "%.*s  %s  tenant %.*s  %d %.*s\n",
+		   STR_ARG(record->request_id), when,
+		   record->tenant.len ? (int)record->tenant.len : 1,
+		   record->tenant.len ? record->tenant.ptr : "-",
+		   record->status, STR_ARG(record->code));
+	trail_text(record->trail, pool, body);
+}
+
+static void record_json(const struct audit_record *record, struct buf *body)
+{
+	buf_addc(body, '{');
+	json_add_member(body, "request_id", record->request_id);
+	json_add_member_int(body, "time_ms", record->time_ms);
+	json_add_member(body, "tenant", record->tenant);
+	json_add_member_int(body, "status", record->status);
+	json_add_member(body, "code", record->code);
+	json_add_member_raw(body, "trail", record->trail);
+	buf_puts(body, "}\n");
+}
+
+static const char *explain(struct status *status, struct str argument,
+			   bool json, struct buf *body)
+{
+	struct pool *pool = pool_new(EXPLAIN_POOL_MAX);
+	struct audit_record record;
+	const char *trouble = NULL;
+	enum err err;
+
+	err = pool ? audit_find(status->reader, argument, pool, &record) :
+		     ERR_NOMEM;
+	if (err == ERR_NOT_FOUND)
+		trouble = "no such request is on record: ids are those of X-Request-Id, kept for 30 days";
+	else if (err)
+		trouble = err_text(err);
+	else if (json)
+		record_json(&record, body);
+	else
+		record_text(&record, pool, body);
+	pool_free(pool);
+	return trouble;
+}
+
+static const struct command commands[] = {
+	{ "status", 0, show_status },
+	{ "tenants", 0, tenants },
+	{ "reload", 0, reload },
+	{ "explain", 1, explain },
+};
+
+const char *status_command(void *ctx, const struct str *words, unsigned count,
+			   struct buf *body)
+{
+	bool json = count && str_eq(words[count - 1], STR("--json"));
+
+	count -= json;
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
+		if (count == commands[i].arguments + 1 &&
+		    str_eq(words[0], str_from(commands[i].name)))
+			return commands[i].run(ctx,
+					       count > 1 ? words[1] : STR(""),
+					       json, body);
+	return "no such command";
+}

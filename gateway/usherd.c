@@ -1,0 +1,584 @@
+/*
+ * usherd: the gateway's daemon. See usherd(8).
+ *
+ * Wiring and nothing else: the order in which the floors come up and go down,
+ * and a main thread that waits for signals, the operator's socket and the clock.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <grp.h>
+#include <poll.h>
+#include <pwd.h>
+#include <signal.h>
+#include <sys/inotify.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/timerfd.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "admin/reload.h"
+#include "admin/services.h"
+#include "admin/show.h"
+#include "admin/socket.h"
+#include "admin/status.h"
+#include "base/clock.h"
+#include "base/hash.h"
+#include "base/log.h"
+#include "http/server.h"
+
+#define STOP_MS 10000		/* for a graceful stop, all in all */
+#define SAVE_S 60		/* between savings of the rate limiter */
+#define WATCH_SETTLE_MS 500	/* quiet time before a changed conf.d reloads */
+#define PATH_LONGEST 4096
+
+struct options {
+	const char *config, *state, *plugins, *ready_file;
+	bool check, strict, foreground;
+};
+
+struct daemon {
+	struct options options;
+	struct gateway gateway;
+	struct reload reload;
+	struct status status;
+	struct server *server;
+	char keyring_path[PATH_LONGEST], limits_path[PATH_LONGEST];
+	int signals, admin, timer, watch;	/* -1: not there */
+	int parent;		/* pipe to tell that we are ready; -1 */
+	bool must_stop;
+};
+
+static void usage(FILE *out)
+{
+	fputs("usage: usherd --config DIR [--state DIR] [--plugins DIR] "
+	      "[--strict]\n"
+	      "              [--foreground] [--ready-file FILE]\n"
+	      "       usherd --config DIR --check [--strict]\n"
+	      "       usherd --version | --help\n"
+	      "See usherd(8).\n", out);
+}
+
+static void parse_options(int argc, char **argv, struct options *options)
+{
+	static const struct option longs[] = {
+		{ "config", required_argument, NULL, 'c' },
+		{ "state", required_argument, NULL, 's' },
+		{ "plugins", required_argument, NULL, 'p' },
+		{ "ready-file", required_argument, NULL, 'r' },
+		{ "check", no_argument, NULL, 'C' },
+		{ "strict", no_argument, NULL, 'S' },
+		{ "foreground", no_argument, NULL, 'f' },
+		{ "version", no_argument, NULL, 'V' },
+		{ "help", no_argument, NULL, 'h' },
+		{ 0 }
+	};
+	int c;
+
+	while ((c = getopt_long(argc, argv, "c:s:p:r:CSfVh", longs, NULL)) !=
+	       -1) {
+		switch (c) {
+		case 'c': options->config = optarg; break;
+		case 's': options->state = optarg; break;
+		case 'p': options->plugins = optarg; break;
+		case 'r': options->ready_file = optarg; break;
+		case 'C': options->check = true; break;
+		case 'S': options->strict = true; break;
+		case 'f': options->foreground = true; break;
+		case 'V': puts("usherd " USHER_VERSION); exit(0);
+		case 'h': usage(stdout); exit(0);
+		default: usage(stderr); exit(2);
+		}
+	}
+	if (optind < argc || !options->config) {
+		fputs(optind < argc ? "usherd: too many arguments\n" :
+				      "usherd: --config is needed\n", stderr);
+		usage(stderr);
+		exit(2);
+	}
+}
+
+/* ---- --check --------------------------------------------------------------- */
+
+static int check(struct daemon *d)
+{
+	struct snapshot *snapshot =
+		snapshot_load(&d->reload.options, NULL, &d->reload.report);
+	enum report_level worst = show_report(snapshot, &d->reload.report,
+					      false, stdout);
+
+	snapshot_unref(snapshot);
+	return worst >= REPORT_TENANT ? 1 : 0;
+}
+
+/* ---- coming up ------------------------------------------------------------- */
+
+/* No core dumps and no ptrace by others of the same user: keys and personal
+ * data are in our memory. */
+static void harden(void)
+{
+	const struct rlimit none = { 0, 0 };
+
+	setrlimit(RLIMIT_CORE, &none);
+	prctl(PR_SET_DUMPABLE, 0);
+	umask(077);
+	signal(SIGPIPE, SIG_IGN);
+}
+
+/*
+ * Return in a child that goes on, while the parent waits for its word. Done
+ * before there is any thread.
+ */
+static int into_background(struct daemon *d)
+{
+	int ends[2], null;
+	char word;
+	pid_t pid;
+
+	if (pipe2(ends, O_CLOEXEC))
+		return -1;
+	pid = fork();
+	if (pid < 0)
+		return -1;
+	if (pid > 0) {
+		close(ends[1]);
+		_exit(read(ends[0], &word, 1) == 1 ? 0 : 1);
+	}
+	close(ends[0]);
+	d->parent = ends[1];
+	setsid();
+	null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	if (null >= 0) {
+		dup2(null, 0);
+		dup2(null, 1);
+		close(null);
+	}
+	return 0;
+}
+
+static int make_state(const char *dir)
+{
+	if (mkdir(dir, 0700) == 0 || errno == EEXIST)
+		return 0;
+	log_error("state_directory", LOG_TEXT("path", dir),
+		  LOG_TEXT("problem", strerror(errno)),
+		  LOG_TEXT("remedy", "make it, owned by the user that the "
+				     "gateway runs as, mode 0700"));
+	return -1;
+}
+
+/* From root to the configured user, for good. */
+static int drop_privileges(const struct gateway_config *config)
+{
+	const char *name = config->user.ptr;
+	const struct passwd *user;
+
+	if (!name || geteuid() != 0)
+		return 0;
+	errno = 0;
+	user = getpwnam(name);
+	if (!user) {
+		log_error("user_unknown", LOG_TEXT("user", name),
+			  LOG_TEXT("remedy", "make it (adduser --system) or "
+				   "change user in the gateway's file"));
+		return -1;
+	}
+	if (chown(config->state.ptr, user->pw_uid, user->pw_gid) ||
+	    initgroups(name, user->pw_gid) || setgid(user->pw_gid) ||
+	    setuid(user->pw_uid) || setuid(0) == 0) {
+		log_error("user_not_taken", LOG_TEXT("user", name),
+			  LOG_TEXT("problem", strerror(errno)));
+		return -1;
+	}
+	return 0;
+}
+
+static int make_keyring(const char *path)
+{
+	enum err err;
+
+	if (access(path, F_OK) == 0)
+		return 0;
+	err = keyring_create(path);
+	if (err && err != ERR_CONFLICT) {
+		log_error("keyring_not_made", LOG_TEXT("path", path),
+			  LOG_TEXT("problem", err_text(err)));
+		return -1;
+	}
+	log_info("keyring_made", LOG_TEXT("path", path),
+		 LOG_TEXT("remedy", "back it up, apart from the database"));
+	return 0;
+}
+
+static int load_limits(struct daemon *d)
+{
+	char why[RATELIMIT_WHY_MAX];
+	enum err err;
+
+	d->gateway.limiter = ratelimit_new(RATELIMIT_CLIENTS_MAX);
+	if (!d->gateway.limiter)
+		return -1;
+	if (access(d->limits_path, F_OK))
+		return 0;
+	err = ratelimit_load(d->gateway.limiter, d->limits_path,
+			     clock_wall_ms(), why, sizeof(why));
+	if (err)
+		log_warn("limits_not_loaded", LOG_TEXT("path", d->limits_path),
+			 LOG_TEXT("problem", why),
+			 LOG_TEXT("remedy", "clients start with full credit"));
+	return 0;
+}
+
+static void save_limits(struct daemon *d)
+{
+	enum err err;
+
+	ratelimit_sweep(d->gateway.limiter, clock_wall_ms());
+	err = ratelimit_save(d->gateway.limiter, d->limits_path,
+			     clock_wall_ms());
+	if (err)
+		log_error("limits_not_saved", LOG_TEXT("path", d->limits_path),
+			  LOG_TEXT("problem", err_text(err)));
+}
+
+static int open_store(struct daemon *d, const char *dir)
+{
+	const struct store_options options = {
+		.readers = d->reload.options.workers + 1,
+		.batch_done = server_batch_done,
+		.batch_ctx = d->server,
+	};
+	struct buf why;
+	enum err err;
+
+	buf_init(&why, 1024);
+	err = store_open(dir, &options, &d->gateway.store, &why);
+	if (err)
+		log_error("store_not_opened", LOG_TEXT("directory", dir),
+			  LOG_STR("problem", buf_str(&why)));
+	buf_done(&why);
+	return err ? -1 : 0;
+}
+
+static int open_admin(struct daemon *d, const struct gateway_config *config)
+{
+	char why[512];
+
+	d->admin = socket_listen(config->admin.ptr, why, sizeof(why));
+	if (d->admin < 0) {
+		log_error("admin_socket", LOG_TEXT("problem", why));
+		return -1;
+	}
+	d->status = (struct status){
+		.gateway = &d->gateway,
+		.reload = &d->reload,
+		.reader = store_reader(d->gateway.store,
+				       d->reload.options.workers),
+		.version = USHER_VERSION,
+		.start_ms = clock_wall_ms(),
+	};
+	return 0;
+}
+
+/* Certificates are read before a new snapshot serves. */
+static enum err prepare(void *ctx, struct snapshot *next, char *why,
+			size_t size)
+{
+	struct daemon *d = ctx;
+
+	return server_reload(d->server, next, why, size);
+}
+
+static unsigned worker_count(const struct gateway_config *config)
+{
+	long cores = sysconf(_SC_NPROCESSORS_ONLN);
+
+	if (config->workers)
+		return config->workers;
+	if (cores < 1)
+		return 1;
+	return cores > SERVER_WORKERS_MAX ? SERVER_WORKERS_MAX :
+					    (unsigned)cores;
+}
+
+/* From bound ports to a first snapshot that serves. */
+static int start_serving(struct daemon *d, const struct gateway_config *config)
+{
+	struct snapshot *first;
+	char why[512];
+
+	if (server_listen(&d->gateway, config, d->reload.options.workers,
+			  &d->server, why, sizeof(why))) {
+		log_error("not_listening", LOG_TEXT("problem", why));
+		return -1;
+	}
+	if (drop_privileges(config) || make_keyring(d->keyring_path) ||
+	    load_limits(d) || open_store(d, config->state.ptr))
+		return -1;
+	first = reload_first(&d->reload);
+	if (!first)
+		return -1;
+	if (d->options.strict &&
+	    report_worst(&d->reload.report) >= REPORT_TENANT) {
+		log_error("strict", LOG_TEXT("problem", "a tenant's file does "
+					     "not hold, and --strict is given"));
+		snapshot_unref(first);
+		return -1;
+	}
+	d->gateway.snapshots = snapshot_slot_new(first);
+	if (!d->gateway.snapshots || open_admin(d, config))
+		return -1;
+	if (server_run(d->server, first, why, sizeof(why))) {
+		log_error("not_serving", LOG_TEXT("problem", why));
+		return -1;
+	}
+	return 0;
+}
+
+static int start(struct daemon *d)
+{
+	struct snapshot *bare = snapshot_load_gateway(&d->reload.options,
+						      &d->reload.report);
+	const struct gateway_config *config;
+	int rc = -1;
+
+	if (!bare) {
+		show_report(NULL, &d->reload.report, false, stderr);
+		return -1;
+	}
+	config = &bare->gateway;
+	log_setup(config->log_level, config->log_format);
+	if (!d->options.foreground && into_background(d))
+		goto out;
+	d->reload.options.workers = worker_count(config);
+	snprintf(d->keyring_path, sizeof(d->keyring_path), "%s/keyring",
+		 config->state.ptr);
+	snprintf(d->limits_path, sizeof(d->limits_path), "%s/limits",
+		 config->state.ptr);
+	d->reload.keyring_path = d->keyring_path;
+	if (config->watch) {
+		d->watch = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+		inotify_add_watch(d->watch, d->options.config,
+				  IN_CLOSE_WRITE | IN_MOVED_TO | IN_DELETE |
+				  IN_MOVED_FROM);
+	}
+	if (make_state(config->state.ptr) == 0)
+		rc = start_serving(d, config);
+out:
+	snapshot_unref(bare);
+	return rc;
+}
+
+/* ---- telling that we are ready ---------------------------------------------- */
+
+/* sd_notify(3)'s protocol: one datagram of lines. */
+static void notify(const char *state)
+{
+	const char *path = getenv("NOTIFY_SOCKET");
+	struct sockaddr_un sa = { .sun_family = AF_UNIX };
+	size_t len = path ? strlen(path) : 0;
+	int fd;
+
+	if (len < 2 || len >= sizeof(sa.sun_path))
+		return;
+	memcpy(sa.sun_path, path, len);
+	if (sa.sun_path[0] == '@')
+		sa.sun_path[0] = '\0';
+	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return;
+	sendto(fd, state, strlen(state), MSG_NOSIGNAL, (struct sockaddr *)&sa,
+	       (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len));
+	close(fd);
+}
+
+static void write_ready_file(struct daemon *d)
+{
+	char temporary[PATH_LONGEST];
+	struct buf text;
+	FILE *f;
+
+	snprintf(temporary, sizeof(temporary), "%s.new",
+		 d->options.ready_file);
+	buf_init(&text, 65536);
+	server_addresses_json(d->server, &text);
+	f = fopen(temporary, "we");
+	if (f) {
+		fprintf(f, "{\"pid\":%d,\"listen\":%.*s}\n", (int)getpid(),
+			STR_ARG(buf_str(&text)));
+		fclose(f);
+	}
+	if (!f || rename(temporary, d->options.ready_file))
+		log_error("ready_file",
+			  LOG_TEXT("path", d->options.ready_file),
+			  LOG_TEXT("problem", strerror(errno)));
+	buf_done(&text);
+}
+
+static void tell_ready(struct daemon *d)
+{
+	log_info("ready", LOG_TEXT("version", USHER_VERSION),
+		 LOG_NUM("workers", d->reload.options.workers));
+	if (d->options.ready_file)
+		write_ready_file(d);
+	notify("READY=1\n");
+	if (d->parent >= 0) {
+		if (write(d->parent, "r", 1) != 1)
+			log_warn("parent_gone", LOG_NUM("errno", errno));
+		close(d->parent);
+		d->parent = -1;
+	}
+}
+
+/* ---- the main thread --------------------------------------------------------- */
+
+static void reload_now(struct daemon *d)
+{
+	notify("RELOADING=1\n");
+	reload_run(&d->reload);
+	notify("READY=1\n");
+}
+
+static void on_signal(struct daemon *d)
+{
+	struct signalfd_siginfo info;
+
+	if (read(d->signals, &info, sizeof(info)) != sizeof(info))
+		return;
+	if (info.ssi_signo == SIGHUP)
+		reload_now(d);
+	else
+		d->must_stop = true;
+}
+
+static void on_timer(struct daemon *d)
+{
+	uint64_t times;
+
+	if (read(d->timer, &times, sizeof(times)) == sizeof(times))
+		save_limits(d);
+}
+
+/* Editors write in several steps: reload once it is quiet. */
+static void on_watch(struct daemon *d)
+{
+	char events[4096];
+	struct pollfd quiet = { .fd = d->watch, .events = POLLIN };
+
+	do {
+		while (read(d->watch, events, sizeof(events)) > 0)
+			;
+	} while (poll(&quiet, 1, WATCH_SETTLE_MS) > 0);
+	reload_now(d);
+}
+
+static void wait_for_the_end(struct daemon *d)
+{
+	while (!d->must_stop) {
+		struct pollfd fds[] = {
+			{ .fd = d->signals, .events = POLLIN },
+			{ .fd = d->admin, .events = POLLIN },
+			{ .fd = d->timer, .events = POLLIN },
+			{ .fd = d->watch, .events = POLLIN },
+		};
+
+		if (poll(fds, 4, -1) < 0)
+			continue;
+		if (fds[0].revents)
+			on_signal(d);
+		if (fds[1].revents)
+			socket_serve(d->admin, status_command, &d->status);
+		if (fds[2].revents)
+			on_timer(d);
+		if (fds[3].revents)
+			on_watch(d);
+	}
+}
+
+/* Signals come through a descriptor; all later threads inherit the mask. */
+static int open_events(struct daemon *d)
+{
+	const struct itimerspec every = { { SAVE_S, 0 }, { SAVE_S, 0 } };
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGHUP);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	if (sigprocmask(SIG_BLOCK, &set, NULL))
+		return -1;
+	d->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	d->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	if (d->signals < 0 || d->timer < 0 ||
+	    timerfd_settime(d->timer, 0, &every, NULL))
+		return -1;
+	return 0;
+}
+
+/* Downward from the edge: nothing that is waited for is cut off before it is
+ * durable. */
+static void stop(struct daemon *d)
+{
+	if (d->options.ready_file)
+		unlink(d->options.ready_file);
+	d->gateway.is_stopping = true;
+	server_stop(d->server, STOP_MS);
+	store_close(d->gateway.store);
+	if (d->gateway.limiter && d->gateway.snapshots)
+		save_limits(d);
+	ratelimit_free(d->gateway.limiter);
+	snapshot_slot_free(d->gateway.snapshots);
+	server_free(d->server);
+	reload_done(&d->reload);
+	for (size_t i = 0; i < 4; i++) {
+		const int fds[] = { d->signals, d->admin, d->timer, d->watch };
+
+		if (fds[i] >= 0)
+			close(fds[i]);
+	}
+}
+
+int main(int argc, char **argv)
+{
+	struct daemon d = {
+		.signals = -1, .admin = -1, .timer = -1, .watch = -1,
+		.parent = -1,
+	};
+	int status = 1;
+
+	parse_options(argc, argv, &d.options);
+	harden();
+	hash_init();
+	d.reload.gateway = &d.gateway;
+	d.reload.prepare = prepare;
+	d.reload.ctx = &d;
+	d.reload.options = (struct snapshot_options){
+		.config_dir = d.options.config,
+		.state_override = d.options.state,
+		.plugins_override = d.options.plugins,
+		.workers = 1,
+		.services = &services_of_adapters,
+	};
+	if (reload_init(&d.reload))
+		return 1;
+	if (d.options.check) {
+		status = check(&d);
+		reload_done(&d.reload);
+		return status;
+	}
+	if (open_events(&d) == 0 && start(&d) == 0) {
+		tell_ready(&d);
+		wait_for_the_end(&d);
+		notify("STOPPING=1\n");
+		log_info("stopping", LOG_NUM("seconds_at_most", STOP_MS / 1000));
+		status = 0;
+	}
+	stop(&d);
+	if (status == 0)
+		log_info("stopped", LOG_NUM("status", status));
+	return status;
+}
