@@ -110,7 +110,7 @@ static enum err skip_string(struct scan *s)
 static enum err check_raw(struct str in, struct fault *fault)
 {
 	struct scan s = { .in = in, .fault = fault };
-	unsigned depth = 0, values = 1;
+	unsigned depth = 0, values = 0;
 	enum err err;
 
 	while (s.at < in.len) {
