@@ -4,8 +4,8 @@
 #include "adapter/output.h"
 #include "base/clock.h"
 
-#ifndef PACKAGE_VERSION
-#define PACKAGE_VERSION "0"
+#ifndef USHER_VERSION
+#define USHER_VERSION "0"
 #endif
 
 static const struct usher_host host = {
@@ -13,7 +13,7 @@ static const struct usher_host host = {
 	.abi_major = USHER_ABI_MAJOR,
 	.abi_minor = USHER_ABI_MINOR,
 	.name = "usher",
-	.version = PACKAGE_VERSION,
+	.version = USHER_VERSION,
 	.log = input_log,
 	.config = input_config,
 	.config_at = input_config_at,
