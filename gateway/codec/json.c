@@ -194,13 +194,17 @@ static enum err refuse(const json_error_t *e, struct str in,
 
 #define REAL_TEXT_MAX 32
 
-/* The shortest of 15 to 17 digits that reads back as the same number. */
+/*
+ * The shortest of 15 to 17 digits that reads back as the same number.  -0.0
+ * becomes 0, since "-0" would read back as an integer without its sign.
+ */
 static struct str write_real(double d, char text[REAL_TEXT_MAX])
 {
 	int len = 0;
 
 	for (int digits = 15; digits <= 17; digits++) {
-		len = snprintf(text, REAL_TEXT_MAX, "%.*g", digits, d);
+		len = snprintf(text, REAL_TEXT_MAX, "%.*g", digits,
+			       d == 0 ? 0.0 : d);
 		if (strtod(text, NULL) == d)
 			break;
 	}

@@ -68,7 +68,7 @@ static void cut_space(struct str *s)
 	*s = str_trim(*s, " ");
 }
 
-/* A quoted name as a browser meant it. */
+/* A name as a browser meant it. */
 static enum err unescape(const struct scan *s, struct str in,
 			 struct str *name_r)
 {
@@ -105,8 +105,7 @@ static enum err take_name(const struct scan *s, struct str *v,
 		name = cut_token(v);
 		if (!name.len)
 			return fail(s, ERR_SYNTAX, "a part without a name");
-		*name_r = name;
-		return ERR_OK;
+		return unescape(s, name, name_r);
 	}
 	cut(v, 1);
 	end = str_find(*v, '"');

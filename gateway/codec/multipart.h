@@ -9,7 +9,7 @@
  * closing delimiter is demanded; a preamble and anything but white space after
  * the end are refused.  What starts like a delimiter has to be one.
  *
- * Quoted names are read as browsers write them (WHATWG HTML, section
+ * Names are read as browsers write them (WHATWG HTML, section
  * 4.10.21.8): %22, %0D and %0A stand for '"', CR and LF (the latter two are
  * then refused as control characters), any other '%' and '\' for itself.
  */

@@ -1,0 +1,52 @@
+/*
+ * fields: what holds for the outcome of every parser of fields.
+ */
+#ifndef TESTS_FUZZ_FIELDS_H
+#define TESTS_FUZZ_FIELDS_H
+
+#include "base/buf.h"
+#include "codec/fields.h"
+#include "codec/utf8.h"
+#include "fuzz/fuzz.h"
+
+#define FUZZ_POOL (16 * 1024 * 1024)
+
+/* A refusal leaves the fields alone and points into the input. */
+static inline void fuzz_check_refusal(enum err err, const struct fault *fault,
+				      const struct fields *fields,
+				      struct str in)
+{
+	fuzz_assert(err < ERR_COUNT && err != ERR_NOMEM &&
+		    err != ERR_INTERNAL);
+	fuzz_assert(fields->count == 0);
+	fuzz_assert(fault->err == err && fault->detail);
+	fuzz_assert(fault->offset <= in.len);
+}
+
+static inline void fuzz_check_fields(const struct fields *fields)
+{
+	fuzz_assert(fields->count <= FIELDS_MAX);
+	for (unsigned i = 0; i < fields->count; i++) {
+		const struct field *f = &fields->v[i];
+
+		fuzz_assert(f->name.len && f->name.len <= FIELD_NAME_MAX);
+		fuzz_assert(f->value.ptr && f->value.len <= FIELD_VALUE_MAX);
+		fuzz_assert(!utf8_check_text(f->name, NULL));
+		fuzz_assert(!utf8_check_text(f->value, NULL));
+		/* The first of its name is itself: so names are unique. */
+		fuzz_assert(fields_get(fields, f->name) == f);
+	}
+}
+
+static inline void fuzz_check_same(const struct fields *a,
+				   const struct fields *b)
+{
+	fuzz_assert(a->count == b->count);
+	for (unsigned i = 0; i < a->count; i++) {
+		fuzz_assert(str_eq(a->v[i].name, b->v[i].name));
+		fuzz_assert(str_eq(a->v[i].value, b->v[i].value));
+		fuzz_assert(a->v[i].kind == b->v[i].kind);
+	}
+}
+
+#endif
