@@ -1,0 +1,14 @@
+#!/bin/sh
+# Run one suite of node's test runner; skipped where node, a library or a
+# program that the suite names in a line "// needs: ..." is missing.
+suite=$1
+command -v node >/dev/null 2>&1 || { echo "node is not installed"; exit 77; }
+for need in $(sed -n 's|^// needs: ||p' "$suite"); do
+	case $need in
+	npm:*) [ -d "$(dirname "$suite")/../node_modules/${need#npm:}" ] ||
+		{ echo "${need#npm:} is not installed: run npm ci in tests/"; exit 77; } ;;
+	*) PATH=$PATH:/usr/sbin command -v "$need" >/dev/null 2>&1 ||
+		{ echo "$need is not installed"; exit 77; } ;;
+	esac
+done
+exec node --test "$suite"
