@@ -1,0 +1,201 @@
+#include "policy/validate.h"
+
+#include "codec/json.h"
+#include "codec/utf8.h"
+
+void invalid_list_init(struct invalid_list *list, struct pool *pool)
+{
+	list->count = 0;
+	list->pool = pool;
+	list->failed = false;
+}
+
+/* At most `max` octets, not ending within a character. */
+static struct str cut(struct str s, size_t max)
+{
+	if (s.len <= max)
+		return s;
+	while (max && ((unsigned char)s.ptr[max] & 0xc0) == 0x80)
+		max--;
+	return (struct str){ s.ptr, max };
+}
+
+void validate_add_error(struct invalid_list *list, struct str field,
+			struct str message)
+{
+	struct invalid one;
+
+	if (list->count == VALIDATE_ERRORS_MAX)
+		return;
+	one.field = pool_str(list->pool, cut(field, FIELD_NAME_MAX));
+	one.message = pool_str(list->pool, cut(message, VALIDATE_MESSAGE_MAX));
+	if (str_is_null(one.field) || str_is_null(one.message)) {
+		list->failed = true;
+		return;
+	}
+	list->v[list->count++] = one;
+}
+
+static bool is_white(int32_t c)
+{
+	return (c >= 0x09 && c <= 0x0d) || c == 0x20 || c == 0x85 ||
+	       c == 0xa0 || c == 0x1680 || (c >= 0x2000 && c <= 0x200b) ||
+	       c == 0x200e || c == 0x2028 || c == 0x2029 || c == 0x202f ||
+	       c == 0x205f || c == 0x3000 || c == 0xfeff;
+}
+
+struct str validate_trim(struct str s)
+{
+	size_t at = 0, start = 0, end;
+
+	while (is_white(utf8_next(s, &at)))
+		start = at;
+	end = at = start;
+	for (;;) {
+		int32_t c = utf8_next(s, &at);
+
+		if (c == -2)
+			break;
+		if (c == -1)
+			at++;
+		if (!is_white(c))
+			end = at;
+	}
+	return (struct str){ s.ptr ? s.ptr + start : NULL, end - start };
+}
+
+/* A text field trimmed; absent where there is none. *ok_r: it is text. */
+static struct str get_text(const struct validation *in, const char *name,
+			   bool *ok_r)
+{
+	const struct field *field = fields_get(in->fields, str_from(name));
+
+	*ok_r = !field || (field->kind == FIELD_TEXT &&
+			   !utf8_check_text(field->value, NULL));
+	return field && *ok_r ? validate_trim(field->value) : STR_NULL;
+}
+
+static enum err check_email(const struct validation *in,
+			    struct invalid_list *list, struct email *out_r)
+{
+	bool ok;
+	struct str text = get_text(in, "email", &ok);
+	struct str message = STR("The email field must be a valid email "
+				 "address.");
+	enum err err = ok ? ERR_OK : ERR_SYNTAX;
+
+	if (!err && !text.len) {
+		err = ERR_SYNTAX;
+		message = STR("The email field is required.");
+	} else if (!err && text.len > EMAIL_MAX) {
+		err = ERR_LIMIT;
+		message = STR("The email field must not be greater than 254 "
+			      "characters.");
+	} else if (!err) {
+		err = email_parse(in->pool, text, out_r);
+	}
+	if (err && err != ERR_NOMEM)
+		validate_add_error(list, STR("email"), message);
+	return err;
+}
+
+/* `email` is NULL where it is bad: then nothing can be made of it. */
+static void check_name(const struct validation *in, struct invalid_list *list,
+		       const struct email *email, struct str *out_r)
+{
+	struct str field = STR("name");
+	bool ok;
+	struct str name = get_text(in, "name", &ok);
+
+	if (!ok)
+		validate_add_error(list, field,
+				   STR("The name field must be a string."));
+	else if (str_is_null(name))
+		validate_add_error(list, field,
+				   STR("The name field is required."));
+	else if (utf8_length(name) > VALIDATE_NAME_MAX)
+		validate_add_error(list, field,
+				   STR("The name field must not be greater "
+				       "than 255 characters."));
+	else if (!name.len && email)
+		*out_r = email->local;
+	else
+		*out_r = name;
+}
+
+static enum err check_redirect(const struct validation *in,
+			       struct invalid_list *list, struct str *out_r)
+{
+	bool ok;
+	struct str text = get_text(in, "redirect_url", &ok);
+	struct str message = STR("The redirect url field must be a valid "
+				 "URL.");
+	enum err err = ok ? ERR_OK : ERR_SYNTAX;
+
+	*out_r = STR_NULL;
+	if (ok && !text.len)
+		return ERR_OK;
+	if (!err && text.len > URL_MAX) {
+		err = ERR_LIMIT;
+		message = STR("The redirect url field must not be greater "
+			      "than 2048 characters.");
+	} else if (!err) {
+		err = redirect_check(in->redirects, in->pool, text, out_r,
+				     NULL);
+		if (err == ERR_UNSUPPORTED || err == ERR_NOT_FOUND)
+			message = STR("The redirect url field must lead to "
+				      "an allowed place.");
+	}
+	if (err && err != ERR_NOMEM)
+		validate_add_error(list, STR("redirect_url"), message);
+	return err;
+}
+
+enum err validate(const struct validation *in, struct invalid_list *list,
+		  struct validated *out_r)
+{
+	struct validated out = { 0 };
+	enum err email, redirect;
+
+	email = check_email(in, list, &out.email);
+	check_name(in, list, email ? NULL : &out.email, &out.name);
+	redirect = check_redirect(in, list, &out.redirect_url);
+	if (email == ERR_NOMEM || redirect == ERR_NOMEM || list->failed)
+		return ERR_NOMEM;
+	if (list->count)
+		return ERR_SYNTAX;
+	*out_r = out;
+	return ERR_OK;
+}
+
+/* Did an earlier error bring this field up? */
+static bool is_named_before(const struct invalid_list *list, unsigned at)
+{
+	for (unsigned i = 0; i < at; i++)
+		if (str_eq(list->v[i].field, list->v[at].field))
+			return true;
+	return false;
+}
+
+void validate_render(struct buf *out, const struct invalid_list *list)
+{
+	buf_puts(out, "{\"message\":\"The given data was invalid.\","
+		      "\"code\":\"validation_failed\",\"errors\":{");
+	for (unsigned i = 0; i < list->count; i++) {
+		if (is_named_before(list, i))
+			continue;
+		if (i > 0)
+			buf_addc(out, ',');
+		json_add_str(out, list->v[i].field);
+		buf_puts(out, ":[");
+		for (unsigned j = i; j < list->count; j++) {
+			if (!str_eq(list->v[i].field, list->v[j].field))
+				continue;
+			if (j > i)
+				buf_addc(out, ',');
+			json_add_str(out, list->v[j].message);
+		}
+		buf_addc(out, ']');
+	}
+	buf_puts(out, "}}");
+}
