@@ -40,9 +40,9 @@
 #define JWE_IV_SIZE 12
 #define JWE_TAG_SIZE 16
 /* Octets of the protected header before and after base64url. */
-#define JWE_HEADER_MAX (48 + KEYRING_KID_MAX + JWE_TENANT_MAX)
+#define JWE_HEADER_MAX (47 + KEYRING_KID_MAX + JWE_TENANT_MAX)
 #define JWE_HEADER_TEXT_MAX ((JWE_HEADER_MAX * 4 + 2) / 3)
-/* The longest plaintext that fits whatever the names: 2,863 octets. */
+/* The longest plaintext that fits whatever the names: 2,897 octets. */
 #define JWE_PLAINTEXT_MAX \
 	((JWE_TOKEN_MAX - JWE_HEADER_TEXT_MAX - 16 - 22 - 4) * 3 / 4)
 /*

@@ -1,0 +1,502 @@
+#include "crypto/keyring.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/random.h"
+#include "codec/base64url.h"
+#include "crypto/digest.h"
+
+#define HEADER "usher-keyring 1"
+#define TIME_LEN 20			/* "2026-11-22T18:11:00Z" */
+#define KEY_TEXT BASE64URL_LEN(KEYRING_KEY_SIZE)
+#define KID_BYTES 6			/* 8 characters: rings are small */
+
+_Static_assert(sizeof(HEADER) + KEYRING_KEYS_MAX *
+	       (KEYRING_KID_MAX + 1 + TIME_LEN + 1 + KEY_TEXT + 1) <=
+	       KEYRING_FILE_MAX, "a full ring fits");
+
+struct master {
+	uint8_t key[KEYRING_KEY_SIZE];
+	int64_t created_s;
+	uint8_t kid_len;
+	char kid[KEYRING_KID_MAX + 1];
+};
+
+struct keyring {
+	unsigned count;
+	struct master keys[KEYRING_KEYS_MAX];
+};
+
+/* Where an error is told. */
+struct why {
+	char *text;
+	size_t size;
+	unsigned line;		/* 0: not about a line */
+};
+
+static enum err say(struct why *why, enum err err, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
+static enum err say(struct why *why, enum err err, const char *fmt, ...)
+{
+	struct buf buf;
+	va_list ap;
+
+	if (!why->size)
+		return err;
+	buf_init_fixed(&buf, why->text, why->size);
+	if (why->line)
+		buf_printf(&buf, "line %u: ", why->line);
+	va_start(ap, fmt);
+	buf_vprintf(&buf, fmt, ap);
+	va_end(ap);
+	return err;
+}
+
+/* ---- in memory ---------------------------------------------------------- */
+
+static struct keyring *ring_new(void)
+{
+	struct keyring *ring = mmap(NULL, sizeof(*ring),
+				    PROT_READ | PROT_WRITE,
+				    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (ring == MAP_FAILED)
+		return NULL;
+	/* Both are a second line of defence: what the limits forbid is let be. */
+	(void)madvise(ring, sizeof(*ring), MADV_DONTDUMP);
+	(void)mlock(ring, sizeof(*ring));
+	return ring;
+}
+
+void keyring_free(struct keyring *ring)
+{
+	if (!ring)
+		return;
+	explicit_bzero(ring, sizeof(*ring));
+	munmap(ring, sizeof(*ring));
+}
+
+unsigned keyring_count(const struct keyring *ring)
+{
+	return ring->count;
+}
+
+struct str keyring_kid(const struct keyring *ring, unsigned i)
+{
+	return (struct str){ ring->keys[i].kid, ring->keys[i].kid_len };
+}
+
+int64_t keyring_created_s(const struct keyring *ring, unsigned i)
+{
+	return ring->keys[i].created_s;
+}
+
+const uint8_t *keyring_key(const struct keyring *ring, unsigned i)
+{
+	return ring->keys[i].key;
+}
+
+static bool has_kid(const struct keyring *ring, struct str kid)
+{
+	for (unsigned i = 0; i < ring->count; i++) {
+		if (str_eq(keyring_kid(ring, i), kid))
+			return true;
+	}
+	return false;
+}
+
+static bool has_key(const struct keyring *ring, const uint8_t *key)
+{
+	for (unsigned i = 0; i < ring->count; i++) {
+		if (digest_equal(ring->keys[i].key, key, KEYRING_KEY_SIZE))
+			return true;
+	}
+	return false;
+}
+
+/* A fresh key that seals from now on. The ring has room. */
+static enum err ring_push(struct keyring *ring)
+{
+	uint8_t id[KID_BYTES];
+	struct master fresh = { .created_s = clock_wall_s() };
+	enum err err;
+
+	fresh.kid_len = BASE64URL_LEN(KID_BYTES);
+	do {
+		err = random_bytes(id, sizeof(id));
+		if (err)
+			return err;
+		base64url_encode(fresh.kid, id, sizeof(id));
+	} while (has_kid(ring, (struct str){ fresh.kid, fresh.kid_len }));
+	err = random_bytes(fresh.key, sizeof(fresh.key));
+	if (err)
+		return err;
+	memmove(&ring->keys[1], &ring->keys[0],
+		ring->count * sizeof(ring->keys[0]));
+	ring->keys[0] = fresh;
+	ring->count++;
+	explicit_bzero(&fresh, sizeof(fresh));
+	return ERR_OK;
+}
+
+/*
+ * Drop from the end what was relieved before that moment.  Key i was relieved
+ * when key i - 1 was made; key 0 is still on duty.
+ */
+static void ring_retire(struct keyring *ring, int64_t before_s)
+{
+	while (ring->count > 1 &&
+	       ring->keys[ring->count - 2].created_s < before_s) {
+		ring->count--;
+		explicit_bzero(&ring->keys[ring->count],
+			       sizeof(ring->keys[0]));
+	}
+}
+
+struct keyring *keyring_new_throwaway(void)
+{
+	struct keyring *ring = ring_new();
+
+	if (ring && ring_push(ring)) {
+		keyring_free(ring);
+		return NULL;
+	}
+	return ring;
+}
+
+/* ---- text --------------------------------------------------------------- */
+
+static void time_text(int64_t created_s, char out[CLOCK_TEXT_MAX])
+{
+	clock_text(created_s * 1000, out);
+	out[TIME_LEN - 1] = 'Z';	/* in place of the milliseconds */
+	out[TIME_LEN] = '\0';
+}
+
+static int number(const char *p, size_t digits)
+{
+	int n = 0;
+
+	for (size_t i = 0; i < digits; i++)
+		n = n * 10 + (p[i] - '0');
+	return n;
+}
+
+/* Right when it reads back as it was written: no 31st of April then. */
+static bool parse_time(struct str s, int64_t *out_r)
+{
+	static const char shape[] = "0000-00-00T00:00:00Z";
+	char back[CLOCK_TEXT_MAX];
+	struct tm tm = { 0 };
+	int64_t t;
+
+	if (s.len != TIME_LEN)
+		return false;
+	for (size_t i = 0; i < TIME_LEN; i++) {
+		if (shape[i] == '0' ? !ascii_is_digit(s.ptr[i]) :
+				      s.ptr[i] != shape[i])
+			return false;
+	}
+	tm.tm_year = number(s.ptr, 4) - 1900;
+	tm.tm_mon = number(s.ptr + 5, 2) - 1;
+	tm.tm_mday = number(s.ptr + 8, 2);
+	tm.tm_hour = number(s.ptr + 11, 2);
+	tm.tm_min = number(s.ptr + 14, 2);
+	tm.tm_sec = number(s.ptr + 17, 2);
+	t = timegm(&tm);
+	if (t < 0)
+		return false;
+	time_text(t, back);
+	if (!str_eq(s, str_from(back)))
+		return false;
+	*out_r = t;
+	return true;
+}
+
+static bool is_kid(struct str s)
+{
+	if (s.len == 0 || s.len > KEYRING_KID_MAX)
+		return false;
+	for (size_t i = 0; i < s.len; i++) {
+		char c = s.ptr[i];
+
+		if (!ascii_is_alpha(c) && !ascii_is_digit(c) && c != '_' &&
+		    c != '-')
+			return false;
+	}
+	return true;
+}
+
+static enum err parse_line(struct keyring *ring, struct str line,
+			   struct why *why)
+{
+	struct master *m = &ring->keys[ring->count];
+	struct str kid, created, key = STR_NULL;
+	size_t len;
+
+	if (ring->count == KEYRING_KEYS_MAX)
+		return say(why, ERR_LIMIT, "more than %d keys",
+			   KEYRING_KEYS_MAX);
+	kid = str_cut(line, ' ', &line);
+	created = str_cut(line, ' ', &key);
+	if (!is_kid(kid))
+		return say(why, ERR_SYNTAX, "the key id is not 1 to %d of "
+			   "A-Z a-z 0-9 _ -", KEYRING_KID_MAX);
+	if (!parse_time(created, &m->created_s))
+		return say(why, ERR_SYNTAX, "the time is not like "
+			   "2026-11-22T18:11:00Z");
+	if (key.len != KEY_TEXT ||
+	    base64url_decode(key, m->key, sizeof(m->key), &len))
+		return say(why, ERR_SYNTAX, "the key is not %d bytes in "
+			   "base64url without padding", KEYRING_KEY_SIZE);
+	if (has_kid(ring, kid))
+		return say(why, ERR_DUPLICATE, "the key id stands in an "
+			   "earlier line too");
+	if (has_key(ring, m->key))
+		return say(why, ERR_DUPLICATE, "the key stands in an earlier "
+			   "line too");
+	memcpy(m->kid, kid.ptr, kid.len);
+	m->kid[kid.len] = '\0';
+	m->kid_len = (uint8_t)kid.len;
+	ring->count++;
+	return ERR_OK;
+}
+
+static enum err ring_parse(struct keyring *ring, struct str text,
+			   struct why *why)
+{
+	struct str line;
+	enum err err;
+
+	why->line = 1;
+	line = str_cut(text, '\n', &text);
+	if (!str_eq(line, STR(HEADER)))
+		return say(why, ERR_SYNTAX, "not a key ring: it does not "
+			   "begin with \"" HEADER "\"");
+	while (text.len) {
+		why->line++;
+		line = str_cut(text, '\n', &text);
+		if (str_is_null(text))
+			return say(why, ERR_SYNTAX, "the line is cut short");
+		err = parse_line(ring, line, why);
+		if (err)
+			return err;
+	}
+	if (!ring->count)
+		return say(why, ERR_SYNTAX, "there is no key");
+	why->line = 0;
+	return ERR_OK;
+}
+
+static void ring_print(const struct keyring *ring, struct buf *out)
+{
+	char text[CLOCK_TEXT_MAX];
+
+	buf_puts(out, HEADER "\n");
+	for (unsigned i = 0; i < ring->count; i++) {
+		const struct master *m = &ring->keys[i];
+
+		time_text(m->created_s, text);
+		buf_adds(out, keyring_kid(ring, i));
+		buf_addc(out, ' ');
+		buf_puts(out, text);
+		buf_addc(out, ' ');
+		base64url_add(out, m->key, sizeof(m->key));
+		buf_addc(out, '\n');
+	}
+}
+
+/* ---- files -------------------------------------------------------------- */
+
+/* Is this a file that only its owner, who is us, could have read? */
+static enum err check_access(const struct stat *st, struct why *why)
+{
+	uid_t me = geteuid();
+
+	if (!S_ISREG(st->st_mode))
+		return say(why, ERR_IO, "not a regular file");
+	if (st->st_uid != me && me != 0)
+		return say(why, ERR_IO, "it belongs to user %lu, not to us "
+			   "(%lu)", (unsigned long)st->st_uid,
+			   (unsigned long)me);
+	if (st->st_mode & 077)
+		return say(why, ERR_IO, "its mode is %04o: the group or "
+			   "others may use it; make it 0600",
+			   (unsigned)(st->st_mode & 07777));
+	return ERR_OK;
+}
+
+static enum err read_all(int fd, struct buf *out, struct why *why)
+{
+	char part[512];
+	enum err err = ERR_OK;
+	ssize_t n;
+
+	do {
+		n = read(fd, part, sizeof(part));
+		if (n > 0)
+			buf_add(out, part, (size_t)n);
+	} while ((n > 0 && buf_is_ok(out)) || (n < 0 && errno == EINTR));
+	if (n < 0)
+		err = say(why, ERR_IO, "cannot be read: %s", strerror(errno));
+	else if (!buf_is_ok(out))
+		err = say(why, ERR_LIMIT, "longer than %d bytes",
+			  KEYRING_FILE_MAX);
+	explicit_bzero(part, sizeof(part));
+	return err;
+}
+
+static enum err ring_read(struct keyring *ring, const char *path,
+			  struct stat *st, struct why *why)
+{
+	char text[KEYRING_FILE_MAX + 1];
+	struct buf buf;
+	enum err err;
+	int fd;
+
+	/* A FIFO must not make us wait for its writer. */
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	if (fd < 0)
+		return say(why, errno == ENOENT ? ERR_NOT_FOUND : ERR_IO,
+			   "cannot be opened: %s", strerror(errno));
+	buf_init_fixed(&buf, text, sizeof(text));
+	if (fstat(fd, st))
+		err = say(why, ERR_IO, "cannot be examined: %s",
+			  strerror(errno));
+	else
+		err = check_access(st, why);
+	if (!err)
+		err = read_all(fd, &buf, why);
+	if (!err)
+		err = ring_parse(ring, buf_str(&buf), why);
+	close(fd);
+	buf_done(&buf);
+	return err;
+}
+
+enum err keyring_load(const char *path, struct keyring **out_r, char *why,
+		      size_t size)
+{
+	struct why reason = { why, size, 0 };
+	struct keyring *ring = ring_new();
+	struct stat st;
+	enum err err;
+
+	if (!ring)
+		return say(&reason, ERR_NOMEM, "no memory");
+	err = ring_read(ring, path, &st, &reason);
+	if (err) {
+		keyring_free(ring);
+		return err;
+	}
+	*out_r = ring;
+	return ERR_OK;
+}
+
+/* Write the ring into a draft that has begun, and end the draft. */
+static enum err ring_write(const struct keyring *ring,
+			   struct file_draft *draft, bool replace)
+{
+	char text[KEYRING_FILE_MAX + 1];
+	struct buf buf;
+	enum err err;
+
+	buf_init_fixed(&buf, text, sizeof(text));
+	ring_print(ring, &buf);
+	err = buf_is_ok(&buf) ? file_draft_write(draft, buf.ptr, buf.len) :
+				ERR_INTERNAL;
+	buf_done(&buf);
+	if (err) {
+		file_draft_abort(draft);
+		return err;
+	}
+	return file_draft_commit(draft, replace);
+}
+
+enum err keyring_create(const char *path)
+{
+	struct keyring *ring = keyring_new_throwaway();
+	struct file_draft draft;
+	enum err err;
+
+	if (!ring)
+		return ERR_NOMEM;
+	err = file_draft_begin(&draft, path);
+	if (!err)
+		err = ring_write(ring, &draft, false);
+	keyring_free(ring);
+	return err;
+}
+
+/* Root may turn the ring of the user that the gateway becomes. */
+static enum err keep_owner(const struct file_draft *draft,
+			   const struct stat *was, struct why *why)
+{
+	if (was->st_uid == geteuid())
+		return ERR_OK;
+	if (fchown(draft->fd, was->st_uid, was->st_gid))
+		return say(why, ERR_IO, "cannot be given to user %lu: %s",
+			   (unsigned long)was->st_uid, strerror(errno));
+	return ERR_OK;
+}
+
+static enum err ring_turn(struct keyring *ring, int64_t retire_after_s,
+			  struct why *why)
+{
+	/* Before the new key comes: who is on duty now must stay. */
+	if (retire_after_s >= 0)
+		ring_retire(ring, clock_wall_s() - retire_after_s);
+	if (ring->count == KEYRING_KEYS_MAX)
+		return say(why, ERR_LIMIT, "it holds %d keys already: retire "
+			   "old ones", KEYRING_KEYS_MAX);
+	if (ring_push(ring))
+		return say(why, ERR_IO, "the system gives no random bytes");
+	return ERR_OK;
+}
+
+enum err keyring_rotate(const char *path, int64_t retire_after_s, char *why,
+			size_t size)
+{
+	struct why reason = { why, size, 0 };
+	struct keyring *ring = ring_new();
+	struct file_draft draft = { .fd = -1 };
+	struct stat st;
+	enum err err;
+
+	if (!ring)
+		return say(&reason, ERR_NOMEM, "no memory");
+	/* The draft is the lock: it is held from before we read. */
+	err = file_draft_begin(&draft, path);
+	if (err) {
+		say(&reason, err, "cannot write beside it: %s",
+		    err == ERR_IO ? strerror(errno) : err_text(err));
+		goto out;
+	}
+	err = ring_read(ring, path, &st, &reason);
+	if (!err)
+		err = ring_turn(ring, retire_after_s, &reason);
+	if (!err)
+		err = keep_owner(&draft, &st, &reason);
+	if (err)
+		goto out;
+	err = ring_write(ring, &draft, true);
+	if (err)
+		say(&reason, err, "cannot be written: %s",
+		    err == ERR_IO ? strerror(errno) : err_text(err));
+out:
+	file_draft_abort(&draft);
+	keyring_free(ring);
+	return err;
+}
