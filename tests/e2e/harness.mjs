@@ -1,0 +1,297 @@
+// harness: a real usherd for a test, in a directory of its own, on free ports of
+// 127.0.0.1, stopped by its process id.
+//
+//	const gw = await start({ tenants: { alpha: tenant('alpha') } });
+//	const r = await gw.request({ host: 'tickets.test', method: 'POST', ... });
+//	await gw.stop();
+//
+// Names end in .test and stand for their default ports; the harness connects to
+// the port that was really bound.
+
+import { spawn, execFileSync } from 'node:child_process';
+import fs from 'node:fs';
+import http from 'node:http';
+import https from 'node:https';
+import net from 'node:net';
+import os from 'node:os';
+import path from 'node:path';
+import tls from 'node:tls';
+import { fileURLToPath } from 'node:url';
+
+const here = path.dirname(fileURLToPath(import.meta.url));
+export const top = path.resolve(here, '../..');
+export const build = path.resolve(process.env.USHER_BUILD ?? path.join(top, 'build'));
+const usherd = path.join(build, 'gateway/usherd');
+const usherctl = path.join(build, 'gateway/usherctl');
+
+/** A directory that is gone when the process ends. */
+const made = [];
+export function temporary(name = 'e2e') {
+	const dir = fs.mkdtempSync(path.join(os.tmpdir(), `usher-${name}-`));
+	made.push(dir);
+	return dir;
+}
+process.on('exit', () => {
+	for (const dir of made)
+		fs.rmSync(dir, { recursive: true, force: true });
+});
+
+let certificates;
+/** One CA and one certificate for all names, made once per process. */
+export function certificate() {
+	if (certificates)
+		return certificates;
+	const dir = temporary('tls');
+	const run = (...args) => execFileSync('openssl', args, { cwd: dir, stdio: 'pipe' });
+	run('ecparam', '-name', 'prime256v1', '-genkey', '-noout', '-out', 'ca.key');
+	run('req', '-x509', '-new', '-key', 'ca.key', '-days', '30', '-subj', '/CN=usher test CA', '-out', 'ca.pem');
+	run('ecparam', '-name', 'prime256v1', '-genkey', '-noout', '-out', 'key.pem');
+	run('req', '-new', '-key', 'key.pem', '-subj', '/CN=tickets.test', '-out', 'cert.csr');
+	fs.writeFileSync(path.join(dir, 'ext'),
+		'subjectAltName=DNS:tickets.test,DNS:ticket.alpha.test,DNS:ticket.beta.test,DNS:alpha.test,DNS:beta.test,DNS:evil.test,DNS:*.alpha.test\n' +
+		'basicConstraints=CA:FALSE\nextendedKeyUsage=serverAuth\n');
+	run('x509', '-req', '-in', 'cert.csr', '-CA', 'ca.pem', '-CAkey', 'ca.key', '-CAcreateserial', '-days', '20', '-extfile', 'ext', '-out', 'cert.pem');
+	certificates = { dir, ca: path.join(dir, 'ca.pem'), cert: path.join(dir, 'cert.pem'), key: path.join(dir, 'key.pem') };
+	return certificates;
+}
+
+/** A tenant's file: `settings` are libconfig lines that replace or add to the usual ones. */
+export function tenant(slug, settings = {}) {
+	const all = {
+		slug: JSON.stringify(slug),
+		name: JSON.stringify(`Tenant ${slug}`),
+		url: `"https://ticket.${slug}.test"`,
+		home: `"https://${slug}.test"`,
+		origins: `[ "https://${slug}.test" ]`,
+		identity: '"unsigned"',
+		...settings,
+	};
+	const lines = Object.entries(all).filter(([, v]) => v !== null).map(([k, v]) => `\t${k} = ${v};`);
+	return `tenant = {\n${lines.join('\n')}\n};\n`;
+}
+
+/** The adapters that were built: the plugins, and the ones that tests misuse. */
+export function collectAdapters(dir) {
+	fs.mkdirSync(dir, { recursive: true });
+	const roots = [path.join(build, 'plugins'), path.join(build, 'tests/adapters')];
+	for (const root of roots)
+		for (const name of fs.existsSync(root) ? fs.readdirSync(root, { recursive: true }) : [])
+			if (/\.libs\/[^/]+\.so$/.test(name)) {
+				const to = path.join(dir, path.basename(name));
+				fs.copyFileSync(path.join(root, name), to);
+				fs.chmodSync(to, 0o755);
+			}
+	return dir;
+}
+
+function run(args, options) {
+	return new Promise((resolve) => {
+		const child = spawn(args[0], args.slice(1), { stdio: ['ignore', 'pipe', 'pipe'], ...options });
+		let out = '', err = '';
+		child.stdout.on('data', (d) => { out += d; });
+		child.stderr.on('data', (d) => { err += d; });
+		child.on('close', (code, signal) => resolve({ code, signal, out, err }));
+	});
+}
+
+/** Run usherd or usherctl to its end: { code, out, err }. */
+export const runUsherd = (...args) => run([usherd, ...args]);
+export const runUsherctl = (...args) => run([usherctl, ...args]);
+
+/** Wait until `fn` gives something truthy; fails after `ms`. For what no event tells. */
+export async function until(fn, what, ms = 10000) {
+	const end = Date.now() + ms;
+	for (;;) {
+		const value = await fn();
+		if (value)
+			return value;
+		if (Date.now() > end)
+			throw new Error(`waited ${ms} ms for ${what}`);
+		await new Promise((r) => setTimeout(r, 10));
+	}
+}
+
+export class Gateway {
+	constructor(options) {
+		this.dir = options.dir ?? temporary();
+		this.conf = path.join(this.dir, 'conf.d');
+		this.state = path.join(this.dir, 'state');
+		this.options = options;
+		fs.mkdirSync(this.conf, { recursive: true });
+		const { cert, key } = certificate();
+		const settings = {
+			public_url: '"https://tickets.test"',
+			listen: `( { url = "https://127.0.0.1:0"; certificate = "${cert}"; key = "${key}"; }, { url = "http://127.0.0.1:0"; } )`,
+			metrics: '"http://127.0.0.1:0"',
+			state: JSON.stringify(this.state),
+			plugins: JSON.stringify(options.plugins ?? collectAdapters(path.join(this.dir, 'plugins'))),
+			rate_limit: '{ requests = 100000; per = 3600; }',
+			log: '{ level = "debug"; format = "json"; }',
+			...options.gateway,
+		};
+		this.writeConf('gateway', `gateway = {\n${Object.entries(settings).filter(([, v]) => v !== null)
+			.map(([k, v]) => `\t${k} = ${v};`).join('\n')}\n};\n`);
+		for (const [name, text] of Object.entries(options.tenants ?? {}))
+			this.writeConf(name, text);
+	}
+
+	writeConf(name, text) {
+		const file = path.join(this.conf, `${name}.conf`);
+		fs.writeFileSync(`${file}.new`, text);
+		fs.renameSync(`${file}.new`, file);
+	}
+
+	removeConf(name) {
+		fs.rmSync(path.join(this.conf, `${name}.conf`));
+	}
+
+	async start() {
+		const ready = path.join(this.dir, 'ready');
+		fs.rmSync(ready, { force: true });
+		this.log = [];
+		this.exited = undefined;
+		this.child = spawn(usherd, ['--config', this.conf, '--foreground', '--ready-file', ready, ...(this.options.args ?? [])],
+			{ stdio: ['ignore', 'ignore', 'pipe'], env: { ...process.env, ...this.options.env } });
+		let rest = '';
+		this.child.stderr.setEncoding('utf8');
+		this.child.stderr.on('data', (d) => {
+			const lines = (rest + d).split('\n');
+			rest = lines.pop();
+			this.log.push(...lines);
+		});
+		this.closed = new Promise((resolve) => this.child.on('close', (code, signal) => {
+			this.exited = { code, signal };
+			resolve(this.exited);
+		}));
+		try {
+			await until(() => this.exited || fs.existsSync(ready), 'the gateway to be ready', 30000);
+		} catch (error) {
+			this.child.kill('SIGKILL');
+			throw error;
+		}
+		if (this.exited)
+			throw new Error(`usherd ended with ${JSON.stringify(this.exited)}:\n${this.log.join('\n')}`);
+		this.addresses = JSON.parse(fs.readFileSync(ready, 'utf8')).listen;
+		const port = (want) => {
+			const found = this.addresses.find((a) => a.for === want.for && a.url.startsWith(want.scheme + ':'));
+			return found ? Number(new URL(found.url).port) : undefined;
+		};
+		this.port = port({ for: 'public', scheme: 'https' });
+		this.plainPort = port({ for: 'public', scheme: 'http' });
+		this.metricsPort = port({ for: 'metrics', scheme: 'http' });
+		return this;
+	}
+
+	/** Ask for a graceful stop; fails when it does not end cleanly. */
+	async stop(signal = 'SIGTERM') {
+		if (!this.exited)
+			this.child.kill(signal);
+		const end = await this.closed;
+		if (end.code !== 0)
+			throw new Error(`usherd ended with ${JSON.stringify(end)}:\n${this.log.slice(-30).join('\n')}`);
+	}
+
+	/** kill -9 */
+	async kill() {
+		this.child.kill('SIGKILL');
+		await this.closed;
+	}
+
+	ctl(...args) {
+		return runUsherctl('--config', this.conf, ...args);
+	}
+
+	/** Reload through the admin socket; returns what usherctl printed and its code. */
+	reload() {
+		return this.ctl('reload');
+	}
+
+	/**
+	 * One request: { host, method, path, headers, body, plain, agent, localAddress }.
+	 * Resolves to { status, headers, rawHeaders, cookies, text, json() }.
+	 */
+	request({ host = 'tickets.test', method = 'GET', path: target = '/', headers = {}, body, plain = false, agent, localAddress }) {
+		return new Promise((resolve, reject) => {
+			const all = { Host: host, ...headers };
+			if (body !== undefined && all['Content-Length'] === undefined && all['Transfer-Encoding'] === undefined)
+				all['Content-Length'] = Buffer.byteLength(body);
+			const request = (plain ? http : https).request({
+				host: '127.0.0.1', port: plain ? this.plainPort : this.port, method, path: target,
+				headers: all, servername: plain ? undefined : host.replace(/:\d+$/, ''),
+				ca: plain ? undefined : fs.readFileSync(certificate().ca), agent: agent ?? false, localAddress,
+			}, (response) => {
+				const chunks = [];
+				response.on('data', (d) => chunks.push(d));
+				response.on('error', reject);
+				response.on('end', () => {
+					const text = Buffer.concat(chunks).toString();
+					resolve({
+						status: response.statusCode, headers: response.headers, rawHeaders: response.rawHeaders,
+						cookies: response.headers['set-cookie'] ?? [], text, json: () => JSON.parse(text),
+					});
+				});
+			});
+			request.on('error', reject);
+			request.end(body);
+		});
+	}
+
+	/** The handoff as a form: returns the answer. */
+	handoff(slug, fields, { headers = {}, ...rest } = {}) {
+		return this.request({
+			method: 'POST', path: `/api/auth/redirect/${slug}`, body: new URLSearchParams(fields).toString(),
+			headers: { 'Content-Type': 'application/x-www-form-urlencoded', ...headers }, ...rest,
+		});
+	}
+
+	/** Follow a handoff's Location as a browser's navigation does. */
+	callback(location, { headers = {}, cookie, ...rest } = {}) {
+		const url = new URL(location);
+		return this.request({
+			host: url.host, path: url.pathname + url.search, headers: {
+				Accept: 'text/html', 'Sec-Fetch-Mode': 'navigate', 'Sec-Fetch-Dest': 'document', 'Sec-Fetch-Site': 'cross-site',
+				...(cookie ? { Cookie: cookie } : {}), ...headers,
+			}, ...rest,
+		});
+	}
+
+	/** Handoff and callback: the session's Cookie header value. */
+	async signIn(slug, fields) {
+		const first = await this.handoff(slug, fields);
+		if (first.status !== 302)
+			throw new Error(`handoff: ${first.status} ${first.text}`);
+		const second = await this.callback(first.headers.location);
+		if (second.status !== 302)
+			throw new Error(`callback: ${second.status} ${second.text}`);
+		return second.cookies[0].split(';')[0];
+	}
+
+	/** Bytes over a raw connection, all of what comes back until it closes. */
+	raw(bytes, { plain = true, timeout = 20000, end = false } = {}) {
+		return new Promise((resolve, reject) => {
+			const options = { host: '127.0.0.1', port: plain ? this.plainPort : this.port };
+			const socket = plain ? net.connect(options) : tls.connect({ ...options, servername: 'tickets.test', ca: fs.readFileSync(certificate().ca) });
+			const chunks = [];
+			socket.setTimeout(timeout, () => socket.destroy(new Error('no end in time')));
+			socket.on('data', (d) => chunks.push(d));
+			socket.on('error', (error) => (error.code === 'ECONNRESET' || error.code === 'EPIPE' ? resolve(Buffer.concat(chunks).toString('latin1')) : reject(error)));
+			socket.on('close', () => resolve(Buffer.concat(chunks).toString('latin1')));
+			socket.on(plain ? 'connect' : 'secureConnect', () => (end ? socket.end(bytes) : socket.write(bytes)));
+		});
+	}
+
+	metrics() {
+		return new Promise((resolve, reject) => {
+			http.get({ host: '127.0.0.1', port: this.metricsPort, path: '/metrics', agent: false }, (r) => {
+				let text = '';
+				r.on('data', (d) => { text += d; });
+				r.on('end', () => resolve(text));
+			}).on('error', reject);
+		});
+	}
+}
+
+/** A gateway that is up. Remember to stop() it. */
+export function start(options = {}) {
+	return new Gateway(options).start();
+}
