@@ -1,0 +1,156 @@
+// Configuration: isolation per file, errors that help, reload under load.
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import https from 'node:https';
+import path from 'node:path';
+import { test } from 'node:test';
+import { Gateway, runUsherd, start, tenant, until } from './harness.mjs';
+
+const user = { email: 'user@example.com', name: 'John Doe' };
+
+test('a broken file costs its own tenant only, and the error says where and what', async () => {
+	const gw = new Gateway({ tenants: {
+		alpha: tenant('alpha'),
+		typo: 'tenant = {\n\tslug = "typo";\n\tidentity = "unsigned";\n\torigin = [ "https://typo.test" ];\n};\n',
+		syntax: 'tenant = {\n\tslug = "syntax"\n\tname = ;\n};\n',
+	} });
+	const check = await runUsherd('--config', gw.conf, '--check');
+	assert.equal(check.code, 1);
+	assert.match(check.out, /typo\.conf:4\b.*origin.*origins/s, 'names the nearest setting');
+	assert.match(check.out, /syntax\.conf:\d/);
+	await gw.start();
+	assert.equal((await gw.handoff('alpha', user)).status, 302);
+	assert.equal((await gw.handoff('typo', user)).status, 503);
+	assert.ok(gw.log.some((l) => l.includes('typo.conf')), 'logged');
+	const status = await gw.ctl('status');
+	assert.match(status.out, /1 broken|2 broken/);
+	await gw.stop();
+
+	const strict = await runUsherd('--config', gw.conf, '--foreground', '--strict');
+	assert.equal(strict.code, 1);
+});
+
+test('a gateway file that does not hold refuses to start, with a remedy', async () => {
+	const gw = new Gateway({ gateway: { public_url: '"ftp://x"' }, tenants: { alpha: tenant('alpha') } });
+	const r = await runUsherd('--config', gw.conf, '--foreground');
+	assert.equal(r.code, 1);
+	assert.match(r.err + r.out, /gateway\.conf:2.*public_url/s);
+	const none = await runUsherd('--config', path.join(gw.dir, 'nowhere'), '--foreground');
+	assert.equal(none.code, 1);
+	assert.match(none.err + none.out, /nowhere/);
+	assert.equal((await runUsherd()).code, 2);
+	assert.equal((await runUsherd('--config', gw.conf, '--frobnicate')).code, 2);
+});
+
+test('--check holds for a good directory and writes nothing', async () => {
+	const gw = new Gateway({ tenants: { alpha: tenant('alpha') } });
+	const r = await runUsherd('--config', gw.conf, '--check');
+	assert.equal(r.code, 0, r.out + r.err);
+	assert.match(r.out, /holds/);
+	assert.match(r.out, /unsigned/, 'warns at unsigned');
+	assert.equal(fs.existsSync(gw.state), false);
+});
+
+test('the last good tenant stays when its file breaks on reload; a deleted file removes it', async () => {
+	const gw = await start({ tenants: { alpha: tenant('alpha'), beta: tenant('beta') } });
+	gw.writeConf('alpha', 'tenant = { slug = "alpha"; oops');
+	const reload = await gw.reload();
+	assert.match(reload.out + reload.err, /alpha\.conf:1/);
+	assert.equal((await gw.handoff('alpha', user)).status, 302, 'its last good form serves on');
+	gw.removeConf('beta');
+	await gw.reload();
+	assert.equal((await gw.handoff('beta', user)).status, 404);
+	gw.writeConf('gamma', tenant('gamma', { url: null }));
+	gw.child.kill('SIGHUP');
+	await until(async () => (await gw.handoff('gamma', user)).status === 302, 'the new tenant');
+	await gw.stop();
+});
+
+test('a reload whose gateway file is broken changes nothing', async () => {
+	const gw = await start({ tenants: { alpha: tenant('alpha') } });
+	const good = fs.readFileSync(path.join(gw.conf, 'gateway.conf'));
+	gw.writeConf('gateway', 'gateway = { nonsense');
+	const r = await gw.reload();
+	assert.equal(r.code, 1);
+	assert.equal((await gw.handoff('alpha', user)).status, 302);
+	assert.match((await gw.ctl('status')).out, /refused/);
+	gw.writeConf('gateway', good);
+	assert.equal((await gw.reload()).code, 0);
+	await gw.stop();
+});
+
+test('settings that need a restart are named', async () => {
+	const gw = await start({ tenants: { alpha: tenant('alpha') } });
+	const file = path.join(gw.conf, 'gateway.conf');
+	gw.writeConf('gateway', fs.readFileSync(file, 'utf8').replace('"http://127.0.0.1:0"; }', '"http://127.0.0.2:0"; }'));
+	await gw.reload();
+	assert.match((await gw.ctl('status')).out, /restart.*listen/s);
+	await gw.stop();
+});
+
+test('50 reloads under load: no request fails', async () => {
+	const gw = await start({ tenants: { alpha: tenant('alpha'), beta: tenant('beta') } });
+	const agent = new https.Agent({ keepAlive: true, maxSockets: 8 });
+	const seen = new Map();
+	let going = true;
+	const load = Array.from({ length: 8 }, async (_, i) => {
+		for (let n = 0; going; n++) {
+			const r = await gw.handoff('alpha', { email: `u${i}-${n}@example.com`, name: 'N' }, { agent });
+			seen.set(r.status, (seen.get(r.status) ?? 0) + 1);
+		}
+	});
+	for (let i = 0; i < 50; i++) {
+		gw.writeConf('beta', i % 3 === 2 ? 'tenant = { broken' : tenant('beta', { name: `"B${i}"` }));
+		await gw.reload();
+	}
+	going = false;
+	await Promise.all(load);
+	agent.destroy();
+	assert.deepEqual([...seen.keys()], [302], JSON.stringify([...seen]));
+	assert.ok(seen.get(302) > 50);
+	await gw.stop();
+});
+
+test('keys rotate with tokens under way', async () => {
+	const gw = await start({ tenants: { alpha: tenant('alpha') } });
+	const before = (await gw.handoff('alpha', user)).headers.location;
+	assert.equal((await gw.ctl('key', 'rotate')).code, 0);
+	assert.equal((await gw.reload()).code, 0);
+	const after = (await gw.handoff('alpha', user)).headers.location;
+	const kid = (l) => JSON.parse(Buffer.from(new URL(l).searchParams.get('token').split('.')[0], 'base64url')).kid;
+	assert.notEqual(kid(before), kid(after));
+	assert.equal((await gw.callback(before)).status, 302);
+	assert.equal((await gw.callback(after)).status, 302);
+	const list = await gw.ctl('key', 'list');
+	assert.equal(list.out.trim().split('\n').length, 2);
+	await gw.stop();
+});
+
+test('a second daemon on the same state is refused', async () => {
+	const gw = await start({ tenants: { alpha: tenant('alpha') } });
+	const second = await runUsherd('--config', gw.conf, '--foreground');
+	assert.equal(second.code, 1);
+	assert.match(second.err, new RegExp(`\\b${gw.child.pid}\\b`), 'names who holds it');
+	await gw.stop();
+});
+
+test('usherctl: status, tenants, explain, help, no daemon', async () => {
+	const gw = await start({ tenants: { alpha: tenant('alpha') } });
+	const r = await gw.handoff('alpha', user);
+	const id = r.headers['x-request-id'];
+	const explain = await until(async () => {
+		const e = await gw.ctl('explain', id);
+		return e.code === 0 && e;
+	}, 'the trail to be written');
+	for (const step of ['find_tenant', 'limit_rate', 'check_origin', 'read_body', 'verify_identity', 'ask_adapter', 'validate', 'choose_redirect', 'sync_user', 'mint_token'])
+		assert.ok(explain.out.includes(step), `${step} in:\n${explain.out}`);
+	assert.ok(!explain.out.includes(user.email));
+	assert.equal((await gw.ctl('explain', 'nothing')).code, 1);
+	assert.match((await gw.ctl('tenants')).out, /alpha\s+serving\s+https:\/\/ticket\.alpha\.test/);
+	const json = JSON.parse((await gw.ctl('--json', 'status')).out);
+	assert.equal(json.tenants_serving, 1);
+	assert.equal((await gw.ctl('frobnicate')).code, 2);
+	assert.equal((await gw.ctl('--help')).code, 0);
+	await gw.stop();
+	assert.equal((await gw.ctl('status')).code, 3);
+});
