@@ -79,6 +79,9 @@ static const struct parsing good[] = {
 	  .fields = "a\\=--B--|b\\\\;%25=2" },
 	{ .in = BYTES("--B\r\n" CD "\"%22\"\r\n\r\n\"\r\n--B--"),
 	  .fields = "\"=\"" },
+	/* an unquoted name is read as a quoted one is */
+	{ .in = BYTES("--B\r\n" CD "a%22%2522\r\n\r\n\r\n--B--"),
+	  .fields = "a\"%2522=" },
 };
 
 START_TEST(test_what_clients_send_is_read)
