@@ -1,0 +1,2 @@
+#define GARBAGE
+#include "longer.c"

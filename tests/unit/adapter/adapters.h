@@ -1,0 +1,82 @@
+/*
+ * adapters: what the suites that load real adapters share.
+ *
+ * The directory of the built adapters stands in the environment: ADAPTERS.
+ */
+#ifndef TESTS_UNIT_ADAPTERS_H
+#define TESTS_UNIT_ADAPTERS_H
+
+#include <fcntl.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "adapter/adapter.h"
+#include "unit/unit.h"
+
+#define ADAPTER_PATH_MAX 4096
+
+__attribute__((unused)) static const char *
+adapter_path(const char *name, char path[ADAPTER_PATH_MAX])
+{
+	const char *dir = getenv("ADAPTERS");
+
+	ck_assert_msg(dir != NULL, "ADAPTERS must name the directory of the "
+				   "built adapters");
+	snprintf(path, ADAPTER_PATH_MAX, "%s/%s.so", dir, name);
+	return path;
+}
+
+/* The file's bytes, and `extra` at their end, as a new file. */
+__attribute__((unused)) static void copy_file(const char *from, const char *to,
+					      const char *extra)
+{
+	char chunk[4096];
+	int in = open(from, O_RDONLY), out;
+	ssize_t n;
+
+	out = open(to, O_WRONLY | O_CREAT | O_TRUNC, 0755);
+	ck_assert_int_ge(in, 0);
+	ck_assert_int_ge(out, 0);
+	while ((n = read(in, chunk, sizeof(chunk))) > 0)
+		ck_assert_int_eq(write(out, chunk, (size_t)n), n);
+	n = (ssize_t)strlen(extra);
+	ck_assert_int_eq(write(out, extra, (size_t)n), n);
+	ck_assert_int_eq(fchmod(out, 0755), 0);
+	close(in);
+	close(out);
+}
+
+__attribute__((unused)) static enum err test_hmac(struct str key,
+						  const void *data, size_t len,
+						  unsigned char mac[32])
+{
+	unsigned size = 32;
+
+	return HMAC(EVP_sha256(), key.ptr, (int)key.len, data, len, mac,
+		    &size) ? ERR_OK : ERR_INTERNAL;
+}
+
+static char last_log[2048] __attribute__((unused));
+static unsigned log_count __attribute__((unused));
+
+__attribute__((unused)) static void test_log(enum log_level level,
+					     struct str tenant,
+					     struct str adapter,
+					     struct str text)
+{
+	log_count++;
+	snprintf(last_log, sizeof(last_log), "%d %.*s %.*s %.*s", (int)level,
+		 STR_ARG(tenant), STR_ARG(adapter), STR_ARG(text));
+}
+
+static const struct adapter_services test_services __attribute__((unused)) = {
+	.hmac_sha256 = test_hmac,
+	.log = test_log,
+};
+
+#define SETTING(k, v) { STR(k), STR(v) }
+#define COUNT(array) ((unsigned)(sizeof(array) / sizeof((array)[0])))
+
+#endif
