@@ -1,0 +1,76 @@
+// chromium: Debian's Chromium with flags of our own over CDP, since a test
+// library's defaults switch off the popup blocker, the back/forward cache and
+// storage partitioning, which are what these tests are about.
+import { spawn, execFileSync } from 'node:child_process';
+import crypto from 'node:crypto';
+import fs from 'node:fs';
+import path from 'node:path';
+import { chromium } from 'playwright-core';
+import { build, certificate, temporary, top } from '../e2e/harness.mjs';
+
+/** The guide-style partner page, served over https by the demo's own program. */
+export async function partner({ gateway = 'https://tickets.test', ticket = 'https://ticket.alpha.test', slug = 'alpha', headers = [] } = {}) {
+	const dir = temporary('partner');
+	const page = fs.readFileSync(path.join(top, 'tests/demo/partner.html'), 'utf8')
+		.replaceAll('@GATEWAY@', gateway).replaceAll('@TICKET@', ticket).replaceAll('redirect/yourcompany', `redirect/${slug}`);
+	fs.writeFileSync(path.join(dir, 'partner.html'), page);
+	const { cert, key } = certificate();
+	const child = spawn(path.join(build, 'tests/demo/partner'),
+		['--port', '0', '--file', path.join(dir, 'partner.html'), '--cert', cert, '--key', key, ...headers.flatMap((h) => ['--header', h])],
+		{ stdio: ['ignore', 'pipe', 'inherit'] });
+	const ended = new Promise((r) => child.on('exit', r));
+	const port = await new Promise((resolve, reject) => {
+		let text = '';
+		child.stdout.on('data', (d) => {
+			text += d;
+			const m = text.match(/listening on (\d+)\n/);
+			if (m)
+				resolve(Number(m[1]));
+		});
+		child.on('exit', () => reject(new Error('the partner did not start')));
+	});
+	return { port, stop: () => { child.kill('SIGTERM'); return ended; } };
+}
+
+/** `hosts`: pattern -> port on 127.0.0.1. `block`: third-party cookies blocked. */
+export async function browser({ hosts, block = false }) {
+	const dir = temporary('chromium');
+	fs.mkdirSync(path.join(dir, 'Default'), { recursive: true });
+	fs.writeFileSync(path.join(dir, 'Default/Preferences'), JSON.stringify({ profile: { cookie_controls_mode: block ? 1 : 0 } }));
+	const der = execFileSync('openssl', ['x509', '-in', certificate().cert, '-pubkey', '-noout']);
+	const spki = crypto.createHash('sha256').update(execFileSync('openssl', ['pkey', '-pubin', '-outform', 'der'], { input: der })).digest('base64');
+	const rules = [...Object.entries(hosts).map(([name, port]) => `MAP ${name} 127.0.0.1:${port}`), 'MAP * ~NOTFOUND', 'EXCLUDE 127.0.0.1'].join(', ');
+	const child = spawn('chromium', [
+		'--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--no-default-browser-check',
+		'--disable-background-networking', '--disable-component-update', '--disable-sync', '--disable-extensions', '--password-store=basic',
+		'--no-proxy-server', `--user-data-dir=${dir}`, '--remote-debugging-port=0', `--host-resolver-rules=${rules}`,
+		`--ignore-certificate-errors-spki-list=${spki}`, 'about:blank',
+	], { stdio: ['ignore', 'ignore', 'pipe'], env: { ...process.env, HOME: dir } });
+	const ended = new Promise((r) => child.on('exit', r));
+	const endpoint = await new Promise((resolve, reject) => {
+		let text = '';
+		child.stderr.on('data', (d) => {
+			text += d;
+			const m = text.match(/DevTools listening on (ws:\S+)/);
+			if (m)
+				resolve(m[1]);
+		});
+		child.on('exit', (code) => reject(new Error(`chromium ended with ${code}:\n${text}`)));
+	});
+	const connected = await chromium.connectOverCDP(endpoint);
+	return {
+		context: connected.contexts()[0],
+		close: async () => {
+			const session = await connected.newBrowserCDPSession();
+			await session.send('Browser.close').catch(() => {});
+			await ended;
+		},
+	};
+}
+
+/** Where a test leaves what it saw. */
+export function screenshot(page, name) {
+	const dir = path.join(build, 'tests/screenshots');
+	fs.mkdirSync(dir, { recursive: true });
+	return page.screenshot({ path: path.join(dir, `${name}.png`), fullPage: true });
+}
