@@ -24,7 +24,6 @@
 #include "policy/ratelimit.h"
 #include "policy/redirect.h"
 
-#define CONFIG_FILES_MAX 20000	/* in one directory */
 #define CONFIG_TENANTS_MAX 20000
 #define CONFIG_LISTENERS_MAX 16
 #define CONFIG_PROXIES_MAX 64

@@ -1,0 +1,163 @@
+#include "config/report.h"
+
+#include "codec/json.h"
+
+static const char *const level_words[REPORT_LEVELS] = {
+	[REPORT_NOTE] = "note",
+	[REPORT_WARNING] = "warning",
+	[REPORT_TENANT] = "error",
+	[REPORT_FATAL] = "error",
+};
+
+int report_init(struct report *report)
+{
+	*report = (struct report){ .pool = pool_new(REPORT_BYTES_MAX) };
+	return report->pool ? 0 : -1;
+}
+
+void report_done(struct report *report)
+{
+	pool_free(report->pool);
+	free(report->v);
+	*report = (struct report){ .pool = NULL };
+}
+
+static bool make_room(struct report *report)
+{
+	unsigned cap = report->cap ? report->cap * 2 : 16;
+	struct finding *v;
+
+	if (report->count < report->cap)
+		return true;
+	v = reallocarray(report->v, cap, sizeof(*v));
+	if (!v)
+		return false;
+	report->v = v;
+	report->cap = cap;
+	return true;
+}
+
+/* False without memory; what was absent stays so. */
+static bool keep(struct report *report, struct str *s)
+{
+	if (str_is_null(*s))
+		return true;
+	*s = pool_str(report->pool, *s);
+	return !str_is_null(*s);
+}
+
+void report_add(struct report *report, struct finding finding)
+{
+	unsigned most = finding.level < REPORT_TENANT ? REPORT_MINOR_MAX :
+		REPORT_MAX;
+
+	report->levels[finding.level]++;
+	if (report->count < most && make_room(report) &&
+	    keep(report, &finding.file) && keep(report, &finding.tenant) &&
+	    keep(report, &finding.setting) && keep(report, &finding.problem) &&
+	    keep(report, &finding.remedy))
+		report->v[report->count++] = finding;
+	else
+		report->dropped++;
+}
+
+enum report_level report_worst(const struct report *report)
+{
+	int level;
+
+	for (level = REPORT_FATAL; level > REPORT_NOTE; level--)
+		if (report->levels[level])
+			break;
+	return (enum report_level)level;
+}
+
+unsigned report_count(const struct report *report, enum report_level level)
+{
+	return report->levels[level];
+}
+
+static void add_clean(struct buf *out, struct str s)
+{
+	size_t i;
+
+	for (i = 0; i < s.len; i++) {
+		unsigned char c = (unsigned char)s.ptr[i];
+
+		buf_addc(out, c < 0x20 || c == 0x7f ? '?' : (char)c);
+	}
+}
+
+static void add_line(const struct finding *f, struct buf *out)
+{
+	if (f->file.len) {
+		add_clean(out, f->file);
+		if (f->line)
+			buf_printf(out, ":%u", f->line);
+		buf_puts(out, ": ");
+	}
+	buf_printf(out, "%s: ", level_words[f->level]);
+	if (f->tenant.len) {
+		buf_puts(out, "tenant ");
+		add_clean(out, f->tenant);
+		buf_puts(out, ": ");
+	}
+	if (f->setting.len) {
+		add_clean(out, f->setting);
+		buf_addc(out, ' ');
+	}
+	add_clean(out, f->problem);
+	if (f->remedy.len) {
+		buf_puts(out, "; ");
+		add_clean(out, f->remedy);
+	}
+	buf_addc(out, '\n');
+}
+
+void report_text(const struct report *report, struct buf *out)
+{
+	unsigned i;
+
+	for (i = 0; i < report->count; i++)
+		add_line(&report->v[i], out);
+	if (report->dropped)
+		buf_printf(out, "%u more findings are not shown\n",
+			   report->dropped);
+}
+
+static void add_member(struct buf *out, const char *name, struct str value)
+{
+	if (!str_is_null(value))
+		json_add_member(out, name, value);
+}
+
+void report_json(const struct report *report, struct buf *out)
+{
+	unsigned i;
+
+	buf_addc(out, '{');
+	json_add_member_int(out, "errors", report->levels[REPORT_FATAL] +
+			    report->levels[REPORT_TENANT]);
+	json_add_member_int(out, "warnings", report->levels[REPORT_WARNING]);
+	json_add_member_int(out, "dropped", report->dropped);
+	buf_puts(out, ",\"findings\":[");
+	for (i = 0; i < report->count; i++) {
+		const struct finding *f = &report->v[i];
+
+		if (i)
+			buf_addc(out, ',');
+		buf_addc(out, '{');
+		add_member(out, "level", str_from(level_words[f->level]));
+		if (f->level >= REPORT_TENANT)
+			add_member(out, "scope", f->level == REPORT_FATAL ?
+				   STR("gateway") : STR("tenant"));
+		add_member(out, "file", f->file);
+		if (f->line)
+			json_add_member_int(out, "line", f->line);
+		add_member(out, "tenant", f->tenant);
+		add_member(out, "setting", f->setting);
+		add_member(out, "problem", f->problem);
+		add_member(out, "remedy", f->remedy);
+		buf_addc(out, '}');
+	}
+	buf_puts(out, "]}");
+}

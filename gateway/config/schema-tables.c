@@ -1,0 +1,196 @@
+/*
+ * The two tables.  conf.d/gateway.conf and conf.d/yourcompany.conf explain
+ * each setting where it stands: keep them together.
+ */
+#include "config/schema.h"
+
+#include "adapter/adapter.h"
+#include "codec/url.h"
+#include "config/snapshot.h"
+
+#define YEAR_S (365 * 24 * 3600)
+#define PATH_LEN 1024
+#define NAME_LEN 255
+
+#define TEXT(n, lo, hi, ...) \
+	{ .name = (n), .type = SETTING_TEXT, .min = (lo), .max = (hi), \
+	  __VA_ARGS__ }
+#define NUMBER(n, lo, hi, def, ...) \
+	{ .name = (n), .type = SETTING_NUMBER, .min = (lo), .max = (hi), \
+	  .number = (def), __VA_ARGS__ }
+#define SWITCH(n, def) \
+	{ .name = (n), .type = SETTING_SWITCH, .number = (def), \
+	  .example = (def) ? n " = false;" : n " = true;" }
+#define TEXTS(n, hi, most, ...) \
+	{ .name = (n), .type = SETTING_TEXTS, .min = 1, .max = (hi), \
+	  .count_max = (most), __VA_ARGS__ }
+#define GROUP(n, m, ...) \
+	{ .name = (n), .type = SETTING_GROUP, .members = (m), __VA_ARGS__ }
+#define GROUPS(n, m, most, ...) \
+	{ .name = (n), .type = SETTING_GROUPS, .members = (m), \
+	  .count_max = (most), __VA_ARGS__ }
+#define END { .name = NULL }
+
+static const struct setting rate_limit[] = {
+	NUMBER("requests", 1, RATELIMIT_REQUESTS_MAX, 60,
+	       .example = "requests = 60;"),
+	NUMBER("per", 1, RATELIMIT_PER_S_MAX, 3600, .example = "per = 3600;"),
+	END
+};
+
+static const struct setting listen_members[] = {
+	TEXT("url", 1, URL_MAX, .is_required = true,
+	     .example = "url = \"https://[::]:8443\";"),
+	TEXT("certificate", 1, PATH_LEN,
+	     .example = "certificate = \"tls/cert.pem\";"),
+	TEXT("key", 1, PATH_LEN, .example = "key = \"tls/key.pem\";"),
+	SWITCH("close_always", false),
+	END
+};
+
+static const struct setting log_members[] = {
+	{ .name = "level", .type = SETTING_WORD,
+	  .words = { "debug", "info", "warn", "error" }, .number = 1,
+	  .example = "level = \"info\";" },
+	{ .name = "format", .type = SETTING_WORD,
+	  .words = { "auto", "text", "json" },
+	  .example = "format = \"auto\";" },
+	END
+};
+
+const struct setting schema_gateway[] = {
+	TEXT("public_url", 1, URL_MAX, .is_required = true,
+	     .example = "public_url = \"https://tickets.example.com\";"),
+	GROUPS("listen", listen_members, CONFIG_LISTENERS_MAX,
+	       .count_min = 1, .is_required = true,
+	       .example = "listen = ( { url = \"https://[::]:8443\"; "
+	       "certificate = \"tls/cert.pem\"; key = \"tls/key.pem\"; } );"),
+	TEXT("admin", 1, PATH_LEN, .text = "unix:admin.sock",
+	     .example = "admin = \"unix:admin.sock\";"),
+	TEXT("metrics", 1, URL_MAX,
+	     .example = "metrics = \"http://127.0.0.1:9464\";"),
+	TEXT("state", 1, PATH_LEN, .text = "/var/lib/usher",
+	     .example = "state = \"/var/lib/usher\";"),
+	TEXT("plugins", 1, PATH_LEN, .text = "/usr/lib/usher/adapters",
+	     .example = "plugins = \"/usr/lib/usher/adapters\";"),
+	GROUP("rate_limit", rate_limit,
+	      .example = "rate_limit = { requests = 60; per = 3600; };"),
+	TEXTS("trusted_proxies", 64, CONFIG_PROXIES_MAX,
+	      .example = "trusted_proxies = [ \"10.0.0.0/8\" ];"),
+	TEXT("user", 1, 32, .example = "user = \"usher\";"),
+	SWITCH("development", false),
+	SWITCH("watch", false),
+	GROUP("log", log_members,
+	      .example = "log = { level = \"info\"; format = \"auto\"; };"),
+	NUMBER("workers", 0, ADAPTER_WORKERS_MAX, 0,
+	       .example = "workers = 4;"),
+	NUMBER("request_deadline", 1, 300, 15,
+	       .example = "request_deadline = 15;"),
+	NUMBER("connections_max", 64, 1000000, 10000,
+	       .example = "connections_max = 10000;"),
+	END
+};
+
+static const struct setting session[] = {
+	NUMBER("idle", 60, YEAR_S, 1800, .example = "idle = 1800;"),
+	NUMBER("absolute", 60, YEAR_S, 28800, .example = "absolute = 28800;"),
+	END
+};
+
+static const struct setting keys[] = {
+	TEXT("kid", 1, 64, .is_required = true,
+	     .example = "kid = \"2026-11\";"),
+	{ .name = "algorithm", .type = SETTING_WORD, .is_required = true,
+	  .words = { "HS256", "RS256", "ES256", "EdDSA" },
+	  .example = "algorithm = \"HS256\";" },
+	TEXT("secret_file", 1, PATH_LEN,
+	     .example = "secret_file = \"secrets/yourcompany\";"),
+	TEXT("public_key", 1, PATH_LEN,
+	     .example = "public_key = \"keys/yourcompany.pem\";"),
+	END
+};
+
+static const struct setting adapter_secrets[] = {
+	TEXT("name", 1, USHER_SECRET_NAME_MAX, .is_required = true,
+	     .example = "name = \"zendesk\";"),
+	TEXT("file", 1, PATH_LEN, .is_required = true,
+	     .example = "file = \"secrets/zendesk\";"),
+	END
+};
+
+static const struct setting adapter[] = {
+	TEXT("module", 1, NAME_LEN, .is_required = true,
+	     .example = "module = \"fieldmap.so\";"),
+	{ .name = "isolation", .type = SETTING_WORD,
+	  .words = { "process", "none" },
+	  .example = "isolation = \"none\";" },
+	NUMBER("deadline_ms", 1, 60000, 50, .example = "deadline_ms = 50;"),
+	{ .name = "on_failure", .type = SETTING_WORD, .words = { "deny" },
+	  .example = "on_failure = \"deny\";" },
+	GROUPS("secrets", adapter_secrets, USHER_SECRETS_MAX,
+	       .example = "secrets = ( { name = \"zendesk\"; "
+	       "file = \"secrets/zendesk\"; } );"),
+	{ .name = "config", .type = SETTING_FREE,
+	  .example = "config = { company = { from = \"company_name\"; }; };" },
+	TEXTS("json_fields", USHER_NAME_MAX, 32,
+	      .example = "json_fields = [ \"address\" ];"),
+	END
+};
+
+static const struct setting webhooks[] = {
+	TEXT("url", 1, URL_MAX, .is_required = true,
+	     .example = "url = \"https://crm.example/usher\";"),
+	TEXT("secret_file", 1, PATH_LEN, .is_required = true,
+	     .example = "secret_file = \"secrets/webhook\";"),
+	TEXTS("events", 64, 32, .is_required = true, .count_min = 1,
+	      .example = "events = [ \"user.synced\" ];"),
+	END
+};
+
+const struct setting schema_tenant[] = {
+	TEXT("slug", 1, 63, .is_required = true,
+	     .example = "slug = \"yourcompany\";"),
+	TEXT("name", 1, NAME_LEN, .example = "name = \"Your Company\";"),
+	TEXT("url", 1, URL_MAX,
+	     .example = "url = \"https://ticket.yourcompany.com\";"),
+	TEXT("home", 1, URL_MAX,
+	     .example = "home = \"https://yourcompany.com\";"),
+	TEXTS("origins", URL_MAX, 64,
+	      .example = "origins = [ \"https://yourcompany.com\" ];"),
+	SWITCH("require_origin", false),
+	SWITCH("allow_null_origin", false),
+	{ .name = "switch_user", .type = SETTING_WORD,
+	  .words = { "confirm", "replace" },
+	  .example = "switch_user = \"confirm\";" },
+	TEXTS("redirects", URL_MAX, 64, .example =
+	      "redirects = [ \"https://yourcompany.com/support/\" ];"),
+	TEXT("dashboard", 1, URL_MAX, .text = "/dashboard",
+	     .example = "dashboard = \"/dashboard\";"),
+	{ .name = "identity", .type = SETTING_WORD, .is_required = true,
+	  .words = { "unsigned", "observe", "signed" },
+	  .example = "identity = \"unsigned\";" },
+	GROUPS("keys", keys, 16,
+	       .example = "keys = ( { kid = \"2026-11\"; algorithm = "
+	       "\"HS256\"; secret_file = \"secrets/yourcompany\"; } );"),
+	TEXT("redeem_secret_file", 1, PATH_LEN, .example =
+	     "redeem_secret_file = \"secrets/yourcompany-redeem\";"),
+	{ .name = "on_conflict", .type = SETTING_WORD,
+	  .words = { "reject", "link", "update" },
+	  .example = "on_conflict = \"reject\";" },
+	GROUP("rate_limit", rate_limit,
+	      .example = "rate_limit = { requests = 60; per = 3600; };"),
+	GROUP("session", session,
+	      .example = "session = { idle = 1800; absolute = 28800; };"),
+	TEXT("certificate", 1, PATH_LEN,
+	     .example = "certificate = \"tls/yourcompany.pem\";"),
+	TEXT("key", 1, PATH_LEN, .example = "key = \"tls/yourcompany.key\";"),
+	GROUP("adapter", adapter, .example =
+	      "adapter = { module = \"fieldmap.so\"; isolation = \"none\"; };"),
+	GROUPS("webhooks", webhooks, 16, .example =
+	       "webhooks = ( { url = \"https://crm.example/usher\"; "
+	       "secret_file = \"secrets/webhook\"; "
+	       "events = [ \"user.synced\" ]; } );"),
+	SWITCH("desk", true),
+	SWITCH("enabled", true),
+	END
+};

@@ -1,0 +1,37 @@
+/*
+ * secret: the files that a configuration names: secrets, certificates, keys.
+ *
+ * Relative paths are relative to the file that names them.  What stands in a
+ * secret's file is never quoted, and neither is the path of one: an operator
+ * who wrote the secret itself in its place must not find it in a log.
+ */
+#ifndef CONFIG_SECRET_H
+#define CONFIG_SECRET_H
+
+#include "config/place.h"
+
+#define SECRET_MAX 4096		/* octets, without the trailing line end */
+#define SECRET_OURS_MIN 16	/* of a secret that only we and the partner's
+				 * server know */
+
+/* Where a finding about the file belongs. */
+struct secret_place {
+	struct place *place;
+	const char *setting;
+	unsigned line;
+};
+
+/* Absolute and terminated, in the pool; absent without memory. */
+struct str secret_path(struct pool *pool, struct str dir, struct str path);
+/*
+ * The content without one trailing "\n" or "\r\n", at least `min` octets, in
+ * the pool.  -1 with a finding.  A file that others may read, or that belongs
+ * to somebody else than root and us, is a warning.
+ */
+int secret_read(struct secret_place at, struct pool *pool, struct str path,
+		size_t min, struct str *out_r);
+/* Can this PEM file be read? With `is_private`, others must not: a warning. */
+int secret_check_pem(struct secret_place at, struct str path,
+		     bool is_private);
+
+#endif

@@ -1,0 +1,317 @@
+#include "config/text.h"
+
+#include "base/num.h"
+#include "codec/utf8.h"
+
+struct scanner {
+	struct str text;
+	size_t at;
+	unsigned line;
+	unsigned depth, settings;
+	char opened[TEXT_DEPTH_MAX];	/* brackets that are open */
+	unsigned opened_line[TEXT_DEPTH_MAX];
+	bool has_fault_depth, has_fault_settings;
+	/* the tokens before this one, for `slug = "..."` and ", ]" */
+	bool after_slug, after_slug_equals, after_gateway, after_comma;
+	struct text_scan *out;
+};
+
+static void fault_add(struct scanner *s, struct str token, const char *problem,
+		      const char *remedy)
+{
+	struct text_scan *out = s->out;
+
+	if (out->fault_count < TEXT_FAULTS_MAX)
+		out->faults[out->fault_count++] = (struct text_fault){
+			.line = s->line, .problem = problem,
+			.remedy = remedy, .token = token };
+}
+
+static char peek(const struct scanner *s, size_t ahead)
+{
+	return s->at + ahead < s->text.len ? s->text.ptr[s->at + ahead] : '\0';
+}
+
+static bool is_name_char(char c)
+{
+	return ascii_is_alpha(c) || ascii_is_digit(c) || c == '-' ||
+		c == '_' || c == '*';
+}
+
+static void skip_line(struct scanner *s)
+{
+	while (s->at < s->text.len && s->text.ptr[s->at] != '\n')
+		s->at++;
+}
+
+static void skip_block(struct scanner *s)
+{
+	unsigned start = s->line;
+
+	for (s->at += 2; s->at < s->text.len; s->at++) {
+		if (peek(s, 0) == '*' && peek(s, 1) == '/') {
+			s->at += 2;
+			return;
+		}
+		if (peek(s, 0) == '\n')
+			s->line++;
+	}
+	s->line = start;
+	fault_add(s, STR_NULL, "a comment begins here and never ends",
+		  "close it with */");
+}
+
+/* In a tenant group, or in one of a list of them. */
+static bool is_tenant_depth(const struct scanner *s)
+{
+	return (s->depth == 1 && s->opened[0] == '{') ||
+		(s->depth == 2 && s->opened[0] == '(' && s->opened[1] == '{');
+}
+
+/* libconfig would end the text there and say nothing. */
+static void check_escape(struct scanner *s)
+{
+	if (ascii_lower(peek(s, 1)) == 'x' && peek(s, 2) == '0' &&
+	    peek(s, 3) == '0')
+		fault_add(s, STR_NULL, "a text holds a NUL",
+			  "leave out the \\x00");
+}
+
+static void scan_string(struct scanner *s)
+{
+	unsigned start = s->line;
+	size_t from = ++s->at;
+	bool is_plain = true;
+
+	for (; s->at < s->text.len && peek(s, 0) != '"'; s->at++) {
+		if (peek(s, 0) == '\\') {
+			is_plain = false;
+			check_escape(s);
+			/* An escaped quote does not end the string. */
+			if (s->at + 1 < s->text.len)
+				s->at++;
+		}
+		if (peek(s, 0) == '\n') {
+			is_plain = false;
+			s->line++;
+		}
+	}
+	if (s->at >= s->text.len) {
+		s->line = start;
+		fault_add(s, STR_NULL, "a text begins here and never ends",
+			  "close it with a quotation mark");
+		return;
+	}
+	if (s->after_slug_equals && is_plain && is_tenant_depth(s) &&
+	    s->out->slug_count < TEXT_SLUGS_MAX)
+		s->out->slugs[s->out->slug_count++] = (struct text_slug){
+			{ s->text.ptr + from, s->at - from }, start };
+	s->at++;
+}
+
+static void scan_number(struct scanner *s)
+{
+	const char *remedy = "write a whole decimal number";
+	size_t from = s->at;
+	struct str token;
+	int64_t value;
+	enum err err;
+
+	while (s->at < s->text.len &&
+	       (is_name_char(peek(s, 0)) || strchr("+.", peek(s, 0))))
+		s->at++;
+	token = (struct str){ s->text.ptr + from, s->at - from };
+	err = num_i64(token, INT32_MIN, INT32_MAX, &value);
+	if (err == ERR_OK)
+		return;
+	if (err == ERR_RANGE) {
+		fault_add(s, token, "is a number too large",
+			  "numbers go from -2147483648 to 2147483647");
+		return;
+	}
+	if (str_find(token, '.') >= 0)
+		remedy = "write a whole number, or the text in quotes";
+	else if (token.len > 1 && ascii_lower(token.ptr[token.len - 1]) == 'l')
+		remedy = "leave the L out";
+	else if (token.ptr[0] == '0')
+		remedy = "write it in decimal, without leading zeros";
+	fault_add(s, token, "is not a number that can be used here", remedy);
+}
+
+static void scan_name(struct scanner *s)
+{
+	struct str name = { s->text.ptr + s->at, 0 };
+
+	while (s->at < s->text.len && is_name_char(peek(s, 0)))
+		s->at++, name.len++;
+	s->after_slug = str_eq(name, STR("slug"));
+	s->after_gateway = !s->depth && str_eq(name, STR("gateway"));
+}
+
+static void open_bracket(struct scanner *s, char c)
+{
+	if (s->depth < TEXT_DEPTH_MAX) {
+		s->opened[s->depth] = c;
+		s->opened_line[s->depth] = s->line;
+	} else if (!s->has_fault_depth) {
+		s->has_fault_depth = true;
+		fault_add(s, STR_NULL, "is nested too deeply",
+			  "use at most 12 levels");
+	}
+	s->depth++;
+}
+
+static void close_bracket(struct scanner *s, char c)
+{
+	struct str token = { s->text.ptr + s->at, 1 };
+	char open = c == '}' ? '{' : c == ')' ? '(' : '[';
+
+	if (s->after_comma)
+		fault_add(s, STR_NULL, "has a comma too many",
+			  "leave out the one before the bracket");
+	if (!s->depth) {
+		fault_add(s, token, "closes nothing",
+			  "leave it out, or look for one too many above");
+		return;
+	}
+	s->depth--;
+	if (s->depth < TEXT_DEPTH_MAX && s->opened[s->depth] != open)
+		fault_add(s, token, "does not match the bracket it closes",
+			  "{ } enclose a group, ( ) a list, [ ] an array");
+}
+
+static void check_closed(struct scanner *s)
+{
+	if (!s->depth || s->depth > TEXT_DEPTH_MAX)
+		return;
+	s->line = s->opened_line[s->depth - 1];
+	fault_add(s, STR_NULL, "a bracket is opened here and never closed",
+		  "close it");
+}
+
+/* Octets of the UTF-8 character here; the text was checked. */
+static size_t char_length(const struct scanner *s)
+{
+	size_t at = s->at;
+
+	(void)utf8_next(s->text, &at);
+	return at - s->at;
+}
+
+static void scan_sign(struct scanner *s, char c)
+{
+	switch (c) {
+	case '{': case '(': case '[':
+		open_bracket(s, c);
+		break;
+	case '}': case ')': case ']':
+		close_bracket(s, c);
+		break;
+	case '=': case ':':
+		if (++s->settings > TEXT_SETTINGS_MAX &&
+		    !s->has_fault_settings) {
+			s->has_fault_settings = true;
+			fault_add(s, STR_NULL, "has too many settings",
+				  "spread the tenants over several files");
+		}
+		break;
+	case ';': case ',':
+		break;
+	case '@':
+		fault_add(s, STR_NULL, "@include is not supported",
+			  "put the settings here, or into a *.conf file of "
+			  "their own: each one in the directory is read");
+		skip_line(s);
+		return;
+	default:
+		fault_add(s, (struct str){ s->text.ptr + s->at,
+					   char_length(s) },
+			  "cannot stand here",
+			  "put text in straight quotation marks: \"...\"");
+		s->at += char_length(s);
+		return;
+	}
+	s->at++;
+}
+
+static void scan_token(struct scanner *s, char c)
+{
+	bool was_slug = s->after_slug, is_equals = c == '=' || c == ':';
+
+	if (s->after_gateway && is_equals)
+		s->out->has_gateway = true;
+	s->after_slug = s->after_gateway = false;
+	if (c == '"')
+		scan_string(s);
+	else if (ascii_is_digit(c) || strchr("+-.", c))
+		scan_number(s);
+	else if (ascii_is_alpha(c) || c == '*')
+		scan_name(s);
+	else
+		scan_sign(s, c);
+	s->after_slug_equals = was_slug && is_equals;
+	s->after_comma = c == ',';
+}
+
+/* What no part of a configuration may hold, comments included. */
+static bool check_bytes(struct scanner *s)
+{
+	struct fault fault;
+	size_t i, bad = s->text.len;
+	const char *problem = NULL, *remedy = NULL;
+
+	if (str_has_prefix(s->text, STR("\xef\xbb\xbf"))) {
+		fault_add(s, STR_NULL, "begins with a byte order mark",
+			  "save the file as UTF-8 without one");
+		return false;
+	}
+	for (i = 0; i < s->text.len && !problem; i++) {
+		unsigned char c = (unsigned char)s->text.ptr[i];
+
+		if ((c < 0x20 && c != '\t' && c != '\n' && c != '\r') ||
+		    c == 0x7f) {
+			bad = i;
+			problem = "holds a control character";
+			remedy = "remove it; is this a text file?";
+		}
+	}
+	if (!problem && utf8_check(s->text, &fault) != ERR_OK) {
+		bad = fault.offset;
+		problem = "is not UTF-8";
+		remedy = "save the file as UTF-8";
+	}
+	if (!problem)
+		return true;
+	for (i = 0; i < bad; i++)
+		s->line += s->text.ptr[i] == '\n';
+	fault_add(s, STR_NULL, problem, remedy);
+	return false;
+}
+
+void text_scan(struct str text, struct text_scan *out)
+{
+	struct scanner s = { .text = text, .line = 1, .out = out };
+	char c;
+
+	out->fault_count = out->slug_count = 0;
+	out->has_gateway = false;
+	if (!check_bytes(&s))
+		return;
+	while (s.at < text.len && out->fault_count < TEXT_FAULTS_MAX) {
+		c = text.ptr[s.at];
+		if (c == '\n') {
+			s.line++;
+			s.at++;
+		} else if (c == ' ' || c == '\t' || c == '\r') {
+			s.at++;
+		} else if (c == '#' || (c == '/' && peek(&s, 1) == '/')) {
+			skip_line(&s);
+		} else if (c == '/' && peek(&s, 1) == '*') {
+			skip_block(&s);
+		} else {
+			scan_token(&s, c);
+		}
+	}
+	if (!out->fault_count)
+		check_closed(&s);
+}
