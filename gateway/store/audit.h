@@ -42,4 +42,20 @@ enum err audit_write(struct writer *writer, const struct audit_record *record);
 enum err audit_find(struct db *reader, struct str request_id,
 		    struct pool *pool, struct audit_record *out_r);
 
+/* Inside a job. ERR_LIMIT, ERR_CONTROL: nothing was written. */
+enum err audit_insert(struct db *db, const struct audit_record *record);
+/* ERR_LIMIT, ERR_CONTROL: audit_insert() would refuse it. */
+enum err audit_check(const struct audit_record *record);
+
+/*
+ * Inside a job: delete the oldest AUDIT_SWEEP_MAX records at most that are past
+ * `rows_max` records or from before `before_ms`. Says how many.
+ */
+#define AUDIT_SWEEP_MAX 512
+enum err audit_sweep(struct db *db, int64_t before_ms, int64_t rows_max,
+		     unsigned *deleted_r);
+/* Sweep every `sweep_ms`, by the limits above. The chore outlives the writer. */
+enum err audit_start(struct writer *writer, struct chore *chore,
+		     int64_t sweep_ms);
+
 #endif

@@ -11,8 +11,8 @@
  *
  * Errors of this room: ERR_BUSY (another process holds the database, or a
  * queue is full), ERR_NOMEM, ERR_CONFLICT (a constraint), ERR_IO (disk full,
- * I/O error, corruption: db_problem() has the text).  Functions that open things also append one
- * readable sentence to `why`.
+ * I/O error, corruption: db_problem() has the text).  Functions that open
+ * things also append one readable sentence to `why`.
  */
 #ifndef STORE_DB_H
 #define STORE_DB_H
@@ -52,7 +52,7 @@ enum err db_open(const char *dir, enum db_role role, struct db **db_r,
 /* Accepts NULL. Only the writer's end checkpoints. */
 void db_close(struct db *db);
 
-/* What the last failure on this connection said; "" when there was none. For the log. */
+/* What the last failure on this connection said, for the log; "": none yet. */
 const char *db_problem(const struct db *db);
 
 #endif

@@ -7,7 +7,11 @@
 #ifndef STORE_OUTBOX_H
 #define STORE_OUTBOX_H
 
+#include <stdint.h>
+
+#include "base/error.h"
 #include "base/str.h"
+#include "store/db.h"
 
 #define OUTBOX_EVENT_MAX 64		/* octets of an event's name */
 #define OUTBOX_BODY_MAX 16384		/* octets */
@@ -17,5 +21,12 @@ struct outbox_event {
 	struct str name;	/* "user.created" */
 	struct str body;	/* JSON */
 };
+
+/* What outbox_append() takes for granted. ERR_LIMIT, ERR_CONTROL, ERR_SYNTAX
+ * (a name or body is absent). */
+enum err outbox_check(const struct outbox_event *events, unsigned count);
+/* Inside a job. */
+enum err outbox_append(struct db *db, struct str tenant, int64_t user_id,
+		       const struct outbox_event *events, unsigned count);
 
 #endif

@@ -4,8 +4,8 @@
  * A redemption is one insert keyed (tenant, jti) in the same transaction as
  * the session that it opens: of any number of racing ones exactly one wins,
  * across restarts.  Rows are swept REDEMPTION_MARGIN_S after their token's
- * expiry; the newest expiry ever swept is kept, and tokens up to it are
- * refused as expired, so not even a clock set back lets one be used again.
+ * expiry: the margin is how far a wall clock may be set back before a token
+ * that was used looks as if it were not.
  */
 #ifndef STORE_REDEMPTIONS_H
 #define STORE_REDEMPTIONS_H
@@ -15,17 +15,17 @@
 #include "store/sessions.h"
 
 #define REDEMPTION_JTI_LEN 16
-#define REDEMPTION_MARGIN_S 600
+#define REDEMPTION_MARGIN_S 3600
 #define REDEMPTIONS_SWEEP_MAX 1024	/* rows deleted in one transaction */
 
 struct redemptions;		/* one per store: see store_redemptions() */
 
 /*
- * Result: ERR_OK: he was first.  ERR_USED: somebody was before, `session_id`
- * is the session that was opened then (0: none).  ERR_NOT_FOUND: the user is gone or
- * of another tenant; ERR_AUTH: he is blocked; ERR_EXPIRED: past exp_s.  ERR_BUSY (a queue or the
- * session table is full), ERR_LIMIT, ERR_NOMEM, ERR_IO: nothing happened, it
- * may be tried again.
+ * Result: ERR_OK: this one was first.  ERR_USED: another was before,
+ * `session_id` is the session that it opened (0: none).  ERR_NOT_FOUND: the
+ * user is gone or of another tenant; ERR_AUTH: he is blocked; ERR_EXPIRED:
+ * past exp_s.  ERR_BUSY (a queue or the session table is full), ERR_LIMIT,
+ * ERR_NOMEM, ERR_IO: nothing happened, it may be tried again.
  */
 struct redemption {
 	struct job job;			/* set .done */
@@ -40,7 +40,8 @@ struct redemption {
 	uint32_t idle_s, absolute_s;	/* its life; both > 0 */
 	int64_t replaces;		/* id of a session to end; 0: none */
 	const struct audit_record *audit;	/* NULL: none */
-	struct pool *pool;		/* for `user`; the writer's until done() */
+	struct pool *pool;		/* for `user`, the writer's until done();
+					 * NULL: `user` is not wanted */
 	/* out */
 	int64_t session_id;		/* opened; 0: none. See ERR_USED */
 	struct user_view user;		/* with ERR_OK; slices in the pool */

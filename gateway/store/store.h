@@ -37,9 +37,10 @@ struct store_options {
 /*
  * Lock the directory, open the database in it (made where there is none),
  * migrate it forward, load the sessions, start the writer.  hash_init() must
- * have been called. On failure nothing stays open and `why` says what is wrong, in one sentence:
- * ERR_CONFLICT (another daemon runs on it), ERR_UNSUPPORTED (the schema is
- * newer than this program), ERR_LIMIT, ERR_NOMEM, ERR_IO.
+ * have been called.  On failure nothing stays open and `why` says what is
+ * wrong, in one sentence: ERR_CONFLICT (another daemon runs on it),
+ * ERR_UNSUPPORTED (the schema is newer than this program), ERR_LIMIT,
+ * ERR_NOMEM, ERR_IO.
  */
 enum err store_open(const char *dir, const struct store_options *options,
 		    struct store **store_r, struct buf *why);

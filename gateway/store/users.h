@@ -56,10 +56,10 @@ struct user {
 };
 
 /*
- * Make the unsigned user or bring him up to date.  Attributes in `set` are
- * added or replaced, those named in `del` removed, the others stay.  Where
- * nothing would change nothing is written (but last_seen, coarsely); events and the audit record
- * are always written.
+ * Make the unsigned user or bring him up to date.  Attributes named in `del`
+ * are removed, then those in `set` added or replaced; the others stay.  Where
+ * nothing would change nothing is written (but last_seen, coarsely); events
+ * and the audit record are always written.
  *
  * Result: ERR_OK; ERR_AUTH: he is blocked, nothing was written; ERR_LIMIT
  * (attributes would grow past USER_ATTRIBUTES_MAX, or another limit),
@@ -91,8 +91,8 @@ struct user_sync {
 /*
  * Is this exactly what the last sync of this user held, less than USER_SEEN_S
  * ago, and is there no event to append?  1: *user_id_r is he, and the job may be
- * skipped (its audit record then goes by audit_write()); 0: submit it.  Any
- * thread; never touches the database.
+ * skipped (its audit record then goes by audit_write()); 0: submit it, with
+ * the inputs as they are now.  Any thread; never touches the database.
  */
 int users_known(struct users *users, struct user_sync *sync, int64_t now_s,
 		int64_t *user_id_r);
@@ -126,7 +126,8 @@ struct user_erase {
 };
 enum err users_erase(struct users *users, struct user_erase *erase);
 
-/* By id; the unsigned one by address. Slices live in the pool. ERR_NOT_FOUND, ERR_NOMEM, ERR_IO. */
+/* By id; the unsigned one by address. Slices live in the pool. ERR_NOT_FOUND,
+ * ERR_NOMEM, ERR_IO. */
 enum err users_get(struct db *reader, int64_t id, struct pool *pool,
 		   struct user *out_r);
 enum err users_find(struct db *reader, struct str tenant,

@@ -73,15 +73,16 @@ struct writer_stats {
 	uint64_t jobs;			/* completed */
 	uint64_t batches;		/* transactions committed */
 	uint64_t rerun;			/* batches that were run again singly */
-	uint64_t failed;		/* jobs that ended in ERR_IO, ERR_NOMEM, ERR_BUSY or
-					 * ERR_INTERNAL */
+	uint64_t failed;		/* jobs ended by the system, not by their own
+					 * logic: ERR_IO, ERR_NOMEM, ERR_BUSY,
+					 * ERR_CONFLICT, ERR_INTERNAL */
 	uint64_t refused;		/* queue full */
 	uint64_t unawaited_refused;	/* past WRITER_UNAWAITED_MAX */
 	uint64_t checkpoints;
 	unsigned queued;		/* now */
 };
 
-/* `db` is the writer's from here to writer_stop(). ERR_NOMEM, ERR_IO (no thread). */
+/* `db` is the writer's until writer_stop(). ERR_NOMEM, ERR_IO (no thread). */
 enum err writer_start(struct db *db, struct writer **writer_r);
 /*
  * Refuse new jobs, finish all that wait, end the thread, empty the WAL into
@@ -103,8 +104,9 @@ enum err writer_submit_unawaited(struct writer *writer, struct job *job);
 enum err writer_add_chore(struct writer *writer, struct chore *chore);
 
 /*
- * Called in the writer's thread once per batch (and per chore), after all its done() calls: where
- * a server writes one eventfd per worker rather than one per job. NULL: none.
+ * Called in the writer's thread once per batch (and per chore), after all its
+ * done() calls: where a server writes one eventfd per worker rather than one
+ * per job. NULL: none.
  */
 void writer_on_batch(struct writer *writer, void (*batch_done)(void *ctx),
 		     void *ctx);

@@ -1,0 +1,88 @@
+/*
+ * db-private: statements, for the modules of this room only.
+ *
+ * Each statement has a slot, is prepared at its first use and kept.  Between
+ * query_begin() and query_end() it is the caller's; query_end() must follow
+ * every successful query_begin(), or a read transaction stays open and the WAL
+ * cannot be reused.
+ */
+#ifndef STORE_DB_PRIVATE_H
+#define STORE_DB_PRIVATE_H
+
+#include <sqlite3.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/pool.h"
+#include "store/db.h"
+
+#define DB_SCRATCH_MAX (4 * 1024 * 1024)	/* bytes a job may use */
+
+enum sql {
+	SQL_BEGIN,
+	SQL_COMMIT,
+	SQL_ROLLBACK,
+	SQL_USER_BY_EMAIL,
+	SQL_USER_BY_ID,
+	SQL_USER_INSERT,
+	SQL_USER_UPDATE,
+	SQL_USER_SEEN,
+	SQL_USER_BLOCK,
+	SQL_USER_ERASE,
+	SQL_SESSION_INSERT,
+	SQL_SESSION_DELETE,
+	SQL_SESSION_SEEN,
+	SQL_SESSION_ALL,
+	SQL_SESSION_LAST,
+	SQL_SESSION_SURPLUS,
+	SQL_REDEMPTION_INSERT,
+	SQL_REDEMPTION_GET,
+	SQL_REDEMPTION_DELETE,
+	SQL_AUDIT_INSERT,
+	SQL_AUDIT_FIND,
+	SQL_AUDIT_LAST,
+	SQL_AUDIT_OLDEST,
+	SQL_AUDIT_DELETE,
+	SQL_OUTBOX_INSERT,
+	SQL_COUNT
+};
+
+struct db {
+	sqlite3 *handle;
+	enum db_role role;
+	sqlite3_stmt *stmt[SQL_COUNT];
+	struct pool *scratch;	/* the running job's; forgotten before the next */
+	int wal_pages;		/* in the WAL after the last commit */
+	char problem[DB_PROBLEM_MAX];
+};
+
+/* Remember what SQLite says and tell it as one of ours. */
+enum err db_fail(struct db *db, int rc);
+/* Any SQL, for opening and migrating; never with data in it. */
+enum err db_exec(struct db *db, const char *sql);
+
+/* `text` must be constant and always the same for a slot. */
+enum err query_begin(struct db *db, enum sql slot, const char *text,
+		     sqlite3_stmt **stmt_r);
+/* 1: a row stands ready; 0: no more; -1: *err says what. */
+int query_step(struct db *db, sqlite3_stmt *stmt, enum err *err);
+void query_end(sqlite3_stmt *stmt);
+/* Run a bound statement that gives no rows, and end it. */
+enum err query_run(struct db *db, sqlite3_stmt *stmt);
+/* The same for one that has nothing to bind. */
+enum err query_do(struct db *db, enum sql slot, const char *text);
+
+/* Absent slices become NULL. The bytes must live until query_end(). */
+void query_bind_str(sqlite3_stmt *stmt, int index, struct str s);
+/* Borrowed until the next step; absent where NULL. */
+struct str query_str(sqlite3_stmt *stmt, int column);
+
+/* Transactions of the writer. Rolling back where there is none is fine. */
+enum err db_begin(struct db *db);
+enum err db_commit(struct db *db);
+void db_rollback(struct db *db);
+
+/* Text that the database can keep whole: ERR_LIMIT, ERR_CONTROL (a NUL). */
+enum err text_check(struct str s, size_t max);
+
+#endif

@@ -1,0 +1,379 @@
+#include "store/db.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "store/db-private.h"
+
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+/*
+ * A connection belongs to one thread at a time, so SQLite needs no mutex per
+ * connection; its memory statistics would cost a global one per allocation.
+ * Where SQLite is running already this does nothing, and costs only speed.
+ */
+static void configure(void)
+{
+	sqlite3_config(SQLITE_CONFIG_MULTITHREAD);
+	sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+}
+
+static enum err path_in(const char *dir, const char *file,
+			char path[DB_PATH_MAX], struct buf *why)
+{
+	int n = snprintf(path, DB_PATH_MAX, "%s/%s", dir, file);
+
+	if (n > 0 && n < DB_PATH_MAX)
+		return ERR_OK;
+	buf_puts(why, "the path of the state directory is too long");
+	return ERR_LIMIT;
+}
+
+/* Say who holds the lock, as far as his pid can be read. */
+static void tell_owner(int fd, const char *dir, struct buf *why)
+{
+	char pid[16];
+	ssize_t n = pread(fd, pid, sizeof(pid), 0);
+	size_t digits = 0;
+
+	while (n > 0 && digits < (size_t)n && ascii_is_digit(pid[digits]))
+		digits++;
+	buf_printf(why, "the state directory %s is in use by another daemon",
+		   dir);
+	if (digits)
+		buf_printf(why, " (pid %.*s)", (int)digits, pid);
+}
+
+static enum err write_pid(int fd)
+{
+	char pid[16];
+	int n = snprintf(pid, sizeof(pid), "%ld\n", (long)getpid());
+
+	if (ftruncate(fd, 0) || pwrite(fd, pid, (size_t)n, 0) != n)
+		return ERR_IO;
+	return ERR_OK;
+}
+
+enum err db_lock(const char *dir, int *fd_r, struct buf *why)
+{
+	char path[DB_PATH_MAX];
+	enum err err = path_in(dir, DB_LOCK_FILE, path, why);
+	int fd;
+
+	if (err)
+		return err;
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0) {
+		buf_printf(why, "cannot open %s: %s", path, strerror(errno));
+		return ERR_IO;
+	}
+	if (flock(fd, LOCK_EX | LOCK_NB)) {
+		err = errno == EWOULDBLOCK ? ERR_CONFLICT : ERR_IO;
+		if (err == ERR_CONFLICT)
+			tell_owner(fd, dir, why);
+		else
+			buf_printf(why, "cannot lock %s: %s", path,
+				   strerror(errno));
+	} else if (write_pid(fd)) {
+		err = ERR_IO;
+		buf_printf(why, "cannot write %s: %s", path, strerror(errno));
+	}
+	if (err) {
+		close(fd);
+		return err;
+	}
+	*fd_r = fd;
+	return ERR_OK;
+}
+
+void db_unlock(int fd)
+{
+	if (fd >= 0)
+		close(fd);
+}
+
+/*
+ * SQLite would make the file with the umask's mode, and its WAL takes the
+ * mode of the database: so it is made here.  One that exists is not even
+ * opened, since closing it again would drop the locks that SQLite may hold on
+ * it in this process.  The directory is synced, or a power cut could lose the
+ * file with what was committed into it.
+ */
+static enum err make_file(const char *dir, const char *path, struct buf *why)
+{
+	int fd, dirfd = -1;
+	enum err err = ERR_IO;
+	struct stat st;
+
+	fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (fd < 0 && errno != EEXIST)
+		goto out;
+	if (lstat(path, &st))
+		goto out;
+	errno = EINVAL;
+	if (!S_ISREG(st.st_mode) || ((st.st_mode & 077) && chmod(path, 0600)))
+		goto out;
+	dirfd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (dirfd < 0 || fsync(dirfd))
+		goto out;
+	err = ERR_OK;
+out:
+	if (err)
+		buf_printf(why, "cannot make %s: %s", path, strerror(errno));
+	if (dirfd >= 0)
+		close(dirfd);
+	if (fd >= 0)
+		close(fd);
+	return err;
+}
+
+enum err db_fail(struct db *db, int rc)
+{
+	const char *text = sqlite3_errmsg(db->handle);
+
+	snprintf(db->problem, sizeof(db->problem), "%s (SQLite %d)", text,
+		 sqlite3_extended_errcode(db->handle));
+	switch (rc & 0xff) {
+	case SQLITE_NOMEM:
+		return ERR_NOMEM;
+	case SQLITE_BUSY:
+	case SQLITE_LOCKED:
+		return ERR_BUSY;
+	case SQLITE_CONSTRAINT:
+		return ERR_CONFLICT;
+	case SQLITE_MISUSE:
+	case SQLITE_RANGE:
+	case SQLITE_ERROR:
+		return ERR_INTERNAL;
+	default:
+		return ERR_IO;
+	}
+}
+
+enum err db_exec(struct db *db, const char *sql)
+{
+	int rc = sqlite3_exec(db->handle, sql, NULL, NULL, NULL);
+
+	return rc ? db_fail(db, rc) : ERR_OK;
+}
+
+static int count_pages(void *ctx, sqlite3 *handle, const char *name, int pages)
+{
+	struct db *db = ctx;
+
+	(void)handle;
+	(void)name;
+	db->wal_pages = pages;
+	return SQLITE_OK;
+}
+
+/* WAL is what durability and readers rest on: no other mode will do. */
+static enum err use_wal(struct db *db)
+{
+	sqlite3_stmt *stmt = NULL;
+	enum err err = ERR_OK;
+	int rc = sqlite3_prepare_v2(db->handle, "PRAGMA journal_mode = WAL",
+				    -1, &stmt, NULL);
+
+	if (rc == SQLITE_OK)
+		rc = sqlite3_step(stmt);
+	if (rc != SQLITE_ROW)
+		err = db_fail(db, rc);
+	else if (!str_eq(query_str(stmt, 0), STR("wal")))
+		err = ERR_IO;
+	if (err && !db->problem[0])
+		snprintf(db->problem, sizeof(db->problem),
+			 "the file system does not allow WAL");
+	sqlite3_finalize(stmt);
+	return err;
+}
+
+static enum err set_up(struct db *db)
+{
+	char sql[160];
+	enum err err;
+
+	sqlite3_busy_timeout(db->handle, DB_BUSY_MS);
+	sqlite3_db_config(db->handle, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+	snprintf(sql, sizeof(sql), "PRAGMA cache_size = -%d",
+		 db->role == DB_WRITER ? DB_WRITER_CACHE_KIB :
+					 DB_READER_CACHE_KIB);
+	err = db_exec(db, sql);
+	if (!err)
+		err = db_exec(db, "PRAGMA trusted_schema = OFF;"
+				  "PRAGMA cell_size_check = ON;"
+				  "PRAGMA mmap_size = 0;"
+				  "PRAGMA temp_store = MEMORY;"
+				  "PRAGMA foreign_keys = ON;"
+				  "PRAGMA wal_autocheckpoint = 0;");
+	if (err)
+		return err;
+	if (db->role == DB_READER) {
+		sqlite3_db_config(db->handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE,
+				  1, NULL);
+		return db_exec(db, "PRAGMA query_only = ON");
+	}
+	err = use_wal(db);
+	if (!err)
+		err = db_exec(db, "PRAGMA synchronous = FULL");
+	sqlite3_wal_hook(db->handle, count_pages, db);
+	return err;
+}
+
+enum err db_open(const char *dir, enum db_role role, struct db **db_r,
+		 struct buf *why)
+{
+	char path[DB_PATH_MAX];
+	struct db *db = NULL;
+	enum err err = path_in(dir, DB_FILE, path, why);
+	int rc;
+
+	pthread_once(&once, configure);
+	if (!err && role == DB_WRITER)
+		err = make_file(dir, path, why);
+	if (err)
+		return err;
+	db = calloc(1, sizeof(*db));
+	if (!db)
+		return ERR_NOMEM;
+	db->role = role;
+	db->scratch = pool_new(DB_SCRATCH_MAX);
+	if (!db->scratch) {
+		err = ERR_NOMEM;
+		goto out;
+	}
+	rc = sqlite3_open_v2(path, &db->handle, SQLITE_OPEN_READWRITE |
+			     SQLITE_OPEN_NOMUTEX, NULL);
+	err = rc ? db_fail(db, rc) : set_up(db);
+out:
+	if (err) {
+		buf_printf(why, "cannot open %s: %s", path, db->problem[0] ?
+			   db->problem : err_text(err));
+		db_close(db);
+		return err;
+	}
+	*db_r = db;
+	return ERR_OK;
+}
+
+void db_close(struct db *db)
+{
+	if (!db)
+		return;
+	for (int i = 0; i < SQL_COUNT; i++)
+		sqlite3_finalize(db->stmt[i]);
+	sqlite3_close_v2(db->handle);
+	pool_free(db->scratch);
+	free(db);
+}
+
+const char *db_problem(const struct db *db)
+{
+	return db->problem;
+}
+
+enum err query_begin(struct db *db, enum sql slot, const char *text,
+		     sqlite3_stmt **stmt_r)
+{
+	sqlite3_stmt **stmt = &db->stmt[slot];
+
+	if (!*stmt) {
+		int rc = sqlite3_prepare_v3(db->handle, text, -1,
+					    SQLITE_PREPARE_PERSISTENT, stmt,
+					    NULL);
+
+		if (rc)
+			return db_fail(db, rc);
+	}
+	*stmt_r = *stmt;
+	return ERR_OK;
+}
+
+int query_step(struct db *db, sqlite3_stmt *stmt, enum err *err)
+{
+	int rc = sqlite3_step(stmt);
+
+	if (rc == SQLITE_ROW)
+		return 1;
+	if (rc == SQLITE_DONE)
+		return 0;
+	*err = db_fail(db, rc);
+	return -1;
+}
+
+void query_end(sqlite3_stmt *stmt)
+{
+	sqlite3_reset(stmt);
+	sqlite3_clear_bindings(stmt);
+}
+
+enum err query_run(struct db *db, sqlite3_stmt *stmt)
+{
+	enum err err = ERR_OK;
+
+	while (query_step(db, stmt, &err) > 0)
+		;
+	query_end(stmt);
+	return err;
+}
+
+enum err query_do(struct db *db, enum sql slot, const char *text)
+{
+	sqlite3_stmt *stmt = NULL;
+	enum err err = query_begin(db, slot, text, &stmt);
+
+	return err ? err : query_run(db, stmt);
+}
+
+void query_bind_str(sqlite3_stmt *stmt, int index, struct str s)
+{
+	if (s.ptr)
+		sqlite3_bind_text64(stmt, index, s.ptr, s.len, SQLITE_STATIC,
+				    SQLITE_UTF8);
+	else
+		sqlite3_bind_null(stmt, index);
+}
+
+struct str query_str(sqlite3_stmt *stmt, int column)
+{
+	const unsigned char *text = sqlite3_column_text(stmt, column);
+
+	if (!text)
+		return STR_NULL;
+	return (struct str){ (const char *)text,
+			     (size_t)sqlite3_column_bytes(stmt, column) };
+}
+
+enum err db_begin(struct db *db)
+{
+	/* IMMEDIATE: one that begins as a reader cannot wait its turn later */
+	return query_do(db, SQL_BEGIN, "BEGIN IMMEDIATE");
+}
+
+enum err db_commit(struct db *db)
+{
+	return query_do(db, SQL_COMMIT, "COMMIT");
+}
+
+void db_rollback(struct db *db)
+{
+	char kept[DB_PROBLEM_MAX];
+
+	/* after some errors (disk full) SQLite has rolled back by itself */
+	if (sqlite3_get_autocommit(db->handle))
+		return;
+	memcpy(kept, db->problem, sizeof(kept));
+	if (!query_do(db, SQL_ROLLBACK, "ROLLBACK"))
+		memcpy(db->problem, kept, sizeof(kept));
+}
+
+enum err text_check(struct str s, size_t max)
+{
+	if (s.len > max)
+		return ERR_LIMIT;
+	return s.len && memchr(s.ptr, '\0', s.len) ? ERR_CONTROL : ERR_OK;
+}

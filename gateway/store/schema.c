@@ -1,0 +1,180 @@
+#include "store/schema.h"
+
+#include "store/db-private.h"
+
+/*
+ * users: the id is AUTOINCREMENT, so that a token for an erased user never
+ * finds another one.  The three partial indexes are the three ways to be keyed
+ * (see users.h); queries must repeat their WHERE to use them.
+ *
+ * sessions: no foreign key on user_id, because it would need an index that
+ * costs a random page per sign-in; the table in memory knows each user's
+ * sessions, and rows without a user are dropped when it is loaded.  The id is
+ * AUTOINCREMENT so that ids grow across restarts even when the clock does not.
+ *
+ * redemptions: the sweep needs the index on exp_s; both grow at their right
+ * edge, since jti and exp are in the order of time.
+ */
+static const char *const steps[] = {
+	/* 0 -> 1 */
+	"CREATE TABLE users("
+	"	id INTEGER PRIMARY KEY AUTOINCREMENT,"
+	"	tenant TEXT NOT NULL,"
+	"	email_key TEXT NOT NULL,"
+	"	email TEXT NOT NULL,"
+	"	name TEXT NOT NULL,"
+	"	external_id TEXT,"
+	"	verified INTEGER NOT NULL DEFAULT 0,"
+	"	blocked INTEGER NOT NULL DEFAULT 0,"
+	"	created_s INTEGER NOT NULL,"
+	"	updated_s INTEGER NOT NULL,"
+	"	last_seen_s INTEGER NOT NULL,"
+	"	attributes TEXT NOT NULL DEFAULT '{}',"
+	"	CHECK (verified IN (0, 1) AND blocked IN (0, 1)),"
+	"	CHECK (verified = 1 OR external_id IS NULL)"
+	") STRICT;"
+	"CREATE UNIQUE INDEX users_unsigned ON users(tenant, email_key)"
+	"	WHERE verified = 0;"
+	"CREATE UNIQUE INDEX users_signed ON users(tenant, email_key)"
+	"	WHERE verified = 1 AND external_id IS NULL;"
+	"CREATE UNIQUE INDEX users_external ON users(tenant, external_id)"
+	"	WHERE external_id IS NOT NULL;"
+
+	"CREATE TABLE sessions("
+	"	id INTEGER PRIMARY KEY AUTOINCREMENT,"
+	"	hash BLOB NOT NULL CHECK (length(hash) = 32),"
+	"	tenant TEXT NOT NULL,"
+	"	host TEXT NOT NULL,"
+	"	user_id INTEGER NOT NULL,"
+	"	created_s INTEGER NOT NULL,"
+	"	last_seen_s INTEGER NOT NULL,"
+	"	idle_s INTEGER NOT NULL,"
+	"	absolute_s INTEGER NOT NULL"
+	") STRICT;"
+
+	"CREATE TABLE redemptions("
+	"	tenant TEXT NOT NULL,"
+	"	jti BLOB NOT NULL CHECK (length(jti) = 16),"
+	"	exp_s INTEGER NOT NULL,"
+	"	session_id INTEGER NOT NULL,"
+	"	PRIMARY KEY (tenant, jti)"
+	") STRICT, WITHOUT ROWID;"
+	"CREATE INDEX redemptions_exp ON redemptions(exp_s);"
+
+	"CREATE TABLE audit("
+	"	id INTEGER PRIMARY KEY,"
+	"	request_id TEXT NOT NULL,"
+	"	time_ms INTEGER NOT NULL,"
+	"	tenant TEXT,"
+	"	status INTEGER NOT NULL,"
+	"	code TEXT,"
+	"	trail TEXT NOT NULL"
+	") STRICT;"
+	"CREATE INDEX audit_request ON audit(request_id);"
+
+	"CREATE TABLE outbox("
+	"	id INTEGER PRIMARY KEY AUTOINCREMENT,"
+	"	tenant TEXT NOT NULL,"
+	"	user_id INTEGER NOT NULL,"
+	"	event TEXT NOT NULL,"
+	"	body TEXT NOT NULL,"
+	"	created_ms INTEGER NOT NULL,"
+	"	state INTEGER NOT NULL DEFAULT 0"	/* 0: to be delivered */
+	") STRICT;",
+};
+
+#define STEPS ((int)(sizeof(steps) / sizeof(steps[0])))
+
+int schema_version(void)
+{
+	return STEPS;
+}
+
+/* One number that a PRAGMA gives. */
+static enum err read_pragma(struct db *db, const char *sql, int *value_r)
+{
+	sqlite3_stmt *stmt = NULL;
+	enum err err = ERR_OK;
+	int rc = sqlite3_prepare_v2(db->handle, sql, -1, &stmt, NULL);
+
+	if (rc == SQLITE_OK)
+		rc = sqlite3_step(stmt);
+	if (rc == SQLITE_ROW)
+		*value_r = sqlite3_column_int(stmt, 0);
+	else
+		err = db_fail(db, rc);
+	sqlite3_finalize(stmt);
+	return err;
+}
+
+static enum err step_up(struct db *db, const char *sql, int version)
+{
+	char mark[96];
+	enum err err = db_begin(db);
+
+	if (err)
+		return err;
+	snprintf(mark, sizeof(mark),
+		 "PRAGMA user_version = %d; PRAGMA application_id = %d",
+		 version, SCHEMA_APPLICATION_ID);
+	err = db_exec(db, sql);
+	if (!err)
+		err = db_exec(db, mark);
+	if (!err)
+		err = db_commit(db);
+	if (err)
+		db_rollback(db);
+	return err;
+}
+
+/* Is it ours, and not from the future? */
+static enum err check_version(struct db *db, int known, int *version_r,
+			      struct buf *why)
+{
+	int version = 0, app = 0, tables = 0;
+	enum err err = read_pragma(db, "PRAGMA user_version", &version);
+
+	if (!err)
+		err = read_pragma(db, "PRAGMA application_id", &app);
+	if (!err)
+		err = read_pragma(db, "SELECT count(*) FROM sqlite_schema",
+				  &tables);
+	if (err) {
+		buf_printf(why, "cannot read the database: %s",
+			   db_problem(db));
+		return err;
+	}
+	if (app != SCHEMA_APPLICATION_ID && (app || version || tables)) {
+		buf_puts(why, DB_FILE " is some other program's database");
+		return ERR_UNSUPPORTED;
+	}
+	if (version < 0 || version > known) {
+		buf_printf(why, "the database has schema %d, newer than the %d "
+			   "that this program knows: run the newer program",
+			   version, known);
+		return ERR_UNSUPPORTED;
+	}
+	*version_r = version;
+	return ERR_OK;
+}
+
+enum err schema_migrate_with(struct db *db, const char *const *list,
+			     int count, struct buf *why)
+{
+	int version = 0;
+	enum err err = check_version(db, count, &version, why);
+
+	for (; !err && version < count; version++) {
+		err = step_up(db, list[version], version + 1);
+		if (err)
+			buf_printf(why, "cannot bring the database from schema "
+				   "%d to %d: %s", version, version + 1,
+				   db_problem(db));
+	}
+	return err;
+}
+
+enum err schema_migrate(struct db *db, struct buf *why)
+{
+	return schema_migrate_with(db, steps, STEPS, why);
+}

@@ -1,0 +1,346 @@
+#include "store/sessions.h"
+
+#include "base/clock.h"
+#include "store/db-private.h"
+#include "store/sessions-private.h"
+
+#define ID_COUNTER_BITS 20	/* below the milliseconds */
+#define SWEEP_STRIPES 8		/* looked at in one transaction */
+
+/*
+ * Time-ordered, so that rows are appended; never given twice, because the
+ * table is AUTOINCREMENT and keeps the highest one ever.
+ */
+static int64_t next_id(struct sessions *s)
+{
+	int64_t id = clock_wall_ms() << ID_COUNTER_BITS;
+
+	s->last_id = id > s->last_id ? id : s->last_id + 1;
+	return s->last_id;
+}
+
+enum err session_write(struct sessions *s, struct db *db,
+		       struct session_entry *e, int64_t now_s)
+{
+	struct str tenant = { e->text, e->tenant_len };
+	struct str host = { e->text + e->tenant_len, e->host_len };
+	sqlite3_stmt *q;
+	enum err err = query_begin(db, SQL_SESSION_INSERT,
+		"INSERT INTO sessions(id, hash, tenant, host, user_id,"
+		" created_s, last_seen_s, idle_s, absolute_s)"
+		" VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?6, ?7, ?8)", &q);
+
+	if (err)
+		return err;
+	e->node.id = next_id(s);
+	e->created_s = e->last_seen_s = e->persisted_s = now_s;
+	list_del(&e->siblings);
+	list_add(&s->written, &e->siblings);
+	sqlite3_bind_int64(q, 1, e->node.id);
+	sqlite3_bind_blob(q, 2, e->hash, SESSION_HASH_LEN, SQLITE_STATIC);
+	query_bind_str(q, 3, tenant);
+	query_bind_str(q, 4, host);
+	sqlite3_bind_int64(q, 5, e->user_id);
+	sqlite3_bind_int64(q, 6, now_s);
+	sqlite3_bind_int64(q, 7, e->idle_s);
+	sqlite3_bind_int64(q, 8, e->absolute_s);
+	return query_run(db, q);
+}
+
+enum err session_delete(struct db *db, int64_t id)
+{
+	sqlite3_stmt *q;
+	enum err err = query_begin(db, SQL_SESSION_DELETE,
+		"DELETE FROM sessions WHERE id = ?1", &q);
+
+	if (err)
+		return err;
+	sqlite3_bind_int64(q, 1, id);
+	return query_run(db, q);
+}
+
+struct persist {
+	struct job job;
+	int64_t id, seen_s;
+};
+
+/* An UPDATE finds no row that was deleted: an ended session stays ended. */
+static enum err persist_run(struct db *db, struct job *job)
+{
+	struct persist *p = (struct persist *)job;
+	sqlite3_stmt *q;
+	enum err err = query_begin(db, SQL_SESSION_SEEN,
+		"UPDATE sessions SET last_seen_s = ?2"
+		" WHERE id = ?1 AND last_seen_s < ?2", &q);
+
+	if (err)
+		return err;
+	sqlite3_bind_int64(q, 1, p->id);
+	sqlite3_bind_int64(q, 2, p->seen_s);
+	return query_run(db, q);
+}
+
+static void persist_done(struct job *job)
+{
+	free(job);
+}
+
+enum err session_persist(struct sessions *s, int64_t id, int64_t seen_s)
+{
+	struct persist *p = malloc(sizeof(*p));
+	enum err err;
+
+	if (!p)
+		return ERR_NOMEM;
+	*p = (struct persist){
+		.job = { .run = persist_run, .done = persist_done },
+		.id = id,
+		.seen_s = seen_s,
+	};
+	err = writer_submit_unawaited(s->writer, &p->job);
+	if (err)
+		free(p);
+	return err;
+}
+
+static enum err end_run(struct db *db, struct job *job)
+{
+	struct session_end *end = (struct session_end *)job;
+	enum err err;
+
+	if (end->session_id)
+		err = session_delete(db, end->session_id);
+	else
+		err = sessions_delete_of(end->sessions, db, end->user_id);
+	if (!err && end->audit)
+		err = audit_insert(db, end->audit);
+	return err;
+}
+
+static void end_settle(struct job *job)
+{
+	struct session_end *end = (struct session_end *)job;
+
+	if (job->result)
+		return;
+	if (end->session_id)
+		session_drop(end->sessions, end->session_id);
+	else
+		sessions_drop_of(end->sessions, end->user_id);
+}
+
+enum err sessions_end(struct sessions *s, struct session_end *end)
+{
+	end->sessions = s;
+	end->job.run = end_run;
+	end->job.settle = end_settle;
+	return writer_submit(s->writer, &end->job);
+}
+
+/* The expired ones of a stripe, as far as there is room to note them. */
+static bool sweep_stripe(struct sessions *s, struct idmap_stripe *stripe,
+			 int64_t now_s)
+{
+	bool is_whole = true;
+
+	pthread_mutex_lock(&stripe->lock);
+	for (unsigned i = 0; i <= stripe->mask && is_whole; i++) {
+		struct idmap_node *n = stripe->buckets[i];
+
+		for (; n && is_whole; n = n->next) {
+			if (now_s < session_entry_end((struct session_entry *)n))
+				continue;
+			if (s->swept_count == SESSIONS_SWEEP_MAX)
+				is_whole = false;
+			else
+				s->swept[s->swept_count++] = n->id;
+		}
+	}
+	pthread_mutex_unlock(&stripe->lock);
+	return is_whole;
+}
+
+/* A few stripes, or as many expired sessions as one transaction may take. */
+static enum err sweep_run(struct db *db, struct job *job)
+{
+	struct sessions *s = list_entry(job, struct sessions, sweep.job);
+	int64_t now_s = clock_wall_s();
+	enum err err = ERR_OK;
+	unsigned looked = 0;
+
+	s->swept_count = 0;
+	if (!s->sweep_left)
+		s->sweep_left = IDMAP_STRIPES;
+	while (looked < SWEEP_STRIPES && s->sweep_left &&
+	       sweep_stripe(s, &s->map.stripes[s->sweep_at], now_s)) {
+		s->sweep_at = (s->sweep_at + 1) % IDMAP_STRIPES;
+		s->sweep_left--;
+		looked++;
+	}
+	for (unsigned i = 0; !err && i < s->swept_count; i++)
+		err = session_delete(db, s->swept[i]);
+	s->sweep.is_more = s->sweep_left > 0;
+	return err;
+}
+
+static void sweep_settle(struct job *job)
+{
+	struct sessions *s = list_entry(job, struct sessions, sweep.job);
+
+	if (job->result)
+		return;
+	for (unsigned i = 0; i < s->swept_count; i++)
+		session_drop(s, s->swept[i]);
+}
+
+/* The row that stands ready, into the table. */
+static enum err load_row(struct sessions *s, sqlite3_stmt *q)
+{
+	const struct user_view view = {
+		.id = sqlite3_column_int64(q, 4),
+		.email = query_str(q, 9),
+		.name = query_str(q, 10),
+		.attributes = query_str(q, 11),
+		.is_verified = sqlite3_column_int(q, 12),
+	};
+	const void *hash = sqlite3_column_blob(q, 1);
+	struct user_record *record;
+	struct session_entry *e;
+	enum err err;
+
+	if (!hash || sqlite3_column_bytes(q, 1) != SESSION_HASH_LEN)
+		return ERR_IO;
+	err = session_reserve(s, query_str(q, 2), query_str(q, 3), &e);
+	if (err)
+		return err;
+	record = user_record_new(&view);
+	if (!record) {
+		session_release(s, e);
+		return ERR_NOMEM;
+	}
+	e->node.id = sqlite3_column_int64(q, 0);
+	memcpy(e->hash, hash, SESSION_HASH_LEN);
+	e->user_id = view.id;
+	e->created_s = sqlite3_column_int64(q, 5);
+	e->last_seen_s = e->persisted_s = sqlite3_column_int64(q, 6);
+	e->idle_s = (uint32_t)sqlite3_column_int64(q, 7);
+	e->absolute_s = sqlite3_column_int64(q, 8);
+	session_publish(s, e, record);
+	return ERR_OK;
+}
+
+/*
+ * The newest first, until the table is full: then everything older goes.  A
+ * row whose user is gone goes too.
+ */
+static enum err load(struct sessions *s, struct db *db)
+{
+	sqlite3_stmt *q;
+	enum err err = query_begin(db, SQL_SESSION_ALL,
+		"SELECT s.id, s.hash, s.tenant, s.host, s.user_id, s.created_s,"
+		" s.last_seen_s, s.idle_s, s.absolute_s,"
+		" u.email, u.name, u.attributes, u.verified"
+		" FROM sessions s LEFT JOIN users u ON u.id = s.user_id"
+		" ORDER BY s.id DESC", &q);
+	bool is_full = false;
+
+	if (err)
+		return err;
+	while (!err && !is_full && query_step(db, q, &err) > 0) {
+		if (sqlite3_column_type(q, 9) == SQLITE_NULL)
+			err = session_delete(db, sqlite3_column_int64(q, 0));
+		else
+			err = load_row(s, q);
+		is_full = err == ERR_BUSY;
+	}
+	if (is_full) {
+		int64_t id = sqlite3_column_int64(q, 0);
+
+		query_end(q);
+		err = query_begin(db, SQL_SESSION_SURPLUS,
+			"DELETE FROM sessions WHERE id <= ?1", &q);
+		if (err)
+			return err;
+		sqlite3_bind_int64(q, 1, id);
+		return query_run(db, q);
+	}
+	query_end(q);
+	return err;
+}
+
+static enum err load_last_id(struct sessions *s, struct db *db)
+{
+	sqlite3_stmt *q;
+	enum err err = query_begin(db, SQL_SESSION_LAST,
+		"SELECT seq FROM sqlite_sequence WHERE name = 'sessions'", &q);
+
+	if (err)
+		return err;
+	if (query_step(db, q, &err) > 0)
+		s->last_id = sqlite3_column_int64(q, 0);
+	query_end(q);
+	return err;
+}
+
+enum err sessions_new(struct db *db, unsigned max,
+		      struct sessions **sessions_r)
+{
+	struct sessions *s = calloc(1, sizeof(*s));
+	enum err err;
+
+	if (!s)
+		return ERR_NOMEM;
+	s->max = max;
+	list_init(&s->written);
+	s->sweep.job.run = sweep_run;
+	s->sweep.job.settle = sweep_settle;
+	err = idmap_init(&s->map);
+	if (!err)
+		err = idmap_init(&s->users);
+	if (!err)
+		err = db_begin(db);
+	if (!err) {
+		err = load(s, db);
+		if (!err)
+			err = load_last_id(s, db);
+		if (!err)
+			err = db_commit(db);
+		if (err)
+			db_rollback(db);
+	}
+	if (err) {
+		sessions_free(s);
+		return err;
+	}
+	*sessions_r = s;
+	return ERR_OK;
+}
+
+enum err sessions_start(struct sessions *s, struct writer *writer,
+			int64_t sweep_ms)
+{
+	s->writer = writer;
+	s->sweep.interval_ms = sweep_ms;
+	return writer_add_chore(writer, &s->sweep);
+}
+
+static void free_entries(struct sessions *s)
+{
+	for (int i = 0; i < IDMAP_STRIPES; i++) {
+		struct idmap_stripe *stripe = &s->map.stripes[i];
+
+		for (unsigned b = 0; stripe->buckets && b <= stripe->mask; b++)
+			while (stripe->buckets[b])
+				session_drop(s, stripe->buckets[b]->id);
+	}
+}
+
+void sessions_free(struct sessions *s)
+{
+	if (!s)
+		return;
+	free_entries(s);
+	idmap_done(&s->map);
+	idmap_done(&s->users);
+	free(s);
+}

@@ -1,0 +1,134 @@
+#include "store/store.h"
+
+#include "store/redemptions-private.h"
+#include "store/schema.h"
+#include "store/sessions-private.h"
+#include "store/users-private.h"
+
+struct store {
+	int lock;
+	struct db *db;			/* the writer's */
+	struct db **readers;
+	unsigned reader_count;
+	struct writer *writer;
+	struct sessions *sessions;
+	struct users *users;
+	struct redemptions *redemptions;
+	struct chore audit;
+};
+
+/* The threads' part, when all is there. */
+static enum err start(struct store *store, const struct store_options *options)
+{
+	int64_t sweep_ms = options->sweep_ms ? options->sweep_ms :
+					       STORE_SWEEP_MS;
+	enum err err = writer_start(store->db, &store->writer);
+
+	if (err)
+		return err;
+	writer_on_batch(store->writer, options->batch_done,
+			options->batch_ctx);
+	store->users = users_new(store->writer, store->sessions);
+	if (!store->users)
+		return ERR_NOMEM;
+	err = sessions_start(store->sessions, store->writer, sweep_ms);
+	if (!err)
+		err = redemptions_start(store->writer, store->sessions,
+					sweep_ms, &store->redemptions);
+	if (!err)
+		err = audit_start(store->writer, &store->audit, sweep_ms);
+	return err;
+}
+
+static enum err open_readers(struct store *store, const char *dir,
+			     unsigned count, struct buf *why)
+{
+	enum err err = ERR_OK;
+
+	if (count > STORE_READERS_MAX)
+		return ERR_LIMIT;
+	store->readers = calloc(count ? count : 1, sizeof(*store->readers));
+	if (!store->readers)
+		return ERR_NOMEM;
+	while (!err && store->reader_count < count) {
+		err = db_open(dir, DB_READER,
+			      &store->readers[store->reader_count], why);
+		store->reader_count += !err;
+	}
+	return err;
+}
+
+enum err store_open(const char *dir, const struct store_options *options,
+		    struct store **store_r, struct buf *why)
+{
+	struct store *store = calloc(1, sizeof(*store));
+	size_t told = why->len;
+	enum err err;
+
+	if (!store)
+		return ERR_NOMEM;
+	store->lock = -1;
+	err = db_lock(dir, &store->lock, why);
+	if (!err)
+		err = db_open(dir, DB_WRITER, &store->db, why);
+	if (!err)
+		err = schema_migrate(store->db, why);
+	if (!err)
+		err = open_readers(store, dir, options->readers, why);
+	if (!err)
+		err = sessions_new(store->db, SESSIONS_MAX, &store->sessions);
+	if (!err)
+		err = start(store, options);
+	if (err) {
+		if (why->len == told)
+			buf_printf(why, "cannot open the store in %s: %s", dir,
+				   store->db && *db_problem(store->db) ?
+				   db_problem(store->db) : err_text(err));
+		store_close(store);
+		return err;
+	}
+	*store_r = store;
+	return ERR_OK;
+}
+
+void store_close(struct store *store)
+{
+	if (!store)
+		return;
+	/* readers first: then the writer can empty the WAL whole */
+	for (unsigned i = 0; i < store->reader_count; i++)
+		db_close(store->readers[i]);
+	free(store->readers);
+	writer_stop(store->writer);
+	redemptions_free(store->redemptions);
+	users_free(store->users);
+	sessions_free(store->sessions);
+	db_close(store->db);
+	db_unlock(store->lock);
+	free(store);
+}
+
+struct db *store_reader(struct store *store, unsigned index)
+{
+	return index < store->reader_count ? store->readers[index] : NULL;
+}
+
+struct writer *store_writer(struct store *store)
+{
+	return store->writer;
+}
+
+struct users *store_users(struct store *store)
+{
+	return store->users;
+}
+
+struct sessions *store_sessions(struct store *store)
+{
+	return store->sessions;
+}
+
+struct redemptions *store_redemptions(struct store *store)
+{
+	return store->redemptions;
+}

@@ -1,0 +1,404 @@
+#include "store/writer.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+
+#include "base/clock.h"
+#include "store/db-private.h"
+
+struct writer {
+	struct db *db;			/* the thread's alone */
+	pthread_t thread;
+	pthread_mutex_t lock;		/* of all that follows */
+	pthread_cond_t wake;
+	bool is_idle;			/* the thread waits on `wake` */
+	bool is_stopping;
+	struct job *head, **tail;
+	unsigned queued, unawaited;
+	struct chore *chores[WRITER_CHORES_MAX];
+	unsigned chore_count;
+	void (*batch_done)(void *ctx);
+	void *batch_ctx;
+	struct writer_stats stats;
+	char problem[DB_PROBLEM_MAX];
+	/* the thread's alone */
+	int checkpointed;		/* pages in the WAL the last time */
+	int checkpoint_at;		/* and those to have for the next */
+};
+
+/* Did the system fail, rather than the job say no? */
+static bool is_failure(enum err err)
+{
+	return err == ERR_IO || err == ERR_NOMEM || err == ERR_BUSY ||
+	       err == ERR_CONFLICT || err == ERR_INTERNAL;
+}
+
+static void note_problem(struct writer *w)
+{
+	pthread_mutex_lock(&w->lock);
+	memcpy(w->problem, w->db->problem, sizeof(w->problem));
+	pthread_mutex_unlock(&w->lock);
+}
+
+static enum err run_one(struct writer *w, struct job *job)
+{
+	pool_reset(w->db->scratch);
+	return job->run(w->db, job);
+}
+
+static void run_alone(struct writer *w, struct job *job)
+{
+	enum err err = db_begin(w->db);
+
+	if (!err)
+		err = run_one(w, job);
+	if (!err)
+		err = db_commit(w->db);
+	if (err)
+		db_rollback(w->db);
+	if (is_failure(err))
+		note_problem(w);
+	job->result = err;
+}
+
+/*
+ * All in one transaction.  A job that says no must have written nothing: the
+ * count of changes tells, whatever the job believes.
+ */
+static enum err run_together(struct writer *w, struct job *batch)
+{
+	enum err err = db_begin(w->db);
+
+	for (struct job *j = batch; j && !err; j = j->next) {
+		sqlite3_int64 before = sqlite3_total_changes64(w->db->handle);
+
+		j->result = run_one(w, j);
+		if (is_failure(j->result))
+			err = j->result;
+		else if (j->result &&
+			 sqlite3_total_changes64(w->db->handle) != before)
+			err = ERR_INTERNAL;
+	}
+	if (!err)
+		err = db_commit(w->db);
+	if (err)
+		db_rollback(w->db);
+	return err;
+}
+
+/* Settle all, then tell all: a job told of may already be freed. */
+static void complete(struct writer *w, struct job *batch, uint64_t committed,
+		     bool was_rerun)
+{
+	uint64_t jobs = 0, failed = 0;
+	struct job *next;
+
+	for (struct job *j = batch; j; j = j->next) {
+		jobs++;
+		failed += is_failure(j->result);
+		if (j->settle)
+			j->settle(j);
+	}
+	/* counted first, so that whoever is told finds himself counted */
+	pthread_mutex_lock(&w->lock);
+	w->stats.jobs += jobs;
+	w->stats.failed += failed;
+	w->stats.batches += committed;
+	w->stats.rerun += was_rerun;
+	pthread_mutex_unlock(&w->lock);
+	for (; batch; batch = next) {
+		next = batch->next;
+		if (batch->done)
+			batch->done(batch);
+	}
+}
+
+static void run_batch(struct writer *w, struct job *batch)
+{
+	uint64_t committed = 0;
+	bool again = batch->next != NULL;
+
+	if (again && run_together(w, batch) == ERR_OK) {
+		again = false;
+		committed = 1;
+	} else {
+		for (struct job *j = batch; j; j = j->next) {
+			run_alone(w, j);
+			committed += j->result == ERR_OK;
+		}
+	}
+	complete(w, batch, committed, again);
+}
+
+/* Up to WRITER_BATCH_MAX of those that wait. Under the lock. */
+static struct job *take(struct writer *w)
+{
+	struct job *batch = w->head, *last = NULL, *j = batch;
+	unsigned n = 0;
+
+	for (; j && n < WRITER_BATCH_MAX; j = j->next, n++) {
+		w->unawaited -= j->is_unawaited;
+		last = j;
+	}
+	if (!last)
+		return NULL;
+	last->next = NULL;
+	w->head = j;
+	if (!j)
+		w->tail = &w->head;
+	w->queued -= n;
+	return batch;
+}
+
+/* The chore that is due first; NULL where there is none. Under the lock. */
+static struct chore *first_chore(struct writer *w)
+{
+	struct chore *first = NULL;
+
+	for (unsigned i = 0; i < w->chore_count; i++)
+		if (!first || w->chores[i]->due_ms < first->due_ms)
+			first = w->chores[i];
+	return first;
+}
+
+static void wait_for_work(struct writer *w, const struct chore *chore)
+{
+	struct timespec at;
+
+	w->is_idle = true;
+	if (chore) {
+		at.tv_sec = chore->due_ms / 1000;
+		at.tv_nsec = chore->due_ms % 1000 * 1000000;
+		pthread_cond_timedwait(&w->wake, &w->lock, &at);
+	} else {
+		pthread_cond_wait(&w->wake, &w->lock);
+	}
+	w->is_idle = false;
+}
+
+/* What to do next: jobs, a chore that is due, or (both NULL) end. */
+static void next_work(struct writer *w, struct job **batch_r,
+		      struct chore **chore_r)
+{
+	*batch_r = NULL;
+	*chore_r = NULL;
+	pthread_mutex_lock(&w->lock);
+	for (;;) {
+		struct chore *chore = first_chore(w);
+
+		*batch_r = take(w);
+		if (chore && !w->is_stopping &&
+		    chore->due_ms <= clock_mono_ms())
+			*chore_r = chore;
+		if (*batch_r || *chore_r || w->is_stopping)
+			break;
+		wait_for_work(w, chore);
+	}
+	pthread_mutex_unlock(&w->lock);
+}
+
+static void run_chore(struct writer *w, struct chore *chore)
+{
+	struct job *job = &chore->job;
+
+	chore->is_more = false;
+	job->next = NULL;
+	run_alone(w, job);
+	/* one that fails waits its turn: it must not spin on a full disk */
+	pthread_mutex_lock(&w->lock);
+	chore->due_ms = clock_mono_ms();
+	if (job->result || !chore->is_more)
+		chore->due_ms += chore->interval_ms;
+	pthread_mutex_unlock(&w->lock);
+	if (job->settle)
+		job->settle(job);
+	if (job->done)
+		job->done(job);
+}
+
+static void tell_batch(struct writer *w)
+{
+	void (*batch_done)(void *ctx);
+	void *ctx;
+
+	pthread_mutex_lock(&w->lock);
+	batch_done = w->batch_done;
+	ctx = w->batch_ctx;
+	pthread_mutex_unlock(&w->lock);
+	if (batch_done)
+		batch_done(ctx);
+}
+
+/*
+ * After the jobs were told, so that nobody waits for it.  PASSIVE never waits
+ * for readers: what they still need is left for the next time, after as many
+ * pages again.  A WAL that was copied whole is written from its start again by
+ * a later transaction, which is cheaper than growing it, so it is not
+ * truncated while running; that it shrank shows that this has happened.
+ */
+static void checkpoint(struct writer *w)
+{
+	int pages = w->db->wal_pages;
+
+	if (pages < w->checkpointed) {
+		w->checkpointed = 0;
+		w->checkpoint_at = WRITER_CHECKPOINT_PAGES;
+	}
+	if (pages < w->checkpoint_at)
+		return;
+	sqlite3_wal_checkpoint_v2(w->db->handle, NULL,
+				  SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+	w->checkpointed = pages;
+	w->checkpoint_at = pages + WRITER_CHECKPOINT_PAGES;
+	pthread_mutex_lock(&w->lock);
+	w->stats.checkpoints++;
+	pthread_mutex_unlock(&w->lock);
+}
+
+static void *writer_main(void *arg)
+{
+	struct writer *w = arg;
+	struct job *batch;
+	struct chore *chore;
+
+	pthread_setname_np(pthread_self(), "usher-writer");
+	for (;;) {
+		next_work(w, &batch, &chore);
+		if (!batch && !chore)
+			return NULL;
+		if (batch)
+			run_batch(w, batch);
+		if (chore)
+			run_chore(w, chore);
+		tell_batch(w);
+		checkpoint(w);
+	}
+}
+
+static void writer_free(struct writer *w)
+{
+	pthread_cond_destroy(&w->wake);
+	pthread_mutex_destroy(&w->lock);
+	free(w);
+}
+
+enum err writer_start(struct db *db, struct writer **writer_r)
+{
+	struct writer *w = calloc(1, sizeof(*w));
+	pthread_condattr_t attr;
+	sigset_t all, old;
+	int rc;
+
+	if (!w)
+		return ERR_NOMEM;
+	w->db = db;
+	w->tail = &w->head;
+	w->checkpoint_at = WRITER_CHECKPOINT_PAGES;
+	pthread_mutex_init(&w->lock, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&w->wake, &attr);
+	pthread_condattr_destroy(&attr);
+	/* signals are the main thread's business */
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	rc = pthread_create(&w->thread, NULL, writer_main, w);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	if (rc) {
+		writer_free(w);
+		errno = rc;
+		return ERR_IO;
+	}
+	*writer_r = w;
+	return ERR_OK;
+}
+
+void writer_stop(struct writer *w)
+{
+	if (!w)
+		return;
+	pthread_mutex_lock(&w->lock);
+	w->is_stopping = true;
+	pthread_cond_signal(&w->wake);
+	pthread_mutex_unlock(&w->lock);
+	pthread_join(w->thread, NULL);
+	sqlite3_wal_checkpoint_v2(w->db->handle, NULL,
+				  SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+	writer_free(w);
+}
+
+static enum err submit(struct writer *w, struct job *job, bool is_unawaited)
+{
+	enum err err = ERR_OK;
+
+	job->next = NULL;
+	job->is_unawaited = is_unawaited;
+	pthread_mutex_lock(&w->lock);
+	if (is_unawaited && w->unawaited >= WRITER_UNAWAITED_MAX) {
+		w->stats.unawaited_refused++;
+		err = ERR_BUSY;
+	} else if (w->is_stopping || w->queued >= WRITER_QUEUE_MAX) {
+		w->stats.refused++;
+		err = ERR_BUSY;
+	} else {
+		*w->tail = job;
+		w->tail = &job->next;
+		w->queued++;
+		w->unawaited += is_unawaited;
+		/* one system call less for all who come while it is at work */
+		if (w->is_idle)
+			pthread_cond_signal(&w->wake);
+	}
+	pthread_mutex_unlock(&w->lock);
+	return err;
+}
+
+enum err writer_submit(struct writer *w, struct job *job)
+{
+	return submit(w, job, false);
+}
+
+enum err writer_submit_unawaited(struct writer *w, struct job *job)
+{
+	return submit(w, job, true);
+}
+
+enum err writer_add_chore(struct writer *w, struct chore *chore)
+{
+	enum err err = ERR_LIMIT;
+
+	pthread_mutex_lock(&w->lock);
+	if (w->chore_count < WRITER_CHORES_MAX) {
+		chore->due_ms = clock_mono_ms() + chore->interval_ms;
+		w->chores[w->chore_count++] = chore;
+		pthread_cond_signal(&w->wake);
+		err = ERR_OK;
+	}
+	pthread_mutex_unlock(&w->lock);
+	return err;
+}
+
+void writer_on_batch(struct writer *w, void (*batch_done)(void *ctx),
+		     void *ctx)
+{
+	pthread_mutex_lock(&w->lock);
+	w->batch_done = batch_done;
+	w->batch_ctx = ctx;
+	pthread_mutex_unlock(&w->lock);
+}
+
+void writer_stats(struct writer *w, struct writer_stats *out_r)
+{
+	pthread_mutex_lock(&w->lock);
+	*out_r = w->stats;
+	out_r->queued = w->queued;
+	pthread_mutex_unlock(&w->lock);
+}
+
+void writer_problem(struct writer *w, struct buf *out)
+{
+	pthread_mutex_lock(&w->lock);
+	buf_puts(out, w->problem);
+	pthread_mutex_unlock(&w->lock);
+}
