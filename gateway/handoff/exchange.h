@@ -65,6 +65,7 @@ struct answer {
 	struct header headers[ANSWER_HEADERS_MAX];
 	unsigned header_count;
 	struct str body;
+	bool is_overfull;		/* private: a header did not fit */
 };
 
 enum step_result {
@@ -137,29 +138,64 @@ struct exchange {
 	int64_t step_ns;
 	struct trail_entry trail[TRAIL_MAX];
 	unsigned trail_count;
+	int audited_status;		/* what a business job took along */
+	const char *audited_code;
 };
 
-/* Takes its own reference on the running snapshot. NULL: no memory. */
+/*
+ * Takes its own reference on the running snapshot, draws the request id and
+ * takes the worker's reader connection.  NULL: no memory, or no random bytes.
+ */
 struct exchange *exchange_new(struct gateway *gateway, unsigned worker);
 /* Never while it waits. Accepts NULL. */
 void exchange_free(struct exchange *ex);
-/* Start `steps`, or go on after a wake. */
+/*
+ * Choose the list; the request is filled in by now.  Headers that the answer
+ * has already stay (`Allow` of a 405).
+ */
 void exchange_begin(struct exchange *ex, const struct steps *steps);
+/*
+ * Start the list, or go on after a wake.  Before the first step `host` and
+ * `client` are found: an unknown host is answered 421, new work while
+ * the gateway stops 503.  With EXCHANGE_DONE there is an answer in any case (a
+ * list that ended without one gives a 500), and it carries X-Request-Id,
+ * Cache-Control: no-store, Referrer-Policy: no-referrer,
+ * X-Content-Type-Options: nosniff and, off loopback, HSTS.
+ */
 enum exchange_state exchange_run(struct exchange *ex);
+
+/*
+ * A record of the trail so far, for the business job that the running step is
+ * about to submit; NULL when the list is not audited (or for want of memory).
+ * Once the job is done with it, exchange_audited() says so; otherwise, or when
+ * the answer then turns out to be another one, the audit is written, unawaited,
+ * at the end of the list.
+ */
+const struct audit_record *exchange_audit(struct exchange *ex, int status,
+					  const char *code);
+void exchange_audited(struct exchange *ex, int status, const char *code);
 
 /* The value of the only header of that name (ASCII case ignored): 1; 0 when
  * there is none; -1 when there are several (*value_r is then the first). */
 int request_header(const struct request *request, const char *name,
 		   struct str *value_r);
+/* A browser's navigation, rather than a program (codec/media.h). */
+bool request_prefers_html(const struct request *request);
 
-/* Both slices must outlive the exchange's run. A header too many is a defect and
- * turns the answer into a 500. */
+/*
+ * Name and value must outlive the exchange's run.  A header too many, or an
+ * absent value, is a defect (or a want of memory) and turns the answer into a
+ * 500.
+ */
 void answer_header(struct exchange *ex, const char *name, struct str value);
 void answer_header_num(struct exchange *ex, const char *name, int64_t value);
+
 /*
+ * The answers below return STEP_ANSWER.  Headers that were set before stay.
+ *
  * An error: JSON {"message": ..., "code": ...} or, for a client that prefers
- * HTML, a small page with the request id and the way back. `code` and
- * `message` are constant. Returns STEP_ANSWER.
+ * HTML, a small page with the request id and the way back.  `code` is
+ * constant, `message` outlives the exchange's run.
  */
 enum step_result answer_error(struct exchange *ex, int status,
 			      const char *code, const char *message);
@@ -167,8 +203,14 @@ enum step_result answer_error(struct exchange *ex, int status,
 enum step_result answer_error_json(struct exchange *ex, int status,
 				   const char *code, const char *message,
 				   struct str json);
+/* A lower floor could not: 503 with Retry-After, or 500 for a defect. */
+enum step_result answer_failure(struct exchange *ex, enum err err);
 /* 302 or 303 with no body. */
 enum step_result answer_redirect(struct exchange *ex, int status,
 				 struct str location);
+/* application/json. */
+enum step_result answer_json(struct exchange *ex, int status, struct str json);
+/* No body. */
+enum step_result answer_empty(struct exchange *ex, int status);
 
 #endif

@@ -1,0 +1,117 @@
+#include "handoff/adapt.h"
+
+#include "base/log.h"
+#include "codec/json.h"
+
+struct adapter_call *adapt_new_call(struct exchange *ex)
+{
+	struct adapter_call *call = pool_alloc(ex->pool, sizeof(*call));
+	const struct tenant *tenant = ex->tenant;
+	struct buf url;
+
+	if (!call)
+		return NULL;
+	buf_init_pool(&url, ex->pool, URL_MAX + 1);
+	url_add(&url, &tenant->url);
+	if (!buf_is_ok(&url))
+		return NULL;
+	call->pool = ex->pool;
+	call->owner = ex;
+	call->info = (struct adapter_info){
+		.tenant_slug = tenant->slug,
+		.tenant_name = tenant->name,
+		.tenant_url = buf_str(&url),
+		.tenant_home = tenant->home,
+		.dashboard = tenant->dashboard,
+		.request_id = { ex->id, REQUEST_ID_LEN },
+	};
+	return call;
+}
+
+enum err adapt_user(struct exchange *ex, struct adapter_call *call,
+		    const struct user_view *user)
+{
+	struct fields *attributes = pool_alloc(ex->pool, sizeof(*attributes));
+	struct str id = pool_printf(ex->pool, "%lld", (long long)user->id);
+	enum err err;
+
+	if (!attributes || !id.ptr)
+		return ERR_NOMEM;
+	fields_init(attributes, ex->pool);
+	err = json_parse_fields(user->attributes, attributes, NULL);
+	if (err)
+		return err == ERR_NOMEM ? err : ERR_INTERNAL;
+	call->attributes = attributes;
+	call->info.user_id = id;
+	call->info.user_email = user->email;
+	call->info.user_name = user->name;
+	return ERR_OK;
+}
+
+void adapt_wake(struct adapter_call *call)
+{
+	struct exchange *ex = call->owner;
+
+	ex->wake(ex);
+}
+
+static enum step_result deny(struct exchange *ex,
+			     const struct adapter_call *call)
+{
+	const char *code = call->deny_code.len ? call->deny_code.ptr
+					       : "denied";
+	const char *reason = call->deny_reason.len ? call->deny_reason.ptr
+			     : "This user may not sign in.";
+
+	return answer_error(ex, 403, code, reason);
+}
+
+enum step_result adapt_refuse(struct exchange *ex,
+			      const struct adapter_call *call)
+{
+	switch (call->result) {
+	case ADAPTER_DENIED:
+		return deny(ex, call);
+	case ADAPTER_TIMED_OUT:
+		return answer_error(ex, 504, "adapter_timeout",
+				    "The sign-in took too long. "
+				    "Please try again.");
+	case ADAPTER_UNAVAILABLE:
+		answer_header(ex, "Retry-After", STR("5"));
+		return answer_error(ex, 503, "adapter_unavailable",
+				    "This service is not available right now.");
+	default:
+		log_warn("adapter_failed", LOG_TEXT("request", ex->id),
+			 LOG_STR("tenant", ex->tenant->slug),
+			 LOG_TEXT("problem", call->problem));
+		return answer_error(ex, 502, "adapter_failed",
+				    "The sign-in could not be completed.");
+	}
+}
+
+enum step_result adapt_refuse_target(struct exchange *ex)
+{
+	log_warn("adapter_failed", LOG_TEXT("request", ex->id),
+		 LOG_STR("tenant", ex->tenant->slug),
+		 LOG_TEXT("problem", "it chose a redirect target that the "
+			  "tenant's redirects do not allow"));
+	return answer_error(ex, 502, "adapter_redirect",
+			    "The sign-in could not be completed.");
+}
+
+enum err adapt_events(struct exchange *ex, const struct adapter_call *call,
+		      struct outbox_event **events_r, unsigned *count_r)
+{
+	struct outbox_event *events;
+	unsigned i;
+
+	events = pool_calloc(ex->pool, call->event_count, sizeof(*events));
+	if (!events)
+		return ERR_NOMEM;
+	for (i = 0; i < call->event_count; i++)
+		events[i] = (struct outbox_event){ call->events[i].name,
+						   call->events[i].json };
+	*events_r = events;
+	*count_r = call->event_count;
+	return ERR_OK;
+}

@@ -1,0 +1,30 @@
+/*
+ * adapt: between an exchange and its tenant's adapter.
+ */
+#ifndef HANDOFF_ADAPT_H
+#define HANDOFF_ADAPT_H
+
+#include "handoff/exchange.h"
+
+/* In the pool, with all of `info` that any hook may know. NULL: no memory. */
+struct adapter_call *adapt_new_call(struct exchange *ex);
+/* Show it a stored user: id, address, name, attributes. */
+enum err adapt_user(struct exchange *ex, struct adapter_call *call,
+		    const struct user_view *user);
+/* For the adapter's `done`: wakes call->owner, the exchange. */
+void adapt_wake(struct adapter_call *call);
+
+/*
+ * The answer to any result but OK and INVALID: 403 with its reason, 502, 504
+ * or 503.  What went wrong inside is for the log, not for the user.
+ */
+enum step_result adapt_refuse(struct exchange *ex,
+			      const struct adapter_call *call);
+/* It chose a target that the tenant's `redirects` do not allow: 502. */
+enum step_result adapt_refuse_target(struct exchange *ex);
+
+/* What it emitted, for a job of the store. ERR_NOMEM. */
+enum err adapt_events(struct exchange *ex, const struct adapter_call *call,
+		      struct outbox_event **events_r, unsigned *count_r);
+
+#endif

@@ -1,0 +1,397 @@
+/*
+ * The callback: a browser arrives with a token.  Which of its requests may
+ * redeem is decided by six rules, numbered below in the order in which they
+ * apply; each comes from what browsers were seen to send.
+ */
+#include "handoff/steps.h"
+
+#include "codec/query.h"
+#include "handoff/adapt.h"
+#include "handoff/body.h"
+#include "handoff/cross.h"
+#include "handoff/page.h"
+#include "handoff/redeem.h"
+#include "handoff/session.h"
+
+struct callback {
+	struct redeem redeem;		/* first: what redeem.c knows */
+	struct str text;		/* the token as it came */
+	struct session current;		/* id 0: nobody is signed in here */
+	const struct tenant *current_tenant;
+	struct session_secret secret;
+	struct adapter_call *call;	/* deliver; NULL: not asked */
+	struct str post_origin;		/* of call->post_url */
+};
+
+static bool is_confirmed(const struct exchange *ex)
+{
+	return ex->request.method == METHOD_POST;
+}
+
+/* Where the way back of an error page leads, until the token says more. */
+static enum step_result begin(struct exchange *ex)
+{
+	struct callback *callback = pool_alloc(ex->pool, sizeof(*callback));
+
+	answer_header(ex, "Vary", STR("Origin, Sec-Fetch-Mode, "
+				      "Sec-Fetch-Dest, Sec-Purpose"));
+	if (!callback)
+		return answer_failure(ex, ERR_NOMEM);
+	callback->redeem.ex = ex;
+	ex->work = callback;
+	if (ex->host->tenant_count == 1)
+		ex->tenant = ex->host->tenants[0];
+	return STEP_NEXT;
+}
+
+/*
+ * 1. A preflight is answered, for WebKit sends one before it follows the
+ * handoff's redirect; a HEAD is answered and redeems nothing; a POST is the
+ * button of our own page and of nobody else's.
+ */
+static enum step_result answer_method(struct exchange *ex)
+{
+	switch (ex->request.method) {
+	case METHOD_GET:
+		return STEP_NEXT;
+	case METHOD_HEAD:
+		return answer_empty(ex, 200);
+	case METHOD_OPTIONS:
+		cross_callback_headers(ex);
+		answer_header(ex, "Access-Control-Allow-Methods", STR("GET"));
+		answer_header(ex, "Access-Control-Allow-Headers",
+			      STR("content-type"));
+		return answer_empty(ex, 204);
+	case METHOD_POST:
+		if (cross_is_own(ex))
+			return STEP_NEXT;
+		return answer_error(ex, 403, "origin_refused",
+				    "Requests from this site are not "
+				    "accepted.");
+	}
+	answer_header(ex, "Allow", STR("GET, HEAD, POST, OPTIONS"));
+	return answer_error(ex, 405, "method_not_allowed",
+			    "This method is not possible here.");
+}
+
+/*
+ * 2. A guess of the browser's that the user will come here is not his coming.
+ * An error is what makes the later click ask again.
+ */
+static enum step_result refuse_prefetch(struct exchange *ex)
+{
+	static const struct str names[] = {
+		STR("Sec-Purpose"), STR("Purpose"), STR("X-Purpose"),
+		STR("X-Moz")
+	};
+	const struct request *request = &ex->request;
+	unsigned i, j;
+
+	for (i = 0; i < request->header_count; i++) {
+		const struct header *h = &request->headers[i];
+
+		for (j = 0; j < sizeof(names) / sizeof(names[0]); j++)
+			if (str_ieq(h->name, names[j]))
+				break;
+		if (j == sizeof(names) / sizeof(names[0]))
+			continue;
+		if (str_icontains(h->value, STR("prefetch")) ||
+		    str_icontains(h->value, STR("prerender")) ||
+		    str_icontains(h->value, STR("preview")))
+			return answer_error(ex, 503, "prefetch_refused",
+					    "A sign-in cannot be prefetched.");
+	}
+	return STEP_NEXT;
+}
+
+/*
+ * 3. A fetch that followed the handoff's redirect learns that it got here, and
+ * nothing else: the same answer with any token or none, and no
+ * cookie.  The tab that the partner's page opens next is what redeems.  Old
+ * WebKits send no Sec-Fetch headers, but an Origin, with a fetch.
+ */
+static enum step_result answer_fetch(struct exchange *ex)
+{
+	struct str mode, dest, origin;
+	int has_mode = request_header(&ex->request, "Sec-Fetch-Mode", &mode);
+	int has_dest = request_header(&ex->request, "Sec-Fetch-Dest", &dest);
+	bool is_fetch = (has_mode && (has_mode < 0 ||
+				      !str_eq(mode, STR("navigate")))) ||
+			(has_dest && str_eq(dest, STR("empty"))) ||
+			(!has_mode && !is_confirmed(ex) &&
+			 request_header(&ex->request, "Origin", &origin));
+
+	if (!is_fetch)
+		return STEP_NEXT;
+	cross_callback_headers(ex);
+	answer_header(ex, "Cross-Origin-Resource-Policy", STR("same-origin"));
+	return answer_json(ex, 200, STR("{}"));
+}
+
+/* 4. Only a page of its own signs anybody in: no frame, image or object. */
+static enum step_result refuse_embedded(struct exchange *ex)
+{
+	struct str dest;
+	int n = request_header(&ex->request, "Sec-Fetch-Dest", &dest);
+
+	if (!n || (n == 1 && str_eq(dest, STR("document"))))
+		return STEP_NEXT;
+	return answer_error(ex, 403, "not_a_document",
+			    "Signing in works in a tab of its own only.");
+}
+
+/* The only token of the query or, behind the button, of the body. */
+static enum step_result read_token(struct exchange *ex)
+{
+	struct callback *callback = ex->work;
+
+	if (is_confirmed(ex)) {
+		enum step_result result = body_read(ex, NULL, 0);
+
+		if (result != STEP_NEXT)
+			return result;
+	} else {
+		fields_init(&ex->fields, ex->pool);
+		if (query_parse(ex->request.query, &ex->fields, NULL))
+			return redeem_refuse(ex);
+	}
+	callback->text = fields_value(&ex->fields, STR("token"));
+	return callback->text.len ? STEP_NEXT : redeem_refuse(ex);
+}
+
+/*
+ * The token names its tenant, which must live at the very host that was
+ * asked for; only that tenant's keys are tried.
+ */
+static enum step_result open_token(struct exchange *ex)
+{
+	struct callback *callback = ex->work;
+	const struct tenant *tenant;
+	struct str kid, slug;
+	enum err err;
+
+	err = jwe_peek(callback->text, ex->pool, &kid, &slug);
+	if (err)
+		return err == ERR_NOMEM ? answer_failure(ex, err)
+					: redeem_refuse(ex);
+	tenant = snapshot_tenant(ex->snapshot, slug);
+	if (!tenant || tenant->state != TENANT_SERVING ||
+	    !session_is_host_of(ex, tenant))
+		return redeem_refuse(ex);
+	ex->tenant = tenant;
+	return redeem_open(ex, callback->text);
+}
+
+/*
+ * form-action names where the redirects behind the button may lead: to the
+ * target, or wherever the adapter's `deliver` may yet send the user.
+ */
+static unsigned list_targets(struct exchange *ex, struct str targets[2])
+{
+	const struct callback *callback = ex->work;
+	struct url url;
+	struct buf origin;
+
+	if (ex->tenant->adapter && adapter_has_deliver(ex->tenant->adapter)) {
+		targets[0] = STR("https:");
+		targets[1] = STR("http:");
+		return ex->tenant->redirects.allow_http_loopback ? 2 : 1;
+	}
+	buf_init_pool(&origin, ex->pool, URL_MAX);
+	if (url_parse(ex->pool, callback->redeem.target, &url, NULL))
+		return 0;
+	url_add_origin(&origin, &url);
+	targets[0] = buf_str(&origin);
+	return buf_is_ok(&origin) ? 1 : 0;
+}
+
+static bool may_replace(const struct callback *callback,
+			const struct tenant *next)
+{
+	return next->switch_user == SWITCH_REPLACE &&
+	       callback->current_tenant->switch_user == SWITCH_REPLACE;
+}
+
+/*
+ * 5. Who is signed in here as somebody else is asked first, the token unspent:
+ * any page could swap the desk's user unnoticed otherwise.  On a shared
+ * host a user of another tenant is somebody else, and both tenants must have
+ * waived the question.
+ */
+static enum step_result ask_before_switch(struct exchange *ex)
+{
+	struct callback *callback = ex->work;
+	const struct token *token = &callback->redeem.token;
+	const struct session *current = &callback->current;
+	struct str targets[2];
+	struct page_person now, next;
+	int found;
+
+	found = session_current(ex, &callback->current,
+				&callback->current_tenant);
+	if (found < 0)
+		return answer_failure(ex, ERR_NOMEM);
+	if (!found || is_confirmed(ex) ||
+	    (callback->current_tenant == ex->tenant &&
+	     current->user.id == token->user_id) ||
+	    may_replace(callback, ex->tenant))
+		return STEP_NEXT;
+	now = (struct page_person){ current->user.name, current->user.email };
+	next = (struct page_person){ token->name, token->email };
+	ex->code = "confirm";
+	if (!page_confirm(ex, now, next, callback->text, targets,
+			  list_targets(ex, targets),
+			  callback->current_tenant->dashboard))
+		return answer_failure(ex, ERR_NOMEM);
+	return STEP_ANSWER;
+}
+
+static enum step_result check_post(struct exchange *ex)
+{
+	struct callback *callback = ex->work;
+	struct adapter_call *call = callback->call;
+	struct url url;
+	struct buf origin;
+
+	if (redirect_check(&ex->tenant->redirects, ex->pool, call->post_url,
+			   &call->post_url, NULL) ||
+	    url_parse(ex->pool, call->post_url, &url, NULL))
+		return adapt_refuse_target(ex);
+	buf_init_pool(&origin, ex->pool, URL_MAX);
+	url_add_origin(&origin, &url);
+	if (!buf_is_ok(&origin))
+		return answer_failure(ex, ERR_NOMEM);
+	callback->post_origin = buf_str(&origin);
+	return STEP_NEXT;
+}
+
+/* Nothing that it said is used before the token is won. */
+static enum step_result delivered(struct exchange *ex)
+{
+	struct callback *callback = ex->work;
+	struct adapter_call *call = callback->call;
+
+	if (call->result != ADAPTER_OK)
+		return adapt_refuse(ex, call);
+	if (call->post_url.ptr)
+		return check_post(ex);
+	if (call->redirect.ptr &&
+	    redirect_check(&ex->tenant->redirects, ex->pool, call->redirect,
+			   &call->redirect, NULL))
+		return adapt_refuse_target(ex);
+	return STEP_NEXT;
+}
+
+/* The tenant's adapter may send the user on to a desk elsewhere. */
+static enum step_result deliver(struct exchange *ex)
+{
+	struct callback *callback = ex->work;
+	struct adapter *adapter = ex->tenant->adapter;
+	struct user user;
+	enum err err;
+
+	if (!adapter || !adapter_has_deliver(adapter))
+		return STEP_NEXT;
+	err = users_get(ex->reader, callback->redeem.token.user_id, ex->pool,
+			&user);
+	if (err == ERR_NOT_FOUND ||
+	    (!err && !str_eq(user.tenant, ex->tenant->slug)))
+		return redeem_refuse(ex);
+	callback->call = err ? NULL : adapt_new_call(ex);
+	if (!callback->call)
+		return answer_failure(ex, err ? err : ERR_NOMEM);
+	err = adapt_user(ex, callback->call, &user.view);
+	if (err)
+		return answer_failure(ex, err);
+	callback->call->info.identity = user.view.is_verified ?
+					STR("signed") : STR("unsigned");
+	callback->call->info.user_external_id = user.external_id;
+	callback->call->info.redirect_url = callback->redeem.target;
+	if (adapter_deliver(adapter, ex->worker, callback->call,
+			    adapt_wake) == ADAPTER_WAITING)
+		return STEP_WAIT;
+	return delivered(ex);
+}
+
+static bool is_elsewhere(const struct callback *callback)
+{
+	return callback->call && (callback->call->redirect.ptr ||
+				  callback->call->post_url.ptr);
+}
+
+static int success_status(const struct callback *callback)
+{
+	return callback->call && callback->call->post_url.ptr ? 200 : 302;
+}
+
+/* The one use of the token and the session that it opens: one transaction. */
+static enum step_result redeem(struct exchange *ex)
+{
+	struct callback *callback = ex->work;
+	struct redemption *job = &callback->redeem.job;
+	enum err err;
+
+	if (!is_elsewhere(callback)) {
+		err = session_secret_new(&callback->secret);
+		if (err)
+			return answer_failure(ex, err);
+		job->opens_session = true;
+		job->host = ex->host->name;
+		memcpy(job->hash, callback->secret.hash, sizeof(job->hash));
+		job->idle_s = ex->tenant->session_idle_s;
+		job->absolute_s = ex->tenant->session_absolute_s;
+		job->replaces = callback->current.id;
+	}
+	return redeem_submit(ex, success_status(callback));
+}
+
+/*
+ * 6. A reload or a second click of the one who redeemed it takes him to his
+ * desk; of anybody else it is 410.
+ */
+static enum step_result redeemed(struct exchange *ex)
+{
+	struct callback *callback = ex->work;
+	const struct redemption *job = &callback->redeem.job;
+
+	if (job->job.result == ERR_USED && job->session_id &&
+	    job->session_id == callback->current.id) {
+		ex->code = "token_used_by_this_session";
+		return answer_redirect(ex, 302, callback->redeem.target);
+	}
+	return redeem_settled(ex, success_status(callback));
+}
+
+static enum step_result send_on(struct exchange *ex)
+{
+	struct callback *callback = ex->work;
+	const struct adapter_call *call = callback->call;
+
+	if (is_elsewhere(callback) && call->post_url.ptr)
+		return page_post(ex, call->post_url, callback->post_origin,
+				 call->post_fields, call->post_field_count) ?
+		       STEP_ANSWER : answer_failure(ex, ERR_NOMEM);
+	answer_header(ex, "Cross-Origin-Opener-Policy", STR("same-origin"));
+	if (is_elsewhere(callback))
+		return answer_redirect(ex, 302, call->redirect);
+	session_set_cookie(ex, callback->redeem.job.session_id,
+			   &callback->secret);
+	return answer_redirect(ex, 302, callback->redeem.target);
+}
+
+static const struct step callback_list[] = {
+	{ "begin", begin, NULL },
+	{ "answer_method", answer_method, NULL },
+	{ "refuse_prefetch", refuse_prefetch, NULL },
+	{ "answer_fetch", answer_fetch, NULL },
+	{ "refuse_embedded", refuse_embedded, NULL },
+	{ "read_token", read_token, NULL },
+	{ "open_token", open_token, NULL },
+	{ "ask_before_switch", ask_before_switch, NULL },
+	{ "deliver", deliver, delivered },
+	{ "redeem", redeem, redeemed },
+	{ "send_on", send_on, NULL },
+	{ NULL, NULL, NULL }
+};
+
+const struct steps steps_callback = { "callback", callback_list, true };

@@ -1,0 +1,292 @@
+/*
+ * For whoever is signed in, and for the desks that ask who it is.
+ */
+#include "handoff/steps.h"
+
+#include "base/clock.h"
+#include "base/list.h"
+#include "codec/json.h"
+#include "codec/query.h"
+#include "codec/utf8.h"
+#include "handoff/cross.h"
+#include "handoff/page.h"
+#include "handoff/session.h"
+
+#define SESSION_JSON_MAX (32 * 1024)
+
+struct desk {
+	struct exchange *ex;
+	struct session session;		/* id 0: nobody is signed in */
+	struct session_end end;		/* of a logout */
+};
+
+/* Finds who asks; ex->tenant is his. Never an answer but for want of memory. */
+static enum step_result find_session(struct exchange *ex)
+{
+	struct desk *desk = pool_alloc(ex->pool, sizeof(*desk));
+	const struct tenant *tenant = NULL;
+
+	if (!desk || session_current(ex, &desk->session, &tenant) < 0)
+		return answer_failure(ex, ERR_NOMEM);
+	desk->ex = ex;
+	ex->work = desk;
+	ex->tenant = tenant;
+	if (!tenant && ex->host->tenant_count == 1)
+		ex->tenant = ex->host->tenants[0];	/* for the way back */
+	return STEP_NEXT;
+}
+
+static bool is_nobody(const struct exchange *ex)
+{
+	const struct desk *desk = ex->work;
+
+	return !desk->session.id;
+}
+
+static enum step_result refuse_nobody(struct exchange *ex)
+{
+	return answer_error(ex, 401, "not_signed_in",
+			    "You are not signed in. Please go back and click "
+			    "the button again.");
+}
+
+/* ?tenant=SLUG: nobody else's user passes. 1: as asked; 0: another; -1: the
+ * query is malformed; 2: not asked. */
+static int ask_tenant(struct exchange *ex)
+{
+	struct fields query;
+	struct str slug;
+
+	fields_init(&query, ex->pool);
+	if (query_parse(ex->request.query, &query, NULL))
+		return -1;
+	slug = fields_value(&query, STR("tenant"));
+	if (!slug.ptr)
+		return 2;
+	return !is_nobody(ex) && str_eq(slug, ex->tenant->slug);
+}
+
+/* Header values: what was stored is checked once more where it leaves. */
+static void add_remote(struct exchange *ex, const char *name, struct str value)
+{
+	if (!utf8_check_text(value, NULL))
+		answer_header(ex, name, value);
+}
+
+static void add_remotes(struct exchange *ex)
+{
+	const struct desk *desk = ex->work;
+	const struct user_view *user = &desk->session.user;
+
+	answer_header_num(ex, "Remote-User", user->id);
+	add_remote(ex, "Remote-Email", user->email);
+	add_remote(ex, "Remote-Name", user->name);
+	answer_header(ex, "Remote-Tenant", ex->tenant->slug);
+}
+
+static enum step_result answer_session(struct exchange *ex)
+{
+	const struct desk *desk = ex->work;
+	char expires[CLOCK_TEXT_MAX];
+	struct buf json;
+
+	switch (ask_tenant(ex)) {
+	case -1:
+		return answer_error(ex, 400, "malformed_query",
+				    "The query is malformed.");
+	case 0:
+		return refuse_nobody(ex);
+	}
+	if (is_nobody(ex))
+		return refuse_nobody(ex);
+	clock_text(desk->session.expires_s * 1000, expires);
+	buf_init_pool(&json, ex->pool, SESSION_JSON_MAX);
+	buf_reserve(&json, 512 + desk->session.user.attributes.len);
+	buf_addc(&json, '{');
+	json_add_member(&json, "tenant", ex->tenant->slug);
+	buf_puts(&json, ",\"user\":");
+	session_add_user(&json, &desk->session.user);
+	json_add_member(&json, "expires_at", str_from(expires));
+	buf_addc(&json, '}');
+	if (!buf_is_ok(&json))
+		return answer_failure(ex, ERR_NOMEM);
+	add_remotes(ex);
+	return answer_json(ex, 200, buf_str(&json));
+}
+
+/*
+ * For proxies: headers alone, since a body costs nginx its connection.  On a
+ * host that tenants share, whoever asks says for which one: any
+ * tenant's user would pass for all of them otherwise.
+ */
+static enum step_result answer_check(struct exchange *ex)
+{
+	int asked = ask_tenant(ex);
+
+	if (asked == -1 || (asked == 2 && ex->tenant && ex->tenant->is_shared)) {
+		ex->code = asked == 2 ? "tenant_required" : "malformed_query";
+		return answer_empty(ex, 400);
+	}
+	if (!asked || is_nobody(ex)) {
+		ex->code = "not_signed_in";
+		return answer_empty(ex, 401);
+	}
+	add_remotes(ex);
+	return answer_empty(ex, 200);
+}
+
+/* The cookie goes with requests from anywhere: only a page of our own
+ * may sign anybody out. */
+static enum step_result check_own(struct exchange *ex)
+{
+	if (cross_is_own(ex))
+		return STEP_NEXT;
+	return answer_error(ex, 403, "origin_refused",
+			    "Requests from this site are not accepted.");
+}
+
+static void ended(struct job *job)
+{
+	struct desk *desk = list_entry(job, struct desk, end.job);
+
+	desk->ex->wake(desk->ex);
+}
+
+static int logout_status(const struct exchange *ex)
+{
+	if (!request_prefers_html(&ex->request))
+		return 204;
+	return ex->tenant && ex->tenant->home.len ? 303 : 200;
+}
+
+static enum step_result session_ended(struct exchange *ex)
+{
+	struct desk *desk = ex->work;
+
+	if (desk->end.job.result)
+		return answer_failure(ex, desk->end.job.result);
+	exchange_audited(ex, logout_status(ex), NULL);
+	return STEP_NEXT;
+}
+
+/* Gone for good before anybody is told so. */
+static enum step_result end_session(struct exchange *ex)
+{
+	struct desk *desk = ex->work;
+
+	if (is_nobody(ex))
+		return STEP_NEXT;
+	desk->end.job.done = ended;
+	desk->end.session_id = desk->session.id;
+	desk->end.user_id = desk->session.user.id;
+	desk->end.audit = exchange_audit(ex, logout_status(ex), NULL);
+	desk->end.job.result = sessions_end(
+		store_sessions(ex->gateway->store), &desk->end);
+	return desk->end.job.result ? session_ended(ex) : STEP_WAIT;
+}
+
+static enum step_result answer_logout(struct exchange *ex)
+{
+	int status = logout_status(ex);
+
+	session_clear_cookie(ex);
+	if (status == 303)
+		return answer_redirect(ex, 303, ex->tenant->home);
+	if (status == 200 && page_notice(ex, "Signed out",
+					 "You are signed out."))
+		return STEP_ANSWER;
+	return answer_empty(ex, 204);
+}
+
+static enum step_result show_dashboard(struct exchange *ex)
+{
+	const struct desk *desk = ex->work;
+	struct page_person person = {
+		desk->session.user.name, desk->session.user.email
+	};
+
+	if (ex->tenant && !ex->tenant->desk)
+		return answer_error(ex, 404, "not_found",
+				    "There is nothing here.");
+	if (is_nobody(ex))
+		return refuse_nobody(ex);
+	if (!page_signed_in(ex, ex->tenant, person))
+		return answer_failure(ex, ERR_NOMEM);
+	return STEP_ANSWER;
+}
+
+/* A host of one tenant leads to its desk; others have no front page. */
+static enum step_result show_home(struct exchange *ex)
+{
+	const struct host *host = ex->host;
+
+	if (host->tenant_count == 1 && !host->is_gateway)
+		return answer_redirect(ex, 302, host->tenants[0]->dashboard);
+	if (!page_notice(ex, "Sign-in gateway",
+			 "This host signs people in to their help desk. There "
+			 "is nothing to see here."))
+		return answer_failure(ex, ERR_NOMEM);
+	return STEP_ANSWER;
+}
+
+static enum step_result refuse_path(struct exchange *ex)
+{
+	return answer_error(ex, 404, "not_found", "There is nothing here.");
+}
+
+static enum step_result refuse_method(struct exchange *ex)
+{
+	return answer_error(ex, 405, "method_not_allowed",
+			    "This method is not possible here.");
+}
+
+static const struct step session_list[] = {
+	{ "find_session", find_session, NULL },
+	{ "answer_session", answer_session, NULL },
+	{ NULL, NULL, NULL }
+};
+
+static const struct step check_list[] = {
+	{ "find_session", find_session, NULL },
+	{ "answer_check", answer_check, NULL },
+	{ NULL, NULL, NULL }
+};
+
+static const struct step logout_list[] = {
+	{ "find_session", find_session, NULL },
+	{ "check_origin", check_own, NULL },
+	{ "end_session", end_session, session_ended },
+	{ "answer_logout", answer_logout, NULL },
+	{ NULL, NULL, NULL }
+};
+
+static const struct step dashboard_list[] = {
+	{ "find_session", find_session, NULL },
+	{ "show_dashboard", show_dashboard, NULL },
+	{ NULL, NULL, NULL }
+};
+
+static const struct step home_list[] = {
+	{ "show_home", show_home, NULL },
+	{ NULL, NULL, NULL }
+};
+
+static const struct step not_found_list[] = {
+	{ "not_found", refuse_path, NULL },
+	{ NULL, NULL, NULL }
+};
+
+static const struct step not_allowed_list[] = {
+	{ "not_allowed", refuse_method, NULL },
+	{ NULL, NULL, NULL }
+};
+
+const struct steps steps_session = { "session", session_list, false };
+const struct steps steps_check = { "check", check_list, false };
+const struct steps steps_logout = { "logout", logout_list, true };
+const struct steps steps_dashboard = { "dashboard", dashboard_list, false };
+const struct steps steps_home = { "home", home_list, false };
+const struct steps steps_not_found = { "not_found", not_found_list, false };
+const struct steps steps_not_allowed = {
+	"not_allowed", not_allowed_list, false
+};

@@ -1,0 +1,57 @@
+#include "handoff/entry.h"
+
+static enum step_result refuse_rate(struct exchange *ex, uint32_t retry_s)
+{
+	struct str json = pool_printf(ex->pool,
+		"{\"message\":\"Too many requests.\",\"retry_after\":%u,"
+		"\"code\":\"too_many_requests\"}", (unsigned)retry_s);
+
+	answer_header_num(ex, "Retry-After", retry_s);
+	return answer_error_json(ex, 429, "too_many_requests",
+				 "Too many requests.", json);
+}
+
+enum step_result entry_limit_rate(struct exchange *ex)
+{
+	const struct tenant *tenant = ex->tenant;
+	bool is_own = tenant && tenant->has_rate_limit;
+	struct ratelimit_verdict verdict;
+
+	verdict = ratelimit_check(ex->gateway->limiter,
+				  is_own ? tenant->slug : STR(""),
+				  is_own ? tenant->rate_limit :
+				  ex->snapshot->gateway.rate_limit,
+				  &ex->client, ex->start_ms);
+	answer_header_num(ex, "X-RateLimit-Limit", verdict.limit);
+	answer_header_num(ex, "X-RateLimit-Remaining", verdict.remaining);
+	answer_header_num(ex, "RateLimit-Limit", verdict.limit);
+	answer_header_num(ex, "RateLimit-Remaining", verdict.remaining);
+	answer_header_num(ex, "RateLimit-Reset", verdict.reset_s);
+	if (!verdict.allowed)
+		return refuse_rate(ex, verdict.retry_after_s);
+	return STEP_NEXT;
+}
+
+enum step_result entry_find_tenant(struct exchange *ex)
+{
+	/* The gateway host has these paths; a tenant's own host has not. */
+	if (!ex->host->is_gateway)
+		return answer_error(ex, 404, "not_found",
+				    "There is nothing here.");
+	ex->tenant = snapshot_tenant(ex->snapshot, ex->request.param);
+	if (ex->tenant && ex->tenant->state == TENANT_SERVING)
+		return STEP_NEXT;
+	if (entry_limit_rate(ex) == STEP_ANSWER)
+		return STEP_ANSWER;
+	if (ex->tenant && ex->tenant->state == TENANT_BROKEN) {
+		answer_header(ex, "Retry-After", STR("60"));
+		return answer_error(ex, 503, "tenant_unavailable",
+				    "This service is not available right now.");
+	}
+	return answer_error_json(ex, 404, "tenant_not_found",
+				 "Tenant not found.",
+				 STR("{\"message\":\"Tenant not found.\","
+				     "\"error\":\"The specified tenant does "
+				     "not exist.\","
+				     "\"code\":\"tenant_not_found\"}"));
+}

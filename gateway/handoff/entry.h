@@ -1,0 +1,25 @@
+/*
+ * entry: the first two steps of what anybody may post to the gateway host:
+ * which tenant, and not too often.
+ */
+#ifndef HANDOFF_ENTRY_H
+#define HANDOFF_ENTRY_H
+
+#include "handoff/exchange.h"
+
+/*
+ * The tenant that the route names: 404 for an unknown or disabled one, 503
+ * for one that cannot serve.  Those are charged by the limiter like any other
+ * request (and so may be a 429): else slugs could be tried for nothing.
+ * ex->tenant is set for all that are known.
+ */
+enum step_result entry_find_tenant(struct exchange *ex);
+
+/*
+ * Charge the client: the tenant's own rule in place of the gateway's where it
+ * has one.  Sets the rate-limit headers, whatever the answer will be; 429
+ * past the limit.
+ */
+enum step_result entry_limit_rate(struct exchange *ex);
+
+#endif

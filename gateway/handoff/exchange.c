@@ -1,0 +1,424 @@
+#include "handoff/exchange.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/random.h"
+#include "codec/json.h"
+#include "codec/media.h"
+#include "handoff/page.h"
+#include "policy/client.h"
+
+#include <stdatomic.h>
+
+/* Headers that every answer ends with: room for them is kept free. */
+#define COMMON_HEADERS 5
+
+#define TRAIL_TEXT_MAX 4096
+#define WARN_EVERY_MS 60000
+
+/*
+ * A ULID: 48 bits of time and 80 random ones in Crockford's base 32, so that
+ * ids sort as the requests came.
+ */
+static enum err make_id(char out[REQUEST_ID_LEN + 1], int64_t now_ms)
+{
+	static const char digits[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+	unsigned char rnd[10];
+	uint64_t time = (uint64_t)now_ms, bits = 0;
+	unsigned n = 0, at = 10, i;
+	enum err err = random_bytes(rnd, sizeof(rnd));
+
+	if (err)
+		return err;
+	for (i = 10; i-- > 0; time >>= 5)
+		out[i] = digits[time & 31];
+	for (i = 0; i < sizeof(rnd); i++) {
+		bits = bits << 8 | rnd[i];
+		for (n += 8; n >= 5; n -= 5)
+			out[at++] = digits[bits >> (n - 5) & 31];
+	}
+	out[at] = '\0';
+	return ERR_OK;
+}
+
+struct exchange *exchange_new(struct gateway *gateway, unsigned worker)
+{
+	struct pool *pool = pool_new(EXCHANGE_POOL_MAX);
+	struct exchange *ex = pool ? pool_alloc(pool, sizeof(*ex)) : NULL;
+
+	if (!ex)
+		goto fail;
+	ex->pool = pool;
+	ex->gateway = gateway;
+	ex->worker = worker;
+	ex->start_ms = clock_wall_ms();
+	if (make_id(ex->id, ex->start_ms))
+		goto fail;
+	ex->snapshot = snapshot_slot_get(gateway->snapshots);
+	ex->reader = gateway->store ? store_reader(gateway->store, worker)
+				    : NULL;
+	return ex;
+fail:
+	pool_free(pool);
+	return NULL;
+}
+
+void exchange_free(struct exchange *ex)
+{
+	if (!ex)
+		return;
+	snapshot_unref(ex->snapshot);
+	pool_free(ex->pool);
+}
+
+static void note(struct exchange *ex, const char *step, const char *verdict)
+{
+	int64_t now = clock_mono_ns();
+
+	if (ex->trail_count < TRAIL_MAX)
+		ex->trail[ex->trail_count++] = (struct trail_entry){
+			step, verdict, now - ex->step_ns
+		};
+	ex->step_ns = now;
+}
+
+/* Behind an unnamed proxy all clients are one, and share one budget: say so,
+ * but not for each request. */
+static void warn_forward(const struct exchange *ex)
+{
+	static _Atomic int64_t next_ms;
+	int64_t due = atomic_load(&next_ms), now = clock_mono_ms();
+	char peer[IP_TEXT_MAX];
+
+	if (now < due || !atomic_compare_exchange_strong(&next_ms, &due,
+							 now + WARN_EVERY_MS))
+		return;
+	ip_text(&ex->request.peer, peer);
+	log_warn("untrusted_forwarded_for", LOG_TEXT("peer", peer),
+		 LOG_TEXT("remedy", "name this proxy in trusted_proxies"));
+}
+
+/* The client's address, or why it cannot be told. */
+static enum err find_client(struct exchange *ex)
+{
+	const struct gateway_config *config = &ex->snapshot->gateway;
+	const struct request *request = &ex->request;
+	struct str xff[REQUEST_HEADERS_MAX];
+	struct client client;
+	unsigned i, n = 0;
+	enum err err;
+
+	for (i = 0; i < request->header_count; i++) {
+		const struct header *h = &request->headers[i];
+
+		/* What CGI-like servers take for the same header. */
+		if (str_ieq(h->name, STR("X_Forwarded_For")))
+			return ERR_SYNTAX;
+		if (!str_ieq(h->name, STR("X-Forwarded-For")))
+			continue;
+		if (n == REQUEST_HEADERS_MAX)
+			return ERR_LIMIT;
+		xff[n++] = h->value;
+	}
+	err = client_address(config->trusted_proxies,
+			     config->trusted_proxy_count, &request->peer, xff,
+			     n, &client);
+	if (err)
+		return err;
+	if (client.suspicious_forward)
+		warn_forward(ex);
+	ex->client = client.ip;
+	return ERR_OK;
+}
+
+/*
+ * Who asks, and for which host: known before any step, because every answer
+ * depends on it.  Whether the gateway still takes work is asked here too: what
+ * began earlier is finished.
+ */
+static enum step_result enter(struct exchange *ex)
+{
+	if (!ex->snapshot)
+		return answer_error(ex, 503, "unavailable",
+				    "Please try again in a moment.");
+	ex->host = snapshot_host(ex->snapshot, ex->request.host);
+	if (atomic_load_explicit(&ex->gateway->is_stopping,
+				 memory_order_relaxed)) {
+		answer_header(ex, "Retry-After", STR("5"));
+		return answer_error(ex, 503, "stopping",
+				    "The gateway is restarting. "
+				    "Please try again in a moment.");
+	}
+	if (!ex->host)
+		return answer_error(ex, 421, "unknown_host",
+				    "This host is not served here.");
+	if (find_client(ex))
+		return answer_error(ex, 400, "bad_forwarded_for",
+				    "The X-Forwarded-For header is malformed.");
+	return STEP_NEXT;
+}
+
+void exchange_begin(struct exchange *ex, const struct steps *steps)
+{
+	ex->steps = steps;
+	ex->step = steps->list;
+	ex->is_waiting = false;
+	ex->trail_count = 0;
+	ex->step_ns = clock_mono_ns();
+}
+
+static bool is_hsts(const struct exchange *ex)
+{
+	struct url url = { .host = ex->request.host };
+
+	if (!ex->host || url_is_loopback(&url))
+		return false;
+	return ex->request.is_tls || ex->snapshot->gateway.public_url.is_https;
+}
+
+static void add_common(struct exchange *ex)
+{
+	struct answer *answer = &ex->answer;
+	struct header *h = answer->headers;
+	unsigned n = answer->header_count;
+
+	h[n++] = (struct header){ STR("X-Request-Id"),
+				  { ex->id, REQUEST_ID_LEN } };
+	h[n++] = (struct header){ STR("Cache-Control"), STR("no-store") };
+	h[n++] = (struct header){ STR("Referrer-Policy"), STR("no-referrer") };
+	h[n++] = (struct header){ STR("X-Content-Type-Options"),
+				  STR("nosniff") };
+	if (is_hsts(ex))
+		h[n++] = (struct header){ STR("Strict-Transport-Security"),
+					  STR("max-age=31536000") };
+	answer->header_count = n;
+}
+
+static void trail_text(const struct exchange *ex, const char *now,
+		       struct buf *out)
+{
+	int64_t spent = clock_mono_ns() - ex->step_ns;
+	unsigned i;
+
+	buf_addc(out, '[');
+	for (i = 0; i < ex->trail_count; i++) {
+		const struct trail_entry *e = &ex->trail[i];
+
+		buf_printf(out, "%s{\"step\":\"%s\",\"verdict\":\"%s\",\"us\":%lld}",
+			   i ? "," : "", e->step, e->verdict,
+			   (long long)(e->ns / 1000));
+	}
+	if (now)
+		buf_printf(out, "%s{\"step\":\"%s\",\"verdict\":\"stored\",\"us\":%lld}",
+			   i ? "," : "", now, (long long)(spent / 1000));
+	buf_addc(out, ']');
+}
+
+static struct audit_record *make_record(struct exchange *ex, int status,
+					const char *code, const char *now)
+{
+	struct audit_record *record = pool_alloc(ex->pool, sizeof(*record));
+	struct buf trail;
+
+	buf_init_pool(&trail, ex->pool, TRAIL_TEXT_MAX);
+	buf_reserve(&trail, 1024);
+	trail_text(ex, now, &trail);
+	if (!record || !buf_is_ok(&trail))
+		return NULL;
+	*record = (struct audit_record){
+		.request_id = { ex->id, REQUEST_ID_LEN },
+		.time_ms = ex->start_ms,
+		.tenant = ex->tenant ? ex->tenant->slug : STR_NULL,
+		.status = status,
+		.code = str_from(code),
+		.trail = buf_str(&trail),
+	};
+	return record;
+}
+
+const struct audit_record *exchange_audit(struct exchange *ex, int status,
+					  const char *code)
+{
+	if (!ex->steps->is_audited)
+		return NULL;
+	return make_record(ex, status, code, ex->step->name);
+}
+
+void exchange_audited(struct exchange *ex, int status, const char *code)
+{
+	ex->audited_status = status;
+	ex->audited_code = code;
+}
+
+/* What no business job took along goes to the writer by itself: nobody waits
+ * for it, and past the writer's cap it is counted there instead. */
+static void audit(struct exchange *ex)
+{
+	const struct audit_record *record;
+
+	if (!ex->steps->is_audited || !ex->gateway->store)
+		return;
+	if (ex->audited_status == ex->answer.status &&
+	    ex->audited_code == ex->code)
+		return;
+	record = make_record(ex, ex->answer.status, ex->code, NULL);
+	if (record)
+		(void)audit_write(store_writer(ex->gateway->store), record);
+}
+
+static void finish(struct exchange *ex)
+{
+	struct answer *answer = &ex->answer;
+
+	if (!answer->status || answer->is_overfull) {
+		log_error("answer_defect",
+			  LOG_TEXT("request", ex->id),
+			  LOG_TEXT("list", ex->steps->name));
+		answer->header_count = 0;
+		answer->is_overfull = false;
+		answer_error(ex, 500, "internal", "Something went wrong.");
+	}
+	add_common(ex);
+	audit(ex);
+	if (answer->status >= 500 && answer->status != 503)
+		log_warn("request_failed", LOG_TEXT("request", ex->id),
+			 LOG_TEXT("list", ex->steps->name),
+			 LOG_STR("tenant", ex->tenant ? ex->tenant->slug
+						      : STR("")),
+			 LOG_NUM("status", answer->status),
+			 LOG_TEXT("code", ex->code ? ex->code : ""));
+	else
+		log_debug("request_done", LOG_TEXT("request", ex->id),
+			  LOG_TEXT("list", ex->steps->name),
+			  LOG_STR("tenant", ex->tenant ? ex->tenant->slug
+						       : STR("")),
+			  LOG_NUM("status", answer->status),
+			  LOG_TEXT("code", ex->code ? ex->code : ""));
+}
+
+enum exchange_state exchange_run(struct exchange *ex)
+{
+	enum step_result result = STEP_NEXT;
+
+	if (!ex->is_waiting && ex->step == ex->steps->list) {
+		result = enter(ex);
+		if (result == STEP_ANSWER)
+			note(ex, "enter", ex->code);
+	}
+	while (result == STEP_NEXT && ex->step->name) {
+		bool resumes = ex->is_waiting;
+
+		ex->is_waiting = false;
+		result = resumes ? ex->step->resume(ex) : ex->step->run(ex);
+		if (result == STEP_WAIT) {
+			ex->is_waiting = true;
+			return EXCHANGE_WAITING;
+		}
+		note(ex, ex->step->name, result == STEP_NEXT ? "next" :
+		     ex->code ? ex->code : "answer");
+		if (result == STEP_NEXT)
+			ex->step++;
+	}
+	finish(ex);
+	return EXCHANGE_DONE;
+}
+
+int request_header(const struct request *request, const char *name,
+		   struct str *value_r)
+{
+	struct str wanted = str_from(name);
+	unsigned i, n = 0;
+
+	for (i = 0; i < request->header_count; i++) {
+		if (!str_ieq(request->headers[i].name, wanted))
+			continue;
+		if (n++)
+			return -1;
+		*value_r = request->headers[i].value;
+	}
+	return (int)n;
+}
+
+bool request_prefers_html(const struct request *request)
+{
+	struct str accept;
+
+	return request_header(request, "Accept", &accept) &&
+	       media_prefers_html(accept);
+}
+
+void answer_header(struct exchange *ex, const char *name, struct str value)
+{
+	struct answer *answer = &ex->answer;
+
+	if (!value.ptr ||
+	    answer->header_count >= ANSWER_HEADERS_MAX - COMMON_HEADERS) {
+		answer->is_overfull = true;
+		return;
+	}
+	answer->headers[answer->header_count++] =
+		(struct header){ str_from(name), value };
+}
+
+void answer_header_num(struct exchange *ex, const char *name, int64_t value)
+{
+	answer_header(ex, name,
+		      pool_printf(ex->pool, "%lld", (long long)value));
+}
+
+enum step_result answer_json(struct exchange *ex, int status, struct str json)
+{
+	ex->answer.status = status;
+	ex->answer.body = json;
+	answer_header(ex, "Content-Type", STR("application/json"));
+	return STEP_ANSWER;
+}
+
+enum step_result answer_empty(struct exchange *ex, int status)
+{
+	ex->answer.status = status;
+	ex->answer.body = STR_NULL;
+	return STEP_ANSWER;
+}
+
+enum step_result answer_error_json(struct exchange *ex, int status,
+				   const char *code, const char *message,
+				   struct str json)
+{
+	ex->code = code;
+	if (request_prefers_html(&ex->request) && page_error(ex, status, message))
+		return STEP_ANSWER;
+	return answer_json(ex, status, json);
+}
+
+enum step_result answer_error(struct exchange *ex, int status,
+			      const char *code, const char *message)
+{
+	struct buf json;
+
+	buf_init_pool(&json, ex->pool, 2048);
+	buf_addc(&json, '{');
+	json_add_member(&json, "message", str_from(message));
+	json_add_member(&json, "code", str_from(code));
+	buf_addc(&json, '}');
+	return answer_error_json(ex, status, code, message,
+				 buf_is_ok(&json) ? buf_str(&json) :
+				 STR("{\"message\":\"Out of memory.\"}"));
+}
+
+enum step_result answer_failure(struct exchange *ex, enum err err)
+{
+	if (err == ERR_INTERNAL || err == ERR_LIMIT || err == ERR_SYNTAX)
+		return answer_error(ex, 500, "internal",
+				    "Something went wrong on our side.");
+	answer_header(ex, "Retry-After", STR("2"));
+	return answer_error(ex, 503, err == ERR_BUSY ? "busy" : "unavailable",
+			    "The service is busy. Please try again in a moment.");
+}
+
+enum step_result answer_redirect(struct exchange *ex, int status,
+				 struct str location)
+{
+	answer_header(ex, "Location", location);
+	return answer_empty(ex, status);
+}

@@ -1,0 +1,383 @@
+/*
+ * The handoff: a partner's page posts who its user is, and the user is sent
+ * on with a token.  The steps stand in the order of their table.
+ */
+#include "handoff/steps.h"
+
+#include "base/clock.h"
+#include "base/list.h"
+#include "codec/json.h"
+#include "handoff/adapt.h"
+#include "handoff/body.h"
+#include "handoff/cross.h"
+#include "handoff/entry.h"
+#include "handoff/invalid.h"
+#include "handoff/token.h"
+
+struct handoff {
+	struct exchange *ex;
+	struct adapter_call *call;	/* NULL: the tenant has no adapter */
+	struct validated user;
+	struct str target;		/* where the user goes in the end */
+	struct fields attributes;	/* to set */
+	struct str *dropped;		/* names of those to remove */
+	unsigned dropped_count;
+	struct outbox_event *events;
+	unsigned event_count;
+	struct user_sync sync;
+	int64_t user_id;
+};
+
+static enum step_result find_tenant(struct exchange *ex)
+{
+	enum step_result result = entry_find_tenant(ex);
+	struct handoff *handoff;
+
+	cross_handoff_headers(ex);
+	if (result != STEP_NEXT)
+		return result;
+	handoff = pool_alloc(ex->pool, sizeof(*handoff));
+	if (!handoff)
+		return answer_failure(ex, ERR_NOMEM);
+	handoff->ex = ex;
+	ex->work = handoff;
+	return STEP_NEXT;
+}
+
+static enum step_result check_origin(struct exchange *ex)
+{
+	if (cross_may_post(ex))
+		return STEP_NEXT;
+	return answer_error(ex, 403, "origin_refused",
+			    "Requests from this site are not accepted.");
+}
+
+static enum step_result read_body(struct exchange *ex)
+{
+	return body_read(ex, ex->tenant->json_fields,
+			 ex->tenant->json_field_count);
+}
+
+/* Assertions are not verified yet, and the configuration refuses the modes
+ * that need them. Should one get here all the same, nobody passes. */
+static enum step_result verify_identity(struct exchange *ex)
+{
+	if (ex->tenant->identity == IDENTITY_UNSIGNED)
+		return STEP_NEXT;
+	return answer_error(ex, 401, "identity_required",
+			    "A signed assertion is required.");
+}
+
+/* What is stored about this address already, for the adapter's eyes. */
+static enum err load_user(struct exchange *ex, struct adapter_call *call)
+{
+	struct email email;
+	struct user user;
+	enum err err;
+
+	err = email_parse(ex->pool, validate_trim(
+			  fields_value(&ex->fields, STR("email"))), &email);
+	if (err)
+		return err == ERR_NOMEM ? err : ERR_OK;
+	call->info.user_email = email.shown;
+	err = users_find(ex->reader, ex->tenant->slug, email.key, ex->pool,
+			 &user);
+	if (err)
+		return err == ERR_NOT_FOUND ? ERR_OK : err;
+	return adapt_user(ex, call, &user.view);
+}
+
+/* Where the partner asked for, if it asked and may. */
+static enum err load_target(struct exchange *ex, struct adapter_call *call)
+{
+	struct str text = validate_trim(fields_value(&ex->fields,
+						     STR("redirect_url")));
+	enum err err;
+
+	if (!text.len) {
+		call->info.redirect_url = ex->tenant->dashboard;
+		return ERR_OK;
+	}
+	err = redirect_check(&ex->tenant->redirects, ex->pool, text,
+			     &call->info.redirect_url, NULL);
+	return err == ERR_NOMEM ? err : ERR_OK;
+}
+
+/* The adapter said what is wrong with its fields; what is wrong with ours
+ * is said in the same answer. What is missing is not: it might have been the
+ * adapter's to supply. */
+static enum step_result refuse_invalid(struct exchange *ex,
+				       const struct adapter_call *call)
+{
+	static const struct str ours[] = {
+		STR("email"), STR("name"), STR("redirect_url")
+	};
+	struct invalid_list *list = invalid_new(ex), *more = invalid_new(ex);
+	struct validation in = { &ex->fields, &ex->tenant->redirects,
+				 ex->pool };
+	struct validated unused;
+	unsigned i, j;
+
+	if (!list || !more)
+		return answer_failure(ex, ERR_NOMEM);
+	for (i = 0; i < call->error_count; i++)
+		validate_add_error(list, call->errors[i].field,
+				   call->errors[i].text);
+	if (validate(&in, more, &unused) == ERR_NOMEM)
+		return answer_failure(ex, ERR_NOMEM);
+	for (i = 0; i < more->count; i++)
+		for (j = 0; j < sizeof(ours) / sizeof(ours[0]); j++)
+			if (str_eq(more->v[i].field, ours[j]) &&
+			    fields_value(&ex->fields, ours[j]).len)
+				validate_add_error(list, ours[j],
+						   more->v[i].message);
+	return invalid_answer(ex, list);
+}
+
+static enum step_result adapter_answered(struct exchange *ex)
+{
+	struct handoff *handoff = ex->work;
+	struct adapter_call *call = handoff->call;
+	enum err err = ERR_OK;
+
+	if (call->result == ADAPTER_INVALID)
+		return refuse_invalid(ex, call);
+	if (call->result != ADAPTER_OK)
+		return adapt_refuse(ex, call);
+	if (call->email.ptr)
+		err = fields_set(&ex->fields, STR("email"), call->email,
+				 FIELD_TEXT);
+	if (!err && call->name.ptr)
+		err = fields_set(&ex->fields, STR("name"), call->name,
+				 FIELD_TEXT);
+	return err ? answer_failure(ex, err) : STEP_NEXT;
+}
+
+/* All of the adapter's hooks in one call, before anything is written. */
+static enum step_result ask_adapter(struct exchange *ex)
+{
+	struct handoff *handoff = ex->work;
+	struct adapter_call *call;
+	enum err err;
+
+	if (!ex->tenant->adapter)
+		return STEP_NEXT;
+	call = handoff->call = adapt_new_call(ex);
+	if (!call)
+		return answer_failure(ex, ERR_NOMEM);
+	call->fields = &ex->fields;
+	call->info.identity = STR("unsigned");
+	call->may_supply = true;
+	err = load_user(ex, call);
+	if (!err)
+		err = load_target(ex, call);
+	if (err)
+		return answer_failure(ex, err);
+	if (adapter_handoff(ex->tenant->adapter, ex->worker, call,
+			    adapt_wake) == ADAPTER_WAITING)
+		return STEP_WAIT;
+	return adapter_answered(ex);
+}
+
+static enum step_result check_fields(struct exchange *ex)
+{
+	struct handoff *handoff = ex->work;
+	struct invalid_list *list = invalid_new(ex);
+	struct validation in = { &ex->fields, &ex->tenant->redirects,
+				 ex->pool };
+	enum err err;
+
+	if (!list)
+		return answer_failure(ex, ERR_NOMEM);
+	err = validate(&in, list, &handoff->user);
+	if (err == ERR_NOMEM)
+		return answer_failure(ex, err);
+	return err ? invalid_answer(ex, list) : STEP_NEXT;
+}
+
+/* The adapter's choice counts most, then the partner's, then the dashboard. */
+static enum step_result choose_redirect(struct exchange *ex)
+{
+	struct handoff *handoff = ex->work;
+	enum err err;
+
+	handoff->target = handoff->user.redirect_url.len ?
+			  handoff->user.redirect_url : ex->tenant->dashboard;
+	if (!handoff->call || !handoff->call->redirect.ptr)
+		return STEP_NEXT;
+	err = redirect_check(&ex->tenant->redirects, ex->pool,
+			     handoff->call->redirect, &handoff->target, NULL);
+	if (err == ERR_NOMEM)
+		return answer_failure(ex, err);
+	return err ? adapt_refuse_target(ex) : STEP_NEXT;
+}
+
+/* The last word on each attribute: set, or removed. */
+static enum err collect_changes(struct handoff *handoff)
+{
+	const struct adapter_call *call = handoff->call;
+	struct pool *pool = handoff->ex->pool;
+	unsigned i;
+	enum err err;
+
+	fields_init(&handoff->attributes, pool);
+	handoff->dropped = pool_calloc(pool, call->change_count,
+				       sizeof(*handoff->dropped));
+	if (!handoff->dropped)
+		return ERR_NOMEM;
+	for (i = 0; i < call->change_count; i++) {
+		const struct adapter_change *change = &call->changes[i];
+
+		if (change->value.ptr) {
+			err = fields_set(&handoff->attributes, change->name,
+					 change->value, FIELD_TEXT);
+			if (err)
+				return err;
+			continue;
+		}
+		fields_del(&handoff->attributes, change->name);
+		handoff->dropped[handoff->dropped_count++] = change->name;
+	}
+	return adapt_events(handoff->ex, call, &handoff->events,
+			    &handoff->event_count);
+}
+
+static bool wants_json(const struct exchange *ex)
+{
+	return str_eq(fields_value(&ex->fields, STR("response")), STR("json"));
+}
+
+static void synced(struct job *job)
+{
+	struct handoff *handoff = list_entry(job, struct handoff, sync.job);
+
+	handoff->ex->wake(handoff->ex);
+}
+
+static enum step_result user_synced(struct exchange *ex)
+{
+	struct handoff *handoff = ex->work;
+
+	switch (handoff->sync.job.result) {
+	case ERR_OK:
+		exchange_audited(ex, wants_json(ex) ? 200 : 302, NULL);
+		handoff->user_id = handoff->sync.user_id;
+		return STEP_NEXT;
+	case ERR_AUTH:
+		return answer_error(ex, 403, "user_blocked",
+				    "This user may not sign in.");
+	case ERR_LIMIT:
+		return answer_error(ex, 422, "too_many_attributes",
+				    "There is too much to store about this "
+				    "user.");
+	default:
+		return answer_failure(ex, handoff->sync.job.result);
+	}
+}
+
+static enum step_result sync_user(struct exchange *ex)
+{
+	struct handoff *handoff = ex->work;
+	struct user_sync *sync = &handoff->sync;
+	struct users *users = store_users(ex->gateway->store);
+	enum err err;
+
+	sync->tenant = ex->tenant->slug;
+	sync->email = handoff->user.email.shown;
+	sync->email_key = handoff->user.email.key;
+	sync->name = handoff->user.name;
+	if (handoff->call) {
+		err = collect_changes(handoff);
+		if (err)
+			return answer_failure(ex, err);
+		sync->set = &handoff->attributes;
+		sync->del = handoff->dropped;
+		sync->del_count = handoff->dropped_count;
+		sync->events = handoff->events;
+		sync->event_count = handoff->event_count;
+	}
+	if (users_known(users, sync, ex->start_ms / 1000, &handoff->user_id))
+		return STEP_NEXT;
+	sync->audit = exchange_audit(ex, wants_json(ex) ? 200 : 302, NULL);
+	sync->job.done = synced;
+	sync->job.result = users_sync(users, sync);
+	return sync->job.result ? user_synced(ex) : STEP_WAIT;
+}
+
+static enum step_result answer_location(struct exchange *ex,
+					struct str location)
+{
+	struct buf json;
+
+	if (!wants_json(ex))
+		return answer_redirect(ex, 302, location);
+	buf_init_pool(&json, ex->pool, 2 * TOKEN_LOCATION_MAX);
+	buf_reserve(&json, location.len + 128);
+	buf_addc(&json, '{');
+	json_add_member(&json, "redirect_url", location);
+	json_add_member_int(&json, "expires_in", TOKEN_TTL_S);
+	buf_addc(&json, '}');
+	if (!buf_is_ok(&json))
+		return answer_failure(ex, ERR_NOMEM);
+	return answer_json(ex, 200, buf_str(&json));
+}
+
+static enum step_result mint_token(struct exchange *ex)
+{
+	struct handoff *handoff = ex->work;
+	struct token token = {
+		.email = handoff->user.email.shown,
+		.name = handoff->user.name,
+		.redirect_url = handoff->target,
+		.user_id = handoff->user_id,
+	};
+	struct str location;
+	enum err err;
+
+	err = token_mint(ex->tenant, ex->snapshot->gateway.public_origin,
+			 clock_wall_ms(), &token, ex->pool, &location);
+	if (err)
+		return answer_failure(ex, err);
+	return answer_location(ex, location);
+}
+
+static const struct step handoff_list[] = {
+	{ "find_tenant", find_tenant, NULL },
+	{ "limit_rate", entry_limit_rate, NULL },
+	{ "check_origin", check_origin, NULL },
+	{ "read_body", read_body, NULL },
+	{ "verify_identity", verify_identity, NULL },
+	{ "ask_adapter", ask_adapter, adapter_answered },
+	{ "validate", check_fields, NULL },
+	{ "choose_redirect", choose_redirect, NULL },
+	{ "sync_user", sync_user, user_synced },
+	{ "mint_token", mint_token, NULL },
+	{ NULL, NULL, NULL }
+};
+
+const struct steps steps_handoff = { "handoff", handoff_list, true };
+
+static enum step_result find_preflighted(struct exchange *ex)
+{
+	if (ex->host->is_gateway)
+		ex->tenant = snapshot_tenant(ex->snapshot, ex->request.param);
+	if (!ex->tenant)
+		return answer_error(ex, 404, "tenant_not_found",
+				    "Tenant not found.");
+	return STEP_NEXT;
+}
+
+/* Also for tenants that do not serve: their refusal shall be readable. */
+static enum step_result answer_preflight(struct exchange *ex)
+{
+	cross_preflight_headers(ex);
+	return answer_empty(ex, 204);
+}
+
+static const struct step preflight_list[] = {
+	{ "find_tenant", find_preflighted, NULL },
+	{ "answer_preflight", answer_preflight, NULL },
+	{ NULL, NULL, NULL }
+};
+
+const struct steps steps_preflight = { "preflight", preflight_list, false };

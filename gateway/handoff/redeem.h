@@ -1,0 +1,42 @@
+/*
+ * redeem: from a token's text to the one use of it, for the callback and for
+ * desks that keep sessions of their own.
+ */
+#ifndef HANDOFF_REDEEM_H
+#define HANDOFF_REDEEM_H
+
+#include "handoff/exchange.h"
+#include "handoff/token.h"
+
+struct redeem {
+	struct exchange *ex;
+	struct token token;		/* opened; not used yet */
+	struct str target;		/* where the user goes */
+	struct redemption job;
+};
+
+/* In the pool, as ex->work. NULL: no memory. */
+struct redeem *redeem_new(struct exchange *ex);
+
+/*
+ * Open `text` for ex->tenant and check again that the target is still
+ * allowed (the dashboard takes the place of one that no longer is).
+ * STEP_NEXT, or 401 token_expired or token_invalid.
+ */
+enum step_result redeem_open(struct exchange *ex, struct str text);
+/* 401 token_invalid. */
+enum step_result redeem_refuse(struct exchange *ex);
+
+/*
+ * Use it: submits redeem->job (whose session members are set, where one is
+ * to be opened).  STEP_WAIT, or the answer when the store did not take it.
+ * The audit record says `status`.
+ */
+enum step_result redeem_submit(struct exchange *ex, int status);
+/*
+ * After that: STEP_NEXT when this request was the first (the user is in
+ * job.user), else the answer: 410 token_used, 401, 403 user_blocked, 503.
+ */
+enum step_result redeem_settled(struct exchange *ex, int status);
+
+#endif

@@ -1,0 +1,109 @@
+/*
+ * Redeem, server to server: a desk that keeps sessions of its own trades a
+ * token for the user, once, and proves itself with its secret.
+ */
+#include "handoff/steps.h"
+
+#include "codec/json.h"
+#include "crypto/digest.h"
+#include "handoff/body.h"
+#include "handoff/entry.h"
+#include "handoff/redeem.h"
+#include "handoff/session.h"
+
+#define REDEEM_JSON_MAX (48 * 1024)
+
+/* Whether a tenant has this at all is told before any secret is asked for. */
+static enum step_result check_enabled(struct exchange *ex)
+{
+	if (ex->tenant->redeem_secret.len)
+		return redeem_new(ex) ? STEP_NEXT
+				      : answer_failure(ex, ERR_NOMEM);
+	return answer_error(ex, 404, "redeem_off",
+			    "This tenant does not redeem from server to "
+			    "server.");
+}
+
+/* Digests are compared, so that not even the secret's length shows in the
+ * time that it takes. */
+static bool is_secret(struct str given, struct str secret)
+{
+	uint8_t a[DIGEST_SIZE], b[DIGEST_SIZE];
+
+	return !digest_sha256(given.ptr, given.len, a) &&
+	       !digest_sha256(secret.ptr, secret.len, b) &&
+	       digest_equal(a, b, sizeof(a));
+}
+
+/* RFC 6750 section 2.1. */
+static enum step_result check_secret(struct exchange *ex)
+{
+	static const struct str scheme = STR("Bearer ");
+	struct str value;
+
+	if (request_header(&ex->request, "Authorization", &value) == 1 &&
+	    value.len > scheme.len &&
+	    str_ieq((struct str){ value.ptr, scheme.len }, scheme) &&
+	    is_secret((struct str){ value.ptr + scheme.len,
+				    value.len - scheme.len },
+		      ex->tenant->redeem_secret))
+		return STEP_NEXT;
+	answer_header(ex, "WWW-Authenticate", STR("Bearer realm=\"redeem\""));
+	return answer_error(ex, 401, "secret_invalid",
+			    "The redeem secret is missing or wrong.");
+}
+
+static enum step_result read_body(struct exchange *ex)
+{
+	return body_read(ex, NULL, 0);
+}
+
+static enum step_result open_token(struct exchange *ex)
+{
+	struct str text = fields_value(&ex->fields, STR("token"));
+
+	return text.len ? redeem_open(ex, text) : redeem_refuse(ex);
+}
+
+static enum step_result redeem(struct exchange *ex)
+{
+	return redeem_submit(ex, 200);
+}
+
+static enum step_result redeemed(struct exchange *ex)
+{
+	return redeem_settled(ex, 200);
+}
+
+static enum step_result answer_user(struct exchange *ex)
+{
+	const struct redeem *redeem = ex->work;
+	struct buf json;
+
+	buf_init_pool(&json, ex->pool, REDEEM_JSON_MAX);
+	buf_reserve(&json, 512 + redeem->target.len +
+		    redeem->job.user.attributes.len);
+	buf_addc(&json, '{');
+	json_add_member(&json, "tenant", ex->tenant->slug);
+	buf_puts(&json, ",\"user\":");
+	session_add_user(&json, &redeem->job.user);
+	json_add_member(&json, "redirect_url", redeem->target);
+	buf_addc(&json, '}');
+	if (!buf_is_ok(&json))
+		return answer_failure(ex, ERR_NOMEM);
+	return answer_json(ex, 200, buf_str(&json));
+}
+
+static const struct step redeem_list[] = {
+	{ "find_tenant", entry_find_tenant, NULL },
+	{ "limit_rate", entry_limit_rate, NULL },
+	{ "check_enabled", check_enabled, NULL },
+	{ "check_secret", check_secret, NULL },
+	{ "read_body", read_body, NULL },
+	{ "open_token", open_token, NULL },
+	{ "redeem", redeem, redeemed },
+	{ "answer_user", answer_user, NULL },
+	{ NULL, NULL, NULL }
+};
+
+const struct steps steps_redeem = { "redeem", redeem_list, true };

@@ -1,0 +1,51 @@
+/*
+ * session: the cookie that says who somebody is, and what it stands for.
+ *
+ *	__Host-usher=VALUE; Path=/; Secure; HttpOnly; SameSite=None
+ *
+ * VALUE is 256 bits in base64url: 8 octets of the session's number, big-endian,
+ * by which it is found, and 24 random ones, of which the store keeps a
+ * SHA-256.  The prefix makes browsers refuse the cookie from anybody but this
+ * very host over TLS (RFC 6265bis section 4.1.3.2).
+ */
+#ifndef HANDOFF_SESSION_H
+#define HANDOFF_SESSION_H
+
+#include <stdint.h>
+
+#include "handoff/exchange.h"
+
+#define SESSION_COOKIE "__Host-usher"
+#define SESSION_ID_SIZE 8
+#define SESSION_SECRET_SIZE 24
+
+struct session_secret {
+	uint8_t bytes[SESSION_SECRET_SIZE];	/* goes to the browser */
+	uint8_t hash[SESSION_HASH_LEN];		/* stays */
+};
+
+/* Draw one. ERR_IO, ERR_INTERNAL, ERR_NOMEM. */
+enum err session_secret_new(struct session_secret *out_r);
+
+/* Set-Cookie: this session; none any more. */
+void session_set_cookie(struct exchange *ex, int64_t id,
+			const struct session_secret *secret);
+void session_clear_cookie(struct exchange *ex);
+
+/*
+ * Whose session does this request carry?  1: *session_r and its tenant; the
+ * session is good, of the host asked for, and its tenant serves there.  0:
+ * nobody's: no cookie, several of that name, malformed, unknown, expired,
+ * of another host.  -1: no memory.  Counts as activity.
+ */
+int session_current(struct exchange *ex, struct session *session_r,
+		    const struct tenant **tenant_r);
+
+/* {"id":"12","email":...,"name":...,"verified":...,"attributes":{...}} */
+void session_add_user(struct buf *out, const struct user_view *user);
+
+/* Is `tenant` one of those who live at the host asked for? */
+bool session_is_host_of(const struct exchange *ex,
+			const struct tenant *tenant);
+
+#endif
