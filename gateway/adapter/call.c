@@ -20,7 +20,7 @@ static const struct usher_host host = {
 	.alloc = input_alloc,
 	.now = input_now,
 	.deadline = input_deadline,
-	.random = input_random,
+	.random_bytes = input_random_bytes,
 	.hmac_sha256 = input_hmac_sha256,
 	.get = input_get,
 	.at = input_at,
@@ -155,7 +155,8 @@ bool call_leave(struct adapter_call *call, const struct call_mark *mark,
 	if (judge(call, mark, phase, returned))
 		return true;
 	go_back(call, &nothing);
-	if (call->result != ADAPTER_INVALID)
+	/* Of a failing init they are the reason that the operator reads. */
+	if (call->result != ADAPTER_INVALID && phase != ADAPTER_PHASE_INIT)
 		call->error_count = 0;
 	if (call->result != ADAPTER_DENIED)
 		call->deny_code = call->deny_reason = STR_NULL;

@@ -123,7 +123,7 @@ int64_t input_deadline(struct usher_call *public)
 	return call->start_mono_ms + call->env->deadline_ms - clock_mono_ms();
 }
 
-int input_random(struct usher_call *public, void *out, size_t size)
+int input_random_bytes(struct usher_call *public, void *out, size_t size)
 {
 	if (from_public(public)->phase == ADAPTER_PHASE_NONE)
 		return USHER_E_PHASE;

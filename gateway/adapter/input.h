@@ -18,7 +18,7 @@ int input_config_at(struct usher_call *call, uint32_t index,
 void *input_alloc(struct usher_call *call, size_t size);
 int64_t input_now(struct usher_call *call);
 int64_t input_deadline(struct usher_call *call);
-int input_random(struct usher_call *call, void *out, size_t size);
+int input_random_bytes(struct usher_call *call, void *out, size_t size);
 int input_hmac_sha256(struct usher_call *call, const char *secret,
 		      const void *data, size_t len,
 		      unsigned char mac_r[USHER_MAC_LEN]);

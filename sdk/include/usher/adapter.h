@@ -91,7 +91,7 @@ extern "C" {
 #define USHER_CONFIG_MAX 1024		/* settings of one adapter */
 #define USHER_SECRET_NAME_MAX 64
 #define USHER_SECRETS_MAX 16
-#define USHER_RANDOM_MAX 256		/* random, one time */
+#define USHER_RANDOM_MAX 256		/* random_bytes, one time */
 #define USHER_MAC_LEN 32		/* hmac_sha256 */
 
 /* What a hook returns.  Anything else counts as USHER_FAIL. */
@@ -222,7 +222,7 @@ struct usher_host {
 	int64_t (*deadline)(struct usher_call *call);
 	/* [all] `size` unpredictable bytes (1 to USHER_RANDOM_MAX).
 	 * USHER_E_LIMIT, USHER_E_FAILED. */
-	int (*random)(struct usher_call *call, void *out, size_t size);
+	int (*random_bytes)(struct usher_call *call, void *out, size_t size);
 	/*
 	 * [all] HMAC-SHA-256 (RFC 2104) of `data`, keyed with the secret of that
 	 * name from the tenant's `adapter.secrets`.  The secret itself is never
