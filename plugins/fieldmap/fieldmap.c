@@ -192,25 +192,47 @@ static int rule_set(struct usher_call *call, struct usher_str key,
 			"required, default, one_of, pattern, max and json");
 }
 
+static int is_choice(const struct rule *rule, struct usher_str value)
+{
+	unsigned i;
+
+	for (i = 0; i < rule->choice_count; i++)
+		if (usher_str_is(value, rule->choices[i]))
+			return 1;
+	return !rule->choice_count;
+}
+
+/* As the host wants it; '*' is what libconfig lets through besides. */
+static int is_attribute(const char *name)
+{
+	size_t len = strlen(name);
+	char c = name[0];
+
+	return len <= USHER_NAME_MAX && !strchr(name, '*') &&
+	       (c == '_' || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z'));
+}
+
 /* What each setting says may be right, and the whole still wrong. */
 static int rule_check(struct usher_call *call, const struct rule *rule)
 {
 	struct usher_str key = usher_str_from(rule->name);
-	const char *name = rule->name;
-	size_t len = strlen(name), i;
+	char text[USHER_CONFIG_KEY_MAX + 16];
+	struct usher_buf buf;
 
-	if (len > USHER_NAME_MAX || !(strchr("_", name[0]) ||
-	    (name[0] >= 'A' && name[0] <= 'Z') ||
-	    (name[0] >= 'a' && name[0] <= 'z')))
+	if (!is_attribute(rule->name))
 		return complain(call, key, "is no name for an attribute");
-	for (i = 0; i < len; i++)
-		if (name[i] == '*')
-			return complain(call, key,
-					"is no name for an attribute");
 	if (rule->is_json && (rule->has_pattern || rule->choice_count ||
 			      rule->has_max || rule->target != AS_ATTRIBUTE))
 		return complain(call, key, "is json, so pattern, one_of, max "
 				"and as do not apply");
+	if (rule->fallback &&
+	    !is_choice(rule, usher_str_from(rule->fallback))) {
+		usher_buf_init_array(&buf, text, sizeof(text));
+		usher_buf_str(&buf, key);
+		usher_buf_puts(&buf, ".default");
+		usher_buf_end(&buf, &key);
+		return complain(call, key, "is none of one_of");
+	}
 	return USHER_OK;
 }
 
@@ -307,16 +329,6 @@ static int refuse(struct usher_call *call, const struct rule *rule,
 		return USHER_FAIL;
 	call->host->set_error(call, field, message.ptr, message.len);
 	return USHER_OK;
-}
-
-static int is_choice(const struct rule *rule, struct usher_str value)
-{
-	unsigned i;
-
-	for (i = 0; i < rule->choice_count; i++)
-		if (usher_str_is(value, rule->choices[i]))
-			return 1;
-	return !rule->choice_count;
 }
 
 /* `value` is terminated. 1: acceptable, 0: refused, -1: could not be done. */

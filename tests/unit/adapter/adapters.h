@@ -76,6 +76,54 @@ static const struct adapter_services test_services __attribute__((unused)) = {
 	.log = test_log,
 };
 
+/* One request: its pool and fields. */
+struct sign_in {
+	struct pool *pool;
+	struct fields fields;
+	struct adapter_call call;
+};
+
+__attribute__((unused)) static void
+sign_in_init(struct sign_in *s)
+{
+	s->pool = pool_new(256 * 1024);
+	fields_init(&s->fields, s->pool);
+	s->call = (struct adapter_call){ .pool = s->pool, .fields = &s->fields,
+					 .may_supply = true };
+}
+
+__attribute__((unused)) static void
+sign_in_field(struct sign_in *s, const char *name, const char *value)
+{
+	ck_assert_int_eq(fields_set(&s->fields, str_from(name),
+				    str_from(value), FIELD_TEXT), ERR_OK);
+}
+
+__attribute__((unused)) static void
+not_done(struct adapter_call *call)
+{
+	(void)call;
+	ck_abort_msg("done is not called for ADAPTER_DONE");
+}
+
+__attribute__((unused)) static enum adapter_result
+handoff(struct adapter *adapter, unsigned worker, struct sign_in *s)
+{
+	ck_assert_int_eq(adapter_handoff(adapter, worker, &s->call, not_done),
+			 ADAPTER_DONE);
+	return s->call.result;
+}
+
+__attribute__((unused)) static const struct adapter_change *
+change_of(const struct sign_in *s, const char *name)
+{
+	for (unsigned i = 0; i < s->call.change_count; i++)
+		if (str_eq(s->call.changes[i].name, str_from(name)))
+			return &s->call.changes[i];
+	ck_abort_msg("%s was not changed", name);
+	return NULL;
+}
+
 #define SETTING(k, v) { STR(k), STR(v) }
 #define COUNT(array) ((unsigned)(sizeof(array) / sizeof((array)[0])))
 
