@@ -1,0 +1,266 @@
+/*
+ * store: how many durable writes a second, as a gateway would ask for them.
+ *
+ *	store [users=1000000] [seconds=3] [dir=.]
+ *
+ * Makes a store in a new directory under `dir` (which should be on the disk
+ * that is to be measured), fills it with users, and keeps 16, 64 and 256 jobs
+ * waiting, each submitted again as soon as it is told.  Users are chosen
+ * uniformly, every sync changes one.  One line per case: jobs a second,
+ * transactions a second, CPU microseconds a job.
+ */
+#include <ftw.h>
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/hash.h"
+#include "base/num.h"
+#include "store/store.h"
+
+#define WAITING_MAX 256
+
+enum kind {
+	SYNC,
+	SYNC_AUDIT,
+	UNCHANGED,
+	REDEEM,
+};
+
+static const char *const kind_names[] = {
+	"sync", "sync+audit", "sync, unchanged", "redeem+session",
+};
+
+struct slot {
+	union {
+		struct job job;
+		struct user_sync sync;
+		struct redemption redemption;
+	};
+	struct audit_record audit;
+	char email[64], name[64], request_id[32];
+};
+
+static struct store *store;
+static struct slot slots[WAITING_MAX];
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t cond = PTHREAD_COND_INITIALIZER;
+static unsigned running;
+static atomic_bool is_over;
+static enum kind kind;
+static uint64_t users = 1000000, filled, seed = 88172645463325252u, serial;
+static uint64_t told, failed;
+
+static uint64_t draw(void)
+{
+	seed ^= seed << 13;
+	seed ^= seed >> 7;
+	seed ^= seed << 17;
+	return seed;
+}
+
+static void rest(struct slot *s)
+{
+	(void)s;
+	pthread_mutex_lock(&lock);
+	running--;
+	pthread_cond_signal(&cond);
+	pthread_mutex_unlock(&lock);
+}
+
+static enum err submit_sync(struct slot *s, uint64_t user, uint64_t name)
+{
+	static const struct str trail = STR("[{\"step\":\"find_tenant\","
+		"\"verdict\":\"next\",\"ns\":812},{\"step\":\"limit_rate\","
+		"\"verdict\":\"next\",\"ns\":344},{\"step\":\"read_body\","
+		"\"verdict\":\"next\",\"ns\":2190},{\"step\":\"sync_user\","
+		"\"verdict\":\"next\",\"ns\":910233}]");
+
+	snprintf(s->email, sizeof(s->email), "user%07" PRIu64 "@example.com",
+		 user);
+	snprintf(s->name, sizeof(s->name), "John Q. Doe %" PRIu64, name);
+	s->sync.tenant = STR("acme");
+	s->sync.email = s->sync.email_key = str_from(s->email);
+	s->sync.name = str_from(s->name);
+	if (kind == SYNC_AUDIT) {
+		snprintf(s->request_id, sizeof(s->request_id),
+			 "01JD5ZC2T0%016" PRIX64, serial++);
+		s->audit = (struct audit_record){
+			.request_id = str_from(s->request_id),
+			.time_ms = clock_wall_ms(),
+			.tenant = STR("acme"),
+			.status = 302,
+			.code = STR("redirected"),
+			.trail = trail,
+		};
+		s->sync.audit = &s->audit;
+	}
+	return users_sync(store_users(store), &s->sync);
+}
+
+static enum err submit_redemption(struct slot *s)
+{
+	int64_t ms = clock_wall_ms();
+	uint64_t rnd = draw();
+
+	s->redemption.tenant = STR("acme");
+	s->redemption.host = STR("desk.acme.example");
+	for (int i = 0; i < 6; i++)
+		s->redemption.jti[i] = (uint8_t)(ms >> (40 - 8 * i));
+	memcpy(s->redemption.jti + 8, &rnd, 8);
+	memcpy(s->redemption.hash, &rnd, 8);
+	s->redemption.exp_s = ms / 1000 + 120;
+	/* the first one is the warm-up's */
+	s->redemption.user_id = (int64_t)(2 + draw() % users);
+	s->redemption.opens_session = true;
+	s->redemption.idle_s = s->redemption.absolute_s = 28800;
+	return redemptions_submit(store_redemptions(store), &s->redemption);
+}
+
+static void again(struct job *job);
+
+/* In the writer's thread but for the first time of each slot. */
+static void go(struct slot *s)
+{
+	enum err err;
+
+	if (is_over || (filled < users && serial >= users)) {
+		rest(s);
+		return;
+	}
+	memset(&s->redemption, 0, sizeof(s->redemption));
+	memset(&s->sync, 0, sizeof(s->sync));
+	s->job.done = again;
+	if (filled < users)
+		err = submit_sync(s, serial++, 0);
+	else if (kind == REDEEM)
+		err = submit_redemption(s);
+	else if (kind == UNCHANGED)
+		err = submit_sync(s, draw() % users, 0);
+	else
+		err = submit_sync(s, draw() % users, draw() % 1000000 + 1);
+	if (err) {
+		failed++;
+		rest(s);
+	}
+}
+
+static void again(struct job *job)
+{
+	told++;
+	failed += job->result != ERR_OK;
+	go((struct slot *)job);
+}
+
+static double cpu_us(void)
+{
+	struct rusage r;
+
+	getrusage(RUSAGE_SELF, &r);
+	return (double)(r.ru_utime.tv_sec + r.ru_stime.tv_sec) * 1e6 +
+	       (double)(r.ru_utime.tv_usec + r.ru_stime.tv_usec);
+}
+
+/* Keep `waiting` jobs going for that long (0: until the filling ends). */
+static void run(unsigned waiting, unsigned seconds)
+{
+	struct timespec until;
+
+	is_over = false;
+	pthread_mutex_lock(&lock);
+	running = waiting;
+	pthread_mutex_unlock(&lock);
+	/* from the writer's thread on, only that thread draws */
+	for (unsigned i = 0; i < waiting; i++) {
+		struct slot *s = &slots[i];
+
+		memset(s, 0, sizeof(*s));
+		s->job.done = again;
+		s->sync.tenant = STR("warm");
+		s->sync.email = s->sync.email_key = STR("warm@example.com");
+		s->sync.name = STR("Warm");
+		if (users_sync(store_users(store), &s->sync))
+			abort();
+	}
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += seconds;
+	pthread_mutex_lock(&lock);
+	while (running) {
+		if (!seconds || is_over)
+			pthread_cond_wait(&cond, &lock);
+		else if (pthread_cond_timedwait(&cond, &lock, &until))
+			is_over = true;
+	}
+	pthread_mutex_unlock(&lock);
+}
+
+static void measure(unsigned waiting, unsigned seconds)
+{
+	struct writer_stats before, after;
+	double cpu = cpu_us(), s;
+	int64_t ns = clock_mono_ns();
+
+	writer_stats(store_writer(store), &before);
+	run(waiting, seconds);
+	s = (double)(clock_mono_ns() - ns) / 1e9;
+	cpu = cpu_us() - cpu;
+	writer_stats(store_writer(store), &after);
+	printf("%-16s %4u waiting %9.0f jobs/s %8.0f commits/s %6.1f us "
+	       "(failed %" PRIu64 ")\n", kind_names[kind], waiting,
+	       (double)(after.jobs - before.jobs) / s,
+	       (double)(after.batches - before.batches) / s,
+	       cpu / (double)(after.jobs - before.jobs), failed);
+	fflush(stdout);
+}
+
+static int drop(const char *path, const struct stat *st, int flag,
+		struct FTW *ftw)
+{
+	(void)st;
+	(void)flag;
+	(void)ftw;
+	return remove(path);
+}
+
+int main(int argc, char **argv)
+{
+	static const unsigned waits[] = { 16, 64, 256 };
+	const struct store_options options = { .readers = 1 };
+	uint64_t seconds = 3;
+	char dir[256] = "./store-XXXXXX", text[512];
+	struct buf why;
+
+	for (int i = 1; i < argc; i++) {
+		struct str value, key = str_cut(str_from(argv[i]), '=', &value);
+		bool ok = false;
+
+		if (str_eq(key, STR("users")))
+			ok = !num_u64(value, 1, 100000000, &users);
+		else if (str_eq(key, STR("seconds")))
+			ok = !num_u64(value, 1, 3600, &seconds);
+		else if (str_eq(key, STR("dir")))
+			ok = snprintf(dir, sizeof(dir), "%.*s/store-XXXXXX",
+				      STR_ARG(value)) < (int)sizeof(dir);
+		if (!ok) {
+			fprintf(stderr, "store [users=N] [seconds=N] [dir=D]\n");
+			return 2;
+		}
+	}
+	hash_init();
+	buf_init_fixed(&why, text, sizeof(text));
+	if (!mkdtemp(dir) || store_open(dir, &options, &store, &why)) {
+		fprintf(stderr, "%s\n", text);
+		return 1;
+	}
+	run(WAITING_MAX, 0);
+	filled = users;
+	for (kind = SYNC; kind <= REDEEM; kind++)
+		for (size_t i = 0; i < sizeof(waits) / sizeof(waits[0]); i++)
+			measure(waits[i], (unsigned)seconds);
+	store_close(store);
+	nftw(dir, drop, 8, FTW_DEPTH | FTW_PHYS);
+	return failed != 0;
+}
