@@ -231,7 +231,7 @@ enum err redirect_resolve_path(const struct redirect_policy *policy,
 static bool is_plain_prefix(struct str path)
 {
 	static const char *const odd[] = { "//", ";", "%2f", "%5c", "%2e",
-					   "%25" };
+					   "%3b", "%25" };
 
 	for (size_t i = 0; i < sizeof(odd) / sizeof(odd[0]); i++)
 		if (str_icontains(path, str_from(odd[i])))
@@ -260,7 +260,7 @@ enum err redirect_entry_parse(struct pool *pool, struct str text,
 	if (!is_plain_prefix(entry.url.path))
 		return fault_set(fault, ERR_SYNTAX, 0, "a path prefix must do "
 				 "without ';', '//' and encoded '/', '\\', "
-				 "'.' and '%'");
+				 "'.', ';' and '%'");
 	err = read_path(pool, entry.url.path, &paths, fault);
 	if (err)
 		return err;

@@ -336,6 +336,7 @@ static const struct {
 	{ "https://yourcompany.com/a%2fb", ERR_SYNTAX },
 	{ "https://yourcompany.com/a%5Cb", ERR_SYNTAX },
 	{ "https://yourcompany.com/a%2eb", ERR_SYNTAX },
+	{ "https://yourcompany.com/a%3bb", ERR_SYNTAX },
 	{ "https://yourcompany.com/a%2561", ERR_SYNTAX },
 	{ "https://yourcompany.com/a%00", ERR_CONTROL },
 	{ "https://yourcompany.com/api/", ERR_UNSUPPORTED },
