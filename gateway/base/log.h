@@ -2,7 +2,15 @@
  * log: one line per event, as text for people or as JSON for programs.
  *
  * A line is an event's name (snake_case, stable: people write alerts on it)
- * and named values.  Values are escaped, so that no input can forge a line.
+ * and named values:
+ *
+ *	2026-11-22T18:11:00.123Z warn tenant_broken tenant=acme line=3
+ *	{"time":"2026-11-22T18:11:00.123Z","level":"warn",
+ *	 "event":"tenant_broken","tenant":"acme","line":3}	(on one line)
+ *
+ * Values are escaped, so that no input can forge a line or speak to a
+ * terminal; what is not UTF-8 shows as \xNN in text and as U+FFFD in JSON.
+ * Names of events and values are constants of the code and need no escaping.
  * Secrets, tokens and personal data (e-mail addresses, names) do not belong
  * in any value.  Only the floors that decide may log: main, admin, http,
  * handoff and config; lower ones return errors.
@@ -39,7 +47,10 @@ struct log_field {
 #define LOG_TEXT(n, cstr) ((struct log_field){ .name = (n), .text = str_from(cstr) })
 #define LOG_NUM(n, v) ((struct log_field){ .name = (n), .number = (v) })
 
-/* Longest line in bytes; a longer one is cut and says so. */
+/*
+ * Longest line in bytes (what a pipe takes in one piece); a longer one is cut
+ * and says so in a last member, cut.
+ */
 #define LOG_LINE_MAX 4096
 
 /* Process-wide; before it is called: info, auto, standard error. */
@@ -47,7 +58,10 @@ void log_setup(enum log_level level, enum log_format format);
 /* Where lines go (default 2). For tests. */
 void log_to_fd(int fd);
 bool log_is_on(enum log_level level);
-/* Each line is one write(2): lines of several threads never mix. */
+/*
+ * Each line is one write(2): lines of several threads never mix.  A line that
+ * the system does not take is lost; errno is kept.
+ */
 void log_emit(enum log_level level, const char *event,
 	      const struct log_field *fields, unsigned count);
 
