@@ -55,6 +55,8 @@ static struct sip absorb(uint64_t a, uint64_t b, const unsigned char *p,
 
 	if (wide)
 		s.v1 ^= 0xee;
+	if (!len)
+		p = (const unsigned char *)"";	/* it may be absent */
 	for (const unsigned char *end = p + len - tail; p < end; p += 8) {
 		uint64_t m = load64(p);
 

@@ -31,10 +31,12 @@ ptrdiff_t str_find(struct str s, char c)
 
 bool str_icontains(struct str s, struct str needle)
 {
+	if (!needle.len)
+		return true;	/* of an absent slice too */
 	for (size_t i = 0; i + needle.len <= s.len; i++)
 		if (str_ieq((struct str){ s.ptr + i, needle.len }, needle))
 			return true;
-	return needle.len == 0;
+	return false;
 }
 
 static bool in_set(char c, const char *set)
