@@ -57,8 +57,8 @@ struct ratelimit_verdict {
 };
 
 /*
- * Room for `clients_max` (0: RATELIMIT_CLIENTS_MAX) clients; memory is taken
- * as they come.  NULL: no memory or no random bytes.
+ * Room for `clients_max` (0: RATELIMIT_CLIENTS_MAX; at most 25 million)
+ * clients; memory is taken as they come.  NULL: no memory or no random bytes.
  */
 struct ratelimit *ratelimit_new(uint32_t clients_max);
 /* Accepts NULL. */
@@ -67,8 +67,8 @@ void ratelimit_free(struct ratelimit *limiter);
 /*
  * May this client make a request now?  If so, it is counted.  `scope` keeps
  * budgets apart: a tenant's slug where the tenant has a rule of its own, an
- * empty one for the gateway's.  Where no memory is left for a client not seen
- * before, it is let through uncounted.
+ * empty one for the gateway's.  Where there is no memory at all to count a
+ * client not seen before, it is refused for a second.
  */
 struct ratelimit_verdict ratelimit_check(struct ratelimit *limiter,
 					 struct str scope,
@@ -101,7 +101,8 @@ enum err ratelimit_save(const struct ratelimit *limiter, const char *path,
  * full credit by now is left out.  A file that is not exactly what
  * ratelimit_save() writes changes nothing, and `why` (of `size` bytes,
  * terminated) says what is wrong with it.  ERR_NOT_FOUND, ERR_IO,
- * ERR_UNSUPPORTED (another version), ERR_SYNTAX, ERR_LIMIT, ERR_NOMEM.
+ * ERR_UNSUPPORTED (another version), ERR_SYNTAX, ERR_LIMIT; ERR_NOMEM, after
+ * which some of it may have been taken up.
  */
 enum err ratelimit_load(struct ratelimit *limiter, const char *path,
 			int64_t now_ms, char *why, size_t size);
