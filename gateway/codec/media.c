@@ -80,8 +80,6 @@ static int take_param(struct str *s, struct param *out_r)
 		if (s->len && s->ptr[0] != ';')
 			break;
 	}
-	if (!s->len)
-		return 0;
 	p.name = take_token(s);
 	if (!p.name.len || !skip_char(s, '='))
 		return -1;
@@ -242,12 +240,12 @@ static bool read_range(struct str *s, struct weights *w)
 	while ((found = take_param(s, &p)) != 0) {
 		if (found < 0)
 			return false;
-		if (weighed || !str_ieq(p.name, STR("q")))
+		if (!str_ieq(p.name, STR("q")))
 			continue;
-		weighed = true;
 		weight = p.is_quoted ? -1 : read_weight(p.value);
-		if (weight < 0)
+		if (weighed || weight < 0)
 			return false;
+		weighed = true;
 	}
 	slot = weight_of(w, type, subtype);
 	if (slot && weight > *slot)

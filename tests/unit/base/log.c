@@ -139,7 +139,8 @@ START_TEST(test_a_long_line_is_cut_and_says_so)
 			size_t len;
 			bool cut;
 
-			log_info("e", LOG_STR("v", v), LOG_NUM("n", 7));
+			log_info("e", LOG_STR("v", v), LOG_TEXT("w", "a b"),
+				 LOG_NUM("n", 7));
 			len = strlen(logged());
 			ck_assert_uint_le(len, LOG_LINE_MAX);
 			ck_assert_ptr_eq(strchr(text, '\n'), text + len - 1);
@@ -171,11 +172,10 @@ END_TEST
 START_TEST(test_auto_means_json_unless_on_a_terminal)
 {
 	log_setup(LOG_LEVEL_INFO, LOG_FORMAT_AUTO);
-	log_info("e");
-	ck_assert_int_eq(logged()[0], '{');
-	log_to_fd(ends[1]);
-	log_info("e");
-	ck_assert_int_eq(logged()[0], '{');
+	for (int i = 0; i < 2; i++) {
+		log_info("e");
+		ck_assert_int_eq(logged()[0], '{');
+	}
 }
 END_TEST
 
