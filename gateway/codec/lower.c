@@ -4,7 +4,7 @@
 
 struct range {
 	int32_t first, last;
-	int32_t step;	/* 2: every other one, between which the small ones lie */
+	int32_t step;	/* 2: every other one, the small ones in between */
 	int32_t delta;
 };
 

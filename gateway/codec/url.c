@@ -342,7 +342,7 @@ enum err url_parse(struct pool *pool, struct str in, struct url *out_r,
 	if (err)
 		return err;
 	if (serialised_len(&url) > URL_MAX)
-		return fail(&p, ERR_LIMIT, "more than 2048 octets once encoded");
+		return fail(&p, ERR_LIMIT, "more than 2048 octets encoded");
 	*out_r = url;
 	return ERR_OK;
 }

@@ -214,7 +214,7 @@ enum err redirect_resolve_path(const struct redirect_policy *policy,
 	struct buf out;
 
 	if (!policy->own_count)
-		return fault_set(fault, ERR_INTERNAL, 0, "no origin of its own");
+		return fault_set(fault, ERR_INTERNAL, 0, "no own origin");
 	if (!path.len || path.ptr[0] != '/' ||
 	    (path.len > 1 && is_slash(path.ptr[1])))
 		return fault_set(fault, ERR_SYNTAX, 0,

@@ -43,8 +43,9 @@ struct redirect_policy {
 /*
  * One entry of a list: an absolute URL without query and fragment.  A prefix
  * must be plain: without ';' and "//", with no encoded '/', '\', '.', ';', '%'
- * or control character, and not in the paths that are never a target.  Plain http
- * is accepted for loopback names only; whether it counts, the policy says.
+ * or control character, and not in the paths that are never a target.  Plain
+ * http is accepted for loopback names only; whether it counts, the policy
+ * says.
  * Slices live in the pool.  Errors as url_parse().
  */
 enum err redirect_entry_parse(struct pool *pool, struct str text,

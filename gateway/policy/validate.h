@@ -10,7 +10,7 @@
  *  name		demanded, but where it is empty (the guide's snippets send
  *		name: '' for a user without one) it becomes the part of the
  *		address before its '@'; at most 255 code points
- *  redirect_url	optional, and so when it is empty; at most 2,048 octets;
+ *  redirect_url	optional, and may be empty; at most 2,048 octets;
  *		policy/redirect.h
  */
 #ifndef POLICY_VALIDATE_H

@@ -61,12 +61,14 @@ static const struct {
 	{ "https://h?#", "https://h/?#" },
 	{ "https://h/?a=b&c=d#e", "https://h/?a=b&c=d#e" },
 	{ "https://h?a=/../b", "https://h/?a=/../b" },
-	{ "https://h/?x=https://evil.com/@#@", "https://h/?x=https://evil.com/@#@" },
+	{ "https://h/?x=https://evil.com/@#@",
+	  "https://h/?x=https://evil.com/@#@" },
 	{ "https://h/#/route?x#y", "https://h/#/route?x#y" },
 	{ "https://h/@evil.com:80", "https://h/@evil.com:80" },
 	{ "https://h/?a[]=1&b[c]=|", "https://h/?a[]=1&b[c]=|" },
 	/* What browsers encode by themselves. */
-	{ "https://h/a\"b<c>d^e`f{g}h|", "https://h/a%22b%3Cc%3Ed%5Ee%60f%7Bg%7Dh|" },
+	{ "https://h/a\"b<c>d^e`f{g}h|",
+	  "https://h/a%22b%3Cc%3Ed%5Ee%60f%7Bg%7Dh|" },
 	{ "https://h/?'\"<>^`{}|", "https://h/?%27%22%3C%3E^`{}|" },
 	{ "https://h/#'\"<>^`{}|", "https://h/#'%22%3C%3E^%60{}|" },
 };
@@ -522,7 +524,8 @@ END_TEST
 
 START_TEST(no_memory_is_said_at_every_allocation)
 {
-	static const char *const urls[] = { "https://h/a?b#c", "https://[::1]" };
+	static const char *const urls[] = { "https://h/a?b#c",
+					    "https://[::1]" };
 
 	for (unsigned i = 0; i < 2; i++) {
 		enum err err = ERR_NOMEM;

@@ -71,7 +71,7 @@ START_TEST(only_an_exact_origin_may_read)
 }
 END_TEST
 
-START_TEST(an_absent_origin_posts_only_where_none_is_required)
+START_TEST(no_origin_posts_only_where_none_is_required)
 {
 	struct cors cors = { .origins = listed, .count = 3 };
 	struct str echo = STR("untouched");
@@ -137,7 +137,7 @@ static void cors_tests(TCase *tcase)
 {
 	tcase_add_loop_test(tcase, only_an_exact_origin_may_read, 0,
 			    sizeof(cases) / sizeof(cases[0]));
-	tcase_add_test(tcase, an_absent_origin_posts_only_where_none_is_required);
+	tcase_add_test(tcase, no_origin_posts_only_where_none_is_required);
 	tcase_add_test(tcase, null_posts_where_it_is_allowed_but_never_reads);
 	tcase_add_test(tcase, several_origins_are_nobodys);
 	tcase_add_test(tcase, an_empty_list_lists_nobody);
