@@ -55,5 +55,8 @@ const char *suggest_nearest(struct str word, const char *const *known,
 			found = known[i];
 		}
 	}
+	for (i = 0; !found && word.len >= SUGGEST_PREFIX_MIN && i < count; i++)
+		if (str_has_prefix(str_from(known[i]), word))
+			found = known[i];
 	return found;
 }

@@ -51,6 +51,8 @@ START_TEST(nearest_is_near_or_nothing)
 		{ "redeem_secret", "redeem_secret_file" },
 		{ "redeem_secret_fil", "redeem_secret_file" },
 		{ "disk", "desk" },
+		{ "red", "redirects" },
+		{ "re", NULL },
 		{ "banana", NULL },
 		{ "", NULL },
 	};

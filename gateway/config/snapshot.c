@@ -1,0 +1,197 @@
+#include "config/snapshot.h"
+
+#include <pthread.h>
+
+#include "config/snapshot-private.h"
+
+struct snapshot *snapshot_ref(struct snapshot *snapshot)
+{
+	atomic_fetch_add_explicit(&snapshot->private->refs, 1,
+				  memory_order_relaxed);
+	return snapshot;
+}
+
+void snapshot_unref(struct snapshot *snapshot)
+{
+	unsigned i;
+
+	if (!snapshot ||
+	    atomic_fetch_sub_explicit(&snapshot->private->refs, 1,
+				      memory_order_acq_rel) != 1)
+		return;
+	for (i = 0; i < snapshot->tenant_count; i++) {
+		jwe_keys_free(snapshot->tenants[i]->token_keys);
+		draft_unref(snapshot->private->drafts[i]);
+	}
+	pool_free(snapshot->private->pool);
+}
+
+/* The place of `slug` among the tenants, or where it would be. */
+static unsigned tenant_place(const struct snapshot *snapshot, struct str slug)
+{
+	unsigned low = 0, high = snapshot->tenant_count;
+
+	while (low < high) {
+		unsigned middle = low + (high - low) / 2;
+
+		if (str_cmp(snapshot->tenants[middle]->slug, slug) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+const struct tenant *snapshot_tenant(const struct snapshot *snapshot,
+				     struct str slug)
+{
+	unsigned i = tenant_place(snapshot, slug);
+
+	return i < snapshot->tenant_count &&
+		str_eq(snapshot->tenants[i]->slug, slug) ?
+		snapshot->tenants[i] : NULL;
+}
+
+struct draft *snapshot_draft(const struct snapshot *snapshot, struct str slug)
+{
+	unsigned i = tenant_place(snapshot, slug);
+
+	return i < snapshot->tenant_count &&
+		str_eq(snapshot->tenants[i]->slug, slug) ?
+		snapshot->private->drafts[i] : NULL;
+}
+
+const struct host *snapshot_host(const struct snapshot *snapshot,
+				 struct str name)
+{
+	const struct snapshot_private *private = snapshot->private;
+	unsigned low = 0, high = private->host_count;
+
+	while (low < high) {
+		unsigned middle = low + (high - low) / 2;
+		int order = str_cmp(private->hosts[middle].name, name);
+
+		if (!order)
+			return &private->hosts[middle];
+		if (order < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return NULL;
+}
+
+/* ---- what only a restart changes --------------------------------------- */
+
+static bool is_same_listener(const struct listener *a,
+			     const struct listener *b)
+{
+	return a->is_https == b->is_https && a->port == b->port &&
+		a->close_always == b->close_always &&
+		str_eq(a->address, b->address);
+}
+
+static bool has_same_listeners(const struct gateway_config *a,
+			       const struct gateway_config *b)
+{
+	unsigned i;
+
+	if (a->listener_count != b->listener_count)
+		return false;
+	for (i = 0; i < a->listener_count; i++)
+		if (!is_same_listener(&a->listeners[i], &b->listeners[i]))
+			return false;
+	return true;
+}
+
+void snapshot_restart_needed(const struct snapshot *running,
+			     const struct snapshot *next, struct buf *out)
+{
+	const struct gateway_config *a = &running->gateway;
+	const struct gateway_config *b = &next->gateway;
+	const struct {
+		const char *name;
+		bool is_same;
+	} settings[] = {
+		{ "listen", has_same_listeners(a, b) },
+		{ "admin", str_eq(a->admin, b->admin) },
+		{ "metrics", a->has_metrics == b->has_metrics &&
+			is_same_listener(&a->metrics, &b->metrics) },
+		{ "state", str_eq(a->state, b->state) },
+		{ "user", str_eq(a->user, b->user) },
+		{ "watch", a->watch == b->watch },
+		{ "log", a->log_level == b->log_level &&
+			a->log_format == b->log_format },
+		{ "workers", a->workers == b->workers },
+		{ "request_deadline",
+		  a->request_deadline_s == b->request_deadline_s },
+		{ "connections_max",
+		  a->connections_max == b->connections_max },
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(settings) / sizeof(settings[0]); i++) {
+		if (settings[i].is_same)
+			continue;
+		if (out->len)
+			buf_puts(out, ", ");
+		buf_puts(out, settings[i].name);
+	}
+}
+
+/* ---- the running one ---------------------------------------------------- */
+
+/*
+ * Taking a reference must not race with the last one's going away, so reading
+ * the pointer and counting are one step.  The lock is held for a few
+ * instructions, once per request.
+ */
+struct snapshot_slot {
+	pthread_mutex_t lock;
+	struct snapshot *current;
+};
+
+struct snapshot_slot *snapshot_slot_new(struct snapshot *first)
+{
+	struct snapshot_slot *slot = malloc(sizeof(*slot));
+
+	if (!slot)
+		return NULL;
+	if (pthread_mutex_init(&slot->lock, NULL)) {
+		free(slot);
+		return NULL;
+	}
+	slot->current = first;
+	return slot;
+}
+
+void snapshot_slot_free(struct snapshot_slot *slot)
+{
+	if (!slot)
+		return;
+	snapshot_unref(slot->current);
+	pthread_mutex_destroy(&slot->lock);
+	free(slot);
+}
+
+struct snapshot *snapshot_slot_get(struct snapshot_slot *slot)
+{
+	struct snapshot *snapshot;
+
+	pthread_mutex_lock(&slot->lock);
+	snapshot = snapshot_ref(slot->current);
+	pthread_mutex_unlock(&slot->lock);
+	return snapshot;
+}
+
+void snapshot_slot_set(struct snapshot_slot *slot, struct snapshot *next)
+{
+	struct snapshot *old;
+
+	pthread_mutex_lock(&slot->lock);
+	old = slot->current;
+	slot->current = next;
+	pthread_mutex_unlock(&slot->lock);
+	/* Outside of the lock: freeing thousands of tenants takes a while. */
+	snapshot_unref(old);
+}

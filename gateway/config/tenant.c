@@ -1,0 +1,424 @@
+/* A tenant's group becomes a draft, and a draft a tenant. */
+#include "config/secret.h"
+#include "config/snapshot-private.h"
+
+bool is_slug(struct str s)
+{
+	size_t i;
+
+	if (!s.len || s.len > 63 || s.ptr[0] == '-')
+		return false;
+	for (i = 0; i < s.len; i++)
+		if (!((s.ptr[i] >= 'a' && s.ptr[i] <= 'z') ||
+		      ascii_is_digit(s.ptr[i]) || s.ptr[i] == '-'))
+			return false;
+	return true;
+}
+
+struct str slug_of(struct group group)
+{
+	const char *text;
+
+	if (!config_setting_lookup_string(group.at, "slug", &text) ||
+	    !is_slug(str_from(text)))
+		return STR_NULL;
+	return str_from(text);
+}
+
+struct draft *draft_ref(struct draft *draft)
+{
+	atomic_fetch_add_explicit(&draft->refs, 1, memory_order_relaxed);
+	return draft;
+}
+
+void draft_unref(struct draft *draft)
+{
+	if (!draft || atomic_fetch_sub_explicit(&draft->refs, 1,
+						memory_order_acq_rel) != 1)
+		return;
+	adapter_unref(draft->tenant.adapter);
+	pool_free(draft->pool);
+}
+
+static void read_names(const struct reader *reader, struct group group,
+		       struct tenant *out)
+{
+	if (str_is_null(slug_of(group))) {
+		place_error(reader->place, group_line(group, "slug"), "slug",
+			    "e.g. slug = \"yourcompany\";",
+			    "must be of small letters, digits and '-', and not "
+			    "begin with '-'");
+		return;
+	}
+	reader_text(reader, group, "slug", &out->slug);
+	out->name = out->slug;
+	reader_text(reader, group, "name", &out->name);
+}
+
+static void read_urls(const struct reader *reader, struct group group,
+		      struct draft *draft)
+{
+	struct url home;
+
+	if (group_has(group, "url"))
+		draft->has_url = !reader_base_url(reader,
+						  group_line(group, "url"),
+						  "url",
+						  group_text(group, "url"),
+						  &draft->url);
+	if (group_has(group, "home") &&
+	    !reader_url(reader, group_line(group, "home"), "home",
+			group_text(group, "home"), HTTP_DEVELOPMENT, &home)) {
+		draft->tenant.home = url_text(reader->pool, &home);
+		if (str_is_null(draft->tenant.home))
+			reader_nomem(reader);
+	}
+	reader_text(reader, group, "dashboard", &draft->dashboard);
+	draft->dashboard_line = group_line(group, "dashboard");
+}
+
+static void read_origin(const struct reader *reader, struct group group,
+			unsigned i, struct cors *out)
+{
+	struct str text = group_text_at(group, "origins", i);
+	unsigned line = group_line(group, "origins");
+	struct fault fault = { .detail = NULL };
+	struct url url;
+	char setting[32];
+	enum err err;
+
+	snprintf(setting, sizeof(setting), "origins[%u]", i);
+	err = url_parse_origin(reader->scratch, text, &url, &fault);
+	if (err) {
+		place_error(reader->place, line, setting,
+			    "write it like https://yourcompany.com",
+			    "is not an origin: %s",
+			    fault.detail ? fault.detail : err_text(err));
+		return;
+	}
+	if (reader_http_allowed(reader, line, setting, &url,
+				HTTP_DEVELOPMENT))
+		return;
+	if (cors_is_listed(out, text)) {
+		place_error(reader->place, line, setting, "keep one of the two",
+			    "is listed twice");
+		return;
+	}
+	out->origins[out->count] = pool_str(reader->pool, text);
+	if (str_is_null(out->origins[out->count++]))
+		reader_nomem(reader);
+}
+
+static void read_cors(const struct reader *reader, struct group group,
+		      struct cors *out)
+{
+	unsigned i, count = group_count(group, "origins");
+
+	out->require_origin = group_switch(group, "require_origin");
+	out->allow_null_origin = group_switch(group, "allow_null_origin");
+	out->origins = pool_calloc(reader->pool, count + 1,
+				   sizeof(*out->origins));
+	if (!out->origins) {
+		reader_nomem(reader);
+		return;
+	}
+	for (i = 0; i < count; i++)
+		read_origin(reader, group, i, out);
+	if (out->require_origin && !count)
+		place_error(reader->place, group_line(group, "require_origin"),
+			    "require_origin",
+			    "list the partner's site in origins, or leave "
+			    "require_origin out",
+			    "refuses every sign-in while origins is empty");
+}
+
+static void read_redirects(const struct reader *reader, struct group group,
+			   struct draft *draft)
+{
+	unsigned i, count = group_count(group, "redirects");
+	unsigned line = group_line(group, "redirects");
+	struct redirect_entry *entries;
+
+	entries = pool_calloc(reader->pool, count + 1, sizeof(*entries));
+	if (!entries) {
+		reader_nomem(reader);
+		return;
+	}
+	for (i = 0; i < count; i++) {
+		struct fault fault = { .detail = NULL };
+		char setting[32];
+		enum err err;
+
+		snprintf(setting, sizeof(setting), "redirects[%u]", i);
+		err = redirect_entry_parse(reader->pool,
+					   group_text_at(group, "redirects", i),
+					   &entries[i], &fault);
+		if (err)
+			place_error(reader->place, line, setting,
+				    "write it like https://yourcompany.com/ or "
+				    "https://yourcompany.com/support/",
+				    "cannot be a redirect target: %s",
+				    fault.detail ? fault.detail :
+				    err_text(err));
+		else
+			reader_http_allowed(reader, line, setting,
+					    &entries[i].url, HTTP_LOOPBACK);
+	}
+	draft->redirects = entries;
+	draft->tenant.redirects.entry_count = count;
+}
+
+/* Fails closed: what cannot be verified is not taken for verified. */
+static void read_identity(const struct reader *reader, struct group group,
+			  struct tenant *out)
+{
+	unsigned line = group_line(group, "identity");
+
+	if (identity_mode_parse(group_text(group, "identity"),
+				&out->identity)) {
+		place_error(reader->place, line, "identity", NULL,
+			    "is not a way to tell users");
+		return;
+	}
+	if (out->identity != IDENTITY_UNSIGNED)
+		place_error(reader->place, line, "identity",
+			    "use \"unsigned\" if that is good enough for this "
+			    "tenant; it does not serve until then",
+			    "is \"%s\", but this version cannot verify signed "
+			    "assertions", identity_mode_text(out->identity));
+	else
+		place_warn(reader->place, line, "identity",
+			   "let the tenant sign its users once this gateway "
+			   "can verify that, and until then show nobody's "
+			   "tickets to others on the word of an address",
+			   "is \"unsigned\": whoever gets a browser to post "
+			   "here is believed to be whom the post names");
+}
+
+static void check_key(const struct reader *reader, struct group item,
+		      unsigned i)
+{
+	bool is_shared = group_word(item, "algorithm") == 0;
+	const char *want = is_shared ? "secret_file" : "public_key";
+	const char *other = is_shared ? "public_key" : "secret_file";
+	char setting[48];
+
+	if (group_has(item, want) && !group_has(item, other))
+		return;
+	snprintf(setting, sizeof(setting), "keys[%u].%s", i,
+		 group_has(item, want) ? other : want);
+	place_error(reader->place, group_line(item, "algorithm"), setting,
+		    "HS256 has a secret_file, RS256, ES256 and EdDSA have a "
+		    "public_key",
+		    group_has(item, want) ? "does not go with the algorithm" :
+		    "is missing for the algorithm");
+}
+
+static void read_unused(const struct reader *reader, struct group group)
+{
+	unsigned i, j, count = group_count(group, "keys");
+
+	for (i = 0; i < count; i++) {
+		struct group item = group_group_at(group, "keys", i);
+
+		check_key(reader, item, i);
+		for (j = 0; j < i; j++)
+			if (str_eq(group_text(item, "kid"),
+				   group_text(group_group_at(group, "keys", j),
+					      "kid")))
+				place_error(reader->place,
+					    group_line(item, "kid"), "keys",
+					    "give each key a kid of its own",
+					    "has one kid twice");
+	}
+	if (count)
+		place_warn(reader->place, group_line(group, "keys"), "keys",
+			   NULL, "are not used by this version, which cannot "
+			   "verify signed assertions");
+	count = group_count(group, "webhooks");
+	for (i = 0; i < count; i++) {
+		struct group item = group_group_at(group, "webhooks", i);
+		struct url url;
+		char setting[32];
+
+		snprintf(setting, sizeof(setting), "webhooks[%u].url", i);
+		reader_url(reader, group_line(item, "url"), setting,
+			   group_text(item, "url"), HTTP_DEVELOPMENT, &url);
+	}
+	if (count)
+		place_warn(reader->place, group_line(group, "webhooks"),
+			   "webhooks", NULL, "are not sent by this version");
+}
+
+/* Sent in a header by the tenant's server: no blanks, no line ends. */
+static bool is_header_secret(struct str s)
+{
+	size_t i;
+
+	for (i = 0; i < s.len; i++)
+		if (s.ptr[i] <= ' ' || s.ptr[i] > '~')
+			return false;
+	return true;
+}
+
+static void read_redeem_secret(const struct reader *reader,
+			       struct group group, struct tenant *out)
+{
+	struct secret_place at = { reader->place, "redeem_secret_file",
+				   group_line(group, "redeem_secret_file") };
+	struct str path = STR_NULL;
+
+	if (reader_path(reader, group, "redeem_secret_file", &path) ||
+	    str_is_null(path) ||
+	    secret_read(at, reader->pool, path, SECRET_OURS_MIN,
+			&out->redeem_secret))
+		return;
+	if (!is_header_secret(out->redeem_secret))
+		place_error(reader->place, at.line, at.setting,
+			    "make one: openssl rand -base64 32",
+			    "names a file with more than one line, or with "
+			    "characters that no header can carry");
+}
+
+static void read_certificate(const struct reader *reader, struct group group,
+			     struct tenant *out)
+{
+	struct secret_place at = { reader->place, "certificate",
+				   group_line(group, "certificate") };
+
+	if (group_has(group, "certificate") != group_has(group, "key")) {
+		place_error(reader->place, at.line,
+			    group_has(group, "key") ? "certificate" : "key",
+			    "name both, or neither",
+			    "is missing beside the other");
+		return;
+	}
+	if (!group_has(group, "key") ||
+	    reader_path(reader, group, "certificate", &out->certificate) ||
+	    reader_path(reader, group, "key", &out->key))
+		return;
+	secret_check_pem(at, out->certificate, false);
+	at.setting = "key";
+	at.line = group_line(group, "key");
+	secret_check_pem(at, out->key, true);
+}
+
+static void read_session(const struct reader *reader, struct group group,
+			 struct tenant *out)
+{
+	struct group session = group_group(group, "session");
+
+	out->session_idle_s = (uint32_t)group_number(session, "idle");
+	out->session_absolute_s = (uint32_t)group_number(session, "absolute");
+	if (out->session_idle_s > out->session_absolute_s)
+		place_error(reader->place, group_line(session, "idle"),
+			    "session.idle",
+			    "make session.absolute the larger one",
+			    "is longer than session.absolute (%u > %u)",
+			    out->session_idle_s, out->session_absolute_s);
+}
+
+static void read_rest(const struct reader *reader, struct group group,
+		      struct tenant *out)
+{
+	out->state = group_switch(group, "enabled") ? TENANT_SERVING :
+		TENANT_DISABLED;
+	out->desk = group_switch(group, "desk");
+	/* The words stand in the order of the enums. */
+	out->switch_user = (enum switch_user)group_word(group, "switch_user");
+	out->on_conflict = (enum on_conflict)group_word(group, "on_conflict");
+	out->has_rate_limit = group_has(group, "rate_limit");
+	if (out->has_rate_limit)
+		out->rate_limit =
+			reader_rate_limit(group_group(group, "rate_limit"));
+	out->line = group_line(group, "slug");
+	out->file = pool_str(reader->pool, reader->place->file);
+	if (str_is_null(out->file))
+		reader_nomem(reader);
+}
+
+struct draft *draft_read(const struct reader *reader, struct group group,
+			 const struct draft *previous)
+{
+	struct pool *pool = NULL;
+	struct reader mine = *reader;
+	struct draft *draft;
+
+	schema_check(group, "", reader->place);
+	if (reader->place->errors)
+		return NULL;
+	pool = pool_new(DRAFT_BYTES_MAX);
+	draft = pool ? pool_alloc(pool, sizeof(*draft)) : NULL;
+	if (!draft) {
+		reader_nomem(reader);
+		pool_free(pool);
+		return NULL;
+	}
+	atomic_init(&draft->refs, 1);
+	draft->pool = mine.pool = pool;
+	read_names(&mine, group, &draft->tenant);
+	read_urls(&mine, group, draft);
+	read_cors(&mine, group, &draft->tenant.cors);
+	read_redirects(&mine, group, draft);
+	read_identity(&mine, group, &draft->tenant);
+	read_unused(&mine, group);
+	read_redeem_secret(&mine, group, &draft->tenant);
+	read_certificate(&mine, group, &draft->tenant);
+	read_session(&mine, group, &draft->tenant);
+	read_rest(&mine, group, &draft->tenant);
+	/* Code is run only for what is sound otherwise. */
+	if (!reader->place->errors && group_has(group, "adapter"))
+		draft_read_adapter(&mine, group_group(group, "adapter"), draft,
+				   previous);
+	if (!reader->place->errors)
+		return draft;
+	draft_unref(draft);
+	return NULL;
+}
+
+static int finish_dashboard(const struct reader *reader,
+			    const struct draft *draft, struct tenant *out)
+{
+	struct fault fault = { .detail = NULL };
+	struct str url;
+	enum err err;
+
+	if (draft->dashboard.ptr[0] == '/')
+		err = redirect_resolve_path(&out->redirects, reader->scratch,
+					    draft->dashboard, &url, &fault);
+	else
+		err = redirect_check(&out->redirects, reader->scratch,
+				     draft->dashboard, &url, &fault);
+	if (err) {
+		place_error(reader->place, draft->dashboard_line, "dashboard",
+			    "write a path such as /dashboard, or a URL that "
+			    "the tenant's redirects allow",
+			    "is not where users may be sent: %s",
+			    fault.detail ? fault.detail : err_text(err));
+		return -1;
+	}
+	out->dashboard = pool_str(reader->pool, url);
+	return str_is_null(out->dashboard) ? reader_nomem(reader) : 0;
+}
+
+int tenant_finish(const struct reader *reader, const struct draft *draft,
+		  const struct keyring *keyring, struct tenant *out)
+{
+	*out = draft->tenant;
+	out->url = draft->has_url ? draft->url : reader->gateway->public_url;
+	out->redirects = (struct redirect_policy){
+		.own = &out->url, .own_count = 1,
+		.entries = draft->redirects,
+		.entry_count = draft->tenant.redirects.entry_count,
+		.allow_http_loopback = reader->is_development,
+	};
+	out->origin = url_origin_text(reader->pool, &out->url);
+	if (str_is_null(out->origin))
+		return reader_nomem(reader);
+	if (finish_dashboard(reader, draft, out))
+		return -1;
+	if (out->state != TENANT_SERVING)
+		return 0;
+	out->token_keys = jwe_keys_new(keyring, out->slug, STR("handoff"));
+	return out->token_keys ? 0 : reader_nomem(reader);
+}
