@@ -1,0 +1,59 @@
+/*
+ * trial: run an adapter over written-down requests, and say what came out.
+ *
+ * For `usherctl adapter check` and `run`: the same loading, the same calls, the
+ * same checks as in the gateway, and no gateway.  A fixture is text, a
+ * statement on a line:
+ *
+ *	# a comment; empty lines are skipped
+ *	config plan.default = free	a setting of adapter.config, flattened
+ *	secret desk = s3cret		what adapter.secrets would name
+ *	load				load now (the first run does it otherwise)
+ *	field plan = pro		a field of the next request
+ *	json tags = ["a"]		the same, nested JSON
+ *	attribute plan = free		stored about the user before it
+ *	info user.id = 42		what the gateway knows: see USHER_INFO
+ *	signed				the next request carries an assertion
+ *	handoff				run map_fields, sync_user, choose_redirect
+ *	deliver				run deliver
+ *	expect ok			and after a run what must have come out:
+ *	expect attribute plan = pro	    set by it
+ *	expect removed plan		    deleted by it
+ *	expect unchanged plan		    neither
+ *	expect email = a@b.example	    supplied; name likewise
+ *	expect redirect = https://...	    chosen; "none": not
+ *	expect post = https://...	    and its fields:
+ *	expect posted user = 42
+ *	expect event seen = {"n":1}
+ *	expect invalid plan = The selected plan is invalid.
+ *	expect denied not_member = Members only.
+ *	expect failed
+ *
+ * A statement about a request after a run begins the next request.
+ */
+#ifndef ADAPTER_TRIAL_H
+#define ADAPTER_TRIAL_H
+
+#include "adapter/adapter.h"
+
+#define TRIAL_TEXT_MAX (256 * 1024)	/* octets of a fixture */
+#define TRIAL_LINE_MAX (16 * 1024)
+#define TRIAL_SETTINGS_MAX 256
+
+struct trial_result {
+	unsigned runs;		/* hooks ran that often */
+	unsigned expectations;	/* statements that begin with `expect` */
+	unsigned failures;	/* of them */
+};
+
+/*
+ * Report to *out: what each run gave, each expectation that did not hold,
+ * with `name` and the line.  ERR_OK when the fixture was read to its end
+ * (*result_r says how it went); else the adapter could not be loaded or a line could not
+ * be understood, and *out says so.
+ */
+enum err trial_run(const char *path, struct str name, struct str fixture,
+		   const struct adapter_services *services, struct buf *out,
+		   struct trial_result *result_r);
+
+#endif

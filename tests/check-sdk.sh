@@ -1,0 +1,96 @@
+#!/bin/sh
+# check-sdk: is the SDK what its manual says?
+#
+# Each public header compiles alone, as C99 and as C++11, with every warning an
+# error; the helper library is C99; and the template builds with its own
+# Makefile into a file that exports one symbol and needs only libc.
+#
+#   CC=... CXX=... tests/check-sdk.sh
+set -eu
+
+here=$(cd "$(dirname "$0")/.." && pwd)
+sdk=$here/sdk
+CC=${CC:-cc}
+CXX=${CXX:-c++}
+dir=$(mktemp -d)
+trap 'rm -rf "$dir"' EXIT
+warnings="-pedantic -Wall -Wextra -Wshadow -Werror"
+c="$CC -std=c99 $warnings -I$sdk/include"
+
+for header in adapter sdk; do
+	printf '#include <usher/%s.h>\nint usher_unused;\n' $header >"$dir/h.c"
+	$c -c -o "$dir/h.o" "$dir/h.c"
+done
+cat >"$dir/use.c" <<'END'
+#include <usher/adapter.h>
+static int map(void *state, struct usher_call *call)
+{
+	(void)state;
+	return USHER_HAS(call->host, emit) ? USHER_OK : USHER_FAIL;
+}
+USHER_ADAPTER_DEFINE(.name = "use", .version = "1", .map_fields = map)
+END
+$c -c -o "$dir/use.o" "$dir/use.c"
+echo "sdk: headers are C99"
+
+if command -v "${CXX%% *}" >/dev/null 2>&1; then
+	cat >"$dir/use.cc" <<'END'
+#include <usher/adapter.h>
+#include <usher/sdk.h>
+static int map(void *, struct usher_call *call)
+{
+	return USHER_HAS(call->host, emit) ? USHER_OK : USHER_FAIL;
+}
+USHER_ADAPTER_DEFINE("use", "1", nullptr, nullptr, map, nullptr, nullptr,
+		     nullptr)
+END
+	$CXX -std=c++11 $warnings -I"$sdk/include" -c -o "$dir/usecc.o" \
+		"$dir/use.cc"
+	echo "sdk: headers are C++11"
+else
+	echo "sdk: no C++ compiler ($CXX): the C++ half was not checked"
+fi
+
+for source in "$sdk"/src/*.c; do
+	object=$dir/$(basename "$source" .c).o
+	$c -fPIC -fvisibility=hidden -c -o "$object" "$source"
+	${AR:-ar} rcs "$dir/libusher-sdk.a" "$object"
+done
+echo "sdk: the helper library is C99"
+
+# The include line asks pkg-config for an installed SDK: answer in its place.
+cat >"$dir/pkg-config" <<END
+#!/bin/sh
+case "\$*" in
+*variable=makefile*) echo "$sdk/usher-adapter.mk" ;;
+*variable=adapterdir*) echo "$dir/adapters" ;;
+*cflags*) echo "-I$sdk/include" ;;
+*libs*) echo "-L$dir -lusher-sdk" ;;
+esac
+END
+chmod +x "$dir/pkg-config"
+mkdir "$dir/acme"
+cp "$sdk"/template/* "$dir/acme/"
+PATH=$dir:$PATH
+export PATH
+lines=$(grep -c . "$dir/acme/Makefile")
+[ "$lines" = 3 ] || { echo "the template's Makefile has $lines lines"; exit 1; }
+${MAKE:-make} -s -C "$dir/acme" CC="$CC" FIXTURES= check install
+[ -f "$dir/adapters/acme.so" ]
+needed=$(${READELF:-readelf} -d "$dir/acme/acme.so" |
+	sed -n 's/.*(NEEDED).*\[\(.*\)\].*/\1/p' | grep -v '^libc\.' || true)
+[ -z "$needed" ] || { echo "the template needs more than libc: $needed"; exit 1; }
+# ... and the check can fail: one more exported function is found.
+cat >>"$dir/acme/acme.c" <<'END'
+__attribute__((visibility("default"))) int acme_leak(void);
+int acme_leak(void)
+{
+	return 0;
+}
+END
+if ${MAKE:-make} -s -C "$dir/acme" CC="$CC" FIXTURES= check 2>"$dir/said"; then
+	echo "a second exported symbol was not found"
+	exit 1
+fi
+grep -q acme_leak "$dir/said"
+echo "sdk: the template builds, exports one symbol and needs only libc"
