@@ -1,0 +1,301 @@
+/*
+ * micro: what single operations cost, in ns.
+ *
+ *	micro [ROUNDS]
+ *
+ * Each figure is the median of ROUNDS (default 7) rounds, with the fastest
+ * beside it.  Figures depend on the machine: compare them within one run.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/hash.h"
+#include "base/num.h"
+#include "base/pool.h"
+#include "crypto/digest.h"
+#include "crypto/jwe.h"
+#include "policy/ratelimit.h"
+
+#define ROUNDS_MAX 99u
+#define TENANTS 100
+#define CLIENTS 1000000u
+
+static unsigned rounds = 7;
+
+static void die(const char *what)
+{
+	fprintf(stderr, "micro: %s failed\n", what);
+	exit(EXIT_FAILURE);
+}
+
+static int by_size(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+/* Run `op` `count` times a round; it is told which time it is. */
+static void measure(const char *name, uint32_t count,
+		    void (*op)(void *arg, uint32_t i), void *arg)
+{
+	double ns[ROUNDS_MAX];
+
+	for (unsigned r = 0; r < rounds; r++) {
+		int64_t start = clock_mono_ns();
+
+		for (uint32_t i = 0; i < count; i++)
+			op(arg, i);
+		ns[r] = (double)(clock_mono_ns() - start) / count;
+	}
+	qsort(ns, rounds, sizeof(ns[0]), by_size);
+	printf("%-44s %8.0f ns/op   fastest %8.0f\n", name, ns[rounds / 2],
+	       ns[0]);
+	fflush(stdout);
+}
+
+/* ---- tokens ------------------------------------------------------------- */
+
+static const char claims_text[] =
+	"{\"iss\":\"https://tickets.example.com\",\"aud\":\"yourcompany\","
+	"\"sub\":\"123456\",\"jti\":\"AZqq0000000000000000aa\","
+	"\"iat\":1700000000,\"exp\":1700000120,"
+	"\"redirect_url\":\"https://ticket.example.com/tickets/new\"}";
+static const struct str claims = { claims_text, sizeof(claims_text) - 1 };
+
+struct tokens {
+	struct jwe_keys *keys[TENANTS];
+	unsigned tenants;		/* taken in turn */
+	char text[TENANTS][JWE_TOKEN_MAX];
+	size_t len[TENANTS];
+	struct pool *pool;
+};
+
+static void seal_one(void *arg, uint32_t i)
+{
+	struct tokens *t = arg;
+	unsigned n = i % t->tenants;
+	struct buf out;
+
+	buf_init_fixed(&out, t->text[n], sizeof(t->text[n]));
+	if (jwe_seal(t->keys[n], claims, &out))
+		die("jwe_seal");
+	t->len[n] = out.len;
+}
+
+static void open_one(void *arg, uint32_t i)
+{
+	struct tokens *t = arg;
+	unsigned n = i % t->tenants;
+	struct str text;
+
+	if (jwe_open(t->keys[n], (struct str){ t->text[n], t->len[n] },
+		     t->pool, &text))
+		die("jwe_open");
+	pool_reset(t->pool);
+}
+
+static void peek_one(void *arg, uint32_t i)
+{
+	struct tokens *t = arg;
+	unsigned n = i % t->tenants;
+	struct str kid, aud;
+
+	if (jwe_peek((struct str){ t->text[n], t->len[n] }, t->pool, &kid,
+		     &aud))
+		die("jwe_peek");
+	pool_reset(t->pool);
+}
+
+static void derive_one(void *arg, uint32_t i)
+{
+	(void)i;
+	jwe_keys_free(jwe_keys_new(arg, STR("yourcompany"), STR("handoff")));
+}
+
+static void digest_one(void *arg, uint32_t i)
+{
+	uint8_t out[DIGEST_SIZE];
+
+	(void)i;
+	if (digest_sha256(arg, 32, out))
+		die("digest_sha256");
+}
+
+static void bench_tokens(void)
+{
+	struct keyring *ring = keyring_new_throwaway();
+	struct tokens *t = calloc(1, sizeof(*t));
+
+	if (!ring || !t)
+		die("setting up");
+	t->pool = pool_new(1 << 16);
+	for (unsigned i = 0; i < TENANTS; i++) {
+		char name[16];
+
+		snprintf(name, sizeof(name), "tenant-%u", i);
+		t->keys[i] = jwe_keys_new(ring, str_from(name),
+					  STR("handoff"));
+		if (!t->keys[i] || !t->pool)
+			die("jwe_keys_new");
+	}
+	t->tenants = TENANTS;
+	measure("jwe_seal, another tenant each time", 200000, seal_one, t);
+	measure("jwe_open, another tenant each time", 200000, open_one, t);
+	t->tenants = 1;
+	measure("jwe_seal, one tenant", 200000, seal_one, t);
+	printf("%-44s %8zu bytes\n", "  the token", t->len[0]);
+	measure("jwe_open, one tenant", 200000, open_one, t);
+	measure("jwe_peek", 200000, peek_one, t);
+	measure("jwe_keys_new and _free, one master key", 20000, derive_one,
+		ring);
+	measure("digest_sha256 of 32 bytes", 200000, digest_one, t->text[0]);
+	for (unsigned i = 0; i < TENANTS; i++)
+		jwe_keys_free(t->keys[i]);
+	pool_free(t->pool);
+	free(t);
+	keyring_free(ring);
+}
+
+/* ---- the rate limit ----------------------------------------------------- */
+
+struct clients {
+	struct ratelimit *limiter;
+	int64_t now;
+	uint64_t random;
+	uint8_t family;
+};
+
+static void check_one(void *arg, uint32_t i)
+{
+	static const struct ratelimit_rule rule = { 60, 3600 };
+	struct clients *c = arg;
+	struct ip from = { .family = c->family };
+
+	memcpy(from.bytes, &i, sizeof(i));
+	ratelimit_check(c->limiter, STR(""), rule, &from, c->now);
+}
+
+static void check_random(void *arg, uint32_t i)
+{
+	struct clients *c = arg;
+
+	(void)i;
+	c->random ^= c->random << 13;
+	c->random ^= c->random >> 7;
+	c->random ^= c->random << 17;
+	check_one(c, (uint32_t)(c->random % CLIENTS));
+}
+
+static void check_new(void *arg, uint32_t i)
+{
+	struct clients *c = arg;
+
+	check_one(c, CLIENTS + (uint32_t)c->random++ + i);
+}
+
+/* How long did the slowest checks take while the table grew to `count`? */
+static void bench_growth(struct clients *c, uint32_t count)
+{
+	int64_t start = clock_mono_ns(), last = start, worst = 0;
+	uint32_t over[3] = { 0 };	/* 10 us, 100 us, 1 ms */
+
+	for (uint32_t i = 0; i < count; i++) {
+		int64_t now, took;
+
+		check_one(c, i);
+		now = clock_mono_ns();
+		took = now - last;
+		last = now;
+		if (took > worst)
+			worst = took;
+		over[0] += took > 10000;
+		over[1] += took > 100000;
+		over[2] += took > 1000000;
+	}
+	printf("%-44s %8.0f ns/op\n", "ratelimit_check, new clients, growing",
+	       (double)(last - start) / count);
+	printf("%-44s %8.3f ms      over 10 us: %" PRIu32 ", 100 us: %" PRIu32
+	       ", 1 ms: %" PRIu32 "\n", "  worst single check while growing",
+	       (double)worst / 1e6, over[0], over[1], over[2]);
+}
+
+static void bench_file(struct clients *c)
+{
+	char path[64];
+	int64_t start;
+	struct ratelimit *other = ratelimit_new(0);
+
+	snprintf(path, sizeof(path), "/tmp/usher-micro-%ld", (long)getpid());
+	start = clock_mono_ns();
+	if (!other || ratelimit_save(c->limiter, path, c->now))
+		die("ratelimit_save");
+	printf("%-44s %8.1f ms\n", "ratelimit_save, 1M clients",
+	       (double)(clock_mono_ns() - start) / 1e6);
+	start = clock_mono_ns();
+	if (ratelimit_load(other, path, c->now, NULL, 0))
+		die("ratelimit_load");
+	printf("%-44s %8.1f ms\n", "ratelimit_load, 1M clients",
+	       (double)(clock_mono_ns() - start) / 1e6);
+	unlink(path);
+	start = clock_mono_ns();
+	ratelimit_sweep(other, c->now + 30000);
+	printf("%-44s %8.1f ms\n", "ratelimit_sweep, 1M clients",
+	       (double)(clock_mono_ns() - start) / 1e6);
+	ratelimit_free(other);
+}
+
+static void bench_ratelimit(void)
+{
+	struct clients c = { .now = clock_wall_ms(), .family = 4,
+			     .random = 88172645463325252 };
+	struct ratelimit_stats stats;
+
+	c.limiter = ratelimit_new(0);
+	if (!c.limiter)
+		die("ratelimit_new");
+	bench_growth(&c, CLIENTS);
+	stats = ratelimit_stats(c.limiter);
+	printf("%-44s %8.1f bytes a client\n", "  memory at 1M clients",
+	       (double)stats.bytes / stats.clients);
+	measure("ratelimit_check, known, 1M clients", CLIENTS, check_random,
+		&c);
+	bench_file(&c);
+	c.random = 0;
+	for (uint32_t i = 0; i < 2 * RATELIMIT_CLIENTS_MAX; i++)
+		check_new(&c, i);
+	measure("ratelimit_check, new, full table", 200000, check_new, &c);
+	stats = ratelimit_stats(c.limiter);
+	printf("%-44s %8.1f bytes a client, %" PRIu32 " clients\n",
+	       "  memory of the full table",
+	       (double)stats.bytes / stats.clients, stats.clients);
+	ratelimit_free(c.limiter);
+
+	c = (struct clients){ .now = c.now, .family = 6, .random = 1 };
+	c.limiter = ratelimit_new(0);
+	if (!c.limiter)
+		die("ratelimit_new");
+	measure("ratelimit_check, IPv6, 500k /48s", 500000, check_one, &c);
+	ratelimit_free(c.limiter);
+}
+
+int main(int argc, char **argv)
+{
+	uint64_t n;
+
+	if (argc > 2 || (argc == 2 && num_u64(str_from(argv[1]), 1,
+					      ROUNDS_MAX, &n))) {
+		fprintf(stderr, "usage: micro [ROUNDS]   (1 to %u)\n",
+			ROUNDS_MAX);
+		return EXIT_FAILURE;
+	}
+	if (argc == 2)
+		rounds = (unsigned)n;
+	hash_init();
+	bench_tokens();
+	bench_ratelimit();
+	return EXIT_SUCCESS;
+}
