@@ -7,7 +7,7 @@
 
 #include "base/hash.h"
 
-#define SLOTS (2 * METRIC_MAX)	/* of the table: at most half of it is used */
+#define SLOTS (2 * METRIC_MAX)	/* at most half of the table is used */
 #define CACHE_LINE 64
 #define BUCKETS 16
 

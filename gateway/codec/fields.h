@@ -38,7 +38,7 @@ void fields_init(struct fields *fields, struct pool *pool);
 /* Does not copy. ERR_DUPLICATE, ERR_LIMIT (count or lengths), ERR_NOMEM. */
 enum err fields_add(struct fields *fields, struct str name, struct str value,
 		    enum field_kind kind);
-/* The same for parsers: on failure *fault (may be NULL) says what at `offset`. */
+/* The same for parsers: *fault (may be NULL) says what failed at `offset`. */
 enum err fields_add_at(struct fields *fields, struct str name,
 		       struct str value, enum field_kind kind, size_t offset,
 		       struct fault *fault);
