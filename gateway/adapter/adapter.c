@@ -60,8 +60,8 @@ static enum err check_settings(const struct adapter_options *options,
 
 		if (s->key.len > USHER_CONFIG_KEY_MAX ||
 		    s->value.len > USHER_CONFIG_VALUE_MAX) {
-			buf_printf(problem, "config.%.*s is too long; names may "
-				   "have %d bytes and values %d",
+			buf_printf(problem, "config.%.*s is too long; names "
+				   "may have %d bytes and values %d",
 				   (int)(s->key.len > 64 ? 64 : s->key.len),
 				   s->key.ptr, USHER_CONFIG_KEY_MAX,
 				   USHER_CONFIG_VALUE_MAX);
@@ -82,8 +82,8 @@ static enum err check_options(const struct adapter_options *options,
 {
 	if (options->isolation != ADAPTER_IN_PROCESS) {
 		buf_puts(problem, "isolation = \"process\" is not available in "
-			 "this version; set isolation = \"none\" for an adapter "
-			 "whose code you trust like the gateway's own");
+			 "this version; set isolation = \"none\" for an "
+			 "adapter whose code you trust like the gateway's own");
 		return ERR_UNSUPPORTED;
 	}
 	if (!options->workers || options->workers > ADAPTER_WORKERS_MAX) {

@@ -24,7 +24,7 @@
 
 enum adapter_isolation {
 	ADAPTER_IN_PROCESS,	/* isolation = "none" */
-	ADAPTER_OWN_PROCESS,	/* isolation = "process": refused by this version */
+	ADAPTER_OWN_PROCESS,	/* isolation = "process": refused so far */
 };
 
 /* Everything is copied. */
@@ -66,7 +66,7 @@ bool adapter_has_deliver(const struct adapter *adapter);
 
 enum adapter_run {
 	ADAPTER_DONE,		/* call->result is set */
-	ADAPTER_WAITING,	/* `done` will be called, once, from any thread */
+	ADAPTER_WAITING,	/* `done` will be called once, by any thread */
 };
 
 /*

@@ -58,7 +58,7 @@ enum adapter_result {
 	ADAPTER_OK,		/* the outputs count */
 	ADAPTER_INVALID,	/* 422: `errors` */
 	ADAPTER_DENIED,		/* 403: `deny_code`, `deny_reason` */
-	ADAPTER_FAILED,		/* 502: `problem`, for the operator's eyes only */
+	ADAPTER_FAILED,		/* 502: `problem`, for the operator only */
 	ADAPTER_TIMED_OUT,	/* 504 (isolated adapters) */
 	ADAPTER_UNAVAILABLE,	/* 503 (isolated adapters) */
 };
@@ -125,8 +125,9 @@ struct adapter_call {
 	struct adapter_change *changes;
 	unsigned change_count;
 	struct str email, name;		/* supplied; absent: not */
-	struct str redirect;		/* absent: not chosen; still to be checked
-					 * against the tenant's policy */
+	struct str redirect;		/* absent: not chosen; still to be
+					 * checked against the tenant's policy
+					 * */
 	struct str post_url;		/* absent: no form */
 	struct adapter_error *post_fields;	/* field = name, text = value */
 	unsigned post_field_count;
@@ -139,7 +140,7 @@ struct adapter_call {
 
 	/* private to this room */
 	const struct adapter_env *env;
-	struct pool *scratch;		/* the arena of alloc(), and of checks */
+	struct pool *scratch;		/* the arena of alloc() and of checks */
 	enum adapter_phase phase;
 	int64_t now_ms, start_mono_ms;
 	size_t output_used, alloc_used;

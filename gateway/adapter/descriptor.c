@@ -89,8 +89,8 @@ static enum err check_head(const struct usher_adapter *raw,
 		return ERR_UNSUPPORTED;
 	}
 	if (!raw->name || !is_name(raw->name)) {
-		buf_printf(problem, "its descriptor has %s name; set .name to 1 "
-			   "to %d letters, digits, '_', '-' or '.'",
+		buf_printf(problem, "its descriptor has %s name; set .name to "
+			   "1 to %d letters, digits, '_', '-' or '.'",
 			   raw->name ? "an unusable" : "no",
 			   USHER_ADAPTER_NAME_MAX);
 		return ERR_SYNTAX;

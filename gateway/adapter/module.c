@@ -58,8 +58,8 @@ static enum err check_file(const struct stat *st, struct buf *problem)
 		return ERR_UNSUPPORTED;
 	}
 	if (st->st_uid != 0 && st->st_uid != geteuid()) {
-		buf_printf(problem, "it belongs to user %u; adapters must belong "
-			   "to root or to the gateway's own user (%u)",
+		buf_printf(problem, "it belongs to user %u; adapters must "
+			   "belong to root or to the gateway's own user (%u)",
 			   (unsigned)st->st_uid, (unsigned)geteuid());
 		return ERR_UNSUPPORTED;
 	}
@@ -254,9 +254,9 @@ static enum err load_new(int fd, size_t size, struct hash128 hash,
 	enum err err;
 
 	if (modules_count >= MODULES_MAX) {
-		buf_printf(problem, "%u different adapters were loaded since the "
-			   "gateway was started, and none is ever unloaded; "
-			   "restart the gateway", modules_count);
+		buf_printf(problem, "%u different adapters were loaded since "
+			   "the gateway was started, and none is ever "
+			   "unloaded; restart the gateway", modules_count);
 		return ERR_LIMIT;
 	}
 	m = calloc(1, sizeof(*m));

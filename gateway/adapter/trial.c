@@ -169,7 +169,8 @@ static enum err run(struct trial *t, bool is_deliver)
 static enum err add_setting(struct trial *t, struct str name, struct str value)
 {
 	if (t->adapter)
-		return complain(t, "settings come before the adapter is loaded");
+		return complain(t, "settings come before the adapter is "
+				"loaded");
 	if (t->setting_count == TRIAL_SETTINGS_MAX)
 		return complain(t, "more than 256 settings");
 	t->settings[t->setting_count++] = (struct adapter_setting){
@@ -230,9 +231,9 @@ static enum err add_info(struct trial *t, struct str name, struct str value)
 		       sizeof(copy));
 		return ERR_OK;
 	}
-	return err ? err : complain(t, "info is user.id, user.email, user.name, "
-				    "user.external_id, redirect_url or "
-				    "request.id");
+	return err ? err : complain(t, "info is user.id, user.email, "
+				    "user.name, user.external_id, redirect_url "
+				    "or request.id");
 }
 
 static enum err set_signed(struct trial *t)
@@ -357,8 +358,8 @@ static enum err expect(struct trial *t, struct str line)
 	if (rc < 0)
 		return complain(t, "this cannot be expected; there are ok, "
 				"failed, invalid, denied, attribute, removed, "
-				"unchanged, email, name, redirect, post, posted "
-				"and event");
+				"unchanged, email, name, redirect, post, "
+				"posted and event");
 	t->result.expectations++;
 	if (rc)
 		return ERR_OK;
@@ -401,8 +402,8 @@ static enum err statement(struct trial *t, struct str line)
 	if (str_eq(verb, STR("info")))
 		return add_info(t, name, value);
 	return complain(t, "not understood; there are config, secret, load, "
-			"field, json, attribute, info, signed, handoff, deliver "
-			"and expect");
+			"field, json, attribute, info, signed, handoff, "
+			"deliver and expect");
 }
 
 static enum err read_lines(struct trial *t, struct str fixture)

@@ -8,13 +8,13 @@
  *	# a comment; empty lines are skipped
  *	config plan.default = free	a setting of adapter.config, flattened
  *	secret desk = s3cret		what adapter.secrets would name
- *	load				load now (the first run does it otherwise)
+ *	load				load now rather than at the first run
  *	field plan = pro		a field of the next request
  *	json tags = ["a"]		the same, nested JSON
  *	attribute plan = free		stored about the user before it
  *	info user.id = 42		what the gateway knows: see USHER_INFO
  *	signed				the next request carries an assertion
- *	handoff				run map_fields, sync_user, choose_redirect
+ *	handoff				run the three hooks of the handoff
  *	deliver				run deliver
  *	expect ok			and after a run what must have come out:
  *	expect attribute plan = pro	    set by it
@@ -49,8 +49,8 @@ struct trial_result {
 /*
  * Report to *out: what each run gave, each expectation that did not hold,
  * with `name` and the line.  ERR_OK when the fixture was read to its end
- * (*result_r says how it went); else the adapter could not be loaded or a line could not
- * be understood, and *out says so.
+ * (*result_r says how it went); else the adapter could not be loaded or a line
+ * could not be understood, and *out says so.
  */
 enum err trial_run(const char *path, struct str name, struct str fixture,
 		   const struct adapter_services *services, struct buf *out,

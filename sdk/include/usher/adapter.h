@@ -72,14 +72,14 @@ extern "C" {
 /* Limits.  Lengths are in octets, without the terminating NUL. */
 #define USHER_ADAPTER_NAME_MAX 64	/* descriptor: name, version */
 #define USHER_NAME_MAX 128		/* of a field or an attribute */
-#define USHER_VALUE_MAX 8192		/* of a field, an attribute, a form field */
+#define USHER_VALUE_MAX 8192		/* of fields, attributes, form fields */
 #define USHER_FIELDS_MAX 256		/* fields, or attributes, of one call */
-#define USHER_ATTRIBUTES_MAX 128	/* set_attribute and del_attribute, one call */
+#define USHER_ATTRIBUTES_MAX 128	/* set and deleted, one call */
 #define USHER_URL_MAX 2048		/* set_redirect, set_post */
 #define USHER_POST_FIELDS_MAX 32	/* set_post */
 #define USHER_ERRORS_MAX 64		/* set_error, one call */
 #define USHER_MESSAGE_MAX 512		/* text of set_error and set_deny */
-#define USHER_CODE_MAX 64		/* code of set_deny, event name of emit */
+#define USHER_CODE_MAX 64		/* set_deny's code, emit's event */
 #define USHER_EVENTS_MAX 16		/* emit, one call */
 #define USHER_EVENT_MAX 8192		/* JSON of one event */
 #define USHER_OUTPUT_MAX 65536		/* all outputs of one call together */
@@ -98,8 +98,8 @@ extern "C" {
 enum usher_result {
 	USHER_OK = 0,
 	/*
-	 * The gateway's default applies: what this hook set (attributes, fields,
-	 * redirect, events) is dropped; errors and a denial stand.
+	 * The gateway's default applies: what this hook set (attributes,
+	 * fields, redirect, events) is dropped; errors and a denial stand.
 	 */
 	USHER_DECLINE = 1,
 	USHER_DENY = 2,		/* refused: 403, see set_deny */
@@ -110,10 +110,10 @@ enum usher_result {
 enum usher_error {
 	USHER_E_NOTFOUND = -1,	/* no such thing; not a refused output */
 	USHER_E_LIMIT = -2,	/* over one of the limits above */
-	USHER_E_INVAL = -3,	/* malformed: not UTF-8, bad name, bad JSON, bad URL */
+	USHER_E_INVAL = -3,	/* malformed: text, name, JSON, URL */
 	USHER_E_PHASE = -4,	/* not in this hook */
 	USHER_E_NOMEM = -5,
-	USHER_E_EXISTS = -6,	/* set_field: is there already; not a refused output */
+	USHER_E_EXISTS = -6,	/* set_field: there already; no refused output */
 	USHER_E_FAILED = -7	/* the host could not do it */
 };
 
@@ -141,8 +141,8 @@ enum usher_kind {
 	 *	request.id         unique
 	 *	identity           "signed" or "unsigned"
 	 *	user.id user.email user.name user.external_id
-	 *	                   the user: in deliver always (external_id where
-	 *	                   there is one), at the handoff what is known yet
+	 *	                   in deliver always (external_id where there
+	 *	                   is one), at the handoff what is known yet
 	 *	redirect_url       where the user is to go, when that is known
 	 */
 	USHER_INFO = 2
@@ -151,7 +151,7 @@ enum usher_kind {
 /* What type returns. */
 enum usher_type {
 	USHER_TEXT = 0,
-	USHER_JSON = 1		/* a nested array or object, as compact JSON text */
+	USHER_JSON = 1		/* a nested array or object, as compact JSON */
 };
 
 /* Borrowed bytes.  From the host: ptr[len] is NUL. */
@@ -177,8 +177,8 @@ struct usher_call {
 
 /*
  * The host's functions.  One table for the life of the adapter; later minor
- * versions append (ask with USHER_HAS).  Pointers marked "out" are left alone on
- * failure.  Hooks that may call a function stand in brackets; elsewhere it
+ * versions append (ask with USHER_HAS).  Pointers marked "out" are left alone
+ * on failure.  Hooks that may call a function stand in brackets; elsewhere it
  * returns USHER_E_PHASE.  "handoff" is map_fields, sync_user, choose_redirect.
  */
 struct usher_host {
@@ -196,9 +196,9 @@ struct usher_host {
 		    size_t len);
 
 	/*
-	 * [all] A setting of the tenant's `adapter.config`.  Groups and lists are
-	 * flattened: keys are joined with dots, list elements numbered from 0
-	 * ("company.from", "plans.0.url").  true and false are "true" and
+	 * [all] A setting of the tenant's `adapter.config`.  Groups and lists
+	 * are flattened: keys are joined with dots, list elements numbered from
+	 * 0 ("company.from", "plans.0.url").  true and false are "true" and
 	 * "false", numbers their decimal text.  USHER_E_NOTFOUND.
 	 */
 	int (*config)(struct usher_call *call, const char *key,
@@ -210,8 +210,8 @@ struct usher_host {
 			 struct usher_str *value /* out */);
 
 	/*
-	 * [all] Zeroed memory, aligned for any type, gone when the hook returns.
-	 * NULL past USHER_ALLOC_MAX.
+	 * [all] Zeroed memory, aligned for any type, gone when the hook
+	 * returns. NULL past USHER_ALLOC_MAX.
 	 */
 	void *(*alloc)(struct usher_call *call, size_t size);
 
@@ -224,9 +224,9 @@ struct usher_host {
 	 * USHER_E_LIMIT, USHER_E_FAILED. */
 	int (*random_bytes)(struct usher_call *call, void *out, size_t size);
 	/*
-	 * [all] HMAC-SHA-256 (RFC 2104) of `data`, keyed with the secret of that
-	 * name from the tenant's `adapter.secrets`.  The secret itself is never
-	 * shown.  USHER_E_NOTFOUND, USHER_E_FAILED.
+	 * [all] HMAC-SHA-256 (RFC 2104) of `data`, keyed with the secret of
+	 * that name from the tenant's `adapter.secrets`.  The secret itself is
+	 * never shown.  USHER_E_NOTFOUND, USHER_E_FAILED.
 	 */
 	int (*hmac_sha256)(struct usher_call *call, const char *secret,
 			   const void *data, size_t len,
@@ -239,8 +239,8 @@ struct usher_host {
 	 */
 	int (*get)(struct usher_call *call, int kind, const char *name,
 		   struct usher_str *value /* out */);
-	/* [handoff, deliver] The index'th, from 0.  Errors as get.  The order may
-	 * change when this call sets or deletes something. */
+	/* [handoff, deliver] The index'th, from 0.  Errors as get.  The order
+	 * may change when this call sets or deletes something. */
 	int (*at)(struct usher_call *call, int kind, uint32_t index,
 		  struct usher_str *name /* out */,
 		  struct usher_str *value /* out */);
@@ -250,15 +250,15 @@ struct usher_host {
 	/*
 	 * [map_fields] Supply the field "email" or "name" of a request that
 	 * left it out (absent or empty).  It is validated like one that was
-	 * posted.  USHER_E_EXISTS where the request has it, or where the user was
-	 * named by a signed assertion; USHER_E_INVAL for any other name.
+	 * posted.  USHER_E_EXISTS where the request has it, or where the user
+	 * was named by a signed assertion; USHER_E_INVAL for any other name.
 	 */
 	int (*set_field)(struct usher_call *call, const char *name,
 			 const char *value, size_t len);
 	/*
-	 * [map_fields, sync_user] Store an attribute of the user, in place of one
-	 * of that name.  Those not named stay as they are.  Names: a letter or
-	 * '_', then letters, digits, '_', '.', '-'.
+	 * [map_fields, sync_user] Store an attribute of the user, in place of
+	 * one of that name.  Those not named stay as they are.  Names: a letter
+	 * or '_', then letters, digits, '_', '.', '-'.
 	 */
 	int (*set_attribute)(struct usher_call *call, const char *name,
 			     const char *value, size_t len);
@@ -266,8 +266,8 @@ struct usher_host {
 	 * USHER_E_NOTFOUND where there is none. */
 	int (*del_attribute)(struct usher_call *call, const char *name);
 	/*
-	 * [choose_redirect, deliver] Where the user goes: an absolute https URL (or
-	 * http where the gateway allows that).  The last set_redirect or
+	 * [choose_redirect, deliver] Where the user goes: an absolute https URL
+	 * (or http where the gateway allows that).  The last set_redirect or
 	 * set_post counts.  The gateway checks it against the tenant's
 	 * `redirects` before it is used.
 	 */
@@ -282,10 +282,10 @@ struct usher_host {
 			const struct usher_pair *fields, uint32_t count);
 	/*
 	 * [init, handoff] At the handoff: a field is not acceptable: 422 with
-	 * `text` ("The plan field is required.") under the field's name; several
-	 * per field and several fields may be given, and the answer shows all.
-	 * In init: a setting is not acceptable; `field` is its key; return
-	 * USHER_FAIL too.
+	 * `text` ("The plan field is required.") under the field's name;
+	 * several per field and several fields may be given, and the answer
+	 * shows all. In init: a setting is not acceptable; `field` is its key;
+	 * return USHER_FAIL too.
 	 */
 	int (*set_error)(struct usher_call *call, const char *field,
 			 const char *text, size_t len);
@@ -299,11 +299,11 @@ struct usher_host {
 	int (*set_deny)(struct usher_call *call, const char *code,
 			const char *reason, size_t len);
 	/*
-	 * [handoff, deliver] An event for the tenant's webhooks, sent at least once
-	 * after the sign-in was stored; dropped when that does not happen.
+	 * [handoff, deliver] An event for the tenant's webhooks, sent at least
+	 * once after the sign-in was stored; dropped when that does not happen.
 	 * `event` is named as codes are, '.' allowed too, and arrives as
-	 * "adapter." and that name.  `json` is one JSON object (RFC 8259), member names
-	 * unique, strings without control characters.
+	 * "adapter." and that name.  `json` is one JSON object (RFC 8259),
+	 * member names unique, strings without control characters.
 	 */
 	int (*emit)(struct usher_call *call, const char *event,
 		    const char *json, size_t len);
@@ -316,7 +316,8 @@ struct usher_host {
 
 /*
  * The descriptor.  It and all it points to are constant and live as long as
- * the module.  Every hook may be left out (NULL): the gateway's default applies.
+ * the module.  Every hook may be left out (NULL): the gateway's default
+ * applies.
  */
 struct usher_adapter {
 	uint32_t magic;			/* USHER_MAGIC */
@@ -338,12 +339,12 @@ struct usher_adapter {
 	/* Once for each state that init made, after its last hook. */
 	void (*fini)(void *state);
 	/*
-	 * At the handoff these three run one after the other, before the gateway
-	 * checks and stores anything.  The first that refuses or fails is the
-	 * last to run.
+	 * At the handoff these three run one after the other, before the
+	 * gateway checks and stores anything.  The first that refuses or fails
+	 * is the last to run.
 	 *
-	 * map_fields: from posted fields to attributes, e-mail address and name;
-	 * checks of fields.
+	 * map_fields: from posted fields to attributes, e-mail address and
+	 * name; checks of fields.
 	 */
 	int (*map_fields)(void *state, struct usher_call *call);
 	/* May this user enter, and what is stored about them? */
@@ -352,9 +353,10 @@ struct usher_adapter {
 	 * for; USHER_DECLINE leaves it to that. */
 	int (*choose_redirect)(void *state, struct usher_call *call);
 	/*
-	 * When the token is redeemed in the user's browser: send the user on to a
-	 * foreign desk with set_redirect or set_post, in place of a session of
-	 * the gateway's own.  USHER_DECLINE, or neither of the two: that session.
+	 * When the token is redeemed in the user's browser: send the user on to
+	 * a foreign desk with set_redirect or set_post, in place of a session
+	 * of the gateway's own.  USHER_DECLINE, or neither of the two: that
+	 * session.
 	 */
 	int (*deliver)(void *state, struct usher_call *call);
 };

@@ -300,7 +300,7 @@ START_TEST(an_unchanged_adapter_goes_on_over_a_reload)
 }
 END_TEST
 
-START_TEST(a_changed_file_is_a_new_adapter_and_a_broken_one_leaves_the_old)
+START_TEST(a_changed_file_is_a_new_adapter_a_broken_one_leaves_the_old)
 {
 	char from[ADAPTER_PATH_MAX], copy[] = "/tmp/usher-adapter-XXXXXX";
 	struct adapter_options options = options_for("good");
@@ -436,7 +436,7 @@ static void add_tests(TCase *t)
 	tcase_add_test(t, init_and_fini_are_called_once_for_each_state);
 	tcase_add_test(t, an_unchanged_adapter_goes_on_over_a_reload);
 	tcase_add_test(t,
-		a_changed_file_is_a_new_adapter_and_a_broken_one_leaves_the_old);
+		a_changed_file_is_a_new_adapter_a_broken_one_leaves_the_old);
 	tcase_add_test(t, options_out_of_bounds_are_refused_with_words);
 	tcase_add_test(t, workers_call_at_the_same_time);
 	tcase_add_test(t, json_fields_are_read_from_the_settings);

@@ -124,6 +124,28 @@ change_of(const struct sign_in *s, const char *name)
 	return NULL;
 }
 
+/* With these settings and nothing else; NULL: `message` says why. */
+__attribute__((unused)) static struct adapter *
+load_with(const char *name, const struct adapter_setting *settings,
+	  unsigned count, char message[ADAPTER_LOAD_PROBLEM_MAX])
+{
+	char path[ADAPTER_PATH_MAX];
+	struct adapter_options options = {
+		.tenant = STR("acme"),
+		.path = adapter_path(name, path),
+		.settings = settings,
+		.setting_count = count,
+		.deadline_ms = 50,
+		.workers = 1,
+	};
+	struct adapter *adapter = NULL;
+	struct buf problem;
+
+	buf_init_fixed(&problem, message, ADAPTER_LOAD_PROBLEM_MAX);
+	adapter_load(&options, &test_services, NULL, &adapter, &problem);
+	return adapter;
+}
+
 #define SETTING(k, v) { STR(k), STR(v) }
 #define COUNT(array) ((unsigned)(sizeof(array) / sizeof((array)[0])))
 

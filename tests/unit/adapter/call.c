@@ -532,7 +532,7 @@ START_TEST(a_denial_in_bad_words_is_a_denial_in_ours)
 }
 END_TEST
 
-/* ---- the rest of the table ------------------------------------------------ */
+/* ---- the rest of the table ---------------------------------------------- */
 
 START_TEST(settings_are_found_by_key_and_by_index)
 {

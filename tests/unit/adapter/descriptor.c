@@ -39,7 +39,8 @@ END_TEST
 START_TEST(every_refusal_says_what_is_wrong_and_leaves_the_output_alone)
 {
 	static const char long_name[] =
-		"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
+		"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+		"aaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
 	struct usher_adapter out, before;
 	struct {
 		struct usher_adapter raw;
@@ -90,7 +91,7 @@ START_TEST(every_refusal_says_what_is_wrong_and_leaves_the_output_alone)
 }
 END_TEST
 
-START_TEST(a_shorter_struct_of_an_older_version_gets_no_hook_from_the_garbage)
+START_TEST(a_shorter_struct_gets_no_hook_from_the_garbage_after_it)
 {
 	struct usher_adapter raw = good(), out;
 
@@ -142,7 +143,7 @@ static void add_tests(TCase *t)
 	tcase_add_test(t,
 		every_refusal_says_what_is_wrong_and_leaves_the_output_alone);
 	tcase_add_test(t,
-		a_shorter_struct_of_an_older_version_gets_no_hook_from_the_garbage);
+		a_shorter_struct_gets_no_hook_from_the_garbage_after_it);
 	tcase_add_test(t, the_shortest_struct_has_no_hook_at_all);
 	tcase_add_test(t,
 		a_longer_struct_may_say_nothing_that_we_do_not_understand);

@@ -1,25 +1,11 @@
 #include "unit/adapter/adapters.h"
 
 static char message[ADAPTER_LOAD_PROBLEM_MAX];
-static char path[ADAPTER_PATH_MAX];
 
 static struct adapter *load(const struct adapter_setting *settings,
 			    unsigned count)
 {
-	struct adapter_options options = {
-		.tenant = STR("acme"),
-		.path = adapter_path("fieldmap", path),
-		.settings = settings,
-		.setting_count = count,
-		.deadline_ms = 50,
-		.workers = 1,
-	};
-	struct adapter *adapter = NULL;
-	struct buf problem;
-
-	buf_init_fixed(&problem, message, sizeof(message));
-	adapter_load(&options, &test_services, NULL, &adapter, &problem);
-	return adapter;
+	return load_with("fieldmap", settings, count, message);
 }
 
 /* The settings of one tenant, as conf.d would give them. */
