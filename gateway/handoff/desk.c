@@ -173,6 +173,7 @@ static enum step_result session_ended(struct exchange *ex)
 static enum step_result end_session(struct exchange *ex)
 {
 	struct desk *desk = ex->work;
+	enum err err;
 
 	if (is_nobody(ex))
 		return STEP_NEXT;
@@ -180,9 +181,11 @@ static enum step_result end_session(struct exchange *ex)
 	desk->end.session_id = desk->session.id;
 	desk->end.user_id = desk->session.user.id;
 	desk->end.audit = exchange_audit(ex, logout_status(ex), NULL);
-	desk->end.job.result = sessions_end(
-		store_sessions(ex->gateway->store), &desk->end);
-	return desk->end.job.result ? session_ended(ex) : STEP_WAIT;
+	err = sessions_end(store_sessions(ex->gateway->store), &desk->end);
+	if (!err)
+		return STEP_WAIT;
+	desk->end.job.result = err;
+	return session_ended(ex);
 }
 
 static enum step_result answer_logout(struct exchange *ex)

@@ -300,8 +300,12 @@ static enum step_result sync_user(struct exchange *ex)
 		return STEP_NEXT;
 	sync->audit = exchange_audit(ex, wants_json(ex) ? 200 : 302, NULL);
 	sync->job.done = synced;
-	sync->job.result = users_sync(users, sync);
-	return sync->job.result ? user_synced(ex) : STEP_WAIT;
+	/* Once it is accepted the result is the writer's to set. */
+	err = users_sync(users, sync);
+	if (!err)
+		return STEP_WAIT;
+	sync->job.result = err;
+	return user_synced(ex);
 }
 
 static enum step_result answer_location(struct exchange *ex,

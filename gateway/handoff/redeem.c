@@ -60,6 +60,7 @@ enum step_result redeem_submit(struct exchange *ex, int status)
 {
 	struct redeem *redeem = ex->work;
 	struct redemption *job = &redeem->job;
+	enum err err;
 
 	job->job.done = redeemed;
 	job->tenant = ex->tenant->slug;
@@ -68,9 +69,12 @@ enum step_result redeem_submit(struct exchange *ex, int status)
 	job->user_id = redeem->token.user_id;
 	job->audit = exchange_audit(ex, status, NULL);
 	job->pool = ex->pool;
-	job->job.result = redemptions_submit(
-		store_redemptions(ex->gateway->store), job);
-	return job->job.result ? redeem_settled(ex, status) : STEP_WAIT;
+	/* Once it is accepted the result is the writer's to set. */
+	err = redemptions_submit(store_redemptions(ex->gateway->store), job);
+	if (!err)
+		return STEP_WAIT;
+	job->job.result = err;
+	return redeem_settled(ex, status);
 }
 
 enum step_result redeem_settled(struct exchange *ex, int status)

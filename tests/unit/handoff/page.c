@@ -1,0 +1,227 @@
+/*
+ * The pages: whole, escaped, and under a policy that lets nothing else in.
+ */
+#include "handoff/page.h"
+
+#include "unit/unit.h"
+
+#define EVIL "\"><script>alert(1)</script>'&"
+#define EVIL_ESCAPED "&lt;script&gt;alert(1)&lt;/script&gt;"
+
+static struct exchange ex;
+static struct tenant tenant;
+
+static void setup(void)
+{
+	ex = (struct exchange){ .pool = pool_new(EXCHANGE_POOL_MAX) };
+	memcpy(ex.id, "01ARZ3NDEKTSV4RRFFQ69G5FAV", REQUEST_ID_LEN);
+	tenant = (struct tenant){
+		.slug = STR("acme"), .name = STR("Acme " EVIL),
+		.home = STR("https://acme.test:8443/shop?a=1&b=2"),
+	};
+	ex.tenant = &tenant;
+}
+
+static void teardown(void)
+{
+	pool_free(ex.pool);
+}
+
+static struct str header(const char *name)
+{
+	struct str value = STR_NULL;
+	unsigned i, n = 0;
+
+	for (i = 0; i < ex.answer.header_count; i++)
+		if (str_ieq(ex.answer.headers[i].name, str_from(name))) {
+			value = ex.answer.headers[i].value;
+			n++;
+		}
+	ck_assert_uint_le(n, 1);
+	return value;
+}
+
+static bool body_has(const char *text)
+{
+	return memmem(ex.answer.body.ptr, ex.answer.body.len, text,
+		      strlen(text)) != NULL;
+}
+
+static unsigned count(const char *text)
+{
+	const char *at = ex.answer.body.ptr;
+	const char *end = at + ex.answer.body.len;
+	unsigned n = 0;
+
+	while ((at = memmem(at, (size_t)(end - at), text, strlen(text)))) {
+		at += strlen(text);
+		n++;
+	}
+	return n;
+}
+
+/* What holds for all of them; `forms` is what form-action says. */
+static void check_page(int status, const char *forms)
+{
+	struct str csp = header("Content-Security-Policy");
+	char nonce[64], want[512];
+
+	ck_assert_int_eq(ex.answer.status, status);
+	ck_str_is(header("Content-Type"), "text/html; charset=utf-8");
+	ck_str_is(header("Cross-Origin-Opener-Policy"), "same-origin");
+	ck_str_is(header("Cross-Origin-Resource-Policy"), "same-origin");
+	ck_assert_int_eq(sscanf(csp.ptr, "default-src 'none'; style-src "
+				"'nonce-%22[A-Za-z0-9_-]'", nonce), 1);
+	ck_assert_uint_eq(strlen(nonce), 22);
+	snprintf(want, sizeof(want), "default-src 'none'; "
+		 "style-src 'nonce-%s'; script-src 'nonce-%s'; "
+		 "base-uri 'none'; form-action %s; frame-ancestors 'none'",
+		 nonce, nonce, forms);
+	ck_str_is(csp, want);
+	snprintf(want, sizeof(want), "<style nonce=\"%s\">", nonce);
+	ck_assert(body_has(want));
+	snprintf(want, sizeof(want), "<script nonce=\"%s\">", nonce);
+	ck_assert_uint_eq(count("<script"), count(want));
+	ck_assert_uint_eq(count("<style"), 1);
+	ck_assert(body_has("name=\"viewport\""));
+	ck_assert(body_has("prefers-color-scheme:dark"));
+	/* Nothing from elsewhere, nothing inline beside the nonces. */
+	ck_assert(!body_has(" src="));
+	ck_assert(!body_has("<link"));
+	ck_assert(!body_has("url("));
+	ck_assert(!body_has("@import"));
+	ck_assert(!body_has(" style=\""));
+	ck_assert(!body_has("<script>"));
+	ck_assert_uint_eq(count("<html"), 1);
+	ck_assert_uint_eq(count("</html>"), 1);
+}
+
+START_TEST(an_error_says_what_why_and_where_to_go)
+{
+	ck_assert(page_error(&ex, 410, "It was used. " EVIL));
+	check_page(410, "'none'");
+	ck_assert(body_has("This link was used already"));
+	ck_assert(body_has("It was used. &quot;&gt;" EVIL_ESCAPED) ||
+		  body_has("It was used. &#34;&gt;" EVIL_ESCAPED));
+	ck_assert(body_has("01ARZ3NDEKTSV4RRFFQ69G5FAV"));
+	ck_assert(body_has("href=\"https://acme.test:8443/shop?a=1&amp;b=2\""));
+	ck_assert_uint_eq(count("<script"), 0);
+}
+END_TEST
+
+START_TEST(an_error_of_nobody_has_no_way_back)
+{
+	ex.tenant = NULL;
+	ck_assert(page_error(&ex, 404, "Tenant not found."));
+	check_page(404, "'none'");
+	ck_assert(!body_has("<a "));
+}
+END_TEST
+
+START_TEST(the_question_has_one_button_and_the_token_in_it)
+{
+	struct page_person now = { STR("Ann " EVIL), STR("ann@example.com") };
+	struct page_person next = { STR("Bob " EVIL), STR("bob@example.com") };
+	struct str targets[] = { STR("https://shop.test") };
+
+	ck_assert(page_confirm(&ex, now, next, STR("tok.en\"x"), targets, 1,
+			       STR("https://ticket.acme.test/dashboard")));
+	check_page(200, "'self' https://shop.test");
+	ck_assert_uint_eq(count("<form method=\"post\" "
+				"action=\"/auth/callback\">"), 1);
+	ck_assert_uint_eq(count("<button"), 1);
+	ck_assert(body_has("value=\"tok.en&quot;x\"") ||
+		  body_has("value=\"tok.en&#34;x\""));
+	ck_assert(body_has("ann@example.com"));
+	ck_assert(body_has("bob@example.com"));
+	ck_assert(body_has("href=\"https://ticket.acme.test/dashboard\""));
+	ck_assert(!body_has("<script>alert"));
+	/* Without it the POST would arrive with `Origin: null`. */
+	ck_assert(body_has("<meta name=\"referrer\" "
+			   "content=\"strict-origin\">"));
+}
+END_TEST
+
+START_TEST(the_signed_in_page_can_sign_out_and_forgets_on_back)
+{
+	struct page_person who = { STR("Ann " EVIL), STR("ann@example.com") };
+
+	ck_assert(page_signed_in(&ex, &tenant, who));
+	check_page(200, "'self' https://acme.test:8443");
+	ck_assert(body_has("action=\"/auth/logout\""));
+	ck_assert(body_has("Ann &quot;&gt;" EVIL_ESCAPED) ||
+		  body_has("Ann &#34;&gt;" EVIL_ESCAPED));
+	ck_assert(body_has("ann@example.com"));
+	ck_assert(body_has("pageshow"));
+	ck_assert(body_has("e.persisted"));
+	ck_assert(body_has("content=\"strict-origin\""));
+	ck_assert(!body_has("<script>alert"));
+}
+END_TEST
+
+START_TEST(a_form_that_posts_itself_names_its_target_alone)
+{
+	struct adapter_error fields[] = {
+		{ STR("jwt"), STR("ey.J" EVIL) },
+		{ STR("submit" EVIL), STR("") },
+	};
+
+	ck_assert(page_post(&ex, STR("https://acme.zendesk.test/jwt?a=1&b=2"),
+			    STR("https://acme.zendesk.test"), fields, 2));
+	check_page(200, "https://acme.zendesk.test");
+	ck_assert(body_has("action=\"https://acme.zendesk.test/jwt?"
+			   "a=1&amp;b=2\""));
+	ck_assert_uint_eq(count("<input type=\"hidden\""), 2);
+	ck_assert(!body_has("<script>alert"));
+	/* A field named "submit" hides form.submit(). */
+	ck_assert(body_has("HTMLFormElement.prototype.submit.call("));
+	/* It leads elsewhere: nothing of this page's URL goes with it. */
+	ck_assert(!body_has("name=\"referrer\""));
+}
+END_TEST
+
+START_TEST(a_page_that_does_not_fit_sets_nothing)
+{
+	static char huge[8192];
+	struct adapter_error fields[32];
+	unsigned i;
+
+	memset(huge, '"', sizeof(huge));
+	for (i = 0; i < 32; i++)
+		fields[i] = (struct adapter_error){
+			STR("f"), { huge, sizeof(huge) }
+		};
+	ck_assert(!page_post(&ex, STR("https://x.test/"), STR("https://x.test"),
+			     fields, 32));
+	ck_assert_int_eq(ex.answer.status, 0);
+	ck_assert_uint_eq(ex.answer.header_count, 0);
+}
+END_TEST
+
+START_TEST(no_two_pages_share_a_nonce)
+{
+	struct str first;
+
+	ck_assert(page_notice(&ex, "Signed out", "You are signed out."));
+	check_page(200, "'none'");
+	first = header("Content-Security-Policy");
+	ex.answer = (struct answer){ 0 };
+	ck_assert(page_notice(&ex, "Signed out", "You are signed out."));
+	ck_assert(!str_eq(first, header("Content-Security-Policy")));
+}
+END_TEST
+
+static void page_tests(TCase *tcase)
+{
+	tcase_add_checked_fixture(tcase, setup, teardown);
+	tcase_add_test(tcase, an_error_says_what_why_and_where_to_go);
+	tcase_add_test(tcase, an_error_of_nobody_has_no_way_back);
+	tcase_add_test(tcase, the_question_has_one_button_and_the_token_in_it);
+	tcase_add_test(tcase,
+		       the_signed_in_page_can_sign_out_and_forgets_on_back);
+	tcase_add_test(tcase, a_form_that_posts_itself_names_its_target_alone);
+	tcase_add_test(tcase, a_page_that_does_not_fit_sets_nothing);
+	tcase_add_test(tcase, no_two_pages_share_a_nonce);
+}
+
+UNIT_MAIN("page", page_tests)

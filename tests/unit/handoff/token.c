@@ -1,0 +1,314 @@
+/*
+ * The handoff token: what one tenant minted, only that tenant opens, within
+ * its two minutes, and only as it was written.
+ */
+#include "handoff/token.h"
+
+#include "base/clock.h"
+#include "codec/base64url.h"
+#include "unit/unit.h"
+
+#define ISSUER STR("https://tickets.test")
+#define NOW_MS INT64_C(1795370000123)
+
+static struct pool *pool;
+static struct keyring *ring;
+static struct tenant acme, globex;
+
+static struct tenant make_tenant(const char *slug, const char *origin)
+{
+	struct tenant tenant = {
+		.slug = str_from(slug), .origin = str_from(origin),
+		.state = TENANT_SERVING,
+	};
+
+	tenant.token_keys = jwe_keys_new(ring, tenant.slug,
+					 STR(TOKEN_PURPOSE));
+	ck_assert_ptr_nonnull(tenant.token_keys);
+	return tenant;
+}
+
+static void setup(void)
+{
+	pool = pool_new(1 << 20);
+	ring = keyring_new_throwaway();
+	acme = make_tenant("acme", "https://ticket.acme.test");
+	globex = make_tenant("globex", "https://ticket.globex.test:8443");
+}
+
+static void teardown(void)
+{
+	jwe_keys_free(acme.token_keys);
+	jwe_keys_free(globex.token_keys);
+	keyring_free(ring);
+	pool_free(pool);
+}
+
+static struct token john(void)
+{
+	return (struct token){
+		.email = STR("john@example.com"),
+		.name = STR("John \"Q\" \\ Doe <b> & Zo\xc3\xab"),
+		.redirect_url = STR("https://ticket.acme.test/d?a=1&b=2#x"),
+		.user_id = 4711,
+	};
+}
+
+/* The token's text of a location. */
+static struct str text_of(struct str location)
+{
+	struct str rest, mark = STR("/auth/callback?token=");
+	size_t at;
+
+	for (at = 0; at + mark.len < location.len; at++)
+		if (!memcmp(location.ptr + at, mark.ptr, mark.len))
+			break;
+	rest = (struct str){ location.ptr + at + mark.len,
+			     location.len - at - mark.len };
+	ck_assert_uint_lt(at + mark.len, location.len);
+	return rest;
+}
+
+static struct str mint(const struct tenant *tenant, struct token *token)
+{
+	struct str location;
+
+	ck_assert_int_eq(token_mint(tenant, ISSUER, NOW_MS, token, pool,
+				    &location), ERR_OK);
+	return location;
+}
+
+/* Claims of our own making under the tenant's real key. */
+static struct str seal(const struct tenant *tenant, struct str claims)
+{
+	struct buf out;
+
+	buf_init_pool(&out, pool, JWE_TOKEN_MAX + 1);
+	ck_assert_int_eq(jwe_seal(tenant->token_keys, claims, &out), ERR_OK);
+	return buf_str(&out);
+}
+
+static enum err open_at(const struct tenant *tenant, struct str text,
+			int64_t now_s, struct token *out)
+{
+	return token_open(tenant, ISSUER, text, now_s, pool, out);
+}
+
+START_TEST(what_is_minted_opens_again)
+{
+	struct token in = john(), out;
+	struct str location = mint(&acme, &in);
+
+	ck_assert(str_has_prefix(location, STR("https://ticket.acme.test"
+					       "/auth/callback?token=")));
+	ck_assert_int_eq(open_at(&acme, text_of(location), NOW_MS / 1000,
+				 &out), ERR_OK);
+	ck_str_is(out.email, "john@example.com");
+	ck_assert(str_eq(out.name, in.name));
+	ck_assert(str_eq(out.redirect_url, in.redirect_url));
+	ck_assert_int_eq(out.user_id, 4711);
+	ck_assert_int_eq(out.iat_s, NOW_MS / 1000);
+	ck_assert_int_eq(out.exp_s, NOW_MS / 1000 + 120);
+	ck_assert_mem_eq(out.jti, in.jti, sizeof(in.jti));
+}
+END_TEST
+
+START_TEST(it_lives_for_two_minutes)
+{
+	struct token in = john(), out = { 0 };
+	struct str text = text_of(mint(&acme, &in));
+	const struct { int64_t after_s; enum err err; } cases[] = {
+		{ -1000000, ERR_AUTH },	/* minted in the future: not by us */
+		{ -TOKEN_SKEW_S - 1, ERR_AUTH },
+		{ -TOKEN_SKEW_S, ERR_OK },
+		{ 0, ERR_OK },
+		{ 119, ERR_OK },
+		{ 120, ERR_EXPIRED },
+		{ 1000000, ERR_EXPIRED },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		ck_assert_int_eq(open_at(&acme, text,
+					 NOW_MS / 1000 + cases[i].after_s,
+					 &out), cases[i].err);
+}
+END_TEST
+
+START_TEST(it_opens_for_its_own_tenant_and_purpose_only)
+{
+	struct token in = john(), out = { .user_id = -1 };
+	struct str text = text_of(mint(&acme, &in));
+	struct tenant other = acme, broken = acme;
+	struct jwe_keys *keys = jwe_keys_new(ring, acme.slug, STR("invite"));
+
+	other.token_keys = keys;
+	broken.token_keys = NULL;
+	ck_assert_int_eq(open_at(&globex, text, NOW_MS / 1000, &out), ERR_AUTH);
+	ck_assert_int_eq(open_at(&other, text, NOW_MS / 1000, &out), ERR_AUTH);
+	ck_assert_int_eq(open_at(&broken, text, NOW_MS / 1000, &out), ERR_AUTH);
+	ck_assert_int_eq(token_open(&acme, STR("https://other.test"), text,
+				    NOW_MS / 1000, pool, &out), ERR_AUTH);
+	ck_assert_int_eq(out.user_id, -1);
+	jwe_keys_free(keys);
+}
+END_TEST
+
+START_TEST(no_bit_of_it_may_change)
+{
+	struct token in = john(), out;
+	struct str text = text_of(mint(&acme, &in));
+	char copy[JWE_TOKEN_MAX];
+	struct pool *each;
+	size_t i;
+	unsigned bit;
+
+	ck_assert_uint_lt(text.len, sizeof(copy));
+	memcpy(copy, text.ptr, text.len);
+	for (i = 0; i < text.len; i++) {
+		for (bit = 0; bit < 8; bit++) {
+			enum err err;
+
+			each = pool_new(64 * 1024);
+			copy[i] ^= (char)(1 << bit);
+			err = token_open(&acme, ISSUER,
+					 (struct str){ copy, text.len },
+					 NOW_MS / 1000, each, &out);
+			ck_assert_msg(err == ERR_AUTH, "byte %zu bit %u: %s",
+				      i, bit, err_text(err));
+			copy[i] ^= (char)(1 << bit);
+			pool_free(each);
+		}
+	}
+	for (i = 0; i < text.len; i++)
+		ck_assert_int_eq(open_at(&acme, (struct str){ text.ptr, i },
+					 NOW_MS / 1000, &out), ERR_AUTH);
+}
+END_TEST
+
+/* Even the right key cannot make us believe claims of another shape. */
+START_TEST(claims_of_another_shape_are_refused)
+{
+	static const char good[] =
+		"{\"iss\":\"https://tickets.test\",\"aud\":\"acme\","
+		"\"sub\":\"7\",\"email\":\"a@b\",\"name\":\"A\","
+		"\"iat\":1000,\"exp\":1120,"
+		"\"jti\":\"AAAAAAAAAAAAAAAAAAAAAA\","
+		"\"redirect_url\":\"https://ticket.acme.test/\"}";
+	const struct { const char *from, *to; } cases[] = {
+		{ "\"sub\":\"7\"", "\"sub\":\"0\"" },
+		{ "\"sub\":\"7\"", "\"sub\":\"-7\"" },
+		{ "\"sub\":\"7\"", "\"sub\":\"07\"" },
+		{ "\"sub\":\"7\"", "\"sub\":\"7x\"" },
+		{ "\"sub\":\"7\"", "\"subject\":\"7\"" },
+		{ "\"sub\":\"7\"", "\"sub\":[7]" },
+		{ "\"aud\":\"acme\"", "\"aud\":\"globex\"" },
+		{ "\"aud\":\"acme\"", "\"aud\":\"acmes\"" },
+		{ "\"iss\":\"https://tickets.test\"", "\"iss\":\"\"" },
+		{ "\"iat\":1000", "\"iat\":1006" },	/* ahead */
+		{ "\"iat\":1000", "\"iat\":999" },	/* 121 s to live */
+		{ "\"iat\":1000", "\"iat\":1120" },
+		{ "\"iat\":1000", "\"iat\":-1" },
+		{ "\"exp\":1120", "\"exp\":9999999999" },
+		{ "\"exp\":1120", "\"exp\":null" },
+		{ "AAAAAAAAAAAAAAAAAAAAAA", "AAAAAAAAAAAAAAAAAAAAA" },
+		{ "AAAAAAAAAAAAAAAAAAAAAA", "AAAAAAAAAAAAAAAAAAAAAB" },
+		{ "AAAAAAAAAAAAAAAAAAAAAA", "AAAAAAAAAAAAAAAAAAAAAAAA" },
+		{ "\"name\":\"A\",", "" },
+		{ "\"name\":\"A\"", "\"name\":\"A\",\"admin\":true" },
+		{ "}", "} " "x" },
+	};
+	struct token out;
+
+	ck_assert_int_eq(open_at(&acme, seal(&acme, str_from(good)), 1000,
+				 &out), ERR_OK);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const char *at = strstr(good, cases[i].from);
+		struct str claims;
+		enum err err;
+
+		ck_assert_ptr_nonnull(at);
+		claims = pool_printf(pool, "%.*s%s%s", (int)(at - good), good,
+				     cases[i].to, at + strlen(cases[i].from));
+		err = open_at(&acme, seal(&acme, claims), 1000, &out);
+		ck_assert_msg(err == ERR_AUTH, "%s: %s", cases[i].to,
+			      err_text(err));
+	}
+}
+END_TEST
+
+START_TEST(ids_are_unique_and_sort_as_they_were_minted)
+{
+	struct token first = john(), second = john(), later = john();
+	struct str location;
+
+	mint(&acme, &first);
+	mint(&acme, &second);
+	ck_assert_int_eq(token_mint(&acme, ISSUER, NOW_MS + 1, &later, pool,
+				    &location), ERR_OK);
+	ck_assert_mem_eq(first.jti, second.jti, 6);
+	ck_assert_mem_ne(first.jti, second.jti, sizeof(first.jti));
+	ck_assert_int_gt(memcmp(later.jti, first.jti, sizeof(first.jti)), 0);
+	ck_assert_int_gt(memcmp(later.jti, second.jti, sizeof(first.jti)), 0);
+}
+END_TEST
+
+/* The longest of everything: the Location still fits, and only the
+ * name in the token gives way, at a character's start. */
+START_TEST(a_location_never_passes_four_kibibytes)
+{
+	static char name[255 * 4], email[254], url[2048];
+	struct token in = john(), out;
+	struct str location;
+	size_t i;
+
+	for (i = 0; i < sizeof(name); i += 4)
+		memcpy(name + i, "\xf0\x9f\x8e\xab", 4);
+	memset(email, 'e', sizeof(email));
+	email[64] = '@';
+	memset(url, '&', sizeof(url));
+	memcpy(url, "https://ticket.acme.test/?", 26);
+	in.name = (struct str){ name, sizeof(name) };
+	in.email = (struct str){ email, sizeof(email) };
+	in.redirect_url = (struct str){ url, sizeof(url) };
+	location = mint(&acme, &in);
+	ck_assert_uint_le(location.len, TOKEN_LOCATION_MAX);
+	ck_assert_uint_gt(location.len, TOKEN_LOCATION_MAX - 120);
+	ck_assert_int_eq(open_at(&acme, text_of(location), NOW_MS / 1000,
+				 &out), ERR_OK);
+	ck_assert(str_eq(out.redirect_url, in.redirect_url));
+	ck_assert(str_eq(out.email, in.email));
+	ck_assert_uint_gt(out.name.len, 0);
+	ck_assert_uint_lt(out.name.len, in.name.len);
+	ck_assert_uint_eq(out.name.len % 4, 0);
+	ck_assert(str_has_prefix(in.name, out.name));
+}
+END_TEST
+
+START_TEST(what_cannot_fit_is_an_error)
+{
+	static char url[4096];
+	struct token in = john();
+	struct str location = STR("untouched");
+
+	memset(url, 'u', sizeof(url));
+	in.redirect_url = (struct str){ url, sizeof(url) };
+	ck_assert_int_eq(token_mint(&acme, ISSUER, NOW_MS, &in, pool,
+				    &location), ERR_LIMIT);
+	ck_str_is(location, "untouched");
+}
+END_TEST
+
+static void token_tests(TCase *tcase)
+{
+	tcase_add_checked_fixture(tcase, setup, teardown);
+	tcase_add_test(tcase, what_is_minted_opens_again);
+	tcase_add_test(tcase, it_lives_for_two_minutes);
+	tcase_add_test(tcase, it_opens_for_its_own_tenant_and_purpose_only);
+	tcase_add_test(tcase, no_bit_of_it_may_change);
+	tcase_add_test(tcase, claims_of_another_shape_are_refused);
+	tcase_add_test(tcase, ids_are_unique_and_sort_as_they_were_minted);
+	tcase_add_test(tcase, a_location_never_passes_four_kibibytes);
+	tcase_add_test(tcase, what_cannot_fit_is_an_error);
+}
+
+UNIT_MAIN("token", token_tests)
