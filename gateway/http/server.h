@@ -1,14 +1,16 @@
 /*
- * server: all workers and listeners, as main sees them.
+ * server: the edge as a whole: listening sockets, certificates, workers.
  *
- *	server_listen()  bind every port, still with the rights of the start
- *	server_run()     certificates, guard's self-test, one thread per worker
- *	server_reload()  certificates of a new snapshot, before it serves
- *	server_stop()    close the listeners, refuse new work, finish what waits
- *	server_free()    after the store is closed: nobody completes any more
+ *	server_listen()		as root, if need be: bind
+ *	... drop privileges, open the store, load the configuration ...
+ *	server_run()		read certificates, serve
+ *	server_reload()		certificates of a new snapshot
+ *	server_stop()		finish what is under way
+ *	... close the store: by then every exchange has been woken ...
+ *	server_free()
  *
- * Errors write one sentence into `why` that says what is wrong, where, and what
- * to do.
+ * Workers notice a new snapshot by themselves: each exchange pins the running
+ * one.  Listeners stay those of server_listen().
  */
 #ifndef HTTP_SERVER_H
 #define HTTP_SERVER_H
@@ -17,28 +19,60 @@
 #include "handoff/exchange.h"
 
 #define SERVER_WORKERS_MAX 64
+#define SERVER_WHY_MAX 512		/* enough for any `why` below */
+#define SERVER_BACKLOG 1024
 
 struct server;
+struct route;
 
-/* `config` lives on until server_free() or is copied; port 0 binds any free one. */
+/*
+ * The environment variable that chooses how connections wait: "suspend" (also
+ * when unset: the library's documented way) or "poll". For measuring.
+ */
+#define SERVER_WAIT_VARIABLE "USHER_HTTP_WAIT"
+
+/*
+ * Bind every listener of `config`, once for each worker, and the metrics
+ * listener.  Nothing is accepted yet.  `config` is not needed afterwards;
+ * `gateway` outlives the server, its other members may still be unset.
+ * ERR_IO and others: `why` names the address and what to do.
+ */
 enum err server_listen(struct gateway *gateway,
 		       const struct gateway_config *config, unsigned workers,
 		       struct server **server_r, char *why, size_t size);
-/* gateway->snapshots and ->store are set by now. */
-enum err server_run(struct server *server, struct snapshot *first, char *why,
-		    size_t size);
-/* ERR_OK: `next` can be served. Else nothing changed. */
-enum err server_reload(struct server *server, struct snapshot *next,
+/* For tests: another table of routes. Before server_run(). */
+void server_set_routes(struct server *server, const struct route *routes);
+/*
+ * Make sure that libmicrohttpd can be trusted (http/selftest), load
+ * certificates, start the workers.  ERR_UNSUPPORTED and others: `why`.
+ */
+enum err server_run(struct server *server, const struct snapshot *first,
+		    char *why, size_t size);
+/*
+ * Certificates as `next` names them, for handshakes from now on.  When a
+ * listener's do not hold nothing changes.  One thread at a time.
+ */
+enum err server_reload(struct server *server, const struct snapshot *next,
 		       char *why, size_t size);
-/* Returns when all is finished, or after `deadline_ms`. Accepts NULL. */
-void server_stop(struct server *server, int64_t deadline_ms);
-/* Accepts NULL. */
+/*
+ * Accept no more, answer 503 to new work, finish what waits; what is still
+ * under way after `ms` milliseconds is cut.  Accepts NULL and one that never
+ * ran. The metrics listener serves to the end.
+ */
+void server_stop(struct server *server, int64_t ms);
+/* After server_stop(), when nothing can wake an exchange any more. */
 void server_free(struct server *server);
 
-/* For store_options.batch_done; ctx is the server. Any thread. */
-void server_batch_done(void *server);
-/* [{"url":"https://127.0.0.1:41234","for":"public"},...,"for":"metrics"] with
- * the ports really bound. */
+/* For the store's batch_done; ctx is the struct server. */
+void server_batch_done(void *ctx);
+
+/*
+ * Where it listens really, port 0 resolved, as a JSON array of
+ * {"for": "public" | "metrics", "url": "https://127.0.0.1:8443"}.
+ */
 void server_addresses_json(const struct server *server, struct buf *out);
+/* The port of listener number `index`, in the configuration's order; the
+ * metrics listener comes last. 0: there is none. */
+uint16_t server_port(const struct server *server, unsigned index);
 
 #endif

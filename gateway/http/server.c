@@ -1,0 +1,366 @@
+#include "http/server.h"
+
+#include <microhttpd.h>
+#include <poll.h>
+#include <stdatomic.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "http/deadline.h"
+#include "http/listen.h"
+#include "http/selftest.h"
+#include "http/worker.h"
+
+#define POOL_MAX (256 * 1024)	/* bytes of copied settings */
+/* Descriptors for everything but clients. */
+#define OTHER_DESCRIPTORS 512
+/* Between looks at whether the workers have ended. */
+#define STOP_LOOK_MS 5
+
+/* One listener and its sockets, one for each worker. */
+struct port {
+	struct listener listener;	/* its strings in the server's pool */
+	bool is_metrics;
+	unsigned fd_count;		/* metrics: the first worker's only */
+	int fds[SERVER_WORKERS_MAX];	/* -1: a worker's by now */
+	uint16_t port;
+};
+
+struct server {
+	struct gateway *gateway;
+	struct pool *pool;
+	const struct route *routes;
+	enum worker_wait wait;
+	uint32_t request_ms;
+	unsigned connections_max;
+	struct port ports[WORKER_DOORS_MAX];
+	unsigned port_count;
+	struct tls_slot *tls;
+	struct worker *workers[SERVER_WORKERS_MAX];
+	unsigned worker_count;		/* wanted */
+	atomic_uint made;		/* of them; the writer's thread reads it */
+};
+
+/* ---- listening -------------------------------------------------------------------- */
+
+/* The configuration that we were given goes away. */
+static enum err copy_listener(struct server *server,
+			      const struct listener *from,
+			      struct listener *out)
+{
+	struct str *const strings[] = { &out->url, &out->address,
+					&out->certificate, &out->key };
+
+	*out = *from;
+	for (size_t i = 0; i < sizeof(strings) / sizeof(strings[0]); i++) {
+		if (str_is_null(*strings[i]))
+			continue;
+		*strings[i] = pool_str(server->pool, *strings[i]);
+		if (str_is_null(*strings[i]))
+			return ERR_NOMEM;
+	}
+	return ERR_OK;
+}
+
+static enum err open_port(struct server *server,
+			  const struct listener *listener, bool is_metrics,
+			  char *why, size_t size)
+{
+	struct port *port = &server->ports[server->port_count];
+	unsigned count = is_metrics ? 1 : server->worker_count;
+	enum err err;
+
+	if (copy_listener(server, listener, &port->listener) != ERR_OK) {
+		snprintf(why, size, "no memory for a listener");
+		return ERR_NOMEM;
+	}
+	port->is_metrics = is_metrics;
+	err = listen_open(&port->listener, count, SERVER_BACKLOG, port->fds,
+			  &port->port, why, size);
+	if (err)
+		return err;
+	port->fd_count = count;
+	server->port_count++;
+	return ERR_OK;
+}
+
+static enum worker_wait wait_of_environment(void)
+{
+	const char *value = getenv(SERVER_WAIT_VARIABLE);
+
+	return value && strcmp(value, "poll") == 0 ? WORKER_POLL :
+						     WORKER_SUSPEND;
+}
+
+/* As many descriptors as connections_max takes, if the system lets us. */
+static void raise_limit(struct server *server)
+{
+	unsigned each = server->connections_max / server->worker_count +
+			WORKER_RESERVE;
+	rlim_t need = (rlim_t)each * server->worker_count + OTHER_DESCRIPTORS;
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= need)
+		return;
+	if (limit.rlim_max < need) {
+		struct rlimit higher = { need, need };
+
+		/* only root may; otherwise the hard limit has to do */
+		if (setrlimit(RLIMIT_NOFILE, &higher) == 0)
+			return;
+	}
+	limit.rlim_cur = need < limit.rlim_max ? need : limit.rlim_max;
+	if (setrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur >= need)
+		return;
+	log_warn("few_descriptors", LOG_NUM("limit", (int64_t)limit.rlim_cur),
+		 LOG_NUM("wanted", (int64_t)need),
+		 LOG_TEXT("remedy", "raise the limit of open files (ulimit -n, "
+			  "LimitNOFILE=) or lower connections_max"));
+	if (limit.rlim_cur > 2 * OTHER_DESCRIPTORS)
+		server->connections_max =
+			(unsigned)limit.rlim_cur - OTHER_DESCRIPTORS;
+	else
+		server->connections_max = OTHER_DESCRIPTORS / 2;
+}
+
+static enum err open_ports(struct server *server,
+			   const struct gateway_config *config, char *why,
+			   size_t size)
+{
+	enum err err = ERR_OK;
+
+	for (unsigned i = 0; !err && i < config->listener_count; i++)
+		err = open_port(server, &config->listeners[i], false, why,
+				size);
+	if (!err && config->has_metrics)
+		err = open_port(server, &config->metrics, true, why, size);
+	return err;
+}
+
+enum err server_listen(struct gateway *gateway,
+		       const struct gateway_config *config, unsigned workers,
+		       struct server **server_r, char *why, size_t size)
+{
+	struct server *server = calloc(1, sizeof(*server));
+	enum err err = ERR_NOMEM;
+
+	snprintf(why, size, "no memory for the server");
+	if (!server)
+		return ERR_NOMEM;
+	server->gateway = gateway;
+	server->routes = router_table;
+	server->wait = wait_of_environment();
+	server->request_ms = config->request_deadline_s * 1000;
+	server->connections_max = config->connections_max;
+	server->worker_count = workers < 1 ? 1 :
+			       workers > SERVER_WORKERS_MAX ?
+			       SERVER_WORKERS_MAX : workers;
+	server->pool = pool_new(POOL_MAX);
+	server->tls = tls_slot_new();
+	if (server->pool && server->tls)
+		err = open_ports(server, config, why, size);
+	if (err) {
+		server_free(server);
+		return err;
+	}
+	raise_limit(server);
+	*server_r = server;
+	return ERR_OK;
+}
+
+void server_set_routes(struct server *server, const struct route *routes)
+{
+	server->routes = routes;
+}
+
+/* ---- certificates ------------------------------------------------------------------- */
+
+/* Our listeners with the paths that `snapshot` now gives them. */
+static unsigned current_listeners(const struct server *server,
+				  const struct snapshot *snapshot,
+				  struct listener *out)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < server->port_count; i++) {
+		const struct listener *ours = &server->ports[i].listener;
+
+		if (server->ports[i].is_metrics)
+			continue;
+		out[n] = *ours;
+		for (unsigned j = 0; j < snapshot->gateway.listener_count;
+		     j++) {
+			const struct listener *l =
+				&snapshot->gateway.listeners[j];
+
+			if (!str_eq(l->url, ours->url) || !l->is_https)
+				continue;
+			out[n].certificate = l->certificate;
+			out[n].key = l->key;
+		}
+		n++;
+	}
+	return n;
+}
+
+enum err server_reload(struct server *server, const struct snapshot *next,
+		       char *why, size_t size)
+{
+	struct listener listeners[CONFIG_LISTENERS_MAX];
+	unsigned count = current_listeners(server, next, listeners);
+	struct tls_set *previous = tls_slot_get(server->tls), *set;
+	enum err err = tls_set_load(listeners, count, next, previous, &set,
+				    why, size);
+
+	if (!err)
+		tls_slot_put(server->tls, set);
+	tls_set_unref(previous);
+	return err;
+}
+
+/* ---- serving ------------------------------------------------------------------------- */
+
+static enum err check_library(char *why, size_t size)
+{
+	const char *which = NULL;
+	enum err err = selftest_guard(&which);
+
+	if (err == ERR_UNSUPPORTED)
+		snprintf(why, size,
+			 "libmicrohttpd %s is not one that can be guarded: it "
+			 "misreads \"%s\"; install a version from 0.9.75 to "
+			 "1.0", MHD_get_version(), which);
+	else if (err)
+		snprintf(why, size, "libmicrohttpd %s did not start",
+			 MHD_get_version());
+	return err;
+}
+
+static enum err make_worker(struct server *server, unsigned index, char *why,
+			    size_t size)
+{
+	unsigned share = server->connections_max / server->worker_count;
+	struct worker_options options = {
+		.index = index,
+		.gateway = server->gateway,
+		.tls = server->tls,
+		.routes = server->routes,
+		.wait = server->wait,
+		.request_ms = server->request_ms,
+		.answer_ms = DEADLINE_ANSWER_MS,
+		.connections_max = share > 0 ? share : 1,
+	};
+
+	for (unsigned i = 0; i < server->port_count; i++) {
+		struct port *port = &server->ports[i];
+
+		if (index >= port->fd_count)
+			continue;
+		options.doors[options.door_count++] = (struct worker_door){
+			.listen_fd = port->fds[index],
+			.is_metrics = port->is_metrics,
+			.listener = i,
+			.is_https = port->listener.is_https,
+			.close_always = port->listener.close_always,
+		};
+		port->fds[index] = -1;
+	}
+	return worker_new(&options, &server->workers[index], why, size);
+}
+
+enum err server_run(struct server *server, const struct snapshot *first,
+		    char *why, size_t size)
+{
+	enum err err = check_library(why, size);
+
+	if (!err)
+		err = server_reload(server, first, why, size);
+	for (unsigned i = 0; !err && i < server->worker_count; i++) {
+		err = make_worker(server, i, why, size);
+		if (!err)
+			atomic_store(&server->made, i + 1);
+	}
+	for (unsigned i = 0; !err && i < server->made; i++) {
+		err = worker_run(server->workers[i]);
+		if (err)
+			snprintf(why, size, "no thread for a worker");
+	}
+	return err;
+}
+
+static bool is_over(const struct server *server)
+{
+	for (unsigned i = 0; i < server->made; i++)
+		if (!worker_is_over(server->workers[i]))
+			return false;
+	return true;
+}
+
+void server_stop(struct server *server, int64_t ms)
+{
+	int64_t end = clock_mono_ms() + ms;
+
+	if (!server)
+		return;
+	atomic_store(&server->gateway->is_stopping, true);
+	for (unsigned i = 0; i < server->made; i++)
+		worker_quiesce(server->workers[i]);
+	while (!is_over(server) && clock_mono_ms() < end)
+		poll(NULL, 0, STOP_LOOK_MS);
+	if (!is_over(server))
+		log_warn("stop_cut_short", LOG_NUM("after_ms", ms));
+	for (unsigned i = 0; i < server->made; i++)
+		worker_abandon(server->workers[i]);
+	for (unsigned i = 0; i < server->made; i++)
+		worker_join(server->workers[i]);
+}
+
+void server_free(struct server *server)
+{
+	if (!server)
+		return;
+	for (unsigned i = 0; i < server->made; i++)
+		worker_free(server->workers[i]);
+	for (unsigned i = 0; i < server->port_count; i++)
+		for (unsigned j = 0; j < server->ports[i].fd_count; j++)
+			if (server->ports[i].fds[j] >= 0)
+				close(server->ports[i].fds[j]);
+	tls_slot_free(server->tls);
+	pool_free(server->pool);
+	free(server);
+}
+
+void server_batch_done(void *ctx)
+{
+	struct server *server = ctx;
+
+	worker_promise_flush();
+	for (unsigned i = 0; i < server->made; i++)
+		worker_flush(server->workers[i]);
+}
+
+/* ---- where ------------------------------------------------------------------------------ */
+
+void server_addresses_json(const struct server *server, struct buf *out)
+{
+	buf_addc(out, '[');
+	for (unsigned i = 0; i < server->port_count; i++) {
+		const struct port *port = &server->ports[i];
+		bool is_v6 = str_find(port->listener.address, ':') >= 0;
+
+		buf_printf(out, "%s{\"for\":\"%s\",\"url\":\"%s://%s%.*s%s:%u\"}",
+			   i > 0 ? "," : "",
+			   port->is_metrics ? "metrics" : "public",
+			   port->listener.is_https ? "https" : "http",
+			   is_v6 ? "[" : "", STR_ARG(port->listener.address),
+			   is_v6 ? "]" : "", port->port);
+	}
+	buf_addc(out, ']');
+}
+
+uint16_t server_port(const struct server *server, unsigned index)
+{
+	return index < server->port_count ? server->ports[index].port : 0;
+}

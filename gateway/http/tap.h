@@ -1,0 +1,67 @@
+/*
+ * tap: the octets of a request's head as they came in, before the library
+ * wrote over them.
+ *
+ * Version 0.9 of libmicrohttpd overwrites each line's CRLF with two NULs, and
+ * leaves the same two NULs where the client sent NUL LF, or ':' LF.  Once it
+ * is done, nobody can tell these apart, and a proxy that takes the latter for a
+ * header goes on reading where we stopped: a smuggled request.  The library
+ * offers no look at what it receives.  So this module defines recv(2) and
+ * gnutls_record_recv() itself; the dynamic linker resolves the library's calls
+ * to these, which do the same and look at what came.
+ *
+ * That is the one thing here done behind the library's back, and nothing
+ * depends on it blindly: http/selftest finds out whether it works, and where
+ * it does not (a statically linked library, say) the library has to refuse
+ * such heads by itself, as version 1.0 does, or nothing is served.
+ *
+ * Watching belongs to a thread: only what a thread has put under watch itself
+ * is looked at in its calls; all other sockets are left alone.
+ */
+#ifndef HTTP_TAP_H
+#define HTTP_TAP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+
+#define TAP_FD_MAX (1 << 20)	/* descriptors a thread can watch: below this */
+
+enum tap_state {
+	TAP_READING,	/* the head is not at its end yet */
+	TAP_WHOLE,	/* it ended, and each line with CRLF; no NUL in it */
+	TAP_DIRTY,	/* a NUL, or an LF that follows no CR */
+	TAP_UNSEEN,	/* it came together with the request before it */
+};
+
+/* One connection's; embedded in whatever stands for it. */
+struct tap {
+	enum tap_state state;
+	size_t len;		/* TAP_WHOLE: octets of the head, without the
+				 * empty lines before it */
+	/* private */
+	bool is_tls;
+	char last;		/* the last octet looked at */
+	uint64_t received;	/* since the head's first octet */
+	size_t line;		/* octets of the line under way */
+};
+
+/*
+ * Look at what this thread receives from `fd` into *tap, which stays in place
+ * until tap_unwatch().  ERR_NOMEM; ERR_LIMIT: the descriptor's number.
+ */
+enum err tap_watch(struct tap *tap, int fd, bool is_tls);
+void tap_unwatch(int fd);
+/* The request is answered, its body had `body_len` octets: another may come. */
+void tap_next(struct tap *tap, uint64_t body_len);
+/* This thread watches nothing any more: free its table. */
+void tap_thread_done(void);
+
+/* Has anything ever been seen, in any thread? */
+bool tap_is_live(void);
+/* What recv() found; public for tests. */
+void tap_feed(struct tap *tap, const char *data, size_t len);
+
+#endif

@@ -1,0 +1,337 @@
+#include "http/worker-private.h"
+
+#include "admin/pages.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "http/response.h"
+
+/* Octets of the metrics page. */
+#define PAGE_MAX (16 * 1024 * 1024)
+
+/* What guard's refusals count as in the metrics. */
+static const struct steps steps_refused = { .name = "refused" };
+
+/* ---- answering ---------------------------------------------------------------- */
+
+static enum MHD_Result queue(struct conn *conn, int status,
+			     struct MHD_Response *response)
+{
+	struct worker *worker = conn->door->worker;
+	enum MHD_Result result = MHD_queue_response(conn->mhd, (unsigned)status,
+						    response);
+
+	MHD_destroy_response(response);
+	deadline_set(&worker->deadlines, &conn->deadline, DEADLINE_ANSWER,
+		     worker->now_ms);
+	return result;
+}
+
+/* For want of memory, or of an answer that can be sent. */
+static enum MHD_Result answer_plainly(struct conn *conn, int status,
+				      struct str json)
+{
+	struct answer answer = {
+		.status = status,
+		.headers = { { STR("Content-Type"), STR("application/json") },
+			     { STR("Cache-Control"), STR("no-store") },
+			     { STR("Retry-After"), STR("2") } },
+		.header_count = 3,
+		.body = json,
+	};
+	struct MHD_Response *response;
+
+	if (response_make(&answer, true, 0, &response) != ERR_OK)
+		return MHD_NO;
+	return queue(conn, status, response);
+}
+
+static enum MHD_Result answer_no_memory(struct conn *conn)
+{
+	return answer_plainly(conn, 503,
+			      STR("{\"message\":\"The service is busy. Please "
+				  "try again in a moment.\","
+				  "\"code\":\"busy\"}"));
+}
+
+static enum MHD_Result send_answer(struct turn *turn)
+{
+	struct exchange *ex = turn->ex;
+	struct conn *conn = turn->conn;
+	struct worker *worker = turn->worker;
+	struct MHD_Response *response;
+	enum err err = response_make(&ex->answer,
+				     turn->closes || worker->is_closing,
+				     turn->head_len, &response);
+
+	turn->state = TURN_SENT;
+	if (err) {
+		log_error("answer_not_sent", LOG_TEXT("request", ex->id),
+			  LOG_TEXT("list", turn->steps->name),
+			  LOG_TEXT("problem", err_text(err)));
+		return answer_plainly(conn, 500,
+				      STR("{\"message\":\"Something went "
+					  "wrong.\",\"code\":\"internal\"}"));
+	}
+	meter_request(&worker->meter, turn->steps, ex->answer.status,
+		      clock_mono_ns() - turn->start_ns);
+	return queue(conn, ex->answer.status, response);
+}
+
+/* ---- running the exchange -------------------------------------------------------- */
+
+static void begin_to_wait(struct turn *turn)
+{
+	struct worker *worker = turn->worker;
+
+	turn->state = TURN_WAITING;
+	list_add(&worker->waiting, &turn->node);
+	worker->waiting_count++;
+	metric_add(worker->meter.waiting, 1);
+}
+
+static void end_to_wait(struct turn *turn)
+{
+	list_del(&turn->node);
+	turn->worker->waiting_count--;
+	metric_add(turn->worker->meter.waiting, -1);
+}
+
+/*
+ * Run the list until it is answered or waits.  A wake may already be posted
+ * when we suspend; it is only collected by this thread, later.
+ */
+static enum MHD_Result run(struct turn *turn, bool may_poll)
+{
+	if (exchange_run(turn->ex) == EXCHANGE_DONE)
+		return send_answer(turn);
+	begin_to_wait(turn);
+	if (may_poll && turn->worker->options.wait == WORKER_POLL)
+		return MHD_YES;
+	turn->is_suspended = true;
+	MHD_suspend_connection(turn->conn->mhd);
+	return MHD_YES;
+}
+
+static void choose_steps(struct turn *turn)
+{
+	struct exchange *ex = turn->ex;
+	struct router_match match;
+
+	if (ex->snapshot)
+		ex->host = snapshot_host(ex->snapshot, ex->request.host);
+	match = router_find(turn->worker->options.routes, ex->request.method,
+			    ex->request.path, ex->host);
+	ex->request.param = match.param;
+	turn->steps = match.steps;
+	exchange_begin(ex, match.steps);
+	if (match.allow)
+		answer_header(ex, "Allow", str_from(match.allow));
+}
+
+/* All of the request is there that will be read. */
+static enum MHD_Result start_steps(struct turn *turn, bool may_poll)
+{
+	body_end(&turn->body, &turn->ex->request);
+	if (turn->body.is_too_large)
+		turn->closes = true;
+	deadline_clear(&turn->conn->deadline);
+	choose_steps(turn);
+	return run(turn, may_poll);
+}
+
+void turn_go_on(struct turn *turn)
+{
+	struct conn *conn = turn->conn;
+
+	end_to_wait(turn);
+	turn->worker->has_progress = true;
+	if (!conn) {
+		exchange_free(turn->ex);
+		return;
+	}
+	if (exchange_run(turn->ex) == EXCHANGE_WAITING) {
+		begin_to_wait(turn);
+		return;
+	}
+	turn->state = TURN_READY;
+	conn->door->has_work = true;
+	if (turn->is_suspended) {
+		turn->is_suspended = false;
+		MHD_resume_connection(conn->mhd);
+	}
+}
+
+void turn_end(struct turn *turn)
+{
+	turn->conn->turn = NULL;
+	turn->conn = NULL;
+	if (turn->state != TURN_WAITING)
+		exchange_free(turn->ex);
+	else
+		metric_add(turn->worker->meter.vanished, 1);
+}
+
+void turn_abandon(struct turn *turn)
+{
+	struct conn *conn = turn->conn;
+
+	if (!conn)
+		return;
+	turn_end(turn);
+	if (turn->is_suspended)
+		MHD_resume_connection(conn->mhd);
+}
+
+/* ---- taking a request in ---------------------------------------------------------- */
+
+static struct turn *turn_new(struct conn *conn)
+{
+	struct worker *worker = conn->door->worker;
+	struct exchange *ex = exchange_new(worker->options.gateway,
+					   worker->options.index);
+	struct turn *turn = ex ? pool_alloc(ex->pool, sizeof(*turn)) : NULL;
+
+	if (!turn) {
+		exchange_free(ex);
+		return NULL;
+	}
+	turn->worker = worker;
+	turn->conn = conn;
+	turn->ex = ex;
+	turn->start_ns = clock_mono_ns();
+	turn->closes = conn->door->options.close_always;
+	list_init(&turn->node);
+	ex->wake = worker_post;
+	ex->owner = turn;
+	conn->turn = turn;
+	return turn;
+}
+
+/* Nothing that such a request says is acted on, not even its host. */
+static enum MHD_Result refuse(struct turn *turn, enum guard_verdict verdict)
+{
+	const struct guard_refusal *refusal = guard_refusal(verdict);
+	struct exchange *ex = turn->ex;
+
+	metric_add(turn->worker->meter.refused[verdict], 1);
+	log_debug("request_refused", LOG_TEXT("request", ex->id),
+		  LOG_TEXT("reason", guard_reason(verdict)));
+	ex->request = (struct request){ .method = METHOD_GET };
+	answer_header(ex, "X-Request-Id", (struct str){ ex->id,
+							REQUEST_ID_LEN });
+	answer_header(ex, "Cache-Control", STR("no-store"));
+	answer_header(ex, "X-Content-Type-Options", STR("nosniff"));
+	if (verdict == GUARD_METHOD)
+		answer_header(ex, "Allow", STR("GET, HEAD, POST, OPTIONS"));
+	answer_error(ex, refusal->status, refusal->code, refusal->message);
+	turn->steps = &steps_refused;
+	turn->closes = true;
+	return send_answer(turn);
+}
+
+static enum MHD_Result begin(struct conn *conn, const char *method,
+			     const char *version)
+{
+	struct guard_target target = {
+		conn->target_at, { conn->target, conn->target_len }
+	};
+	struct guard_head head;
+	enum guard_verdict verdict = guard_check(conn->mhd, method, version,
+						 target, &conn->tap, &head);
+	struct turn *turn = turn_new(conn);
+	enum err err;
+
+	if (!turn)
+		return answer_no_memory(conn);
+	if (verdict != GUARD_OK)
+		return refuse(turn, verdict);
+	err = request_fill(turn->ex, &head, target, &conn->peer,
+			   conn->door->options.is_https);
+	if (err == ERR_NOMEM)
+		return answer_no_memory(conn);
+	if (err)
+		return refuse(turn, GUARD_HOST);
+	turn->head_len = head.len;
+	if (head.content_length != GUARD_NO_LENGTH)
+		conn->body_len = head.content_length;
+	/* trailers are the library's to parse, so nothing follows them */
+	if (head.is_chunked || head.is_unproven)
+		turn->closes = true;
+	/* the library lets only a POST be answered before its body */
+	if (body_begin(&turn->body, turn->ex->pool, &head) == BODY_REFUSE &&
+	    head.method == METHOD_POST)
+		return start_steps(turn, false);
+	return MHD_YES;
+}
+
+/* ---- the metrics listener ------------------------------------------------------------ */
+
+static enum MHD_Result serve_page(struct conn *conn, const char *method,
+				  const char *version)
+{
+	struct guard_target target = {
+		conn->target_at, { conn->target, conn->target_len }
+	};
+	struct guard_head head;
+	struct MHD_Response *response;
+	const char *type;
+	struct str rest;
+	struct buf page;
+	int status;
+
+	if (guard_check(conn->mhd, method, version, target, &conn->tap,
+			&head) != GUARD_OK ||
+	    (head.method != METHOD_GET && head.method != METHOD_HEAD))
+		return answer_plainly(conn, 400,
+				      STR("{\"code\":\"bad_request\"}"));
+	buf_init(&page, PAGE_MAX);
+	status = pages_get(conn->door->worker->options.gateway,
+			   str_cut(target.raw, '?', &rest), &page, &type);
+	if (!buf_is_ok(&page)) {
+		buf_done(&page);
+		return answer_no_memory(conn);
+	}
+	response = MHD_create_response_from_buffer(page.len, page.ptr,
+						   MHD_RESPMEM_MUST_COPY);
+	buf_done(&page);
+	if (!response)
+		return MHD_NO;
+	MHD_add_response_header(response, "Content-Type", type);
+	MHD_add_response_header(response, "Cache-Control", "no-store");
+	MHD_add_response_header(response, "Connection", "close");
+	return queue(conn, status, response);
+}
+
+/* ---- the library's access handler ------------------------------------------------------ */
+
+enum MHD_Result turn_handle(void *ctx, struct MHD_Connection *mhd,
+			    const char *url, const char *method,
+			    const char *version, const char *data, size_t *size,
+			    void **request)
+{
+	struct door *door = ctx;
+	struct conn *conn = *request;
+	struct turn *turn = conn ? conn->turn : NULL;
+
+	(void)mhd, (void)url;
+	if (!conn)
+		return MHD_NO;
+	if (turn && turn->state == TURN_WAITING)
+		return MHD_YES;
+	door->worker->has_progress = true;
+	if (!turn)
+		return door->options.is_metrics ?
+			       serve_page(conn, method, version) :
+			       begin(conn, method, version);
+	if (*size > 0) {
+		enum err err = body_add(&turn->body, data, *size);
+
+		*size = 0;
+		return err ? MHD_NO : MHD_YES;
+	}
+	if (turn->state == TURN_BODY)
+		return start_steps(turn, true);
+	if (turn->state == TURN_READY)
+		return send_answer(turn);
+	return MHD_YES;
+}

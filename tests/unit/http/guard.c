@@ -1,0 +1,641 @@
+/*
+ * Heads against a real libmicrohttpd daemon, over socket pairs and without a
+ * thread: what the guard lets through must be what a strict reader, written
+ * here and knowing nothing of the library, takes for a request too.
+ */
+#include <errno.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "unit/unit.h"
+
+#include "http/daemon.h"
+#include "http/guard.h"
+#include "http/selftest.h"
+
+#define HEAD_MAX 4096
+#define MUTANTS 20000		/* unless GUARD_MUTANTS says otherwise */
+#define ROUNDS_MAX 64
+
+/* ---- the daemon under test -------------------------------------------------------- */
+
+struct probe {
+	struct MHD_Daemon *daemon;
+	char raw[HEAD_MAX];
+	struct guard_target target;
+	struct tap tap;
+	bool was_called;
+	enum guard_verdict verdict;
+	struct guard_head head;		/* its slices: in `copy` */
+	char copy[HEAD_MAX];
+	enum MHD_Result last;
+};
+
+static struct probe probe;
+
+static void *see_target(void *ctx, const char *uri,
+			struct MHD_Connection *connection)
+{
+	size_t len = strlen(uri);
+
+	(void)connection;
+	ck_assert_uint_lt(len, sizeof(probe.raw));
+	memcpy(probe.raw, uri, len + 1);
+	probe.target = (struct guard_target){ uri, { probe.raw, len } };
+	return ctx;
+}
+
+static enum MHD_Result handle(void *ctx, struct MHD_Connection *connection,
+			      const char *url, const char *method,
+			      const char *version, const char *data,
+			      size_t *size, void **request)
+{
+	(void)ctx, (void)url, (void)data, (void)size, (void)request;
+	probe.was_called = true;
+	probe.verdict = guard_check(connection, method, version, probe.target,
+				    &probe.tap, &probe.head);
+	if (probe.verdict == GUARD_OK) {
+		ptrdiff_t moved = probe.copy - probe.head.start;
+
+		ck_assert_uint_lt(probe.head.len, HEAD_MAX);
+		memcpy(probe.copy, probe.head.start, probe.head.len);
+		for (unsigned i = 0; i < probe.head.header_count; i++) {
+			probe.head.headers[i].name.ptr += moved;
+			probe.head.headers[i].value.ptr += moved;
+		}
+		probe.head.host.ptr += moved;
+	}
+	return MHD_NO;
+}
+
+static void start(void)
+{
+	static const struct daemon_setup setup = {
+		.listen_fd = -1,
+		.connections_max = 4,
+		.see_target = see_target,
+		.handle = handle,
+		.ctx = &probe,
+	};
+
+	probe.daemon = daemon_start(&setup);
+	ck_assert_ptr_nonnull(probe.daemon);
+}
+
+static void stop(void)
+{
+	MHD_stop_daemon(probe.daemon);
+	tap_thread_done();
+}
+
+/* Until the library called us, or answered, or wants more. */
+static void turn(int fd)
+{
+	struct pollfd event = { .fd = daemon_fd(probe.daemon),
+				.events = POLLIN };
+	char answer[1024];
+
+	for (int i = 0; i < ROUNDS_MAX; i++) {
+		ssize_t n;
+
+		MHD_run(probe.daemon);
+		if (probe.was_called)
+			return;
+		n = recv(fd, answer, sizeof(answer), MSG_DONTWAIT | MSG_PEEK);
+		if (n >= 0 || errno != EAGAIN)
+			return;
+		if (poll(&event, 1, 0) == 0)
+			return;
+	}
+}
+
+/* Did the guard let it through? In two pieces when `cut` lies inside. */
+static bool accepts(const char *head, size_t len, size_t cut)
+{
+	struct sockaddr_in nobody = { .sin_family = AF_INET };
+	int pair[2];
+
+	if (cut > len)
+		cut = len;
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0,
+				    pair), 0);
+	probe.was_called = false;
+	ck_assert_int_eq(tap_watch(&probe.tap, pair[1], false), ERR_OK);
+	ck_assert_int_eq(MHD_add_connection(probe.daemon, pair[1],
+					    (struct sockaddr *)&nobody,
+					    sizeof(nobody)), MHD_YES);
+	if (send(pair[0], head, cut, MSG_NOSIGNAL) >= 0 && cut < len) {
+		turn(pair[0]);
+		(void)!send(pair[0], head + cut, len - cut, MSG_NOSIGNAL);
+	}
+	turn(pair[0]);
+	close(pair[0]);
+	/* the library notices, so that connections do not pile up */
+	for (int i = 0; i < 4; i++)
+		MHD_run(probe.daemon);
+	tap_unwatch(pair[1]);
+	return probe.was_called && probe.verdict == GUARD_OK;
+}
+
+/* ---- the strict reader ---------------------------------------------------------------- */
+
+struct reading {
+	struct str method, target;
+	struct header headers[REQUEST_HEADERS_MAX + 1];
+	unsigned count;
+	size_t len;		/* of the head */
+};
+
+static bool is_in(char c, const char *set)
+{
+	return c != '\0' && strchr(set, c);
+}
+
+static bool read_word(struct str *in, char end, struct str *out)
+{
+	ptrdiff_t at = str_find(*in, end);
+
+	if (at <= 0)
+		return false;
+	*out = (struct str){ in->ptr, (size_t)at };
+	in->ptr += at + 1;
+	in->len -= (size_t)at + 1;
+	return true;
+}
+
+/* A line without its CRLF; there is no other line end. */
+static bool read_line(struct str *in, struct str *out)
+{
+	for (size_t i = 0; i + 1 < in->len; i++) {
+		if (in->ptr[i] == '\n' || in->ptr[i] == '\0')
+			return false;
+		if (in->ptr[i] != '\r')
+			continue;
+		if (in->ptr[i + 1] != '\n')
+			return false;
+		*out = (struct str){ in->ptr, i };
+		in->ptr += i + 2;
+		in->len -= i + 2;
+		return true;
+	}
+	return false;
+}
+
+static bool read_header(struct str line, struct header *out)
+{
+	struct str name;
+
+	if (!read_word(&line, ':', &name))
+		return false;
+	for (size_t i = 0; i < name.len; i++)
+		if (!((name.ptr[i] >= '0' && name.ptr[i] <= '9') ||
+		      (name.ptr[i] >= 'a' && name.ptr[i] <= 'z') ||
+		      (name.ptr[i] >= 'A' && name.ptr[i] <= 'Z') ||
+		      is_in(name.ptr[i], "!#$%&'*+-.^_`|~")))
+			return false;
+	for (size_t i = 0; i < line.len; i++)
+		if (((unsigned char)line.ptr[i] < 0x20 &&
+		     line.ptr[i] != '\t') || line.ptr[i] == 0x7f)
+			return false;
+	*out = (struct header){ name, str_trim(line, " \t") };
+	return true;
+}
+
+static bool is_method(struct str s)
+{
+	return str_eq(s, STR("GET")) || str_eq(s, STR("HEAD")) ||
+	       str_eq(s, STR("POST")) || str_eq(s, STR("OPTIONS"));
+}
+
+static unsigned count_of(const struct reading *r, const char *name,
+			 struct str *last)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < r->count; i++)
+		if (str_ieq(r->headers[i].name, str_from(name))) {
+			*last = r->headers[i].value;
+			n++;
+		}
+	return n;
+}
+
+static bool is_framed(const struct reading *r, bool is_http10)
+{
+	struct str host, length = STR_NULL, coding = STR_NULL;
+	unsigned lengths = count_of(r, "content-length", &length);
+	unsigned codings = count_of(r, "transfer-encoding", &coding);
+
+	if (count_of(r, "host", &host) != 1 || lengths + codings > 1)
+		return false;
+	if (codings && (is_http10 || !str_ieq(coding, STR("chunked"))))
+		return false;
+	for (size_t i = 0; i < length.len; i++)
+		if (length.ptr[i] < '0' || length.ptr[i] > '9')
+			return false;
+	return !lengths || (length.len > 0 && length.len < 19);
+}
+
+static bool read_strictly(struct str in, struct reading *r)
+{
+	struct str all, line;
+	bool is_http10;
+
+	/* RFC 9112 section 2.2: empty lines before a request are ignored; a bare
+	 * LF there is no part of any head */
+	while (in.len && (in.ptr[0] == '\n' ||
+			  (in.len > 1 && !memcmp(in.ptr, "\r\n", 2)))) {
+		size_t n = in.ptr[0] == '\n' ? 1 : 2;
+
+		in.ptr += n;
+		in.len -= n;
+	}
+	all = in;
+	r->count = 0;
+	if (!read_line(&in, &line) || !read_word(&line, ' ', &r->method) ||
+	    !is_method(r->method) || !read_word(&line, ' ', &r->target))
+		return false;
+	for (size_t i = 0; i < r->target.len; i++)
+		if (r->target.ptr[i] < '!' || r->target.ptr[i] > '~' ||
+		    r->target.ptr[i] == '#')
+			return false;
+	is_http10 = str_eq(line, STR("HTTP/1.0"));
+	if (r->target.ptr[0] != '/' ||
+	    (!is_http10 && !str_eq(line, STR("HTTP/1.1"))))
+		return false;
+	for (;;) {
+		if (!read_line(&in, &line))
+			return false;
+		if (line.len == 0)
+			break;
+		if (r->count > REQUEST_HEADERS_MAX ||
+		    !read_header(line, &r->headers[r->count++]))
+			return false;
+	}
+	r->len = (size_t)(in.ptr - all.ptr);
+	return r->count <= REQUEST_HEADERS_MAX && is_framed(r, is_http10);
+}
+
+/* What was let through says the same to both. */
+static void check_same(const struct reading *r)
+{
+	static const char *const names[] = { "GET", "HEAD", "POST", "OPTIONS" };
+
+	ck_str_is(r->method, names[probe.head.method]);
+	ck_assert(str_eq(r->target, probe.target.raw));
+	ck_assert_uint_eq(r->len, probe.head.len);
+	ck_assert_uint_eq(r->count, probe.head.header_count);
+	for (unsigned i = 0; i < r->count; i++) {
+		ck_assert(str_eq(r->headers[i].name,
+				 probe.head.headers[i].name));
+		ck_assert(str_eq(r->headers[i].value,
+				 probe.head.headers[i].value));
+	}
+}
+
+/* ---- one by one ---------------------------------------------------------------------------- */
+
+#define REST "Host: a.example\r\n\r\n"
+#define RQ "GET /p HTTP/1.1\r\n"
+#define HEAD(name, text) { name, { text, sizeof(text) - 1 } }
+
+static const struct {
+	const char *name;
+	struct str head;
+} good[] = {
+	HEAD("plain", RQ REST),
+	HEAD("HTTP/1.0", "GET /p HTTP/1.0\r\n" REST),
+	HEAD("query", "GET /p?a=b&c=%20&&=;+ HTTP/1.1\r\n" REST),
+	HEAD("encoded octets", "GET /%2f%2e%00%0d%0a?x=%00 HTTP/1.1\r\n" REST),
+	HEAD("odd path", "GET //a/../b;c=(d)' HTTP/1.1\r\n" REST),
+	HEAD("cookies", RQ "Cookie: a=b; c=d\r\nCookie: e=\"f\"\r\n" REST),
+	HEAD("an odd cookie", RQ "Cookie: =v; ;\r\n" REST),
+	HEAD("empty value", RQ "A:\r\nB: \r\nC:\t\r\n" REST),
+	HEAD("blanks around a value", RQ "A: \t b c \t \r\n" REST),
+	HEAD("colons in a value", RQ "A: b:c::d\r\n" REST),
+	HEAD("octets beyond ASCII", RQ "A: \xc3\xa4\xff\r\n" REST),
+	HEAD("a harmless underscore", RQ "My_Header: 1\r\n" REST),
+	HEAD("an empty line first", "\r\n" RQ REST),
+	HEAD("length", "POST /p HTTP/1.1\r\nContent-Length: 5\r\n" REST "hello"),
+	HEAD("no length", "POST /p HTTP/1.1\r\nContent-Length: 0\r\n" REST),
+	HEAD("chunked", "POST /p HTTP/1.1\r\nTransfer-Encoding: Chunked\r\n"
+			REST "0\r\n\r\n"),
+	HEAD("options", "OPTIONS /p HTTP/1.1\r\nOrigin: null\r\n" REST),
+	HEAD("head", "HEAD /p HTTP/1.1\r\n" REST),
+};
+
+/* "ours": stricter than the grammar */
+static const struct {
+	const char *name;
+	struct str head;
+} bad[] = {
+	HEAD("two lengths", "POST /p HTTP/1.1\r\nContent-Length: 0\r\n"
+	     "Content-Length: 5\r\n" REST "hello"),
+	HEAD("two equal lengths", "POST /p HTTP/1.1\r\nContent-Length: 5\r\n"
+	     "content-length: 5\r\n" REST "hello"),
+	HEAD("a list of lengths", "POST /p HTTP/1.1\r\nContent-Length: 5, 5\r\n"
+	     REST "hello"),
+	HEAD("a signed length", "POST /p HTTP/1.1\r\nContent-Length: +5\r\n"
+	     REST "hello"),
+	HEAD("a hexadecimal length",
+	     "POST /p HTTP/1.1\r\nContent-Length: 0x5\r\n" REST "hello"),
+	HEAD("ours: a length with a blank",
+	     "POST /p HTTP/1.1\r\nContent-Length: 5 \r\n" REST "hello"),
+	HEAD("an endless length", "POST /p HTTP/1.1\r\nContent-Length: "
+	     "99999999999999999999\r\n" REST),
+	HEAD("an empty length", "POST /p HTTP/1.1\r\nContent-Length:\r\n" REST),
+	HEAD("coding and length", "POST /p HTTP/1.1\r\nContent-Length: 5\r\n"
+	     "Transfer-Encoding: chunked\r\n" REST "0\r\n\r\n"),
+	HEAD("identity", "POST /p HTTP/1.1\r\nTransfer-Encoding: identity\r\n"
+	     REST),
+	HEAD("two codings", "POST /p HTTP/1.1\r\nTransfer-Encoding: gzip, "
+	     "chunked\r\n" REST),
+	HEAD("ours: chunked with a blank",
+	     "POST /p HTTP/1.1\r\nTransfer-Encoding: chunked \r\n" REST),
+	HEAD("coding twice", "POST /p HTTP/1.1\r\nTransfer-Encoding: chunked\r\n"
+	     "Transfer-Encoding: chunked\r\n" REST),
+	HEAD("coding in HTTP/1.0",
+	     "POST /p HTTP/1.0\r\nTransfer-Encoding: chunked\r\n" REST),
+	HEAD("folded line", RQ "A: 1\r\n 2\r\n" REST),
+	HEAD("folded by a tab", RQ "A: 1\r\n\t2\r\n" REST),
+	HEAD("name made by a fold",
+	     RQ "X-Forw: x\r\n arded-For: 1.2.3.4\r\n" REST),
+	HEAD("fold right after the request line", RQ " A: 1\r\n" REST),
+	HEAD("empty name", RQ "Host: a\r\n: v\r\nX: y\r\n\r\n"),
+	HEAD("empty name last", RQ "Host: a\r\n: v\r\n\r\n"),
+	HEAD("NUL starts a line", RQ "Host: a\r\n\0: v\r\nX: y\r\n\r\n"),
+	HEAD("NUL in a name", RQ "A\0b: 1\r\n" REST),
+	HEAD("NUL in a value", RQ "A: 1\0002\r\n" REST),
+	HEAD("NUL ends a value", RQ "A: 1\0\r\n" REST),
+	HEAD("NUL LF", RQ "A: 1\0\n" REST),
+	HEAD("LF NUL at the end", RQ "Host: a\n\0\r\n"),
+	HEAD("NUL LF ends the head", RQ "Host: a\r\n\0\n"),
+	HEAD("colon LF ends the head", RQ "Host: a\r\n:\n"),
+	HEAD("NUL in the target", "GET /p\0q HTTP/1.1\r\n" REST),
+	HEAD("NUL in the method", "GE\0T /p HTTP/1.1\r\n" REST),
+	HEAD("bare LF everywhere", "GET /p HTTP/1.1\nHost: a\n\n"),
+	HEAD("bare LF after the request line", "GET /p HTTP/1.1\n" REST),
+	HEAD("bare LF after a value", RQ "A: 1\n" REST),
+	HEAD("bare LF ends the head", RQ "Host: a\r\n\n"),
+	HEAD("bare CR in a value", RQ "A: 1\rB: 2\r\n" REST),
+	HEAD("bare CR in the target", "GET /p\rq HTTP/1.1\r\n" REST),
+	HEAD("CR CR LF", RQ "A: 1\r\r\n" REST),
+	HEAD("control character", RQ "A: 1\x01\r\n" REST),
+	HEAD("DEL", RQ "A: 1\x7f\r\n" REST),
+	HEAD("no colon", RQ "A 1\r\n" REST),
+	HEAD("blank before the colon", RQ "A : 1\r\n" REST),
+	HEAD("blank in a name", RQ "A b: 1\r\n" REST),
+	HEAD("bracket in a name", RQ "A(b): 1\r\n" REST),
+	HEAD("beyond ASCII in a name", RQ "\xc3\xa4: 1\r\n" REST),
+	HEAD("HTTP/1.9", "GET /p HTTP/1.9\r\n" REST),
+	HEAD("HTTP/1.11", "GET /p HTTP/1.11\r\n" REST),
+	HEAD("HTTP/2.0", "GET /p HTTP/2.0\r\n" REST),
+	HEAD("http/1.1", "GET /p http/1.1\r\n" REST),
+	HEAD("no version", "GET /p\r\n" REST),
+	HEAD("blank after the version", "GET /p HTTP/1.1 \r\n" REST),
+	HEAD("two blanks", "GET  /p HTTP/1.1\r\n" REST),
+	HEAD("two blanks later", "GET /p  HTTP/1.1\r\n" REST),
+	HEAD("a tab", "GET\t/p HTTP/1.1\r\n" REST),
+	HEAD("blank in the target", "GET /p q HTTP/1.1\r\n" REST),
+	HEAD("absolute-form", "GET http://a.example/p HTTP/1.1\r\n" REST),
+	HEAD("authority-form", "GET a.example:443 HTTP/1.1\r\n" REST),
+	HEAD("asterisk-form", "OPTIONS * HTTP/1.1\r\n" REST),
+	HEAD("fragment", "GET /p#q HTTP/1.1\r\n" REST),
+	HEAD("target beyond ASCII", "GET /\xc3\xa4 HTTP/1.1\r\n" REST),
+	HEAD("no slash", "GET p HTTP/1.1\r\n" REST),
+	HEAD("no host", RQ "A: 1\r\n\r\n"),
+	HEAD("no host in HTTP/1.0", "GET /p HTTP/1.0\r\nA: 1\r\n\r\n"),
+	HEAD("two hosts", RQ "Host: b.example\r\n" REST),
+	HEAD("two equal hosts", RQ "host: a.example\r\n" REST),
+	HEAD("unknown method", "BREW /p HTTP/1.1\r\n" REST),
+	HEAD("DELETE", "DELETE /p HTTP/1.1\r\n" REST),
+	HEAD("TRACE", "TRACE /p HTTP/1.1\r\n" REST),
+	HEAD("CONNECT", "CONNECT a.example:443 HTTP/1.1\r\n" REST),
+	HEAD("get", "get /p HTTP/1.1\r\n" REST),
+	HEAD("ours: X_Forwarded_For", RQ "X_Forwarded_For: 1.2.3.4\r\n" REST),
+	HEAD("ours: x-forwarded_for", RQ "x-forwarded_for: 1.2.3.4\r\n" REST),
+	HEAD("ours: Content_Length", "POST /p HTTP/1.1\r\nContent_Length: 5\r\n" REST),
+};
+
+START_TEST(good_heads_pass)
+{
+	struct reading reading;
+
+	ck_assert_msg(accepts(good[_i].head.ptr, good[_i].head.len, SIZE_MAX),
+		      "%s: %s", good[_i].name,
+		      probe.was_called ? guard_reason(probe.verdict) :
+					 "the library refused it");
+	ck_assert_msg(read_strictly(good[_i].head, &reading), "%s",
+		      good[_i].name);
+	check_same(&reading);
+}
+END_TEST
+
+START_TEST(good_heads_pass_however_they_arrive)
+{
+	for (size_t cut = 1; cut < good[_i].head.len; cut++)
+		ck_assert_msg(accepts(good[_i].head.ptr, good[_i].head.len,
+				      cut),
+			      "%s cut at %zu", good[_i].name, cut);
+}
+END_TEST
+
+START_TEST(bad_heads_do_not)
+{
+	for (size_t cut = 1; cut <= bad[_i].head.len; cut++)
+		ck_assert_msg(!accepts(bad[_i].head.ptr, bad[_i].head.len,
+				       cut),
+			      "%s cut at %zu", bad[_i].name, cut);
+}
+END_TEST
+
+START_TEST(the_reader_of_this_test_agrees)
+{
+	struct reading reading;
+
+	if (strncmp(bad[_i].name, "ours", 4) != 0)
+		ck_assert_msg(!read_strictly(bad[_i].head, &reading), "%s",
+			      bad[_i].name);
+}
+END_TEST
+
+START_TEST(headers_are_counted)
+{
+	char head[HEAD_MAX];
+	struct buf buf;
+
+	for (int n = REQUEST_HEADERS_MAX; n <= REQUEST_HEADERS_MAX + 1; n++) {
+		buf_init_fixed(&buf, head, sizeof(head));
+		buf_puts(&buf, RQ);
+		for (int i = 1; i < n; i++)
+			buf_printf(&buf, "A%d: %d\r\n", i, i);
+		buf_puts(&buf, REST);
+		ck_assert_int_eq(accepts(buf.ptr, buf.len, SIZE_MAX),
+				 n == REQUEST_HEADERS_MAX);
+		if (n > REQUEST_HEADERS_MAX)
+			ck_assert_int_eq(probe.verdict, GUARD_HEADERS);
+	}
+}
+END_TEST
+
+START_TEST(framing_is_told)
+{
+	ck_assert(accepts(good[13].head.ptr, good[13].head.len, SIZE_MAX));
+	ck_assert_str_eq(good[13].name, "length");
+	ck_assert_uint_eq(probe.head.content_length, 5);
+	ck_assert(!probe.head.is_chunked);
+	ck_assert(accepts(good[15].head.ptr, good[15].head.len, SIZE_MAX));
+	ck_assert_str_eq(good[15].name, "chunked");
+	ck_assert(probe.head.is_chunked);
+	ck_assert(probe.head.content_length == GUARD_NO_LENGTH);
+	ck_str_is(probe.head.host, "a.example");
+}
+END_TEST
+
+START_TEST(the_library_passes_the_self_test)
+{
+	const char *which = "";
+	enum err err = selftest_guard(&which);
+
+	ck_assert_msg(err == ERR_OK, "%s: %s", err_text(err), which);
+}
+END_TEST
+
+/* ---- by the thousand --------------------------------------------------------------------------- */
+
+static uint64_t seed;
+
+static uint32_t draw(uint32_t below)
+{
+	seed ^= seed << 13;
+	seed ^= seed >> 7;
+	seed ^= seed << 17;
+	return (uint32_t)((seed >> 16) % below);
+}
+
+static const struct str pieces[] = {
+	{ "\r\n", 2 }, { "\n", 1 }, { "\r", 1 }, { "\0", 1 }, { "\0\n", 2 },
+	{ "\n\0", 2 }, { "\r\n\0", 3 }, { "\n\n", 2 }, { "\0\r\n", 3 },
+	{ "\0\0", 2 }, { "\r\n\r\n", 4 }, { " ", 1 }, { "\t", 1 }, { ":", 1 },
+	{ "\r\n ", 3 }, { ": ", 2 }, { "\x7f", 1 }, { "\x01", 1 },
+	{ "Host: b\r\n", 9 }, { "Content-Length: 3\r\n", 19 },
+	{ "Transfer-Encoding: chunked\r\n", 28 }, { "HTTP/1.1", 8 },
+	{ "GET / ", 6 }, { "\xff", 1 }, { "Cookie: a=b\r\n", 13 }, { "=", 1 },
+	{ "?", 1 }, { "%00", 3 }, { ",", 1 }, { "_", 1 }, { "A:", 2 },
+};
+
+/* Replace [at, at + cut) by a piece. */
+static size_t splice(char *head, size_t len, size_t at, size_t cut,
+		     struct str piece)
+{
+	if (cut > len - at)
+		cut = len - at;
+	if (len - cut + piece.len > HEAD_MAX - 1)
+		return len;
+	memmove(head + at + piece.len, head + at + cut, len - at - cut);
+	memcpy(head + at, piece.ptr, piece.len);
+	return len - cut + piece.len;
+}
+
+/* Line ends are where parsers differ: half of all changes happen there. */
+static size_t pick_place(const char *head, size_t len)
+{
+	size_t at = draw((uint32_t)len);
+
+	if (draw(2))
+		return at;
+	for (size_t i = 0; i < len; i++, at = (at + 1) % len)
+		if (head[at] == '\r' || head[at] == '\n')
+			return at;
+	return at;
+}
+
+static size_t mutate(char *head, size_t len)
+{
+	for (unsigned n = 1 + draw(3); n > 0 && len > 0; n--) {
+		size_t at = pick_place(head, len);
+		struct str piece =
+			pieces[draw(sizeof(pieces) / sizeof(pieces[0]))];
+
+		switch (draw(5)) {
+		case 0:
+			head[at] = (char)draw(256);
+			break;
+		case 1:
+			len = splice(head, len, at, 1 + draw(3), STR(""));
+			break;
+		case 2:
+			len = splice(head, len, at, 0, piece);
+			break;
+		case 3:
+			len = splice(head, len, at, piece.len, piece);
+			break;
+		case 4:
+			len = splice(head, len, at, 2, piece);
+			break;
+		}
+	}
+	return len;
+}
+
+START_TEST(mutants_mean_the_same_to_both)
+{
+	const char *wanted = getenv("GUARD_MUTANTS");
+	unsigned count = wanted ? (unsigned)strtoul(wanted, NULL, 10) : MUTANTS;
+	unsigned accepted = 0, wrong = 0, lost = 0;
+
+	seed = 0x9e3779b97f4a7c15 + count;
+	for (unsigned i = 0; i < count; i++) {
+		const struct str *from =
+			&good[draw(sizeof(good) / sizeof(good[0]))].head;
+		char head[HEAD_MAX];
+		struct reading reading;
+		size_t len;
+		bool is_valid;
+
+		memcpy(head, from->ptr, from->len);
+		len = mutate(head, from->len);
+		is_valid = read_strictly((struct str){ head, len }, &reading);
+		if (!accepts(head, len, draw(4) ? SIZE_MAX :
+				     1 + draw((uint32_t)len + 1))) {
+			lost += is_valid;
+			continue;
+		}
+		accepted++;
+		if (is_valid) {
+			check_same(&reading);
+			continue;
+		}
+		wrong++;
+		for (size_t j = 0; j < len; j++)
+			fprintf(stderr, head[j] < 32 || head[j] == 127 ?
+				"\\%02x" : "%c", head[j]);
+		fputc('\n', stderr);
+	}
+	printf("guard: %u mutants, %u accepted, %u of them wrongly, %u valid "
+	       "ones refused\n", count, accepted, wrong, lost);
+	ck_assert_uint_eq(wrong, 0);
+	ck_assert_uint_gt(accepted, count / 20);
+}
+END_TEST
+
+static void add_tests(TCase *tcase)
+{
+	tcase_add_checked_fixture(tcase, start, stop);
+	tcase_add_loop_test(tcase, good_heads_pass, 0,
+			    sizeof(good) / sizeof(good[0]));
+	tcase_add_loop_test(tcase, good_heads_pass_however_they_arrive, 0,
+			    sizeof(good) / sizeof(good[0]));
+	tcase_add_loop_test(tcase, bad_heads_do_not, 0,
+			    sizeof(bad) / sizeof(bad[0]));
+	tcase_add_loop_test(tcase, the_reader_of_this_test_agrees, 0,
+			    sizeof(bad) / sizeof(bad[0]));
+	tcase_add_test(tcase, headers_are_counted);
+	tcase_add_test(tcase, framing_is_told);
+	tcase_add_test(tcase, the_library_passes_the_self_test);
+	tcase_add_test(tcase, mutants_mean_the_same_to_both);
+}
+
+UNIT_MAIN("guard", add_tests)
