@@ -13,6 +13,7 @@ struct loader {
 	const struct snapshot *previous;
 	struct report *report;
 	bool is_gateway_only;
+	bool is_refused;	/* the gateway's file has an error */
 	struct pool *pool, *scratch;
 	struct str shown;	/* the directory as given, no '/' at its end */
 	struct str dir;		/* absolute */
@@ -252,6 +253,7 @@ static void unknown_member(struct loader *l, unsigned i,
 	place_error(&place, config_setting_source_line(at),
 		    config_setting_name(at), remedy, "is not a known setting");
 	l->is_broken[i] = true;
+	l->is_refused |= l->files[i].has_gateway;
 }
 
 /* A member of a file's top level that should hold tenants. */
@@ -342,8 +344,8 @@ static int by_bytes(const void *a, const void *b)
 	return str_cmp(*(const struct str *)a, *(const struct str *)b);
 }
 
-/* Is the file of that path there, and broken? */
-static bool is_broken_file(const struct loader *l, struct str path)
+/* Of the file of that path: is it broken?  NULL: it is not there. */
+static bool *broken_flag(const struct loader *l, struct str path)
 {
 	struct str name = path, *found;
 	ptrdiff_t slash;
@@ -354,7 +356,24 @@ static bool is_broken_file(const struct loader *l, struct str path)
 	}
 	found = bsearch(&name, l->names, l->file_count, sizeof(name),
 			by_bytes);
-	return found && l->is_broken[found - l->names];
+	return found ? &l->is_broken[found - l->names] : NULL;
+}
+
+/* Files that claim one slug are all broken, for what else they may mean. */
+static void mark_twice(struct loader *l)
+{
+	unsigned i;
+
+	claims_sort(l->claims, l->claim_count);
+	for (i = 1; i < l->claim_count; i++) {
+		const struct claim *one = &l->claims[i - 1];
+		const struct claim *two = &l->claims[i];
+
+		if (one->kind == CLAIM_GROUP && two->kind == CLAIM_GROUP &&
+		    str_eq(one->slug, two->slug))
+			*broken_flag(l, one->file) =
+				*broken_flag(l, two->file) = true;
+	}
 }
 
 /* A tenant whose file was deleted is gone, one whose file broke is not. */
@@ -364,8 +383,10 @@ static int claim_kept(struct loader *l)
 
 	for (i = 0; l->previous && i < l->previous->tenant_count; i++) {
 		const struct draft *draft = l->previous->private->drafts[i];
+		const bool *is_broken = draft ?
+			broken_flag(l, draft->tenant.file) : NULL;
 
-		if (draft && is_broken_file(l, draft->tenant.file) &&
+		if (is_broken && *is_broken &&
 		    !claim_add(l, CLAIM_KEPT, draft->tenant.slug,
 			       draft->tenant.file, 0))
 			return -1;
@@ -386,6 +407,7 @@ static int read_tenants(struct loader *l)
 	for (i = 0; i < l->file_count; i++)
 		if (read_file(l, i))
 			return -1;
+	mark_twice(l);
 	if (claim_kept(l))
 		return -1;
 	if (!keyring) {
@@ -396,7 +418,7 @@ static int read_tenants(struct loader *l)
 	if (!settle(&reader, l->claims, l->claim_count, l->previous, keyring,
 		    l->out) && hosts_build(l->out))
 		nomem(l);
-	else if (!place.errors)
+	else if (!place.errors && !l->is_refused)
 		ret = 0;
 	keyring_free(throwaway);
 	return ret;

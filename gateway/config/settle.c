@@ -23,6 +23,12 @@ static int by_slug(const void *a, const void *b)
 	return x->line < y->line ? -1 : x->line > y->line;
 }
 
+void claims_sort(struct claim *claims, unsigned count)
+{
+	if (count)
+		qsort(claims, count, sizeof(*claims), by_slug);
+}
+
 /* Findings about this claim. */
 static struct place place_of(const struct settling *s,
 			     const struct claim *claim)
@@ -146,8 +152,7 @@ int settle(const struct reader *reader, struct claim *claims, unsigned count,
 		.keyring = keyring, .out = out };
 	unsigned i, from;
 
-	if (count)
-		qsort(claims, count, sizeof(*claims), by_slug);
+	claims_sort(claims, count);
 	out->tenants = pool_calloc(reader->pool, count + 1,
 				   sizeof(struct tenant *));
 	out->private->drafts = pool_calloc(reader->pool, count + 1,

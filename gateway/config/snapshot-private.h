@@ -142,6 +142,9 @@ struct claim {
 	struct url url;
 };
 
+/* By slug; of one slug by kind, file and line. */
+void claims_sort(struct claim *claims, unsigned count);
+
 /*
  * Sort the claims and make tenants of them: the new form, else the last good
  * one, else a broken one.  -1: no memory, or more than CONFIG_TENANTS_MAX.

@@ -287,7 +287,8 @@ static void read_certificate(const struct reader *reader, struct group group,
 				   group_line(group, "certificate") };
 
 	if (group_has(group, "certificate") != group_has(group, "key")) {
-		place_error(reader->place, at.line,
+		place_error(reader->place, group_has(group, "key") ?
+			    group_line(group, "key") : at.line,
 			    group_has(group, "key") ? "certificate" : "key",
 			    "name both, or neither",
 			    "is missing beside the other");
