@@ -47,9 +47,10 @@ static enum err run_one(struct writer *w, struct job *job)
 	return job->run(w->db, job);
 }
 
-static void run_alone(struct writer *w, struct job *job)
+/* Says whether a transaction could be begun at all. */
+static enum err run_alone(struct writer *w, struct job *job)
 {
-	enum err err = db_begin(w->db);
+	enum err begun = db_begin(w->db), err = begun;
 
 	if (!err)
 		err = run_one(w, job);
@@ -60,6 +61,26 @@ static void run_alone(struct writer *w, struct job *job)
 	if (is_failure(err))
 		note_problem(w);
 	job->result = err;
+	return begun;
+}
+
+/*
+ * One after the other.  Where one cannot even begin (another process holds
+ * the database, and we have waited for it) the others need not try.
+ */
+static uint64_t run_singly(struct writer *w, struct job *batch)
+{
+	enum err begun = ERR_OK;
+	uint64_t committed = 0;
+
+	for (struct job *j = batch; j; j = j->next) {
+		if (begun)
+			j->result = begun;
+		else
+			begun = run_alone(w, j);
+		committed += j->result == ERR_OK;
+	}
+	return committed;
 }
 
 /*
@@ -116,19 +137,12 @@ static void complete(struct writer *w, struct job *batch, uint64_t committed,
 
 static void run_batch(struct writer *w, struct job *batch)
 {
-	uint64_t committed = 0;
-	bool again = batch->next != NULL;
+	bool is_single = !batch->next;
 
-	if (again && run_together(w, batch) == ERR_OK) {
-		again = false;
-		committed = 1;
-	} else {
-		for (struct job *j = batch; j; j = j->next) {
-			run_alone(w, j);
-			committed += j->result == ERR_OK;
-		}
-	}
-	complete(w, batch, committed, again);
+	if (!is_single && run_together(w, batch) == ERR_OK)
+		complete(w, batch, 1, false);
+	else
+		complete(w, batch, run_singly(w, batch), !is_single);
 }
 
 /* Up to WRITER_BATCH_MAX of those that wait. Under the lock. */

@@ -239,6 +239,47 @@ START_TEST(a_full_disk_is_an_error_and_loses_nothing_told)
 }
 END_TEST
 
+static enum err impatient_run(struct db *db, struct job *job)
+{
+	(void)job;
+	sqlite3_busy_timeout(db->handle, 20);
+	return ERR_OK;
+}
+
+START_TEST(a_database_held_by_another_process_is_busy)
+{
+	struct job impatient = { .run = impatient_run, .done = rig_done };
+	struct note notes[MANY] = { 0 };
+	sqlite3 *other = NULL;
+	struct writer *w;
+	struct rig rig;
+	char path[128];
+
+	rig_open(&rig);
+	w = store_writer(rig.store);
+	ck_assert_int_eq(writer_submit(w, &impatient), ERR_OK);
+	rig_wait(1);
+	snprintf(path, sizeof(path), "%s/%s", rig.dir, DB_FILE);
+	ck_assert_int_eq(sqlite3_open(path, &other), SQLITE_OK);
+	ck_assert_int_eq(sqlite3_exec(other, "BEGIN IMMEDIATE", NULL, NULL,
+				      NULL), SQLITE_OK);
+	for (int i = 0; i < MANY; i++)
+		note_submit(w, &notes[i], i);
+	rig_wait(MANY);
+	for (int i = 0; i < MANY; i++) {
+		ck_assert_int_eq(notes[i].job.result, ERR_BUSY);
+		ck_assert_int_eq(notes[i].runs, 0);
+		ck_assert_int_eq(notes[i].told, 1);
+	}
+	sqlite3_exec(other, "ROLLBACK", NULL, NULL, NULL);
+	sqlite3_close(other);
+	note_submit(w, &notes[0], 0);
+	rig_wait(1);
+	ck_assert_int_eq(notes[0].job.result, ERR_OK);
+	rig_close(&rig);
+}
+END_TEST
+
 START_TEST(a_full_queue_says_so_at_once)
 {
 	struct note *notes = calloc(WRITER_QUEUE_MAX + 1, sizeof(*notes));
@@ -522,6 +563,8 @@ static void writer_tests(TCase *tc)
 	tcase_add_test(tc, those_who_wait_share_one_commit);
 	tcase_add_test(tc, one_bad_job_costs_no_neighbour);
 	tcase_add_test(tc, a_full_disk_is_an_error_and_loses_nothing_told);
+	tcase_add_test(tc,
+		a_database_held_by_another_process_is_busy);
 	tcase_add_test(tc, a_full_queue_says_so_at_once);
 	tcase_add_test(tc, unawaited_jobs_never_crowd_out_the_others);
 	tcase_add_test(tc, closing_finishes_what_waits);

@@ -1,0 +1,277 @@
+#include "store/store.h"
+
+#include <signal.h>
+#include <sys/wait.h>
+
+#include "unit/store/rig.h"
+
+#define CYCLES 6
+#define SLOTS 48
+#define ACKS_MIN 300
+
+START_TEST(a_second_daemon_is_refused)
+{
+	const struct store_options options = { .readers = 1 };
+	struct store *second = NULL;
+	char text[512], pid[32];
+	struct buf why;
+	struct rig rig;
+
+	rig_open(&rig);
+	buf_init_fixed(&why, text, sizeof(text));
+	ck_assert_int_eq(store_open(rig.dir, &options, &second, &why),
+			 ERR_CONFLICT);
+	ck_assert_ptr_null(second);
+	snprintf(pid, sizeof(pid), "pid %ld", (long)getpid());
+	ck_assert_msg(strstr(text, pid), "%s", text);
+	ck_assert_int_gt(rig_user(&rig, "a@b", "A"), 0);
+	rig_close(&rig);
+}
+END_TEST
+
+START_TEST(a_store_from_the_future_is_refused_in_words)
+{
+	const struct store_options options = { .readers = 1 };
+	struct store *store = NULL;
+	char text[512];
+	struct buf why;
+	struct rig rig;
+
+	rig_open(&rig);
+	rig_stop(&rig);
+	rig_sql(&rig, "PRAGMA user_version = 99");
+	buf_init_fixed(&why, text, sizeof(text));
+	ck_assert_int_eq(store_open(rig.dir, &options, &store, &why),
+			 ERR_UNSUPPORTED);
+	ck_assert_ptr_null(store);
+	ck_assert_msg(strstr(text, "99"), "%s", text);
+	/* nothing was kept open: the lock is free again */
+	rig_sql(&rig, "PRAGMA user_version = 1");
+	rig_start(&rig);
+	rig_close(&rig);
+}
+END_TEST
+
+START_TEST(readers_are_handed_out_by_number)
+{
+	struct rig rig;
+
+	rig_open(&rig);
+	ck_assert_ptr_nonnull(store_reader(rig.store, 0));
+	ck_assert_ptr_ne(store_reader(rig.store, 0),
+			 store_reader(rig.store, 1));
+	ck_assert_ptr_null(store_reader(rig.store, 2));
+	rig_close(&rig);
+	store_close(NULL);
+}
+END_TEST
+
+START_TEST(too_many_readers_are_refused)
+{
+	const struct store_options options = {
+		.readers = STORE_READERS_MAX + 1
+	};
+	struct store *store = NULL;
+	char dir[64], text[512];
+	struct buf why;
+
+	rig_make_dir(dir);
+	buf_init_fixed(&why, text, sizeof(text));
+	ck_assert_int_eq(store_open(dir, &options, &store, &why), ERR_LIMIT);
+	ck_assert_str_ne(text, "");
+	rig_remove_dir(dir);
+}
+END_TEST
+
+/* ---- a daemon that is killed ---- */
+
+/* Each user is synced, then signed in; both are told through a pipe. */
+struct ack {
+	int32_t number;
+	int32_t is_redeemed;
+	int64_t user_id, session_id;
+};
+
+struct slot {
+	union {
+		struct job job;
+		struct user_sync sync;
+		struct redemption redemption;
+	};
+	struct ack ack;
+	char email[32];
+};
+
+static struct store *victim;
+static int victim_pipe, victim_next;
+
+static void slot_synced(struct job *job);
+
+static void slot_go(struct slot *s)
+{
+	memset(s, 0, sizeof(*s));
+	s->ack.number = victim_next++;
+	snprintf(s->email, sizeof(s->email), "u%d@b", s->ack.number);
+	s->sync = (struct user_sync){
+		.job.done = slot_synced, .tenant = STR("acme"),
+		.email = str_from(s->email), .email_key = str_from(s->email),
+		.name = STR("U"),
+	};
+	if (users_sync(store_users(victim), &s->sync))
+		_exit(3);
+}
+
+static void slot_tell(struct slot *s)
+{
+	if (s->job.result ||
+	    write(victim_pipe, &s->ack, sizeof(s->ack)) != sizeof(s->ack))
+		_exit(4);
+}
+
+static void slot_redeemed(struct job *job)
+{
+	struct slot *s = (struct slot *)job;
+
+	s->ack.is_redeemed = 1;
+	s->ack.session_id = s->redemption.session_id;
+	slot_tell(s);
+	slot_go(s);
+}
+
+static void token_of(int32_t number, struct redemption *r, int64_t user_id)
+{
+	*r = (struct redemption){
+		.tenant = STR("acme"), .user_id = user_id,
+		.exp_s = clock_wall_s() + 3600, .opens_session = true,
+		.host = STR("desk.example"), .idle_s = 3600,
+		.absolute_s = 3600,
+	};
+	memcpy(r->jti, &number, sizeof(number));
+	memset(r->hash, 1, sizeof(r->hash));
+	memcpy(r->hash, &number, sizeof(number));
+}
+
+static void slot_synced(struct job *job)
+{
+	struct slot *s = (struct slot *)job;
+
+	s->ack.user_id = s->sync.user_id;
+	slot_tell(s);
+	token_of(s->ack.number, &s->redemption, s->ack.user_id);
+	s->redemption.job.done = slot_redeemed;
+	if (redemptions_submit(store_redemptions(victim), &s->redemption))
+		_exit(5);
+}
+
+/* Never returns: it works until it is killed. */
+static void victim_main(const char *dir, int fd, int first)
+{
+	static struct slot slots[SLOTS];
+	const struct store_options options = { .readers = 1, .sweep_ms = 1 };
+	char text[512];
+	struct buf why;
+
+	buf_init_fixed(&why, text, sizeof(text));
+	if (store_open(dir, &options, &victim, &why))
+		_exit(2);
+	victim_pipe = fd;
+	victim_next = first;
+	for (int i = 0; i < SLOTS; i++)
+		slot_go(&slots[i]);
+	for (;;)
+		pause();
+}
+
+static unsigned read_acks(int fd, struct ack *acks, unsigned max, unsigned min)
+{
+	unsigned n = 0;
+
+	while (n < max && n < min &&
+	       read(fd, &acks[n], sizeof(acks[n])) == sizeof(acks[n]))
+		n++;
+	return n;
+}
+
+static void check_ack(struct rig *rig, const struct ack *ack)
+{
+	struct redemption r;
+	struct session session;
+	struct user user;
+	char email[32];
+
+	pool_reset(rig->pool);
+	snprintf(email, sizeof(email), "u%d@b", ack->number);
+	ck_assert_int_eq(users_find(store_reader(rig->store, 0), STR("acme"),
+				    str_from(email), rig->pool, &user), 0);
+	ck_assert_int_eq(user.view.id, ack->user_id);
+	if (!ack->is_redeemed)
+		return;
+	token_of(ack->number, &r, ack->user_id);
+	r.session_id = ack->session_id;
+	ck_assert_int_eq(rig_find(rig, &r, clock_wall_s(), &session), ERR_OK);
+	ck_assert_int_eq(session.user.id, ack->user_id);
+	r.job.done = rig_done;
+	ck_assert_msg(rig_redeem(rig, &r) == ERR_USED,
+		      "a token that was told as used is used");
+	ck_assert_int_eq(r.session_id, ack->session_id);
+}
+
+START_TEST(what_was_told_survives_kill_9)
+{
+	const unsigned max = 65536;
+	struct ack *acks = calloc(max, sizeof(*acks));
+	struct rig rig;
+	unsigned count = 0;
+	int first = 0;
+
+	rig_open(&rig);
+	rig_stop(&rig);
+	for (unsigned cycle = 0; cycle < CYCLES; cycle++) {
+		unsigned from = count;
+		int fds[2], status;
+		pid_t pid;
+
+		ck_assert_int_eq(pipe(fds), 0);
+		/* no database is open here that the child could inherit */
+		pid = fork();
+		if (pid == 0) {
+			close(fds[0]);
+			victim_main(rig.dir, fds[1], first);
+		}
+		ck_assert_int_gt(pid, 0);
+		close(fds[1]);
+		count += read_acks(fds[0], acks + count, max - count,
+				   ACKS_MIN + cycle * 17);
+		ck_assert_int_eq(kill(pid, SIGKILL), 0);
+		ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+		ck_assert_msg(WIFSIGNALED(status) &&
+			      WTERMSIG(status) == SIGKILL, "exit %d", status);
+		/* what it told before it died and nobody had read yet */
+		count += read_acks(fds[0], acks + count, max - count, max);
+		close(fds[0]);
+		ck_assert_int_ge(count - from, ACKS_MIN);
+		first += 1000000;
+
+		ck_assert_int_eq(rig_sql(&rig, "SELECT count(*) FROM"
+			" pragma_integrity_check"
+			" WHERE integrity_check = 'ok'"), 1);
+		rig_start(&rig);
+		for (unsigned i = from; i < count; i++)
+			check_ack(&rig, &acks[i]);
+		rig_stop(&rig);
+	}
+	free(acks);
+	rig_close(&rig);
+}
+END_TEST
+
+static void store_tests(TCase *tc)
+{
+	tcase_add_test(tc, a_second_daemon_is_refused);
+	tcase_add_test(tc, a_store_from_the_future_is_refused_in_words);
+	tcase_add_test(tc, readers_are_handed_out_by_number);
+	tcase_add_test(tc, too_many_readers_are_refused);
+	tcase_add_test(tc, what_was_told_survives_kill_9);
+}
+
+UNIT_MAIN("store", store_tests)
