@@ -1,7 +1,9 @@
 /*
  * adapters: what the suites that load real adapters share.
  *
- * The directory of the built adapters stands in the environment: ADAPTERS.
+ * Where the built ones are stands in the environment: ADAPTERS is a directory
+ * of them, PLUGINS the build directory of plugins/ (not needed where the
+ * former has them too).
  */
 #ifndef TESTS_UNIT_ADAPTERS_H
 #define TESTS_UNIT_ADAPTERS_H
@@ -20,11 +22,20 @@
 __attribute__((unused)) static const char *
 adapter_path(const char *name, char path[ADAPTER_PATH_MAX])
 {
-	const char *dir = getenv("ADAPTERS");
+	const char *dir = getenv("ADAPTERS"), *plugins = getenv("PLUGINS");
 
 	ck_assert_msg(dir != NULL, "ADAPTERS must name the directory of the "
 				   "built adapters");
 	snprintf(path, ADAPTER_PATH_MAX, "%s/%s.so", dir, name);
+	if (access(path, F_OK) && plugins) {
+		snprintf(path, ADAPTER_PATH_MAX, "%s/%s/.libs/%s.so", plugins,
+			 name, name);
+		if (access(path, F_OK))
+			snprintf(path, ADAPTER_PATH_MAX, "%s/%s.so", dir,
+				 name);
+	}
+	/* What a build under umask 002 leaves is refused, and rightly so. */
+	chmod(path, 0755);
 	return path;
 }
 
