@@ -164,19 +164,3 @@ bool call_leave(struct adapter_call *call, const struct call_mark *mark,
 		call->problem[0] = '\0';
 	return false;
 }
-
-enum err call_apply(const struct adapter_call *call, struct fields *attributes)
-{
-	enum err err = ERR_OK;
-
-	for (unsigned i = 0; i < call->change_count && !err; i++) {
-		const struct adapter_change *change = &call->changes[i];
-
-		if (str_is_null(change->value))
-			fields_del(attributes, change->name);
-		else
-			err = fields_set(attributes, change->name,
-					 change->value, FIELD_TEXT);
-	}
-	return err;
-}

@@ -180,11 +180,4 @@ bool call_leave(struct adapter_call *call, const struct call_mark *mark,
 /* "map_fields" etc. */
 const char *call_phase_name(enum adapter_phase phase);
 
-/*
- * Apply the changes in their order: attributes replaced, added, removed, the
- * rest as they were.  ERR_LIMIT past FIELDS_MAX, ERR_NOMEM.
- */
-enum err call_apply(const struct adapter_call *call,
-		    struct fields *attributes);
-
 #endif

@@ -194,8 +194,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			fuzz_assert(call.result != ADAPTER_OK);
 		check_outputs(&call);
 	}
-	if (call.result == ADAPTER_OK)
-		fuzz_assert(!call_apply(&call, &attributes));
 	pool_free(scratch);
 	pool_free(pool);
 	return 0;
