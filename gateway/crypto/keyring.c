@@ -16,6 +16,7 @@
 #include "base/random.h"
 #include "codec/base64url.h"
 #include "crypto/digest.h"
+#include "crypto/keyring-private.h"
 
 #define HEADER "usher-keyring 1"
 #define TIME_LEN 20			/* "2026-11-22T18:11:00Z" */
@@ -300,7 +301,7 @@ static enum err ring_parse(struct keyring *ring, struct str text,
 	return ERR_OK;
 }
 
-static void ring_print(const struct keyring *ring, struct buf *out)
+void keyring_print(const struct keyring *ring, struct buf *out)
 {
 	char text[CLOCK_TEXT_MAX];
 
@@ -316,6 +317,24 @@ static void ring_print(const struct keyring *ring, struct buf *out)
 		base64url_add(out, m->key, sizeof(m->key));
 		buf_addc(out, '\n');
 	}
+}
+
+enum err keyring_parse(struct str text, struct keyring **out_r, char *why,
+		       size_t size)
+{
+	struct why reason = { why, size, 0 };
+	struct keyring *ring = ring_new();
+	enum err err;
+
+	if (!ring)
+		return say(&reason, ERR_NOMEM, "no memory");
+	err = ring_parse(ring, text, &reason);
+	if (err) {
+		keyring_free(ring);
+		return err;
+	}
+	*out_r = ring;
+	return ERR_OK;
 }
 
 /* ---- files -------------------------------------------------------------- */
@@ -414,7 +433,7 @@ static enum err ring_write(const struct keyring *ring,
 	enum err err;
 
 	buf_init_fixed(&buf, text, sizeof(text));
-	ring_print(ring, &buf);
+	keyring_print(ring, &buf);
 	err = buf_is_ok(&buf) ? file_draft_write(draft, buf.ptr, buf.len) :
 				ERR_INTERNAL;
 	buf_done(&buf);

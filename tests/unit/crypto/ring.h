@@ -2,30 +2,21 @@
 #ifndef TESTS_UNIT_CRYPTO_RING_H
 #define TESTS_UNIT_CRYPTO_RING_H
 
-#include <fcntl.h>
-
 #include "unit/unit.h"
 
 #include "codec/base64url.h"
-#include "crypto/keyring.h"
+#include "crypto/keyring-private.h"
 
 /* The ring that this text spells. */
 __attribute__((unused))
 static struct keyring *ring_of_text(const char *text, size_t len)
 {
-	char path[PATH_MAX + 32], why[KEYRING_WHY_MAX] = "";
+	char why[KEYRING_WHY_MAX] = "";
 	struct keyring *ring = NULL;
-	enum err err;
-	int fd;
+	enum err err = keyring_parse((struct str){ text, len }, &ring, why,
+				     sizeof(why));
 
-	snprintf(path, sizeof(path), "%s/ring", unit_dir());
-	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
-	ck_assert_int_ge(fd, 0);
-	ck_assert_int_eq(write(fd, text, len), (ssize_t)len);
-	close(fd);
-	err = keyring_load(path, &ring, why, sizeof(why));
 	ck_assert_msg(err == ERR_OK, "%s: %s", err_text(err), why);
-	unlink(path);
 	return ring;
 }
 
