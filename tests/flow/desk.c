@@ -1,0 +1,385 @@
+/*
+ * Who is signed in, for desks and proxies; signing out; the pages.
+ */
+#include "flow/flow.h"
+
+#define C "ticket.alpha.test"
+#define USER "email=user%40example.com&name=Zo%C3%AB+Doe"
+
+static const struct flow_file files[] = {
+	{ "conf.d/alpha.conf",
+	  "tenant = { slug = \"alpha\"; name = \"Alpha\";\n"
+	  "url = \"https://" C "\"; home = \"https://alpha.test/shop\";\n"
+	  "origins = [ \"https://alpha.test\" ]; identity = \"unsigned\";\n"
+	  "session = { idle = 1800; absolute = 28800; }; };\n" },
+	{ "conf.d/homeless.conf",
+	  "tenant = { slug = \"homeless\"; identity = \"unsigned\";\n"
+	  "url = \"https://ticket.homeless.test\"; desk = false; };\n" },
+	{ NULL, NULL }
+};
+
+static void setup(void)
+{
+	flow_start("rate_limit = { requests = 100000; per = 3600; };", files);
+}
+
+static struct exchange *session(const char *cookie)
+{
+	return flow_call(&steps_session, .host = C, .cookie = cookie);
+}
+
+static struct exchange *check(const char *cookie, const char *query)
+{
+	return flow_call(&steps_check, .host = C, .cookie = cookie,
+			 .query = query);
+}
+
+START_TEST(nobody_is_nobody)
+{
+	struct exchange *ex = session(NULL);
+
+	ck_answer(ex, 401, "not_signed_in");
+	ck_assert(!flow_header(ex, "Remote-User").ptr);
+	ck_assert(!flow_header(ex, "Access-Control-Allow-Origin").ptr);
+	ex = check(NULL, NULL);
+	ck_answer(ex, 401, "not_signed_in");
+	ck_assert_uint_eq(ex->answer.body.len, 0);
+	ck_assert(!flow_header(ex, "Remote-User").ptr);
+	ck_answer(flow_call(&steps_dashboard, .host = C), 401,
+		  "not_signed_in");
+}
+END_TEST
+
+START_TEST(a_session_says_who_is_there)
+{
+	const char *cookie = flow_sign_in("alpha", C, USER);
+	struct exchange *ex = session(cookie), *same = check(cookie, NULL);
+
+	ck_answer(ex, 200, "");
+	ck_assert(flow_body_has(ex, "{\"tenant\":\"alpha\",\"user\":{\"id\":"));
+	ck_assert(flow_body_has(ex, "\"email\":\"user@example.com\",\"name\":"
+				"\"Zo\xc3\xab Doe\",\"verified\":false,"
+				"\"attributes\":{}},\"expires_at\":\""));
+	ck_answer(same, 200, "");
+	ck_assert_uint_eq(same->answer.body.len, 0);
+	for (int i = 0; i < 2; i++, ex = same) {
+		ck_str_is(flow_header(ex, "Remote-User"), "1");
+		ck_str_is(flow_header(ex, "Remote-Email"), "user@example.com");
+		ck_str_is(flow_header(ex, "Remote-Name"), "Zo\xc3\xab Doe");
+		ck_str_is(flow_header(ex, "Remote-Tenant"), "alpha");
+	}
+	ck_answer(check(cookie, "tenant=alpha"), 200, "");
+	ck_answer(check(cookie, "tenant=beta"), 401, "not_signed_in");
+	ck_answer(check(cookie, "tenant="), 401, "not_signed_in");
+	ck_answer(check(cookie, "tenant=alpha&tenant=alpha"), 400,
+		  "malformed_query");
+	ck_answer(flow_call(&steps_session, .host = C, .cookie = cookie,
+			    .query = "tenant=beta"), 401, "not_signed_in");
+}
+END_TEST
+
+START_TEST(a_session_ends_by_itself)
+{
+	const int64_t start = INT64_C(1795370000000);
+	const char *cookie;
+	int64_t at;
+
+	clock_hold(start);
+	cookie = flow_sign_in("alpha", C, USER);
+	clock_hold(start + 1799 * 1000);
+	ck_answer(session(cookie), 200, "");
+	/* It was used: another half an hour. */
+	clock_hold(start + 3500 * 1000);
+	ck_answer(session(cookie), 200, "");
+	clock_hold(start + 5300 * 1000);
+	ck_answer(session(cookie), 401, "not_signed_in");
+	/* However busy, a working day is the end. */
+	clock_hold(start);
+	cookie = flow_sign_in("alpha", C, USER);
+	for (at = 0; at < 28800; at += 1700) {
+		clock_hold(start + at * 1000);
+		ck_answer(session(cookie), 200, "");
+	}
+	clock_hold(start + INT64_C(28800) * 1000);
+	ck_answer(session(cookie), 401, "not_signed_in");
+}
+END_TEST
+
+START_TEST(only_the_exact_cookie_counts_and_two_are_nobody)
+{
+	const char *mine = flow_sign_in("alpha", C, USER);
+	const char *value = mine + strlen("__Host-usher=");
+	const char *other = flow_sign_in("alpha", C,
+					 "email=other%40example.com&name=O");
+	struct exchange *keep = session(mine);
+	const struct { int status; struct str cookie; } cases[] = {
+		{ 200, pool_printf(keep->pool, "a=1; %s; b=\"x y\"; =odd; c",
+				   mine) },
+		{ 401, pool_printf(keep->pool, "__host-usher=%s", value) },
+		{ 401, pool_printf(keep->pool, "__Host-Usher=%s", value) },
+		{ 401, pool_printf(keep->pool, "x%s", mine) },
+		{ 401, pool_printf(keep->pool, "usher=%s", value) },
+		{ 401, pool_printf(keep->pool, "a=1,%s", mine) },
+		{ 401, pool_printf(keep->pool, "a=\"b; %s\"; %s", mine, mine) },
+		{ 401, pool_printf(keep->pool, "__Host-usher=\"%s\"", value) },
+		{ 401, pool_printf(keep->pool, "%sx", mine) },
+		{ 401, pool_printf(keep->pool, "__Host-usher=%s", value + 1) },
+		{ 401, pool_printf(keep->pool, "__Host-usher=") },
+		{ 401, pool_printf(keep->pool, "%s; %s", mine, mine) },
+		{ 401, pool_printf(keep->pool, "%s; %s", mine, other) },
+		{ 401, pool_printf(keep->pool, "__Host-usher=%.42sA", value) },
+	};
+
+	ck_answer(keep, 200, "");
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct exchange *ex = session(cases[i].cookie.ptr);
+
+		if (i == 13 && value[42] == 'A')
+			continue;
+		ck_assert_msg(ex->answer.status == cases[i].status, "%s: %d",
+			      cases[i].cookie.ptr, ex->answer.status);
+	}
+	/* Over several Cookie lines the rule is the same. */
+	ck_answer(flow_call(&steps_session, .host = C, .cookie = mine,
+			    .headers = { "Cookie: a=1" }), 200, "");
+	ck_answer(flow_call(&steps_session, .host = C, .cookie = "a=1",
+			    .headers = { pool_printf(keep->pool, "Cookie: %s",
+						     mine).ptr }), 200, "");
+	ck_answer(flow_call(&steps_session, .host = C, .cookie = mine,
+			    .headers = { pool_printf(keep->pool, "Cookie: %s",
+						     mine).ptr }),
+		  401, "not_signed_in");
+}
+END_TEST
+
+START_TEST(no_bit_of_a_cookie_may_change)
+{
+	const char *mine = flow_sign_in("alpha", C, USER);
+	char copy[64];
+
+	for (size_t i = strlen("__Host-usher="); mine[i]; i++) {
+		snprintf(copy, sizeof(copy), "%s", mine);
+		copy[i] = mine[i] == 'A' ? 'B' : 'A';
+		ck_answer(session(copy), 401, "not_signed_in");
+	}
+	ck_answer(session(mine), 200, "");
+}
+END_TEST
+
+START_TEST(signing_out_takes_a_page_of_our_own)
+{
+	static const char *const origins[] = {
+		NULL, "Origin: null", "Origin: https://alpha.test",
+		"Origin: https://" B, "Origin: http://" C,
+		"Origin: https://" C "/", "Origin: https://" C ":443",
+		"Origin: https://TICKET.alpha.test",
+	};
+	const char *cookie = flow_sign_in("alpha", C, USER);
+	struct exchange *ex;
+
+	for (size_t i = 0; i < sizeof(origins) / sizeof(origins[0]); i++)
+		ck_answer(flow_call(&steps_logout, .method = METHOD_POST,
+				    .host = C, .cookie = cookie,
+				    .headers = { origins[i] }),
+			  403, "origin_refused");
+	ck_answer(flow_call(&steps_logout, .method = METHOD_POST, .host = C,
+			    .cookie = cookie,
+			    .headers = { "Origin: https://" C,
+					 "Origin: https://" C }),
+		  403, "origin_refused");
+	ck_answer(session(cookie), 200, "");
+	ex = flow_call(&steps_logout, .method = METHOD_POST, .host = C,
+		       .cookie = cookie, .headers = { "Origin: https://" C });
+	ck_answer(ex, 204, "");
+	ck_assert_uint_eq(ex->answer.body.len, 0);
+	ck_str_is(flow_header(ex, "Set-Cookie"), "__Host-usher=; Path=/; "
+		  "Secure; HttpOnly; SameSite=None; Max-Age=0");
+	/* Gone at once, and for good. */
+	ck_answer(session(cookie), 401, "not_signed_in");
+	store_close(flow.gateway.store);
+	flow_open_store();
+	ck_answer(session(cookie), 401, "not_signed_in");
+	/* Again does no harm. */
+	ck_answer(flow_call(&steps_logout, .method = METHOD_POST, .host = C,
+			    .cookie = cookie,
+			    .headers = { "Origin: https://" C }), 204, "");
+}
+END_TEST
+
+START_TEST(a_browser_that_signs_out_goes_home)
+{
+	const char *cookie = flow_sign_in("alpha", C, USER);
+	struct exchange *ex = flow_call(&steps_logout, .method = METHOD_POST,
+		.host = C, .cookie = cookie,
+		.headers = { "Origin: https://" C, BROWSER });
+
+	ck_answer(ex, 303, "");
+	ck_str_is(flow_header(ex, "Location"), "https://alpha.test/shop");
+	cookie = flow_sign_in("homeless", "ticket.homeless.test", USER);
+	ex = flow_call(&steps_logout, .method = METHOD_POST,
+		       .host = "ticket.homeless.test", .cookie = cookie,
+		       .headers = { "Origin: https://ticket.homeless.test",
+				    BROWSER });
+	ck_answer(ex, 200, "");
+	ck_assert(flow_body_has(ex, "You are signed out."));
+	ck_assert(str_icontains(flow_header(ex, "Set-Cookie"),
+				STR("Max-Age=0")));
+}
+END_TEST
+
+START_TEST(one_logout_leaves_other_devices_alone)
+{
+	const char *phone = flow_sign_in("alpha", C, USER);
+	const char *desktop = flow_sign_in("alpha", C, USER);
+
+	ck_answer(flow_call(&steps_logout, .method = METHOD_POST, .host = C,
+			    .cookie = phone,
+			    .headers = { "Origin: https://" C }), 204, "");
+	ck_answer(session(phone), 401, "not_signed_in");
+	ck_answer(session(desktop), 200, "");
+}
+END_TEST
+
+START_TEST(the_signed_in_page_names_and_escapes_the_user)
+{
+	const char *cookie = flow_sign_in("alpha", C, "email=x%40example.com&"
+		"name=%3Cscript%3Ealert(1)%3C%2Fscript%3E");
+	struct exchange *ex = flow_call(&steps_dashboard, .host = C,
+					.cookie = cookie,
+					.headers = { BROWSER });
+
+	ck_answer(ex, 200, "");
+	ck_assert(flow_body_has(ex, "&lt;script&gt;alert(1)"));
+	ck_assert(!flow_body_has(ex, "<script>alert"));
+	ck_assert(flow_body_has(ex, "x@example.com"));
+	ck_assert(flow_body_has(ex, "Alpha"));
+	ck_assert(flow_body_has(ex, "action=\"/auth/logout\""));
+	ck_assert(!flow_header(ex, "Access-Control-Allow-Origin").ptr);
+}
+END_TEST
+
+START_TEST(a_tenant_may_do_without_the_desk)
+{
+	const char *host = "ticket.homeless.test";
+	const char *cookie = flow_sign_in("homeless", host, USER);
+
+	ck_answer(flow_call(&steps_dashboard, .host = host, .cookie = cookie),
+		  404, "not_found");
+	ck_answer(flow_call(&steps_dashboard, .host = host), 404, "not_found");
+	ck_answer(flow_call(&steps_session, .host = host, .cookie = cookie),
+		  200, "");
+}
+END_TEST
+
+START_TEST(a_changed_name_shows_in_open_sessions)
+{
+	const char *cookie = flow_sign_in("alpha", C, USER);
+
+	flow_mint("alpha", "email=User%40EXAMPLE.com&name=Renamed");
+	ck_assert(flow_body_has(session(cookie), "\"name\":\"Renamed\""));
+}
+END_TEST
+
+START_TEST(front_pages_and_what_is_not_there)
+{
+	struct exchange *ex = flow_call(&steps_home, .host = C);
+
+	ck_answer(ex, 302, "");
+	ck_str_is(flow_header(ex, "Location"), "https://" C "/dashboard");
+	ck_answer(flow_call(&steps_home, .host = B), 200, "");
+	ck_answer(flow_call(&steps_home, .host = "evil.test"), 421,
+		  "unknown_host");
+	ck_answer(flow_call(&steps_not_found, .host = C), 404, "not_found");
+	ex = flow_new(&(struct call){ .host = C });
+	answer_header(ex, "Allow", STR("POST"));
+	flow_finish(ex, &steps_not_allowed);
+	ck_answer(ex, 405, "method_not_allowed");
+	ck_str_is(flow_header(ex, "Allow"), "POST");
+}
+END_TEST
+
+static enum step_result go_on(struct exchange *ex)
+{
+	(void)ex;
+	return STEP_NEXT;
+}
+
+static enum step_result say_too_much(struct exchange *ex)
+{
+	int i;
+
+	for (i = 0; i < ANSWER_HEADERS_MAX; i++)
+		answer_header_num(ex, "X-Many", i);
+	return answer_empty(ex, 204);
+}
+
+START_TEST(a_list_without_an_answer_is_a_500)
+{
+	static const struct step list[] = {
+		{ "go_on", go_on, NULL }, { NULL, NULL, NULL }
+	};
+	static const struct step defect[] = {
+		{ "say_too_much", say_too_much, NULL }, { NULL, NULL, NULL }
+	};
+	const struct steps steps = { "nothing", list, false };
+	const struct steps loud = { "loud", defect, false };
+	struct exchange *ex = flow_call(&steps, .host = C);
+
+	ck_answer(ex, 500, "internal");
+	ck_answer(flow_call(&loud, .host = C), 500, "internal");
+}
+END_TEST
+
+START_TEST(request_ids_sort_as_the_requests_came)
+{
+	struct exchange *a, *b;
+
+	clock_hold(INT64_C(1795370000000));
+	a = session(NULL);
+	b = session(NULL);
+	ck_assert_str_ne(a->id, b->id);
+	ck_assert_int_eq(strncmp(a->id, b->id, 10), 0);
+	clock_hold(INT64_C(1795370000001));
+	b = session(NULL);
+	ck_assert_int_lt(strcmp(a->id, b->id), 0);
+	ck_assert_uint_eq(strspn(a->id, "0123456789ABCDEFGHJKMNPQRSTVWXYZ"),
+			  26);
+}
+END_TEST
+
+START_TEST(there_is_no_hsts_for_loopback_names)
+{
+	struct exchange *ex = session(NULL);
+
+	ck_assert(flow_header(ex, "Strict-Transport-Security").ptr);
+	flow_write("conf.d/alpha.conf",
+		   "tenant = { slug = \"alpha\"; identity = \"unsigned\";\n"
+		   "url = \"https://ticket.alpha.localhost\"; };\n");
+	flow_reload();
+	ex = flow_call(&steps_session, .host = "ticket.alpha.localhost");
+	ck_answer(ex, 401, "not_signed_in");
+	ck_assert(!flow_header(ex, "Strict-Transport-Security").ptr);
+}
+END_TEST
+
+static void desk_tests(TCase *tcase)
+{
+	tcase_add_checked_fixture(tcase, setup, flow_stop);
+	tcase_add_test(tcase, nobody_is_nobody);
+	tcase_add_test(tcase, a_session_says_who_is_there);
+	tcase_add_test(tcase, a_session_ends_by_itself);
+	tcase_add_test(tcase, only_the_exact_cookie_counts_and_two_are_nobody);
+	tcase_add_test(tcase, no_bit_of_a_cookie_may_change);
+	tcase_add_test(tcase, signing_out_takes_a_page_of_our_own);
+	tcase_add_test(tcase, a_browser_that_signs_out_goes_home);
+	tcase_add_test(tcase, one_logout_leaves_other_devices_alone);
+	tcase_add_test(tcase, the_signed_in_page_names_and_escapes_the_user);
+	tcase_add_test(tcase, a_tenant_may_do_without_the_desk);
+	tcase_add_test(tcase, a_changed_name_shows_in_open_sessions);
+	tcase_add_test(tcase, front_pages_and_what_is_not_there);
+	tcase_add_test(tcase, a_list_without_an_answer_is_a_500);
+	tcase_add_test(tcase, request_ids_sort_as_the_requests_came);
+	tcase_add_test(tcase, there_is_no_hsts_for_loopback_names);
+}
+
+UNIT_MAIN("desk", desk_tests)
