@@ -38,7 +38,10 @@ struct audit_record {
  */
 enum err audit_write(struct writer *writer, const struct audit_record *record);
 
-/* The newest of that id, slices in the pool. ERR_NOT_FOUND, ERR_NOMEM, ERR_IO. */
+/*
+ * The newest of that id, slices in the pool.  ERR_NOT_FOUND, ERR_NOMEM,
+ * ERR_IO.
+ */
 enum err audit_find(struct db *reader, struct str request_id,
 		    struct pool *pool, struct audit_record *out_r);
 
@@ -48,13 +51,13 @@ enum err audit_insert(struct db *db, const struct audit_record *record);
 enum err audit_check(const struct audit_record *record);
 
 /*
- * Inside a job: delete the oldest AUDIT_SWEEP_MAX records at most that are past
- * `rows_max` records or from before `before_ms`. Says how many.
+ * Inside a job: delete the oldest AUDIT_SWEEP_MAX records at most that are
+ * past `rows_max` records or from before `before_ms`.  Says how many.
  */
 #define AUDIT_SWEEP_MAX 512
 enum err audit_sweep(struct db *db, int64_t before_ms, int64_t rows_max,
 		     unsigned *deleted_r);
-/* Sweep every `sweep_ms`, by the limits above. The chore outlives the writer. */
+/* Sweep every `sweep_ms`, by these limits. The chore outlives the writer. */
 enum err audit_start(struct writer *writer, struct chore *chore,
 		     int64_t sweep_ms);
 

@@ -51,7 +51,7 @@ struct db {
 	sqlite3 *handle;
 	enum db_role role;
 	sqlite3_stmt *stmt[SQL_COUNT];
-	struct pool *scratch;	/* the running job's; forgotten before the next */
+	struct pool *scratch;	/* the running job's, then reset */
 	int wal_pages;		/* in the WAL after the last commit */
 	char problem[DB_PROBLEM_MAX];
 };

@@ -22,8 +22,8 @@
 
 #define DB_FILE "usher.db"
 #define DB_LOCK_FILE "usher.lock"
-#define DB_PATH_MAX 4096		/* bytes of a path, terminator included */
-#define DB_BUSY_MS 2000			/* patience with a foreign process's lock */
+#define DB_PATH_MAX 4096		/* bytes, terminator included */
+#define DB_BUSY_MS 2000			/* patience with another process */
 #define DB_WRITER_CACHE_KIB 65536	/* pages kept, grown as they are used */
 #define DB_READER_CACHE_KIB 2048
 #define DB_PROBLEM_MAX 256

@@ -13,7 +13,7 @@
 #include "base/str.h"
 #include "store/db.h"
 
-#define OUTBOX_EVENT_MAX 64		/* octets of an event's name */
+#define OUTBOX_EVENT_MAX 128		/* octets of an event's name */
 #define OUTBOX_BODY_MAX 16384		/* octets */
 #define OUTBOX_EVENTS_MAX 32		/* of one job */
 

@@ -112,6 +112,9 @@ static enum err redeem(struct db *db, struct redemption *r)
 		err = take(db, r, r->session_id);
 	if (!err && r->replaces)
 		err = session_delete(db, r->replaces);
+	if (!err)
+		err = outbox_append(db, r->tenant, r->user_id, r->events,
+				    r->event_count);
 	if (!err && r->audit)
 		err = audit_insert(db, r->audit);
 	return err;
@@ -155,6 +158,8 @@ static enum err check(const struct redemption *r)
 		err = text_check(r->host, SESSION_HOST_MAX);
 	if (!err && r->opens_session && (!r->idle_s || !r->absolute_s))
 		err = ERR_RANGE;
+	if (!err)
+		err = outbox_check(r->events, r->event_count);
 	if (!err && r->audit)
 		err = audit_check(r->audit);
 	return err;

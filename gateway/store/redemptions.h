@@ -39,9 +39,11 @@ struct redemption {
 	uint8_t hash[SESSION_HASH_LEN];	/* of its secret */
 	uint32_t idle_s, absolute_s;	/* its life; both > 0 */
 	int64_t replaces;		/* id of a session to end; 0: none */
+	const struct outbox_event *events;	/* sent if he was first */
+	unsigned event_count;
 	const struct audit_record *audit;	/* NULL: none */
-	struct pool *pool;		/* for `user`, the writer's until done();
-					 * NULL: `user` is not wanted */
+	struct pool *pool;		/* for `user`; the writer's until
+					 * done(). NULL: not wanted */
 	/* out */
 	int64_t session_id;		/* opened; 0: none. See ERR_USED */
 	struct user_view user;		/* with ERR_OK; slices in the pool */

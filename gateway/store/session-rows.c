@@ -148,7 +148,9 @@ static bool sweep_stripe(struct sessions *s, struct idmap_stripe *stripe,
 		struct idmap_node *n = stripe->buckets[i];
 
 		for (; n && is_whole; n = n->next) {
-			if (now_s < session_entry_end((struct session_entry *)n))
+			const struct session_entry *e = (const void *)n;
+
+			if (now_s < session_entry_end(e))
 				continue;
 			if (s->swept_count == SESSIONS_SWEEP_MAX)
 				is_whole = false;

@@ -29,11 +29,11 @@
 #include "store/writer.h"
 
 #define USER_TENANT_MAX 64		/* octets */
-#define USER_EMAIL_MAX 512		/* octets: 254, with room for A-labels */
+#define USER_EMAIL_MAX 512		/* octets: room for A-labels */
 #define USER_NAME_MAX 1024		/* octets: 255 characters */
 #define USER_ATTRIBUTES_MAX 16384	/* octets of the whole JSON object */
-#define USER_SEEN_S 3600		/* last_seen is written when older than this */
-#define USERS_KNOWN_MAX 262144		/* entries of the cache, about 48 bytes each */
+#define USER_SEEN_S 3600		/* last_seen is written when older */
+#define USERS_KNOWN_MAX 262144		/* cached, about 48 bytes each */
 
 struct users;		/* one per store: see store_users() */
 struct sessions;
@@ -90,8 +90,8 @@ struct user_sync {
 
 /*
  * Is this exactly what the last sync of this user held, less than USER_SEEN_S
- * ago, and is there no event to append?  1: *user_id_r is he, and the job may be
- * skipped (its audit record then goes by audit_write()); 0: submit it, with
+ * ago, and is there no event to append?  1: *user_id_r is he, and the job may
+ * be skipped (its audit record then goes by audit_write()); 0: submit it, with
  * the inputs as they are now.  Any thread; never touches the database.
  */
 int users_known(struct users *users, struct user_sync *sync, int64_t now_s,

@@ -9,7 +9,7 @@
  * When a job fails in a way that may have left something half written, or
  * when the commit itself fails, everything is rolled back and each job runs
  * again in a transaction of its own: one bad job never costs a neighbour.
- * Therefore **run() may be called twice** (and the first time may have been for
+ * Therefore run() may be called twice (and the first time may have been for
  * nothing): it must depend on its inputs alone and set its outputs afresh.
  *
  * The order of jobs is the order of their submission.
@@ -39,20 +39,23 @@ struct writer;
  * `run` and `settle` themselves; their users set `done` alone.
  */
 struct job {
-	/* set by the user: in the writer's thread, as the last thing; may free
-	 * the job or submit another one, must not block. NULL: nothing to tell. */
+	/*
+	 * Set by the user: in the writer's thread, as the last thing.  May
+	 * free the job or submit another one, must not block.  May be NULL.
+	 */
 	void (*done)(struct job *job);
 	/* how it went; valid in done() */
 	enum err result;
 	/*
-	 * In the writer's thread inside a transaction.  An error other than ERR_OK
-	 * writes nothing: what was written before it is rolled back.
+	 * In the writer's thread, inside a transaction.  With an error nothing
+	 * of it is written: what it had done is rolled back.
 	 */
 	enum err (*run)(struct db *db, struct job *job);
 	/*
-	 * Once, in the writer's thread, when the outcome (`result`) is final and
-	 * durable, in the queue's order and before any done() of the batch: where
-	 * tables in memory follow the database. Cannot fail. May be NULL.
+	 * Once, in the writer's thread, when the outcome (`result`) is final
+	 * and durable, in the queue's order and before any done() of the
+	 * batch: where tables in memory follow the database.  Cannot fail.
+	 * May be NULL.
 	 */
 	void (*settle)(struct job *job);
 	/* private */
@@ -73,9 +76,9 @@ struct writer_stats {
 	uint64_t jobs;			/* completed */
 	uint64_t batches;		/* transactions committed */
 	uint64_t rerun;			/* batches that were run again singly */
-	uint64_t failed;		/* jobs ended by the system, not by their own
-					 * logic: ERR_IO, ERR_NOMEM, ERR_BUSY,
-					 * ERR_CONFLICT, ERR_INTERNAL */
+	/* ended by the system, not by their own logic: ERR_IO, ERR_NOMEM,
+	 * ERR_BUSY, ERR_CONFLICT, ERR_INTERNAL */
+	uint64_t failed;
 	uint64_t refused;		/* queue full */
 	uint64_t unawaited_refused;	/* past WRITER_UNAWAITED_MAX */
 	uint64_t checkpoints;
@@ -94,8 +97,8 @@ void writer_stop(struct writer *writer);
  * still the caller's. */
 enum err writer_submit(struct writer *writer, struct job *job);
 /*
- * The same for jobs that no client waits for (done() usually frees them): within
- * a cap of their own, so that they never crowd out the others. Past it
+ * The same for jobs that no client waits for (done() usually frees them):
+ * within a cap of their own, so that they never crowd out the others.  Past it
  * ERR_BUSY, counted.
  */
 enum err writer_submit_unawaited(struct writer *writer, struct job *job);

@@ -245,7 +245,7 @@ int main(int argc, char **argv)
 			ok = snprintf(dir, sizeof(dir), "%.*s/store-XXXXXX",
 				      STR_ARG(value)) < (int)sizeof(dir);
 		if (!ok) {
-			fprintf(stderr, "store [users=N] [seconds=N] [dir=D]\n");
+			fputs("store [users=N] [seconds=N] [dir=D]\n", stderr);
 			return 2;
 		}
 	}

@@ -126,7 +126,10 @@ static int64_t pragma(struct db *db, const char *sql)
 
 START_TEST(connections_are_durable_and_suspicious)
 {
-	static const struct { const char *sql; int64_t writer, reader; } want[] = {
+	static const struct {
+		const char *sql;
+		int64_t writer, reader;
+	} want[] = {
 		{ "PRAGMA synchronous", 2, -1 },	/* FULL */
 		{ "PRAGMA foreign_keys", 1, 1 },
 		{ "PRAGMA trusted_schema", 0, 0 },

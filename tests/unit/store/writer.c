@@ -116,7 +116,7 @@ START_TEST(one_bad_job_costs_no_neighbour)
 		bool reruns;	/* do the others run twice? */
 	} cases[] = {
 		{ ERR_IO, false, true },	/* fails, half written */
-		{ ERR_NOMEM, true, true },	/* may have written: nobody knows */
+		{ ERR_NOMEM, true, true },	/* nobody knows */
 		{ ERR_LIMIT, false, true },	/* says no but has written */
 		{ ERR_LIMIT, true, false },	/* says no as it should */
 	};
@@ -551,7 +551,8 @@ START_TEST(the_wal_is_reused_while_running_and_emptied_at_the_end)
 	while (stats(w).checkpoints < 4)
 		ck_assert_int_eq(rig_sync(&rig, &sync), ERR_OK);
 	ck_assert_int_gt(wal_size(&rig), WRITER_CHECKPOINT_PAGES * page);
-	ck_assert_int_lt(wal_size(&rig), WRITER_CHECKPOINT_PAGES * page * 3 / 2);
+	ck_assert_int_lt(wal_size(&rig),
+			 WRITER_CHECKPOINT_PAGES * page * 3 / 2);
 	rig_stop(&rig);
 	ck_assert_int_eq(wal_size(&rig), 0);
 	rig_close(&rig);
