@@ -193,6 +193,29 @@ START_TEST(a_failed_redemption_leaves_the_old_session_alone)
 }
 END_TEST
 
+START_TEST(events_are_sent_by_the_one_who_was_first)
+{
+	struct outbox_event event = { STR("session.opened"), STR("{}") };
+	struct outbox_event bare = { STR("session.opened"), STR_NULL };
+	struct redemption first, second, bad;
+	struct rig rig;
+
+	rig_open(&rig);
+	first = rig_token(&rig, 1, rig_user(&rig, "a@b", "A"));
+	first.events = &event;
+	first.event_count = 1;
+	second = bad = first;
+	ck_assert_int_eq(rig_redeem(&rig, &first), ERR_OK);
+	ck_assert_int_eq(rig_redeem(&rig, &second), ERR_USED);
+	ck_assert_int_eq(rig_sql(&rig, "SELECT count(*) FROM outbox"
+		" WHERE event = 'session.opened' AND tenant = 'acme'"
+		" AND user_id = 1"), 1);
+	bad.events = &bare;
+	ck_assert_int_eq(rig_redeem(&rig, &bad), ERR_SYNTAX);
+	rig_close(&rig);
+}
+END_TEST
+
 START_TEST(nonsense_is_refused_before_it_is_queued)
 {
 	static char host[SESSION_HOST_MAX + 1];
@@ -271,6 +294,7 @@ static void redemptions_tests(TCase *tc)
 	tcase_add_test(tc, tenants_do_not_share_tokens_nor_users);
 	tcase_add_test(tc, the_gone_the_blocked_and_the_late_redeem_nothing);
 	tcase_add_test(tc, a_failed_redemption_leaves_the_old_session_alone);
+	tcase_add_test(tc, events_are_sent_by_the_one_who_was_first);
 	tcase_add_test(tc, nonsense_is_refused_before_it_is_queued);
 	tcase_add_test(tc, rows_go_when_the_margin_is_over_and_not_before);
 }
