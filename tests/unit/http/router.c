@@ -1,0 +1,142 @@
+#include "unit/unit.h"
+
+#include "handoff/steps.h"
+#include "http/router.h"
+
+static const struct tenant somebody;
+static const struct tenant *tenants[] = { &somebody };
+
+static const struct host gateway_alone = { .is_gateway = true };
+static const struct host gateway_shared = { .is_gateway = true,
+					    .tenants = tenants,
+					    .tenant_count = 1 };
+static const struct host tenant_host = { .tenants = tenants,
+					 .tenant_count = 1 };
+
+#define NOT_FOUND &steps_not_found
+#define NOT_ALLOWED &steps_not_allowed
+
+static const struct {
+	enum method method;
+	const char *path;
+	const struct host *host;
+	const struct steps *steps;
+	const char *param;	/* NULL: absent */
+	const char *allow;
+} cases[] = {
+	/* B: the gateway's own host */
+	{ METHOD_POST, "/api/auth/redirect/acme", &gateway_alone,
+	  &steps_handoff, "acme", NULL },
+	{ METHOD_OPTIONS, "/api/auth/redirect/acme", &gateway_alone,
+	  &steps_preflight, "acme", NULL },
+	{ METHOD_GET, "/api/auth/redirect/acme", &gateway_alone, NOT_ALLOWED,
+	  NULL, "POST, OPTIONS" },
+	{ METHOD_HEAD, "/api/auth/redirect/acme", &gateway_alone, NOT_ALLOWED,
+	  NULL, "POST, OPTIONS" },
+	{ METHOD_POST, "/api/auth/redeem/acme", &gateway_shared, &steps_redeem,
+	  "acme", NULL },
+	{ METHOD_OPTIONS, "/api/auth/redeem/acme", &gateway_shared,
+	  NOT_ALLOWED, NULL, "POST" },
+	{ METHOD_POST, "/api/auth/redirect/acme", &tenant_host, NOT_FOUND,
+	  NULL, NULL },
+	{ METHOD_GET, "/api/auth/redirect/acme", &tenant_host, NOT_FOUND, NULL,
+	  NULL },
+	{ METHOD_POST, "/api/auth/redeem/acme", &tenant_host, NOT_FOUND, NULL,
+	  NULL },
+	/* C: where tenants live */
+	{ METHOD_GET, "/auth/callback", &tenant_host, &steps_callback, NULL,
+	  NULL },
+	{ METHOD_HEAD, "/auth/callback", &tenant_host, &steps_callback, NULL,
+	  NULL },
+	{ METHOD_POST, "/auth/callback", &tenant_host, &steps_callback, NULL,
+	  NULL },
+	{ METHOD_OPTIONS, "/auth/callback", &tenant_host, &steps_callback,
+	  NULL, NULL },
+	{ METHOD_GET, "/auth/callback", &gateway_shared, &steps_callback, NULL,
+	  NULL },
+	{ METHOD_GET, "/auth/callback", &gateway_alone, NOT_FOUND, NULL, NULL },
+	{ METHOD_GET, "/auth/session", &tenant_host, &steps_session, NULL,
+	  NULL },
+	{ METHOD_HEAD, "/auth/session", &tenant_host, &steps_session, NULL,
+	  NULL },
+	{ METHOD_POST, "/auth/session", &tenant_host, NOT_ALLOWED, NULL,
+	  "GET, HEAD" },
+	{ METHOD_OPTIONS, "/auth/session", &tenant_host, NOT_ALLOWED, NULL,
+	  "GET, HEAD" },
+	{ METHOD_GET, "/auth/session", &gateway_alone, NOT_FOUND, NULL, NULL },
+	{ METHOD_GET, "/auth/check", &tenant_host, &steps_check, NULL, NULL },
+	{ METHOD_POST, "/auth/logout", &tenant_host, &steps_logout, NULL,
+	  NULL },
+	{ METHOD_GET, "/auth/logout", &tenant_host, NOT_ALLOWED, NULL, "POST" },
+	{ METHOD_GET, "/dashboard", &tenant_host, &steps_dashboard, NULL,
+	  NULL },
+	{ METHOD_GET, "/dashboard", &gateway_alone, NOT_FOUND, NULL, NULL },
+	/* everywhere */
+	{ METHOD_GET, "/", &gateway_alone, &steps_home, NULL, NULL },
+	{ METHOD_HEAD, "/", &tenant_host, &steps_home, NULL, NULL },
+	{ METHOD_POST, "/", &tenant_host, NOT_ALLOWED, NULL, "GET, HEAD" },
+	/* octet by octet */
+	{ METHOD_GET, "/auth/session/", &tenant_host, NOT_FOUND, NULL, NULL },
+	{ METHOD_GET, "//auth/session", &tenant_host, NOT_FOUND, NULL, NULL },
+	{ METHOD_GET, "/auth//session", &tenant_host, NOT_FOUND, NULL, NULL },
+	{ METHOD_GET, "/auth/./session", &tenant_host, NOT_FOUND, NULL, NULL },
+	{ METHOD_GET, "/x/../auth/session", &tenant_host, NOT_FOUND, NULL,
+	  NULL },
+	{ METHOD_GET, "/auth%2fsession", &tenant_host, NOT_FOUND, NULL, NULL },
+	{ METHOD_GET, "/%61uth/session", &tenant_host, NOT_FOUND, NULL, NULL },
+	{ METHOD_GET, "/AUTH/session", &tenant_host, NOT_FOUND, NULL, NULL },
+	{ METHOD_GET, "/auth/sessio", &tenant_host, NOT_FOUND, NULL, NULL },
+	{ METHOD_GET, "/auth/sessions", &tenant_host, NOT_FOUND, NULL, NULL },
+	{ METHOD_GET, "/healthz", &gateway_alone, NOT_FOUND, NULL, NULL },
+	{ METHOD_GET, "/metrics", &gateway_alone, NOT_FOUND, NULL, NULL },
+	{ METHOD_POST, "/api/auth/redirect/", &gateway_alone, NOT_FOUND, NULL,
+	  NULL },
+	{ METHOD_POST, "/api/auth/redirect", &gateway_alone, NOT_FOUND, NULL,
+	  NULL },
+	{ METHOD_POST, "/api/auth/redirect/a/b", &gateway_alone, NOT_FOUND,
+	  NULL, NULL },
+	{ METHOD_POST, "/api/auth/redirect/acme/", &gateway_alone, NOT_FOUND,
+	  NULL, NULL },
+	{ METHOD_POST, "/api/auth/redirect/{}", &gateway_alone, &steps_handoff,
+	  "{}", NULL },
+	{ METHOD_POST, "/api/auth/redirect/%61", &gateway_alone,
+	  &steps_handoff, "%61", NULL },
+};
+
+START_TEST(each_endpoint_lives_where_the_contract_says)
+{
+	struct router_match match =
+		router_find(router_table, cases[_i].method,
+			    str_from(cases[_i].path), cases[_i].host);
+
+	ck_assert_msg(match.steps == cases[_i].steps, "%s: %s", cases[_i].path,
+		      match.steps->name);
+	if (cases[_i].param)
+		ck_str_is(match.param, cases[_i].param);
+	else
+		ck_assert(str_is_null(match.param));
+	if (cases[_i].allow)
+		ck_assert_str_eq(match.allow, cases[_i].allow);
+	else
+		ck_assert_ptr_null(match.allow);
+}
+END_TEST
+
+START_TEST(an_unknown_host_gets_some_list_that_is_answered_421)
+{
+	ck_assert_ptr_nonnull(router_find(router_table, METHOD_GET,
+					  STR("/nowhere"), NULL).steps);
+	ck_assert_ptr_nonnull(router_find(router_table, METHOD_POST,
+					  STR("/auth/session"), NULL).steps);
+}
+END_TEST
+
+static void add_tests(TCase *tcase)
+{
+	tcase_add_loop_test(tcase, each_endpoint_lives_where_the_contract_says,
+			    0, sizeof(cases) / sizeof(cases[0]));
+	tcase_add_test(tcase,
+		       an_unknown_host_gets_some_list_that_is_answered_421);
+}
+
+UNIT_MAIN("router", add_tests)
