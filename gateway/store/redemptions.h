@@ -53,7 +53,8 @@ struct redemption {
 	struct user_record *record;
 };
 
-/* ERR_BUSY, ERR_LIMIT, ERR_NOMEM: not accepted, done() is not called. */
+/* ERR_BUSY, ERR_LIMIT, ERR_CONTROL, ERR_SYNTAX, ERR_RANGE (a life of 0),
+ * ERR_NOMEM: not accepted, done() is not called. */
 enum err redemptions_submit(struct redemptions *redemptions,
 			    struct redemption *redemption);
 
