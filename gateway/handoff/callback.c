@@ -329,8 +329,16 @@ static enum step_result redeem(struct exchange *ex)
 {
 	struct callback *callback = ex->work;
 	struct redemption *job = &callback->redeem.job;
+	struct outbox_event *events;
 	enum err err;
 
+	if (callback->call) {
+		err = adapt_events(ex, callback->call, &events,
+				   &job->event_count);
+		if (err)
+			return answer_failure(ex, err);
+		job->events = events;
+	}
 	if (!is_elsewhere(callback)) {
 		err = session_secret_new(&callback->secret);
 		if (err)

@@ -1,0 +1,579 @@
+/*
+ * Exchanges with an adapter between: every result that one can have, told at
+ * once or later from another thread.
+ *
+ * This program brings an adapter room of its own, whose adapters do what the
+ * test tells them to; the real one is tested where it lives.
+ */
+#include "flow/flow.h"
+
+#include <sqlite3.h>
+
+#define C "ticket.alpha.test"
+#define USER "email=user%40example.com&name=John+Doe"
+
+struct adapter {
+	unsigned refs;
+};
+
+/* What the next calls do. */
+static struct {
+	void (*handoff)(struct adapter_call *call);
+	void (*deliver)(struct adapter_call *call);
+	bool is_late, has_deliver;
+	unsigned handoffs, delivers;
+	void (*done)(struct adapter_call *call);
+	pthread_t thread;
+	bool has_thread;
+} play;
+
+enum err adapter_load(const struct adapter_options *options,
+		      const struct adapter_services *services,
+		      struct adapter *previous, struct adapter **adapter_r,
+		      struct buf *problem)
+{
+	(void)options;
+	(void)services;
+	(void)previous;
+	(void)problem;
+	*adapter_r = calloc(1, sizeof(**adapter_r));
+	(*adapter_r)->refs = 1;
+	return ERR_OK;
+}
+
+struct adapter *adapter_ref(struct adapter *adapter)
+{
+	adapter->refs++;
+	return adapter;
+}
+
+void adapter_unref(struct adapter *adapter)
+{
+	if (adapter && !--adapter->refs)
+		free(adapter);
+}
+
+struct str adapter_name(const struct adapter *adapter)
+{
+	(void)adapter;
+	return STR("actor");
+}
+
+struct str adapter_version(const struct adapter *adapter)
+{
+	(void)adapter;
+	return STR("1");
+}
+
+bool adapter_has_deliver(const struct adapter *adapter)
+{
+	(void)adapter;
+	return play.has_deliver;
+}
+
+static void *answer_late(void *arg)
+{
+	play.done(arg);
+	return NULL;
+}
+
+static enum adapter_run run(struct adapter_call *call,
+			    void (*act)(struct adapter_call *call),
+			    void (*done)(struct adapter_call *call))
+{
+	if (act)
+		act(call);
+	if (!play.is_late)
+		return ADAPTER_DONE;
+	if (play.has_thread)
+		pthread_join(play.thread, NULL);
+	play.done = done;
+	play.has_thread = true;
+	ck_assert_int_eq(pthread_create(&play.thread, NULL, answer_late, call),
+			 0);
+	return ADAPTER_WAITING;
+}
+
+enum adapter_run adapter_handoff(struct adapter *adapter, unsigned worker,
+				 struct adapter_call *call,
+				 void (*done)(struct adapter_call *call))
+{
+	(void)adapter;
+	(void)worker;
+	play.handoffs++;
+	return run(call, play.handoff, done);
+}
+
+enum adapter_run adapter_deliver(struct adapter *adapter, unsigned worker,
+				 struct adapter_call *call,
+				 void (*done)(struct adapter_call *call))
+{
+	(void)adapter;
+	(void)worker;
+	play.delivers++;
+	return run(call, play.deliver, done);
+}
+
+enum err adapter_json_fields(const struct adapter_setting *settings,
+			     unsigned count, struct pool *pool,
+			     struct str **names_r, unsigned *count_r)
+{
+	static struct str names[] = { STR("address") };
+
+	(void)settings;
+	(void)count;
+	(void)pool;
+	*names_r = names;
+	*count_r = 1;
+	return ERR_OK;
+}
+
+static const struct flow_file files[] = {
+	{ "conf.d/alpha.conf",
+	  "tenant = { slug = \"alpha\"; name = \"Alpha\";\n"
+	  "url = \"https://" C "\"; home = \"https://alpha.test/\";\n"
+	  "origins = [ \"https://alpha.test\" ]; identity = \"unsigned\";\n"
+	  "redirects = [ \"https://desk.elsewhere.test/\" ];\n"
+	  "adapter = { module = \"actor.so\"; isolation = \"none\"; }; };" },
+	{ "conf.d/beta.conf",
+	  "tenant = { slug = \"beta\"; identity = \"unsigned\";\n"
+	  "url = \"https://ticket.beta.test\"; };" },
+	{ NULL, NULL }
+};
+
+static void setup(void)
+{
+	memset(&play, 0, sizeof(play));
+	flow_start("rate_limit = { requests = 100000; per = 3600; };", files);
+}
+
+static void teardown(void)
+{
+	if (play.has_thread)
+		pthread_join(play.thread, NULL);
+	flow_stop();
+}
+
+static bool has_user(struct exchange *ex, struct user *user)
+{
+	flow_settle();
+	return users_find(ex->reader, STR("alpha"), STR("user@example.com"),
+			  ex->pool, user) == ERR_OK;
+}
+
+/* Rows of the outbox with that event's name. */
+static int count_events(const char *name)
+{
+	char path[128];
+	sqlite3 *db;
+	sqlite3_stmt *q;
+	int n;
+
+	flow_settle();
+	snprintf(path, sizeof(path), "%s/state/usher.db", flow.dir);
+	ck_assert_int_eq(sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY,
+					 NULL), SQLITE_OK);
+	ck_assert_int_eq(sqlite3_prepare_v2(db, "SELECT count(*) FROM outbox "
+					    "WHERE event = ?1", -1, &q, NULL),
+			 SQLITE_OK);
+	sqlite3_bind_text(q, 1, name, -1, SQLITE_STATIC);
+	ck_assert_int_eq(sqlite3_step(q), SQLITE_ROW);
+	n = sqlite3_column_int(q, 0);
+	sqlite3_finalize(q);
+	sqlite3_close(db);
+	return n;
+}
+
+static void deny(struct adapter_call *call)
+{
+	call->result = ADAPTER_DENIED;
+	call->deny_code = STR("no_plan");
+	call->deny_reason = STR("Your plan has <no> support.");
+}
+
+static void deny_silently(struct adapter_call *call)
+{
+	call->result = ADAPTER_DENIED;
+}
+
+static void fall_over(struct adapter_call *call)
+{
+	call->result = ADAPTER_FAILED;
+	snprintf(call->problem, sizeof(call->problem), "it fell over");
+}
+
+static void time_out(struct adapter_call *call)
+{
+	call->result = ADAPTER_TIMED_OUT;
+}
+
+static void be_away(struct adapter_call *call)
+{
+	call->result = ADAPTER_UNAVAILABLE;
+}
+
+static void find_fault(struct adapter_call *call)
+{
+	static struct adapter_error errors[] = {
+		{ STR("company"), STR("The company field is required.") },
+		{ STR("company"), STR("And it must be a good one.") },
+	};
+
+	call->result = ADAPTER_INVALID;
+	call->errors = errors;
+	call->error_count = 2;
+}
+
+static void stray(struct adapter_call *call)
+{
+	call->redirect = STR("https://evil.test/");
+}
+
+static const struct {
+	void (*act)(struct adapter_call *call);
+	int status;
+	const char *code;
+} refusals[] = {
+	{ deny, 403, "no_plan" },
+	{ deny_silently, 403, "denied" },
+	{ fall_over, 502, "adapter_failed" },
+	{ time_out, 504, "adapter_timeout" },
+	{ be_away, 503, "adapter_unavailable" },
+	{ find_fault, 422, "validation_failed" },
+	{ stray, 502, "adapter_redirect" },
+};
+
+/* Never a silent bypass, and nothing stored. */
+START_TEST(what_an_adapter_refuses_is_refused)
+{
+	struct exchange *ex;
+	struct user user;
+
+	play.handoff = refusals[_i / 2].act;
+	play.is_late = _i % 2;
+	ex = flow_call(&steps_handoff, .method = METHOD_POST, .param = "alpha",
+		       .type = FORM, .body = USER,
+		       .headers = { "Origin: https://alpha.test" });
+	ck_answer(ex, refusals[_i / 2].status, refusals[_i / 2].code);
+	ck_assert_uint_eq(play.handoffs, 1);
+	ck_assert(!has_user(ex, &user));
+	ck_str_is(flow_header(ex, "Access-Control-Allow-Origin"),
+		  "https://alpha.test");
+	ck_assert(flow_header(ex, "X-RateLimit-Remaining").ptr);
+	ck_assert(!flow_body_has(ex, "fell over"));
+	/* Its neighbour never notices. */
+	ck_answer(flow_post("beta", USER), 302, "");
+}
+END_TEST
+
+START_TEST(its_reason_is_shown_and_escaped)
+{
+	struct exchange *ex;
+
+	play.handoff = deny;
+	ck_assert(flow_body_has(flow_post("alpha", USER),
+				"\"code\":\"no_plan\""));
+	ex = flow_call(&steps_handoff, .method = METHOD_POST, .param = "alpha",
+		       .type = FORM, .body = USER, .headers = { BROWSER });
+	ck_assert_int_eq(ex->answer.status, 403);
+	ck_assert(flow_body_has(ex, "Your plan has &lt;no&gt; support."));
+	ck_str_is(flow_audit(ex).code, "no_plan");
+}
+END_TEST
+
+START_TEST(its_faults_and_ours_are_one_answer)
+{
+	struct exchange *ex;
+
+	play.handoff = find_fault;
+	ex = flow_post("alpha", "email=nonsense&name=x");
+	ck_answer(ex, 422, "validation_failed");
+	ck_assert(flow_body_has(ex, "\"company\":[\"The company field is "
+				"required.\",\"And it must be a good one.\"]"));
+	ck_assert(flow_body_has(ex, "\"email\":["));
+	/* What is missing it might have supplied. */
+	ex = flow_post("alpha", "user_email=x");
+	ck_assert(!flow_body_has(ex, "\"email\":["));
+	ck_assert(!flow_body_has(ex, "\"name\":["));
+}
+END_TEST
+
+static void enrich(struct adapter_call *call)
+{
+	static struct adapter_change changes[] = {
+		{ STR("plan"), STR("gold") },
+		{ STR("old"), STR("x") },
+		{ STR("old"), STR_NULL },
+		{ STR("company"), STR("Acme \"&\" Sons") },
+	};
+	static struct adapter_event events[] = {
+		{ STR("adapter.seen"), STR("{\"n\":1}") },
+	};
+
+	call->changes = changes;
+	call->change_count = 4;
+	call->events = events;
+	call->event_count = 1;
+	call->redirect = STR("https://desk.elsewhere.test/gold");
+}
+
+static void look_and_drop(struct adapter_call *call)
+{
+	static struct adapter_change changes[] = {
+		{ STR("company"), STR_NULL },
+	};
+
+	ck_assert_ptr_nonnull(call->attributes);
+	ck_str_is(fields_value(call->attributes, STR("plan")), "gold");
+	ck_str_is(call->info.user_name, "John Doe");
+	ck_assert_uint_gt(call->info.user_id.len, 0);
+	call->changes = changes;
+	call->change_count = 1;
+}
+
+START_TEST(what_it_says_is_stored_and_where_it_sends_is_gone_to)
+{
+	struct exchange *ex;
+	const char *query;
+	struct user user;
+
+	play.handoff = enrich;
+	play.is_late = _i;
+	query = flow_mint("alpha", USER "&redirect_url=https%3A%2F%2F" C "%2F");
+	ex = flow_visit(C, query, NULL);
+	ck_answer(ex, 302, "");
+	/* Its choice counts more than the partner's. */
+	ck_str_is(flow_header(ex, "Location"),
+		  "https://desk.elsewhere.test/gold");
+	ck_assert(has_user(ex, &user));
+	ck_str_is(user.view.attributes,
+		  "{\"plan\":\"gold\",\"company\":\"Acme \\\"\\u0026\\\" "
+		  "Sons\"}");
+	ck_assert_int_eq(count_events("adapter.seen"), 1);
+	/* The rest stays, what it deletes goes. */
+	play.handoff = look_and_drop;
+	flow_mint("alpha", USER);
+	ck_assert(has_user(ex, &user));
+	ck_str_is(user.view.attributes, "{\"plan\":\"gold\"}");
+}
+END_TEST
+
+static void supply(struct adapter_call *call)
+{
+	ck_assert(call->may_supply);
+	ck_str_is(call->info.tenant_slug, "alpha");
+	ck_str_is(call->info.tenant_home, "https://alpha.test/");
+	ck_str_is(call->info.identity, "unsigned");
+	ck_str_is(call->info.dashboard, "https://" C "/dashboard");
+	ck_str_is(call->info.redirect_url, "https://" C "/dashboard");
+	ck_assert_uint_eq(call->info.request_id.len, 26);
+	ck_assert(!call->info.user_id.ptr);
+	ck_assert_int_eq(fields_get(call->fields, STR("address"))->kind,
+			 FIELD_JSON);
+	call->email = STR(" User@Example.com ");
+	call->name = STR("");
+}
+
+static void supply_nonsense(struct adapter_call *call)
+{
+	call->email = STR("nonsense");
+	call->name = STR("x");
+}
+
+START_TEST(it_may_supply_what_the_partner_named_otherwise)
+{
+	static const char body[] = "{\"user_email\":\"user@example.com\","
+				   "\"address\":{\"city\":\"Ulm\"}}";
+	struct exchange *ex;
+	struct user user;
+
+	play.handoff = supply;
+	ex = flow_call(&steps_handoff, .method = METHOD_POST, .param = "alpha",
+		       .type = JSON, .body = body);
+	ck_answer(ex, 302, "");
+	ck_assert(has_user(ex, &user));
+	ck_str_is(user.view.email, "User@Example.com");
+	ck_str_is(user.view.name, "User");
+	play.handoff = supply_nonsense;
+	ck_answer(flow_call(&steps_handoff, .method = METHOD_POST,
+			    .param = "alpha", .type = JSON, .body = body),
+		  422, "validation_failed");
+}
+END_TEST
+
+static void send_on(struct adapter_call *call)
+{
+	ck_str_is(call->info.user_email, "user@example.com");
+	ck_str_is(call->info.user_name, "John Doe");
+	ck_assert_uint_gt(call->info.user_id.len, 0);
+	ck_str_is(call->info.redirect_url, "https://" C "/dashboard");
+	ck_assert_ptr_null(call->fields);
+	call->redirect = STR("https://desk.elsewhere.test/jwt?x=1");
+}
+
+/* The longest name that there can be. */
+#define LONG "adapter.e123456789012345678901234567890123456789012345678901234" \
+	"567890123"
+
+static void emit(struct adapter_call *call)
+{
+	static struct adapter_event events[] = { { STR(LONG), STR("{}") } };
+
+	call->events = events;
+	call->event_count = 1;
+}
+
+static void post_on(struct adapter_call *call)
+{
+	static struct adapter_error fields[] = {
+		{ STR("jwt"), STR("ey.\"J\"") },
+	};
+
+	call->post_url = STR("https://desk.elsewhere.test/access");
+	call->post_fields = fields;
+	call->post_field_count = 1;
+}
+
+static void post_astray(struct adapter_call *call)
+{
+	call->post_url = STR("https://evil.test/access");
+}
+
+START_TEST(deliver_sends_the_user_on_in_place_of_a_session)
+{
+	const char *query = flow_mint("alpha", USER);
+	struct exchange *ex;
+
+	play.has_deliver = true;
+	play.deliver = send_on;
+	play.is_late = _i;
+	ex = flow_visit(C, query, NULL);
+	ck_answer(ex, 302, "");
+	ck_str_is(flow_header(ex, "Location"),
+		  "https://desk.elsewhere.test/jwt?x=1");
+	ck_assert(!flow_header(ex, "Set-Cookie").ptr);
+	ck_answer(flow_visit(C, query, NULL), 410, "token_used");
+}
+END_TEST
+
+START_TEST(deliver_may_post_the_user_on)
+{
+	const char *query = flow_mint("alpha", USER);
+	struct exchange *ex;
+
+	play.has_deliver = true;
+	play.deliver = post_on;
+	ex = flow_visit(C, query, NULL);
+	ck_answer(ex, 200, "");
+	ck_assert(flow_body_has(ex, "action=\"https://desk.elsewhere.test/"
+				"access\""));
+	ck_assert(flow_body_has(ex, "name=\"jwt\""));
+	ck_assert(!flow_body_has(ex, "ey.\"J\""));
+	ck_assert(str_icontains(flow_header(ex, "Content-Security-Policy"),
+			STR("form-action https://desk.elsewhere.test;")));
+	ck_assert(!flow_header(ex, "Set-Cookie").ptr);
+	ck_answer(flow_visit(C, query, NULL), 410, "token_used");
+}
+END_TEST
+
+START_TEST(a_deliver_that_refuses_or_strays_spends_nothing)
+{
+	static const struct {
+		void (*act)(struct adapter_call *call);
+		int status;
+		const char *code;
+	} cases[] = {
+		{ deny, 403, "no_plan" },
+		{ fall_over, 502, "adapter_failed" },
+		{ time_out, 504, "adapter_timeout" },
+		{ be_away, 503, "adapter_unavailable" },
+		{ stray, 502, "adapter_redirect" },
+		{ post_astray, 502, "adapter_redirect" },
+	};
+	const char *query = flow_mint("alpha", USER);
+	struct exchange *ex;
+
+	play.has_deliver = true;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		play.deliver = cases[i].act;
+		play.is_late = i % 2;
+		ex = flow_visit(C, query, NULL);
+		ck_answer(ex, cases[i].status, cases[i].code);
+		ck_assert(!flow_header(ex, "Set-Cookie").ptr);
+	}
+	/* One that says nothing leaves it to the gateway. */
+	play.deliver = NULL;
+	ex = flow_visit(C, query, NULL);
+	ck_answer(ex, 302, "");
+	ck_assert(flow_header(ex, "Set-Cookie").ptr);
+}
+END_TEST
+
+START_TEST(what_deliver_emits_goes_out_with_the_one_use)
+{
+	const char *query = flow_mint("alpha", USER);
+
+	play.has_deliver = true;
+	play.deliver = emit;
+	ck_answer(flow_visit(C, query, NULL), 302, "");
+	ck_answer(flow_visit(C, query, NULL), 410, "token_used");
+	ck_assert_uint_eq(play.delivers, 2);
+	ck_assert_int_eq(count_events(LONG), 1);
+}
+END_TEST
+
+START_TEST(deliver_is_not_asked_for_requests_that_redeem_nothing)
+{
+	const char *query = flow_mint("alpha", USER);
+
+	play.has_deliver = true;
+	play.deliver = send_on;
+	flow_call(&steps_callback, .host = C, .query = query,
+		  .headers = { "Sec-Fetch-Mode: cors" });
+	flow_call(&steps_callback, .host = C, .query = query,
+		  .headers = { "Sec-Purpose: prefetch" });
+	flow_call(&steps_callback, .host = C, .query = query,
+		  .method = METHOD_HEAD);
+	flow_visit(C, "token=x", NULL);
+	ck_assert_uint_eq(play.delivers, 0);
+	ck_answer(flow_visit(C, query, NULL), 302, "");
+	ck_assert_uint_eq(play.delivers, 1);
+}
+END_TEST
+
+START_TEST(the_question_lets_the_button_lead_to_a_foreign_desk)
+{
+	const char *mine = flow_sign_in("alpha", C, USER);
+	const char *theirs = flow_mint("alpha", "email=o%40example.com&name=O");
+	struct exchange *ex;
+
+	play.has_deliver = true;
+	ex = flow_visit(C, theirs, mine);
+	ck_answer(ex, 200, "confirm");
+	ck_assert(str_icontains(flow_header(ex, "Content-Security-Policy"),
+				STR("form-action 'self' https:;")));
+}
+END_TEST
+
+static void adapter_tests(TCase *tcase)
+{
+	tcase_add_checked_fixture(tcase, setup, teardown);
+	tcase_add_loop_test(tcase, what_an_adapter_refuses_is_refused, 0,
+			    2 * sizeof(refusals) / sizeof(refusals[0]));
+	tcase_add_test(tcase, its_reason_is_shown_and_escaped);
+	tcase_add_test(tcase, its_faults_and_ours_are_one_answer);
+	tcase_add_loop_test(tcase,
+		what_it_says_is_stored_and_where_it_sends_is_gone_to, 0, 2);
+	tcase_add_test(tcase, it_may_supply_what_the_partner_named_otherwise);
+	tcase_add_loop_test(tcase,
+		deliver_sends_the_user_on_in_place_of_a_session, 0, 2);
+	tcase_add_test(tcase, deliver_may_post_the_user_on);
+	tcase_add_test(tcase, a_deliver_that_refuses_or_strays_spends_nothing);
+	tcase_add_test(tcase, what_deliver_emits_goes_out_with_the_one_use);
+	tcase_add_test(tcase,
+		       deliver_is_not_asked_for_requests_that_redeem_nothing);
+	tcase_add_test(tcase,
+		       the_question_lets_the_button_lead_to_a_foreign_desk);
+}
+
+UNIT_MAIN("adapter", adapter_tests)
