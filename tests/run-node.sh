@@ -11,4 +11,5 @@ for need in $(sed -n 's|^// needs: ||p' "$suite"); do
 		{ echo "$need is not installed"; exit 77; } ;;
 	esac
 done
-exec node --test "$suite"
+# The bound is for a suite that hangs: none takes a tenth of it.
+exec timeout --kill-after=10 600 node --test "$suite"

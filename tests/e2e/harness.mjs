@@ -16,6 +16,7 @@ import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import tls from 'node:tls';
+import { after } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
 const here = path.dirname(fileURLToPath(import.meta.url));
@@ -83,6 +84,13 @@ export function collectAdapters(dir) {
 			}
 	return dir;
 }
+
+// What a failed test left running would keep the suite from ending.
+const running = new Set();
+after(() => {
+	for (const child of running)
+		child.kill('SIGKILL');
+});
 
 function run(args, options) {
 	return new Promise((resolve) => {
@@ -152,6 +160,7 @@ export class Gateway {
 		this.exited = undefined;
 		this.child = spawn(usherd, ['--config', this.conf, '--foreground', '--ready-file', ready, ...(this.options.args ?? [])],
 			{ stdio: ['ignore', 'ignore', 'pipe'], env: { ...process.env, ...this.options.env } });
+		running.add(this.child);
 		let rest = '';
 		this.child.stderr.setEncoding('utf8');
 		this.child.stderr.on('data', (d) => {
@@ -161,6 +170,7 @@ export class Gateway {
 		});
 		this.closed = new Promise((resolve) => this.child.on('close', (code, signal) => {
 			this.exited = { code, signal };
+			running.delete(this.child);
 			resolve(this.exited);
 		}));
 		try {
