@@ -223,8 +223,8 @@ START_TEST(test_lines_of_threads_never_mix)
 	static const char head[] = NOW " info e who=";
 	int lines = 0;
 
-	ck_assert_int_eq(pthread_create(&a, NULL, log_many, "a"), 0);
-	ck_assert_int_eq(pthread_create(&b, NULL, log_many, "b"), 0);
+	ck_assert_int_eq(pthread_create(&a, NULL, log_many, (void *)"a"), 0);
+	ck_assert_int_eq(pthread_create(&b, NULL, log_many, (void *)"b"), 0);
 	ck_assert_int_eq(pthread_join(a, NULL), 0);
 	ck_assert_int_eq(pthread_join(b, NULL), 0);
 	for (const char *p = logged(); *p; p = strchr(p, '\n') + 1) {
