@@ -2,6 +2,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 
@@ -200,6 +202,54 @@ START_TEST(a_full_disk_is_an_error)
 }
 END_TEST
 
+static atomic_int written;
+
+/* Commit again and again, and wait for whoever is at it. */
+static void *put_often(void *arg)
+{
+	char text[32];
+
+	for (int i = 0; i < 100; i++) {
+		struct file_draft draft;
+		enum err err = file_draft_begin(&draft, path);
+
+		if (err == ERR_BUSY)
+			continue;
+		snprintf(text, sizeof(text), "from %s, number %3d",
+			 (const char *)arg, i);
+		if (err || file_draft_write(&draft, text, strlen(text)) ||
+		    file_draft_commit(&draft, true))
+			return (void *)"failed";
+		written++;
+	}
+	return NULL;
+}
+
+START_TEST(racing_writers_leave_a_whole_file)
+{
+	static const char *const names[] = { "one", "two", "six", "ten" };
+	pthread_t threads[4];
+	char got[64] = "";
+	void *failed;
+	int fd;
+
+	ck_assert_int_eq(put("begin", true), 0);
+	for (int i = 0; i < 4; i++)
+		ck_assert_int_eq(pthread_create(&threads[i], NULL, put_often,
+						(void *)names[i]), 0);
+	for (int i = 0; i < 4; i++) {
+		pthread_join(threads[i], &failed);
+		ck_assert_ptr_null(failed);
+	}
+	ck_assert_int_gt(written, 0);
+	fd = open(path, O_RDONLY);
+	ck_assert_int_eq(read(fd, got, sizeof(got)), 20);
+	ck_assert_int_eq(strncmp(got, "from ", 5), 0);
+	close(fd);
+	ck_assert_int_eq(access(draft_path, F_OK), -1);
+}
+END_TEST
+
 START_TEST(a_name_without_a_directory_is_in_this_one)
 {
 	char was[PATH_MAX];
@@ -226,6 +276,7 @@ static void file_tests(TCase *tc)
 	tcase_add_test(tc, a_draft_that_is_a_link_is_not_followed);
 	tcase_add_test(tc, what_cannot_be_says_why);
 	tcase_add_test(tc, a_full_disk_is_an_error);
+	tcase_add_test(tc, racing_writers_leave_a_whole_file);
 	tcase_add_test(tc, a_name_without_a_directory_is_in_this_one);
 }
 

@@ -2,7 +2,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/file.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include "base/clock.h"
@@ -395,6 +397,48 @@ START_TEST(only_a_plain_file_is_a_ring)
 }
 END_TEST
 
+/* As on a full disk: files may have ten bytes. */
+static enum err with_no_room(enum err (*op)(void))
+{
+	struct rlimit old, ten;
+	enum err err;
+
+	ck_assert_int_eq(getrlimit(RLIMIT_FSIZE, &old), 0);
+	ten = (struct rlimit){ 10, old.rlim_max };
+	signal(SIGXFSZ, SIG_IGN);
+	ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &ten), 0);
+	err = op();
+	ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &old), 0);
+	signal(SIGXFSZ, SIG_DFL);
+	return err;
+}
+
+static enum err create(void)
+{
+	return keyring_create(path);
+}
+
+static enum err rotate(void)
+{
+	return keyring_rotate(path, -1, why, sizeof(why));
+}
+
+START_TEST(no_room_leaves_all_as_it_was)
+{
+	char before[KEYRING_FILE_MAX], after[KEYRING_FILE_MAX];
+
+	ck_assert_int_eq(with_no_room(create), ERR_IO);
+	ck_assert_int_eq(access(path, F_OK), -1);
+	ck_assert_int_eq(create(), 0);
+	read_file(before, sizeof(before));
+	ck_assert_int_eq(with_no_room(rotate), ERR_IO);
+	ck_assert_str_eq(why, "cannot be written: File too large");
+	read_file(after, sizeof(after));
+	ck_assert_str_eq(before, after);
+	ck_assert_int_eq(rotate(), 0);
+}
+END_TEST
+
 START_TEST(a_throwaway_ring_is_only_in_memory)
 {
 	struct keyring *a = keyring_new_throwaway();
@@ -427,6 +471,7 @@ static void keyring_tests(TCase *tc)
 	tcase_add_test(tc, nobody_else_may_touch_the_file);
 	tcase_add_test(tc, owners_count);
 	tcase_add_test(tc, only_a_plain_file_is_a_ring);
+	tcase_add_test(tc, no_room_leaves_all_as_it_was);
 	tcase_add_test(tc, a_throwaway_ring_is_only_in_memory);
 }
 

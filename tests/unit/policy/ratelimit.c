@@ -411,6 +411,70 @@ START_TEST(a_million_clients_cost_little)
 }
 END_TEST
 
+START_TEST(what_the_clock_left_behind_is_forgotten)
+{
+	burst("192.0.2.1", 10, NOW);
+	ratelimit_sweep(limiter, NOW - 365 * DAY);
+	ck_assert_uint_eq(ratelimit_stats(limiter).clients, 1);
+	ratelimit_sweep(limiter, NOW - 365 * DAY + RATELIMIT_PER_S_MAX * S);
+	ck_assert_uint_eq(ratelimit_stats(limiter).clients, 0);
+}
+END_TEST
+
+/* Where the sanitizers have no allocator of their own, let ours fail. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define NO_CALLOC
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define NO_CALLOC
+#endif
+#endif
+#ifndef NO_CALLOC
+static bool no_memory;
+
+void *__libc_calloc(size_t count, size_t size);
+
+void *calloc(size_t count, size_t size)
+{
+	return no_memory ? NULL : __libc_calloc(count, size);
+}
+
+START_TEST(without_memory_nobody_gets_in_unseen)
+{
+	struct ratelimit_verdict v;
+	char client[32];
+
+	no_memory = true;
+	v = ask("192.0.2.1", NOW);
+	ck_assert_ptr_null(ratelimit_new(0));
+	no_memory = false;
+	ck_assert(!v.allowed);
+	ck_assert_uint_eq(v.retry_after_s, 1);
+	ck_assert_uint_eq(v.remaining, 0);
+	ck_assert_uint_eq(ask("192.0.2.1", NOW).remaining, 59);
+
+	/* A table that cannot grow goes on with the slots it has. */
+	ratelimit_free(limiter);
+	limiter = ratelimit_new(100);
+	burst("10.1.0.1", 50, NOW);
+	no_memory = true;
+	for (int i = 0; i < 100; i++) {
+		snprintf(client, sizeof(client), "10.2.0.%d", i);
+		v = ask(client, NOW);
+		if (!v.allowed)
+			break;
+	}
+	/* Who can give memory back only by taking some keeps it. */
+	ratelimit_sweep(limiter, NOW + 61 * S);
+	no_memory = false;
+	ck_assert(v.allowed);
+	ck_assert_uint_lt(ratelimit_stats(limiter).clients, 20);
+	ck_assert_uint_gt(ratelimit_stats(limiter).evicted, 80);
+	ck_assert_uint_eq(ask("10.1.0.1", NOW).remaining, 9);
+}
+END_TEST
+#endif
+
 /* ---- threads ------------------------------------------------------------ */
 
 #define THREADS 8
@@ -697,6 +761,10 @@ static void ratelimit_tests(TCase *tc)
 	tcase_add_loop_test(tc, the_maximum_is_never_passed, 0, COUNT(sizes));
 	tcase_add_test(tc, sweeping_gives_memory_back);
 	tcase_add_test(tc, a_million_clients_cost_little);
+	tcase_add_test(tc, what_the_clock_left_behind_is_forgotten);
+#ifndef NO_CALLOC
+	tcase_add_test(tc, without_memory_nobody_gets_in_unseen);
+#endif
 	tcase_add_test(tc, threads_together_get_no_more_than_one);
 	tcase_add_test(tc, a_restart_forgets_nothing);
 	tcase_add_test(tc, who_has_full_credit_by_now_is_left_out);
