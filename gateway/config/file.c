@@ -190,28 +190,24 @@ static void say_faults(const struct config_file *file,
 	}
 }
 
-/* libconfig's own words are few: say what to look for. */
+/*
+ * What only libconfig sees: the grammar was checked before.  Its own words are
+ * few: say what to look for.
+ */
 static void say_parse_error(const struct config_file *file,
 			    struct report *report)
 {
 	static const struct {
 		const char *text, *problem, *remedy;
 	} known[] = {
-		{ "syntax error", "is not libconfig syntax here",
-		  "look at this line and the end of the one before: a missing "
-		  "';' or ',', a missing '=', a text without its quotation "
-		  "marks, a bracket that does not match" },
 		{ "duplicate setting name", "gives a setting twice",
 		  "keep one of the two" },
-		{ "mismatched element type in array",
-		  "mixes types inside [ ]",
-		  "an array holds only texts, only numbers or only true/false" },
 		{ "memory exhausted", "is too complicated to be read",
 		  "spread the tenants over several files" },
 	};
 	const char *text = config_error_text(&file->config);
 	struct str problem = str_from(text ? text : "cannot be read");
-	const char *remedy = NULL;
+	const char *remedy = "look at this line and the one before";
 	size_t i;
 
 	for (i = 0; text && i < sizeof(known) / sizeof(known[0]); i++) {

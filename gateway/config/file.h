@@ -3,8 +3,8 @@
  *
  * Which files: all *.conf of one directory in byte order of their names, but
  * none that begins with a dot; sub-directories are not looked into.  A symbolic
- * link is followed, and relative paths in the file are relative to where the link
- * stands.  What text libconfig would misread is refused (config/text.h);
+ * link is followed, and relative paths in the file are relative to where the
+ * link stands.  What text libconfig would misread is refused (config/text.h);
  * @include is, because each *.conf is read anyway.
  */
 #ifndef CONFIG_FILE_H

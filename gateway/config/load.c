@@ -468,7 +468,9 @@ static int load_gateway_only(struct loader *l)
 	if (ret)
 		add_all(l->report, &files);
 	report_done(&files);
-	return ret || hosts_build(l->out) ? -1 : 0;
+	if (!ret && hosts_build(l->out))
+		ret = nomem(l);
+	return ret;
 }
 
 static int load_all(struct loader *l)

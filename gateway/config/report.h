@@ -21,8 +21,10 @@
 enum report_level {
 	REPORT_NOTE,
 	REPORT_WARNING,		/* serves, but an operator should look */
-	REPORT_TENANT,		/* this tenant does not serve (or serves its last good form) */
-	REPORT_FATAL,		/* the gateway cannot start (or keeps its old configuration) */
+	REPORT_TENANT,		/* this tenant does not serve, or goes on in
+				 * its last good form */
+	REPORT_FATAL,		/* the gateway cannot start, or keeps its old
+				 * configuration */
 };
 #define REPORT_LEVELS 4
 

@@ -50,11 +50,13 @@ struct tenant {
 	enum tenant_state state;
 	struct str slug, name;
 	struct url url;			/* C */
-	struct str origin;		/* of url, serialised: "https://host[:port]" */
-	bool is_shared;			/* another tenant or the gateway lives on
-					 * the same host name */
-	struct str home;		/* way back on error pages; absent: none */
-	struct cors cors;		/* origins, require_origin, allow_null_origin */
+	struct str origin;		/* of url: "https://host[:port]" */
+	bool is_shared;			/* another tenant or the gateway lives
+					 * on the same host name */
+	struct str home;		/* way back on error pages, absolute
+					 * URL; absent: none */
+	struct cors cors;		/* origins, require_origin,
+					 * allow_null_origin */
 	enum switch_user switch_user;
 	struct redirect_policy redirects;
 	struct str dashboard;		/* absolute URL */
@@ -65,13 +67,16 @@ struct tenant {
 	uint32_t session_idle_s, session_absolute_s;
 	struct str certificate, key;	/* file paths; absent: the listener's */
 	struct str redeem_secret;	/* absent: redeem is off */
-	struct jwe_keys *token_keys;	/* purpose "handoff"; NULL when not serving */
+	struct jwe_keys *token_keys;	/* purpose "handoff"; NULL when not
+					 * serving */
 	struct adapter *adapter;	/* NULL: none */
 	uint32_t adapter_deadline_ms;
-	struct str *json_fields;	/* names whose nested JSON the adapter takes */
+	struct str *json_fields;	/* names whose nested JSON the adapter
+					 * takes */
 	unsigned json_field_count;
 	bool desk;
-	/* where it came from, for messages */
+	/* where it came from, for messages; a broken one's line is that of its
+	 * first error */
 	struct str file;
 	unsigned line;
 	struct str problem;		/* TENANT_BROKEN: why; terminated */
@@ -81,7 +86,8 @@ struct tenant {
 struct host {
 	struct str name;		/* lower case, no port */
 	bool is_gateway;		/* public_url's */
-	const struct tenant **tenants;	/* by slug; none for a bare gateway host */
+	const struct tenant **tenants;	/* by slug; none for a bare gateway
+					 * host; disabled ones live nowhere */
 	unsigned tenant_count;
 };
 
@@ -112,8 +118,8 @@ struct gateway_config {
 	enum log_format log_format;
 	unsigned workers;		/* 0: one per core */
 	/* seconds / counts of the edge; see conf.d/gateway.conf */
-	uint32_t request_deadline_s;	/* absolute, from connect or last answer to
-					 * the whole request read */
+	uint32_t request_deadline_s;	/* absolute, from connect or last
+					 * answer to the whole request read */
 	uint32_t connections_max;	/* per process */
 };
 
@@ -133,18 +139,26 @@ struct snapshot_options {
 	unsigned workers;		/* states made per adapter */
 	const struct adapter_services *services;
 	/*
-	 * NULL while only checking: then tenants get throw-away keys and nothing is
-	 * written.
+	 * NULL while only checking: then tenants get throw-away keys.  Not
+	 * needed after the load.
 	 */
 	const struct keyring *keyring;
 };
 
 /*
  * Read every *.conf of the directory and build a snapshot with one reference.
- * A broken tenant file costs only its own tenants: with `previous` (may be
- * NULL) their last good form stays, else they stand as TENANT_BROKEN where
- * their slug could be read.  NULL when there is no usable gateway group or no memory; *report
- * (report_init()ed by the caller) says everything, broken or odd.
+ * NULL when there is no usable gateway group (exactly one, in a file without
+ * any error at its top level) or no memory.  *report (report_init()ed by the
+ * caller) says everything that is broken or odd; it holds a REPORT_FATAL
+ * finding exactly when NULL is returned.
+ *
+ * A broken tenant costs only itself.  With `previous` (may be NULL), its last
+ * good form stays: when its group, its file, a file that it names, or its
+ * adapter is broken now, or its file cannot be read any more; not when the file
+ * was deleted, when the tenant was taken out of a sound file, or when it is
+ * switched off.
+ * Without one it stands as TENANT_BROKEN where its slug can be read, even in a
+ * file that does not parse.  Of several groups with one slug none is used.
  */
 struct snapshot *snapshot_load(const struct snapshot_options *options,
 			       const struct snapshot *previous,
@@ -169,16 +183,19 @@ struct snapshot *snapshot_load_gateway(const struct snapshot_options *options,
 				       struct report *report);
 
 /*
- * The settings that differ and take effect only at a restart (listen, state,
- * user, admin, metrics, workers ...), as one terminated list "a, b" in *out, empty when there
- * is none.
+ * The settings that differ and take effect only at a restart (listen but for
+ * its certificates, admin, metrics, state, user, watch, log, workers,
+ * request_deadline, connections_max), as a list "a, b" appended to *out,
+ * nothing when there is none.
  */
 void snapshot_restart_needed(const struct snapshot *running,
 			     const struct snapshot *next, struct buf *out);
 
 /* The running snapshot, shared by all threads. */
 struct snapshot_slot;
-struct snapshot_slot *snapshot_slot_new(struct snapshot *first);	/* takes it */
+/* Takes `first`. NULL: no memory, and then `first` is still the caller's. */
+struct snapshot_slot *snapshot_slot_new(struct snapshot *first);
+/* Accepts NULL. No thread may be using it. */
 void snapshot_slot_free(struct snapshot_slot *slot);
 /* With a reference of the caller's own. */
 struct snapshot *snapshot_slot_get(struct snapshot_slot *slot);

@@ -48,7 +48,7 @@ static void flat_add(struct flat *flat, struct str key,
 
 /*
  * Depth first, in the order of the file.  Nesting is bounded by
- * TEXT_DEPTH_MAX.  `key` holds what is above, and is left as it was.
+ * GRAMMAR_DEPTH_MAX.  `key` holds what is above, and is left as it was.
  */
 static void flatten(struct flat *flat, const config_setting_t *at,
 		    struct buf *key)

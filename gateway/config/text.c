@@ -2,29 +2,48 @@
 
 #include "base/num.h"
 #include "codec/utf8.h"
+#include "config/grammar.h"
 
 struct scanner {
 	struct str text;
 	size_t at;
-	unsigned line;
-	unsigned depth, settings;
-	char opened[TEXT_DEPTH_MAX];	/* brackets that are open */
-	unsigned opened_line[TEXT_DEPTH_MAX];
-	bool has_fault_depth, has_fault_settings;
-	/* the tokens before this one, for `slug = "..."` and ", ]" */
-	bool after_slug, after_slug_equals, after_gateway, after_comma;
+	unsigned line, last_line;	/* here; of the last token */
+	unsigned settings;
+	struct grammar grammar;
+	bool has_misfit;	/* told: what follows means nothing */
+	/* brackets that are open, counted even past a misfit */
+	unsigned depth;
+	char outermost, innermost;
+	/* the tokens before this one, for `slug = "..."` */
+	bool after_slug, after_slug_equals, after_gateway;
 	struct text_scan *out;
 };
 
-static void fault_add(struct scanner *s, struct str token, const char *problem,
-		      const char *remedy)
+static void fault_add(struct scanner *s, unsigned line, struct str token,
+		      const char *problem, const char *remedy)
 {
 	struct text_scan *out = s->out;
 
 	if (out->fault_count < TEXT_FAULTS_MAX)
 		out->faults[out->fault_count++] = (struct text_fault){
-			.line = s->line, .problem = problem,
-			.remedy = remedy, .token = token };
+			.line = line, .problem = problem, .remedy = remedy,
+			.token = token };
+}
+
+static void feed(struct scanner *s, enum token kind, unsigned line,
+		 struct str token)
+{
+	struct misfit misfit;
+	char bracket = token.len ? token.ptr[0] : '\0';
+
+	s->last_line = line;
+	if (s->has_misfit ||
+	    grammar_feed(&s->grammar, kind, bracket, line, &misfit))
+		return;
+	s->has_misfit = true;
+	fault_add(s, misfit.line ? misfit.line : line,
+		  misfit.line ? STR_NULL : token, misfit.problem,
+		  misfit.remedy);
 }
 
 static char peek(const struct scanner *s, size_t ahead)
@@ -56,16 +75,16 @@ static void skip_block(struct scanner *s)
 		if (peek(s, 0) == '\n')
 			s->line++;
 	}
-	s->line = start;
-	fault_add(s, STR_NULL, "a comment begins here and never ends",
+	s->has_misfit = true;
+	fault_add(s, start, STR_NULL, "a comment begins here and never ends",
 		  "close it with */");
 }
 
 /* In a tenant group, or in one of a list of them. */
-static bool is_tenant_depth(const struct scanner *s)
+static bool is_in_tenant(const struct scanner *s)
 {
-	return (s->depth == 1 && s->opened[0] == '{') ||
-		(s->depth == 2 && s->opened[0] == '(' && s->opened[1] == '{');
+	return s->innermost == '{' &&
+		(s->depth == 1 || (s->depth == 2 && s->outermost == '('));
 }
 
 /* libconfig would end the text there and say nothing. */
@@ -73,11 +92,20 @@ static void check_escape(struct scanner *s)
 {
 	if (ascii_lower(peek(s, 1)) == 'x' && peek(s, 2) == '0' &&
 	    peek(s, 3) == '0')
-		fault_add(s, STR_NULL, "a text holds a NUL",
+		fault_add(s, s->line, STR_NULL, "a text holds a NUL",
 			  "leave out the \\x00");
 }
 
-static void scan_string(struct scanner *s)
+static void slug_add(struct scanner *s, struct str slug, unsigned line)
+{
+	struct text_scan *out = s->out;
+
+	if (is_in_tenant(s) && out->slug_count < TEXT_SLUGS_MAX)
+		out->slugs[out->slug_count++] =
+			(struct text_slug){ slug, line };
+}
+
+static void scan_string(struct scanner *s, bool is_slug)
 {
 	unsigned start = s->line;
 	size_t from = ++s->at;
@@ -97,35 +125,36 @@ static void scan_string(struct scanner *s)
 		}
 	}
 	if (s->at >= s->text.len) {
-		s->line = start;
-		fault_add(s, STR_NULL, "a text begins here and never ends",
+		s->has_misfit = true;
+		fault_add(s, start, STR_NULL,
+			  "a text begins here and never ends",
 			  "close it with a quotation mark");
 		return;
 	}
-	if (s->after_slug_equals && is_plain && is_tenant_depth(s) &&
-	    s->out->slug_count < TEXT_SLUGS_MAX)
-		s->out->slugs[s->out->slug_count++] = (struct text_slug){
-			{ s->text.ptr + from, s->at - from }, start };
+	if (is_slug && is_plain)
+		slug_add(s, (struct str){ s->text.ptr + from, s->at - from },
+			 start);
 	s->at++;
+	/* Not shown: it may be long, or a secret. */
+	feed(s, TOKEN_TEXT, start, STR("\"...\""));
 }
 
 static void scan_number(struct scanner *s)
 {
 	const char *remedy = "write a whole decimal number";
-	size_t from = s->at;
-	struct str token;
+	struct str token = { s->text.ptr + s->at, 0 };
 	int64_t value;
 	enum err err;
 
 	while (s->at < s->text.len &&
 	       (is_name_char(peek(s, 0)) || strchr("+.", peek(s, 0))))
-		s->at++;
-	token = (struct str){ s->text.ptr + from, s->at - from };
+		s->at++, token.len++;
+	feed(s, TOKEN_NUMBER, s->line, token);
 	err = num_i64(token, INT32_MIN, INT32_MAX, &value);
 	if (err == ERR_OK)
 		return;
 	if (err == ERR_RANGE) {
-		fault_add(s, token, "is a number too large",
+		fault_add(s, s->line, token, "is a number too large",
 			  "numbers go from -2147483648 to 2147483647");
 		return;
 	}
@@ -135,7 +164,8 @@ static void scan_number(struct scanner *s)
 		remedy = "leave the L out";
 	else if (token.ptr[0] == '0')
 		remedy = "write it in decimal, without leading zeros";
-	fault_add(s, token, "is not a number that can be used here", remedy);
+	fault_add(s, s->line, token, "is not a number that can be used here",
+		  remedy);
 }
 
 static void scan_name(struct scanner *s)
@@ -146,47 +176,15 @@ static void scan_name(struct scanner *s)
 		s->at++, name.len++;
 	s->after_slug = str_eq(name, STR("slug"));
 	s->after_gateway = !s->depth && str_eq(name, STR("gateway"));
+	feed(s, str_ieq(name, STR("true")) || str_ieq(name, STR("false")) ?
+	     TOKEN_BOOL : TOKEN_NAME, s->line, name);
 }
 
-static void open_bracket(struct scanner *s, char c)
+static void count_setting(struct scanner *s)
 {
-	if (s->depth < TEXT_DEPTH_MAX) {
-		s->opened[s->depth] = c;
-		s->opened_line[s->depth] = s->line;
-	} else if (!s->has_fault_depth) {
-		s->has_fault_depth = true;
-		fault_add(s, STR_NULL, "is nested too deeply",
-			  "use at most 12 levels");
-	}
-	s->depth++;
-}
-
-static void close_bracket(struct scanner *s, char c)
-{
-	struct str token = { s->text.ptr + s->at, 1 };
-	char open = c == '}' ? '{' : c == ')' ? '(' : '[';
-
-	if (s->after_comma)
-		fault_add(s, STR_NULL, "has a comma too many",
-			  "leave out the one before the bracket");
-	if (!s->depth) {
-		fault_add(s, token, "closes nothing",
-			  "leave it out, or look for one too many above");
-		return;
-	}
-	s->depth--;
-	if (s->depth < TEXT_DEPTH_MAX && s->opened[s->depth] != open)
-		fault_add(s, token, "does not match the bracket it closes",
-			  "{ } enclose a group, ( ) a list, [ ] an array");
-}
-
-static void check_closed(struct scanner *s)
-{
-	if (!s->depth || s->depth > TEXT_DEPTH_MAX)
-		return;
-	s->line = s->opened_line[s->depth - 1];
-	fault_add(s, STR_NULL, "a bracket is opened here and never closed",
-		  "close it");
+	if (++s->settings == TEXT_SETTINGS_MAX + 1)
+		fault_add(s, s->line, STR_NULL, "has too many settings",
+			  "spread the tenants over several files");
 }
 
 /* Octets of the UTF-8 character here; the text was checked. */
@@ -200,57 +198,65 @@ static size_t char_length(const struct scanner *s)
 
 static void scan_sign(struct scanner *s, char c)
 {
+	struct str token = { s->text.ptr + s->at, char_length(s) };
+
+	s->at += token.len;
 	switch (c) {
 	case '{': case '(': case '[':
-		open_bracket(s, c);
+		if (!s->depth++)
+			s->outermost = c;
+		s->innermost = c;
+		feed(s, TOKEN_OPEN, s->line, token);
 		break;
 	case '}': case ')': case ']':
-		close_bracket(s, c);
+		/* Near enough: what stands behind an inner group is rarely a
+		 * slug, and then one of the group around it. */
+		if (s->depth)
+			s->depth--;
+		s->innermost = '{';
+		feed(s, TOKEN_CLOSE, s->line, token);
 		break;
 	case '=': case ':':
-		if (++s->settings > TEXT_SETTINGS_MAX &&
-		    !s->has_fault_settings) {
-			s->has_fault_settings = true;
-			fault_add(s, STR_NULL, "has too many settings",
-				  "spread the tenants over several files");
-		}
+		count_setting(s);
+		feed(s, TOKEN_EQUALS, s->line, token);
 		break;
-	case ';': case ',':
+	case ';':
+		feed(s, TOKEN_SEMICOLON, s->line, token);
+		break;
+	case ',':
+		feed(s, TOKEN_COMMA, s->line, token);
 		break;
 	case '@':
-		fault_add(s, STR_NULL, "@include is not supported",
+		s->has_misfit = true;
+		fault_add(s, s->line, STR_NULL, "@include is not supported",
 			  "put the settings here, or into a *.conf file of "
 			  "their own: each one in the directory is read");
 		skip_line(s);
-		return;
+		break;
 	default:
-		fault_add(s, (struct str){ s->text.ptr + s->at,
-					   char_length(s) },
-			  "cannot stand here",
+		s->has_misfit = true;
+		fault_add(s, s->line, token, "cannot stand here",
 			  "put text in straight quotation marks: \"...\"");
-		s->at += char_length(s);
-		return;
 	}
-	s->at++;
 }
 
 static void scan_token(struct scanner *s, char c)
 {
 	bool was_slug = s->after_slug, is_equals = c == '=' || c == ':';
+	bool is_slug = s->after_slug_equals;
 
 	if (s->after_gateway && is_equals)
 		s->out->has_gateway = true;
 	s->after_slug = s->after_gateway = false;
+	s->after_slug_equals = was_slug && is_equals;
 	if (c == '"')
-		scan_string(s);
+		scan_string(s, is_slug);
 	else if (ascii_is_digit(c) || strchr("+-.", c))
 		scan_number(s);
 	else if (ascii_is_alpha(c) || c == '*')
 		scan_name(s);
 	else
 		scan_sign(s, c);
-	s->after_slug_equals = was_slug && is_equals;
-	s->after_comma = c == ',';
 }
 
 /* What no part of a configuration may hold, comments included. */
@@ -261,7 +267,7 @@ static bool check_bytes(struct scanner *s)
 	const char *problem = NULL, *remedy = NULL;
 
 	if (str_has_prefix(s->text, STR("\xef\xbb\xbf"))) {
-		fault_add(s, STR_NULL, "begins with a byte order mark",
+		fault_add(s, 1, STR_NULL, "begins with a byte order mark",
 			  "save the file as UTF-8 without one");
 		return false;
 	}
@@ -284,7 +290,7 @@ static bool check_bytes(struct scanner *s)
 		return true;
 	for (i = 0; i < bad; i++)
 		s->line += s->text.ptr[i] == '\n';
-	fault_add(s, STR_NULL, problem, remedy);
+	fault_add(s, s->line, STR_NULL, problem, remedy);
 	return false;
 }
 
@@ -312,6 +318,5 @@ void text_scan(struct str text, struct text_scan *out)
 			scan_token(&s, c);
 		}
 	}
-	if (!out->fault_count)
-		check_closed(&s);
+	feed(&s, TOKEN_END, s.last_line, STR_NULL);
 }

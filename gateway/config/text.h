@@ -3,10 +3,10 @@
  *
  * libconfig 1.5 reads some things otherwise than they look: 3000000000 becomes
  * negative, 3L reads as 0 and 010 as 10; @include follows absolute paths and
- * is relative to the working directory.  Its parser takes time in the square of a
- * group's size.  So the text is tokenised here first, with the library's own
- * lexical rules (strings, '#', '//' and block comments), and what would be
- * misread is refused with its line.
+ * is relative to the working directory.  Its parser takes time in the square of
+ * a group's size.  So the text is tokenised here first, with the library's own
+ * lexical rules (strings, '#', '//' and block comments), held against its
+ * grammar, and what would not be read, or misread, is refused with its line.
  *
  * The same pass collects the slugs that stand in the text, so that a tenant
  * whose file does not parse can still be told from one that never was, and
@@ -17,7 +17,6 @@
 
 #include "base/str.h"
 
-#define TEXT_DEPTH_MAX 12	/* nested groups, lists and arrays */
 #define TEXT_SETTINGS_MAX 8192	/* '=' and ':' in one file */
 #define TEXT_FAULTS_MAX 20	/* told of one file; reading stops there */
 #define TEXT_SLUGS_MAX 1024	/* collected; further ones are passed over */

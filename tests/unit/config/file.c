@@ -53,13 +53,15 @@ START_TEST(refused_texts_name_line_and_remedy)
 		{ "\n\na = 3L;", 3, "'3L' is not a number", "leave the L out" },
 		{ "a = 010;", 1, "'010' is not a number", "without leading" },
 		{ "a = 0x10;", 1, "'0x10' is not a number", "in decimal" },
-		{ "a = [ 1,\n 1.5 ];", 2, "'1.5' is not a number", "in quotes" },
+		{ "a = [ 1,\n 1.5 ];", 2, "'1.5' is not a number",
+		  "in quotes" },
 		{ "a = +5;", 1, "'+5' is not a number", "whole decimal" },
 		{ "a = -2147483649;", 1, "too large", "-2147483648" },
 		{ "# fine\n@include \"/etc/passwd\"\n", 2,
 		  "@include is not supported", "*.conf" },
 		{ "a = 1; @include \"b\"", 1, "@include", "*.conf" },
-		{ "\xef\xbb\xbf" "a = 1;", 1, "byte order mark", "without one" },
+		{ "\xef\xbb\xbf" "a = 1;", 1, "byte order mark",
+		  "without one" },
 		{ "a = 1;\n# \xff\n", 2, "is not UTF-8", "UTF-8" },
 		{ "a = 1;\r\nb = \"\x01\";", 2, "control character", "remove" },
 		{ "a = \"\\x00b\";", 1, "a text holds a NUL", "\\x00" },
@@ -67,21 +69,45 @@ START_TEST(refused_texts_name_line_and_remedy)
 		  "quotation mark" },
 		{ "\n/* a\n\n", 2, "a comment begins here and never ends",
 		  "*/" },
-		{ "a = [ \"b\",\n ];", 2, "has a comma too many",
-		  "before the bracket" },
 		{ "a = \xe2\x80\x9c" "b\xe2\x80\x9d;", 1,
 		  "'\xe2\x80\x9c' cannot stand here", "straight" },
 		{ "a = 'b';", 1, "''' cannot stand here", "straight" },
 		{ "a={a={a={a={a={a={a={a={a={a={a={a={a={};};};};};};};};};};"
 		  "};};};", 1, "nested too deeply", "12 levels" },
+		/* grammar */
+		{ "a = [ \"b\",\n ];", 2, "']' has a comma too many",
+		  "before the bracket" },
+		{ "a = ( { }, );", 1, "')' has a comma too many", "leave out" },
 		{ "\na = { b = 1;\n", 2, "opened here and never closed",
 		  "close it" },
 		{ "a = { b = 1; };\n};", 2, "'}' closes nothing", "too many" },
 		{ "a = ( 1 ];", 1, "']' does not match", "( ) a list" },
-		/* from here on libconfig speaks */
-		{ "a = 1\n\nb 2;", 3, "is not libconfig syntax", "missing" },
+		{ "a = { b = 1; );", 1, "')' does not match", "{ } enclose" },
+		{ "a = [ 1, \"b\" ];", 1, "'\"...\"' mixes types",
+		  "a list ( ) may mix" },
+		{ "a = [ { } ];", 1, "'{' cannot stand inside [ ]", "use ( )" },
+		{ "a = 1\n\nb 2;", 3, "'2' stands where '=' is expected",
+		  "name = value;" },
+		{ "a = b;", 1, "'b' is not a value", "quotation marks" },
+		{ "a = yes;", 1, "'yes' is not a value", "quotation marks" },
+		{ "a = ;", 1, "';' stands where a value is expected",
+		  "[ ... ]" },
+		{ "a = { = 1; };", 1, "'=' stands where a setting's name",
+		  "name = value;" },
+		{ "true = 1;", 1, "'true' stands where a setting's name", "" },
+		{ "\"a\" = 1;", 1, "stands where a setting's name", "" },
+		{ "a = 1;;", 1, "';' stands behind no setting", "leave it" },
+		{ "a = ( 1 2 );", 1, "'2' comes without a comma",
+		  "put a ','" },
+		{ "a = 1 2;", 1, "'2' does not belong behind a value",
+		  "end the setting" },
+		{ "a = \"x\" = 1;", 1, "'=' does not belong", "';'" },
+		{ "a", 1, "ends in the middle of a setting", "name = value;" },
+		{ "\na =\n\n", 2, "ends in the middle of a setting", "" },
+		/* what only libconfig sees */
 		{ "a = 1;\na = 2;", 2, "gives a setting twice", "keep one" },
-		{ "a = [ 1, \"b\" ];", 1, "mixes types", "only texts" },
+		{ "a = { b = 1; b = true; };", 1, "gives a setting twice",
+		  "keep one" },
 	};
 	size_t i;
 
@@ -114,12 +140,18 @@ START_TEST(what_only_looks_odd_is_read)
 		"/* 3L\n ,] */\n"
 		"a = \"@include 010 # \\\" 3L\\n\"; b = -1; c = 0;\n"
 		"d = 2147483647; e : true; *f-g_h = ( 1, \"x\", { i = 2; } );\n"
-		"j = [ ]; k = ( ); l = { };\n";
+		"j = [ ]; k = ( ); l = { };\n"
+		"m = \"adjacent \" /* ones */ \"are one\"\n"
+		"n = 1 o = [ TRUE, False ] p = ( [ 1 ], ( 2 ) ), q = { r = 1 }";
+
+	const char *adjacent;
 
 	begin();
 	ck_assert_int_eq(parse(text), 0);
 	ck_assert_uint_eq(report.count, 0);
 	ck_assert(file->is_parsed);
+	ck_assert(config_lookup_string(&file->config, "m", &adjacent));
+	ck_assert_str_eq(adjacent, "adjacent are one");
 	end();
 }
 END_TEST
