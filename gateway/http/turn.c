@@ -59,9 +59,12 @@ static enum MHD_Result send_answer(struct turn *turn)
 	struct conn *conn = turn->conn;
 	struct worker *worker = turn->worker;
 	struct MHD_Response *response;
-	enum err err = response_make(&ex->answer,
-				     turn->closes || worker->is_closing,
-				     turn->head_len, &response);
+	bool closes = turn->closes ||
+		      atomic_load_explicit(
+			      &worker->options.gateway->is_stopping,
+			      memory_order_relaxed);
+	enum err err = response_make(&ex->answer, closes, turn->head_len,
+				     &response);
 
 	turn->state = TURN_SENT;
 	if (err) {

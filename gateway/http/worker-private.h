@@ -42,7 +42,6 @@ struct worker {
 	struct list waiting;		/* turns whose exchange waits */
 	unsigned waiting_count;
 	bool has_progress;		/* in this turn of the loop */
-	bool is_closing;		/* every answer ends its connection */
 
 	/* touched by other threads */
 	_Atomic(struct turn *) posted;	/* a stack, newest first */

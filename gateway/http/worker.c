@@ -126,7 +126,6 @@ static void look_around(struct worker *worker)
 
 static void quiesce(struct worker *worker)
 {
-	worker->is_closing = true;
 	for (unsigned i = 0; i < worker->options.door_count; i++) {
 		struct door *door = &worker->doors[i];
 

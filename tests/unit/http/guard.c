@@ -146,6 +146,7 @@ struct reading {
 	struct header headers[REQUEST_HEADERS_MAX + 1];
 	unsigned count;
 	size_t len;		/* of the head */
+	bool is_ours_to_refuse;	/* valid, but the gateway is stricter */
 };
 
 static bool is_in(char c, const char *set)
@@ -203,6 +204,16 @@ static bool read_header(struct str line, struct header *out)
 	return true;
 }
 
+/* Underscores are the names of CGI's variables; a blank after a length or a
+ * coding is read in more than one way. */
+static bool is_stricter(struct str line, const struct header *header)
+{
+	return str_find(header->name, '_') >= 0 ||
+	       ((str_ieq(header->name, STR("Content-Length")) ||
+		 str_ieq(header->name, STR("Transfer-Encoding"))) &&
+		header->value.ptr + header->value.len != line.ptr + line.len);
+}
+
 static bool is_method(struct str s)
 {
 	return str_eq(s, STR("GET")) || str_eq(s, STR("HEAD")) ||
@@ -243,17 +254,14 @@ static bool read_strictly(struct str in, struct reading *r)
 	struct str all, line;
 	bool is_http10;
 
-	/* RFC 9112 section 2.2: empty lines before a request are ignored; a bare
-	 * LF there is no part of any head */
-	while (in.len && (in.ptr[0] == '\n' ||
-			  (in.len > 1 && !memcmp(in.ptr, "\r\n", 2)))) {
-		size_t n = in.ptr[0] == '\n' ? 1 : 2;
-
-		in.ptr += n;
-		in.len -= n;
+	/* RFC 9112 section 2.2: empty lines before a request are ignored */
+	while (in.len > 1 && !memcmp(in.ptr, "\r\n", 2)) {
+		in.ptr += 2;
+		in.len -= 2;
 	}
 	all = in;
 	r->count = 0;
+	r->is_ours_to_refuse = false;
 	if (!read_line(&in, &line) || !read_word(&line, ' ', &r->method) ||
 	    !is_method(r->method) || !read_word(&line, ' ', &r->target))
 		return false;
@@ -273,6 +281,8 @@ static bool read_strictly(struct str in, struct reading *r)
 		if (r->count > REQUEST_HEADERS_MAX ||
 		    !read_header(line, &r->headers[r->count++]))
 			return false;
+		if (is_stricter(line, &r->headers[r->count - 1]))
+			r->is_ours_to_refuse = true;
 	}
 	r->len = (size_t)(in.ptr - all.ptr);
 	return r->count <= REQUEST_HEADERS_MAX && is_framed(r, is_http10);
@@ -600,7 +610,7 @@ START_TEST(mutants_mean_the_same_to_both)
 		is_valid = read_strictly((struct str){ head, len }, &reading);
 		if (!accepts(head, len, draw(4) ? SIZE_MAX :
 				     1 + draw((uint32_t)len + 1))) {
-			lost += is_valid;
+			lost += is_valid && !reading.is_ours_to_refuse;
 			continue;
 		}
 		accepted++;
@@ -617,6 +627,7 @@ START_TEST(mutants_mean_the_same_to_both)
 	printf("guard: %u mutants, %u accepted, %u of them wrongly, %u valid "
 	       "ones refused\n", count, accepted, wrong, lost);
 	ck_assert_uint_eq(wrong, 0);
+	ck_assert_uint_eq(lost, 0);
 	ck_assert_uint_gt(accepted, count / 20);
 }
 END_TEST
