@@ -55,6 +55,16 @@ void adapt_wake(struct adapter_call *call)
 	ex->wake(ex);
 }
 
+static enum step_result refuse(struct exchange *ex, const char *code,
+			       const char *problem)
+{
+	log_warn("adapter_failed", LOG_TEXT("request", ex->id),
+		 LOG_STR("tenant", ex->tenant->slug),
+		 LOG_TEXT("problem", problem));
+	return answer_error(ex, 502, code,
+			    "The sign-in could not be completed.");
+}
+
 static enum step_result deny(struct exchange *ex,
 			     const struct adapter_call *call)
 {
@@ -81,22 +91,19 @@ enum step_result adapt_refuse(struct exchange *ex,
 		return answer_error(ex, 503, "adapter_unavailable",
 				    "This service is not available right now.");
 	default:
-		log_warn("adapter_failed", LOG_TEXT("request", ex->id),
-			 LOG_STR("tenant", ex->tenant->slug),
-			 LOG_TEXT("problem", call->problem));
-		return answer_error(ex, 502, "adapter_failed",
-				    "The sign-in could not be completed.");
+		return refuse(ex, "adapter_failed", call->problem);
 	}
 }
 
 enum step_result adapt_refuse_target(struct exchange *ex)
 {
-	log_warn("adapter_failed", LOG_TEXT("request", ex->id),
-		 LOG_STR("tenant", ex->tenant->slug),
-		 LOG_TEXT("problem", "it chose a redirect target that the "
-			  "tenant's redirects do not allow"));
-	return answer_error(ex, 502, "adapter_redirect",
-			    "The sign-in could not be completed.");
+	return refuse(ex, "adapter_redirect", "it chose a redirect target "
+		      "that the tenant's redirects do not allow");
+}
+
+enum step_result adapt_refuse_size(struct exchange *ex)
+{
+	return refuse(ex, "adapter_failed", "its form does not fit on a page");
 }
 
 enum err adapt_events(struct exchange *ex, const struct adapter_call *call,

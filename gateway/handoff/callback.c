@@ -20,7 +20,7 @@ struct callback {
 	const struct tenant *current_tenant;
 	struct session_secret secret;
 	struct adapter_call *call;	/* deliver; NULL: not asked */
-	struct str post_origin;		/* of call->post_url */
+	struct answer page;		/* that posts to call->post_url */
 };
 
 static bool is_confirmed(const struct exchange *ex)
@@ -44,6 +44,15 @@ static enum step_result begin(struct exchange *ex)
 	return STEP_NEXT;
 }
 
+/* Nothing was decided, so there is nothing to keep in the audit. */
+static enum step_result answer_spectator(struct exchange *ex, int status,
+					 struct str json)
+{
+	exchange_audited(ex, status, NULL);
+	return json.ptr ? answer_json(ex, status, json)
+			: answer_empty(ex, status);
+}
+
 /*
  * 1. A preflight is answered, for WebKit sends one before it follows the
  * handoff's redirect; a HEAD is answered and redeems nothing; a POST is the
@@ -55,13 +64,13 @@ static enum step_result answer_method(struct exchange *ex)
 	case METHOD_GET:
 		return STEP_NEXT;
 	case METHOD_HEAD:
-		return answer_empty(ex, 200);
+		return answer_spectator(ex, 200, STR_NULL);
 	case METHOD_OPTIONS:
 		cross_callback_headers(ex);
 		answer_header(ex, "Access-Control-Allow-Methods", STR("GET"));
 		answer_header(ex, "Access-Control-Allow-Headers",
 			      STR("content-type"));
-		return answer_empty(ex, 204);
+		return answer_spectator(ex, 204, STR_NULL);
 	case METHOD_POST:
 		if (cross_is_own(ex))
 			return STEP_NEXT;
@@ -125,7 +134,7 @@ static enum step_result answer_fetch(struct exchange *ex)
 		return STEP_NEXT;
 	cross_callback_headers(ex);
 	answer_header(ex, "Cross-Origin-Resource-Policy", STR("same-origin"));
-	return answer_json(ex, 200, STR("{}"));
+	return answer_spectator(ex, 200, STR("{}"));
 }
 
 /* 4. Only a page of its own signs anybody in: no frame, image or object. */
@@ -246,10 +255,15 @@ static enum step_result ask_before_switch(struct exchange *ex)
 	return STEP_ANSWER;
 }
 
-static enum step_result check_post(struct exchange *ex)
+/*
+ * The page is written while the token is still unspent, and kept: one that
+ * does not fit must not cost the user his sign-in.
+ */
+static enum step_result prepare_post(struct exchange *ex)
 {
 	struct callback *callback = ex->work;
 	struct adapter_call *call = callback->call;
+	struct answer before;
 	struct url url;
 	struct buf origin;
 
@@ -261,7 +275,12 @@ static enum step_result check_post(struct exchange *ex)
 	url_add_origin(&origin, &url);
 	if (!buf_is_ok(&origin))
 		return answer_failure(ex, ERR_NOMEM);
-	callback->post_origin = buf_str(&origin);
+	before = ex->answer;
+	if (!page_post(ex, call->post_url, buf_str(&origin), call->post_fields,
+		       call->post_field_count))
+		return adapt_refuse_size(ex);
+	callback->page = ex->answer;
+	ex->answer = before;
 	return STEP_NEXT;
 }
 
@@ -274,7 +293,7 @@ static enum step_result delivered(struct exchange *ex)
 	if (call->result != ADAPTER_OK)
 		return adapt_refuse(ex, call);
 	if (call->post_url.ptr)
-		return check_post(ex);
+		return prepare_post(ex);
 	if (call->redirect.ptr &&
 	    redirect_check(&ex->tenant->redirects, ex->pool, call->redirect,
 			   &call->redirect, NULL))
@@ -375,10 +394,10 @@ static enum step_result send_on(struct exchange *ex)
 	struct callback *callback = ex->work;
 	const struct adapter_call *call = callback->call;
 
-	if (is_elsewhere(callback) && call->post_url.ptr)
-		return page_post(ex, call->post_url, callback->post_origin,
-				 call->post_fields, call->post_field_count) ?
-		       STEP_ANSWER : answer_failure(ex, ERR_NOMEM);
+	if (is_elsewhere(callback) && call->post_url.ptr) {
+		ex->answer = callback->page;
+		return STEP_ANSWER;
+	}
 	answer_header(ex, "Cross-Origin-Opener-Policy", STR("same-origin"));
 	if (is_elsewhere(callback))
 		return answer_redirect(ex, 302, call->redirect);

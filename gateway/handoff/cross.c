@@ -83,7 +83,8 @@ bool cross_is_own(const struct exchange *ex)
 	struct str origin;
 	unsigned i;
 
-	if (count_origins(ex, &origin) != 1)
+	/* A broken tenant may have no origin: an empty one is nobody's. */
+	if (count_origins(ex, &origin) != 1 || !origin.len)
 		return false;
 	for (i = 0; i < host->tenant_count; i++)
 		if (str_eq(host->tenants[i]->origin, origin))

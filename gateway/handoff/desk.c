@@ -123,7 +123,8 @@ static enum step_result answer_check(struct exchange *ex)
 {
 	int asked = ask_tenant(ex);
 
-	if (asked == -1 || (asked == 2 && ex->tenant && ex->tenant->is_shared)) {
+	if (asked == -1 ||
+	    (asked == 2 && ex->tenant && ex->tenant->is_shared)) {
 		ex->code = asked == 2 ? "tenant_required" : "malformed_query";
 		return answer_empty(ex, 400);
 	}
@@ -223,7 +224,8 @@ static enum step_result show_home(struct exchange *ex)
 {
 	const struct host *host = ex->host;
 
-	if (host->tenant_count == 1 && !host->is_gateway)
+	if (host->tenant_count == 1 && !host->is_gateway &&
+	    host->tenants[0]->state == TENANT_SERVING)
 		return answer_redirect(ex, 302, host->tenants[0]->dashboard);
 	if (!page_notice(ex, "Sign-in gateway",
 			 "This host signs people in to their help desk. There "

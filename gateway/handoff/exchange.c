@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/metric.h"
 #include "base/random.h"
 #include "codec/json.h"
 #include "codec/media.h"
@@ -15,6 +16,8 @@
 
 #define TRAIL_TEXT_MAX 4096
 #define WARN_EVERY_MS 60000
+#define REFUSALS_PER_S 100
+#define REFUSALS_SAMPLE 100
 
 /*
  * A ULID: 48 bits of time and 80 random ones in Crockford's base 32, so that
@@ -194,23 +197,32 @@ static void add_common(struct exchange *ex)
 	answer->header_count = n;
 }
 
+static void add_entry(struct buf *out, const struct trail_entry *e)
+{
+	if (out->len > 1)
+		buf_addc(out, ',');
+	buf_puts(out, "{\"step\":\"");
+	buf_puts(out, e->step);
+	buf_puts(out, "\",\"verdict\":\"");
+	buf_puts(out, e->verdict);
+	buf_puts(out, "\",\"us\":");
+	json_add_int(out, e->ns / 1000);
+	buf_addc(out, '}');
+}
+
+/* Steps and verdicts are names without anything to escape. `now` is the
+ * step that is running; NULL: none. */
 static void trail_text(const struct exchange *ex, const char *now,
 		       struct buf *out)
 {
-	int64_t spent = clock_mono_ns() - ex->step_ns;
 	unsigned i;
 
 	buf_addc(out, '[');
-	for (i = 0; i < ex->trail_count; i++) {
-		const struct trail_entry *e = &ex->trail[i];
-
-		buf_printf(out, "%s{\"step\":\"%s\",\"verdict\":\"%s\",\"us\":%lld}",
-			   i ? "," : "", e->step, e->verdict,
-			   (long long)(e->ns / 1000));
-	}
+	for (i = 0; i < ex->trail_count; i++)
+		add_entry(out, &ex->trail[i]);
 	if (now)
-		buf_printf(out, "%s{\"step\":\"%s\",\"verdict\":\"stored\",\"us\":%lld}",
-			   i ? "," : "", now, (long long)(spent / 1000));
+		add_entry(out, &(struct trail_entry){
+			now, "stored", clock_mono_ns() - ex->step_ns });
 	buf_addc(out, ']');
 }
 
@@ -250,6 +262,38 @@ void exchange_audited(struct exchange *ex, int status, const char *code)
 	ex->audited_code = code;
 }
 
+/*
+ * Refusals cost whoever provokes them nothing, but a row each would push the
+ * records of others out of the audit: past REFUSALS_PER_S one in
+ * REFUSALS_SAMPLE is kept, and the rest are counted.
+ */
+static bool is_sampled_out(const struct exchange *ex)
+{
+	static _Atomic int64_t second;
+	static _Atomic unsigned count;
+	static struct metric *_Atomic dropped;
+	int64_t now = ex->start_ms / 1000;
+	struct metric *m;
+	unsigned n;
+
+	if (ex->answer.status < 400)
+		return false;
+	if (atomic_exchange(&second, now) != now)
+		atomic_store(&count, 0);
+	n = atomic_fetch_add(&count, 1);
+	if (n < REFUSALS_PER_S || n % REFUSALS_SAMPLE == 0)
+		return false;
+	m = atomic_load(&dropped);
+	if (!m) {
+		m = metric_get(METRIC_COUNTER, "usher_audit_sampled_out_total",
+			       "Refusals beyond the audit's rate, not kept.",
+			       "");
+		atomic_store(&dropped, m);
+	}
+	metric_add(m, 1);
+	return true;
+}
+
 /* What no business job took along goes to the writer by itself: nobody waits
  * for it, and past the writer's cap it is counted there instead. */
 static void audit(struct exchange *ex)
@@ -260,6 +304,8 @@ static void audit(struct exchange *ex)
 		return;
 	if (ex->audited_status == ex->answer.status &&
 	    ex->audited_code == ex->code)
+		return;
+	if (is_sampled_out(ex))
 		return;
 	record = make_record(ex, ex->answer.status, ex->code, NULL);
 	if (record)
@@ -386,7 +432,8 @@ enum step_result answer_error_json(struct exchange *ex, int status,
 				   struct str json)
 {
 	ex->code = code;
-	if (request_prefers_html(&ex->request) && page_error(ex, status, message))
+	if (request_prefers_html(&ex->request) &&
+	    page_error(ex, status, message))
 		return STEP_ANSWER;
 	return answer_json(ex, status, json);
 }
@@ -413,7 +460,8 @@ enum step_result answer_failure(struct exchange *ex, enum err err)
 				    "Something went wrong on our side.");
 	answer_header(ex, "Retry-After", STR("2"));
 	return answer_error(ex, 503, err == ERR_BUSY ? "busy" : "unavailable",
-			    "The service is busy. Please try again in a moment.");
+			    "The service is busy. "
+			    "Please try again in a moment.");
 }
 
 enum step_result answer_redirect(struct exchange *ex, int status,

@@ -47,16 +47,16 @@ struct header {
 struct request {
 	enum method method;
 	struct str path;		/* raw: nothing decoded */
-	struct str query;		/* without '?'; absent when there is none */
-	struct str param;		/* the {tenant} of the route's pattern, raw */
+	struct str query;		/* without '?'; absent: none */
+	struct str param;		/* {tenant} of the route, raw */
 	const struct header *headers;
 	unsigned header_count;
-	struct str host;		/* of the Host header: lower case, no port */
+	struct str host;		/* of Host: lower case, no port */
 	uint16_t port;			/* of the Host header; 0: none given */
 	bool is_tls;
 	struct ip peer;			/* the socket's address */
 	struct str body;
-	bool is_body_too_large;		/* over REQUEST_BODY_MAX; `body` is empty */
+	bool is_body_too_large;		/* then `body` is empty */
 };
 
 /* What goes out. Slices live in the exchange's pool or are constant. */
@@ -79,7 +79,8 @@ struct exchange;
 struct step {
 	const char *name;		/* NULL ends a list */
 	enum step_result (*run)(struct exchange *ex);
-	enum step_result (*resume)(struct exchange *ex);	/* after STEP_WAIT */
+	/* after STEP_WAIT; NULL where that cannot be */
+	enum step_result (*resume)(struct exchange *ex);
 };
 
 /* A list, and what applies to all of its answers. */
@@ -91,7 +92,7 @@ struct steps {
 
 struct trail_entry {
 	const char *step;
-	const char *verdict;		/* constant text: "next", "token_used" ... */
+	const char *verdict;		/* "next", "token_used" ... */
 	int64_t ns;			/* spent in it, waiting included */
 };
 
@@ -112,7 +113,7 @@ struct exchange {
 	struct pool *pool;
 	struct gateway *gateway;
 	struct snapshot *snapshot;	/* pinned */
-	unsigned worker;		/* index: reader connection, adapter state */
+	unsigned worker;		/* index: reader, adapter state */
 	struct db *reader;		/* the worker's */
 	char id[REQUEST_ID_LEN + 1];	/* X-Request-Id */
 	int64_t start_ms;		/* wall clock */
@@ -127,7 +128,7 @@ struct exchange {
 	struct ip client;
 	const struct host *host;	/* that the request asked for */
 	const struct tenant *tenant;
-	const char *code;		/* the answer's machine code; NULL: none */
+	const char *code;		/* the answer's; NULL: none */
 	struct fields fields;		/* of the body */
 	void *work;			/* the running list's own state */
 

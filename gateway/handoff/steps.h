@@ -7,16 +7,23 @@
 
 #include "handoff/exchange.h"
 
-extern const struct steps steps_handoff;	/* POST /api/auth/redirect/{tenant} */
-extern const struct steps steps_preflight;	/* OPTIONS of the same */
-extern const struct steps steps_redeem;		/* POST /api/auth/redeem/{tenant} */
-extern const struct steps steps_callback;	/* any method, /auth/callback */
-extern const struct steps steps_session;	/* GET /auth/session */
-extern const struct steps steps_check;		/* GET /auth/check */
-extern const struct steps steps_logout;		/* POST /auth/logout */
-extern const struct steps steps_dashboard;	/* GET /dashboard */
-extern const struct steps steps_home;		/* GET / of any known host */
-extern const struct steps steps_not_found;	/* 404 with code not_found */
-extern const struct steps steps_not_allowed;	/* 405; `Allow` was set already */
+/* POST and OPTIONS of /api/auth/redirect/{tenant} */
+extern const struct steps steps_handoff;
+extern const struct steps steps_preflight;
+/* POST /api/auth/redeem/{tenant} */
+extern const struct steps steps_redeem;
+/* /auth/callback, whatever the method */
+extern const struct steps steps_callback;
+/* GET /auth/session, GET /auth/check, POST /auth/logout, GET /dashboard */
+extern const struct steps steps_session;
+extern const struct steps steps_check;
+extern const struct steps steps_logout;
+extern const struct steps steps_dashboard;
+/* GET / of any known host */
+extern const struct steps steps_home;
+/* 404 with code not_found */
+extern const struct steps steps_not_found;
+/* 405; `Allow` was set already */
+extern const struct steps steps_not_allowed;
 
 #endif

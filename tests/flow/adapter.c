@@ -476,6 +476,20 @@ START_TEST(deliver_may_post_the_user_on)
 }
 END_TEST
 
+static void post_too_much(struct adapter_call *call)
+{
+	static char quotes[8192];
+	static struct adapter_error fields[8];
+
+	memset(quotes, '"', sizeof(quotes));
+	for (int i = 0; i < 8; i++)
+		fields[i] = (struct adapter_error){
+			STR("f"), { quotes, sizeof(quotes) } };
+	call->post_url = STR("https://desk.elsewhere.test/access");
+	call->post_fields = fields;
+	call->post_field_count = 8;
+}
+
 START_TEST(a_deliver_that_refuses_or_strays_spends_nothing)
 {
 	static const struct {
@@ -489,6 +503,7 @@ START_TEST(a_deliver_that_refuses_or_strays_spends_nothing)
 		{ be_away, 503, "adapter_unavailable" },
 		{ stray, 502, "adapter_redirect" },
 		{ post_astray, 502, "adapter_redirect" },
+		{ post_too_much, 502, "adapter_failed" },
 	};
 	const char *query = flow_mint("alpha", USER);
 	struct exchange *ex;

@@ -64,7 +64,8 @@ START_TEST(the_user_lands_where_the_partner_asked)
 		NULL);
 
 	ck_answer(ex, 302, "");
-	ck_str_is(flow_header(ex, "Location"), "https://shop.alpha.test/a?b=1&c");
+	ck_str_is(flow_header(ex, "Location"),
+		  "https://shop.alpha.test/a?b=1&c");
 }
 END_TEST
 
@@ -94,8 +95,8 @@ static const struct spectator {
 	/* 3 */
 	{ "a fetch that crossed origins", METHOD_GET, { "Origin: null",
 	  "Sec-Fetch-Mode: cors", "Sec-Fetch-Dest: empty" }, 200, "", "null" },
-	{ "a fetch of the partner's", METHOD_GET, { "Origin: https://alpha.test",
-	  "Sec-Fetch-Mode: cors", "Sec-Fetch-Dest: empty" }, 200, "",
+	{ "a fetch of the partner's", METHOD_GET,
+	  { "Origin: https://alpha.test", "Sec-Fetch-Mode: cors", "Sec-Fetch-Dest: empty" }, 200, "",
 	  "https://alpha.test" },
 	{ "a stranger's fetch", METHOD_GET, { "Origin: https://evil.test",
 	  "Sec-Fetch-Mode: cors", "Sec-Fetch-Dest: empty" }, 200, "", NULL },
@@ -301,7 +302,8 @@ START_TEST(tokens_that_are_not_ours)
 	}
 	snprintf(query, sizeof(query), "token=%s&token=%s", good, good);
 	ck_answer(flow_visit(C, query, NULL), 401, "token_invalid");
-	for (i = 0; i < 16; i++) {	/* truncated tags: cjose CVE-2023-37464 */
+	/* Truncated tags: cjose CVE-2023-37464. */
+	for (i = 0; i < 16; i++) {
 		snprintf(query, sizeof(query), "token=%.*s",
 			 (int)(len - 22 + i), good);
 		ck_answer(flow_visit(C, query, NULL), 401, "token_invalid");
@@ -462,6 +464,23 @@ START_TEST(a_user_blocked_meanwhile_does_not_enter)
 }
 END_TEST
 
+/* A tenant whose file broke may have no origin at all: no header equals it. */
+START_TEST(a_broken_neighbour_opens_no_door)
+{
+	struct exchange *ex;
+
+	flow_write("conf.d/broken.conf",
+		   "tenant = { slug = \"broken\"; url = \"https://" C "\";\n"
+		   "identity = \"unsigned\"; session = { idle = -1; }; };\n");
+	flow_reload();
+	ex = flow_call(&steps_callback, .host = C, .method = METHOD_POST,
+		       .type = FORM, .body = flow_mint("alpha", USER),
+		       .headers = { "Origin:" });
+	ck_answer(ex, 403, "origin_refused");
+	ck_answer(flow_visit(C, flow_mint("alpha", USER), NULL), 302, "");
+}
+END_TEST
+
 START_TEST(errors_are_pages_for_browsers)
 {
 	const char *query = flow_mint("alpha", USER);
@@ -491,6 +510,13 @@ START_TEST(the_audit_keeps_what_became_of_it)
 	record = flow_audit(lost);
 	ck_assert_int_eq(record.status, 410);
 	ck_str_is(record.code, "token_used");
+	/* Where nothing was decided nothing is kept. */
+	lost = flow_call(&steps_callback, .host = C, .query = query,
+			 .headers = { "Sec-Fetch-Mode: cors" });
+	flow_settle();
+	ck_assert_int_eq(audit_find(lost->reader, (struct str){
+			 lost->id, REQUEST_ID_LEN }, lost->pool, &record),
+			 ERR_NOT_FOUND);
 }
 END_TEST
 
@@ -585,6 +611,7 @@ static void callback_tests(TCase *tcase)
 	tcase_add_test(tcase, a_tenant_may_waive_the_question);
 	tcase_add_test(tcase, what_changed_since_the_token_was_minted_counts);
 	tcase_add_test(tcase, a_user_blocked_meanwhile_does_not_enter);
+	tcase_add_test(tcase, a_broken_neighbour_opens_no_door);
 	tcase_add_test(tcase, errors_are_pages_for_browsers);
 	tcase_add_test(tcase, the_audit_keeps_what_became_of_it);
 	tcase_add_test(tcase, of_any_number_of_racers_one_wins);

@@ -493,6 +493,35 @@ START_TEST(the_audit_tells_what_was_decided)
 }
 END_TEST
 
+/* Whoever is refused for nothing cannot push others out of the audit. */
+START_TEST(a_flood_of_refusals_is_sampled)
+{
+	struct exchange *ex, *first = NULL;
+	struct audit_record record;
+	unsigned i, kept = 0;
+
+	clock_hold(INT64_C(1795370000000));
+	for (i = 0; i < 1000; i++) {
+		ex = flow_post("nobody", USER);
+		if (!first)
+			first = ex;
+	}
+	flow_settle();
+	for (i = 0; i < flow.count; i++)
+		kept += !audit_find(flow.all[i]->reader, (struct str){
+				    flow.all[i]->id, REQUEST_ID_LEN },
+				    flow.all[i]->pool, &record);
+	ck_assert_uint_eq(kept, 100 + 9);
+	ck_assert_int_eq(flow_audit(first).status, 404);
+	/* What was done is kept in any case. */
+	ex = flow_call(&steps_handoff, .method = METHOD_POST,
+		       .param = "alpha", .type = FORM, .body = USER,
+		       .peer = "192.0.2.2");
+	ck_answer(ex, 302, "");
+	ck_assert_int_eq(flow_audit(ex).status, 302);
+}
+END_TEST
+
 START_TEST(a_blocked_user_does_not_enter)
 {
 	struct exchange *ex = flow_post("alpha", USER);
@@ -577,6 +606,7 @@ static void handoff_tests(TCase *tcase)
 	tcase_add_test(tcase, what_was_synced_is_stored_before_it_is_answered);
 	tcase_add_test(tcase, a_refused_handoff_stores_nobody);
 	tcase_add_test(tcase, the_audit_tells_what_was_decided);
+	tcase_add_test(tcase, a_flood_of_refusals_is_sampled);
 	tcase_add_test(tcase, a_blocked_user_does_not_enter);
 	tcase_add_test(tcase, a_gateway_that_stops_takes_nothing_new);
 	tcase_add_test(tcase,
