@@ -1,7 +1,5 @@
 #include "config/grammar.h"
 
-#include <stddef.h>
-
 static bool misfit(struct misfit *out, const char *problem, const char *remedy)
 {
 	*out = (struct misfit){ problem, remedy, 0 };
@@ -11,7 +9,7 @@ static bool misfit(struct misfit *out, const char *problem, const char *remedy)
 /* '{' inside a group, '(' or '[' in a list or array; outside of all '{'. */
 static char inside(const struct grammar *g)
 {
-	return g->depth ? g->levels[g->depth - 1].bracket : '{';
+	return g->depth ? g->levels[g->depth].bracket : '{';
 }
 
 static bool open_level(struct grammar *g, char bracket, unsigned line,
@@ -23,8 +21,8 @@ static bool open_level(struct grammar *g, char bracket, unsigned line,
 	if (g->depth == GRAMMAR_DEPTH_MAX)
 		return misfit(out, "is nested too deeply",
 			      "use at most 12 levels");
-	g->levels[g->depth++] = (struct grammar_level){ bracket, line,
-		TOKEN_END };
+	g->levels[++g->depth] = (struct grammar_level){ .bracket = bracket,
+		.line = line, .kind = TOKEN_END };
 	g->state = bracket == '{' ? GRAMMAR_NAME : GRAMMAR_FIRST;
 	return true;
 }
@@ -48,10 +46,9 @@ static bool close_level(struct grammar *g, char bracket, struct misfit *out)
 static bool feed_scalar(struct grammar *g, enum token token,
 			struct misfit *out)
 {
-	struct grammar_level *level = g->depth ? &g->levels[g->depth - 1] :
-		NULL;
+	struct grammar_level *level = &g->levels[g->depth];
 
-	if (level && level->bracket == '[') {
+	if (level->bracket == '[') {
 		if (level->kind != TOKEN_END && level->kind != token)
 			return misfit(out, "mixes types inside [ ]",
 				      "an array holds only texts, only numbers "
@@ -90,13 +87,21 @@ static bool feed_value(struct grammar *g, enum token token, char bracket,
 	}
 }
 
+static bool take_name(struct grammar *g, struct misfit *out)
+{
+	if (++g->levels[g->depth].names > GRAMMAR_NAMES_MAX)
+		return misfit(out, "is one setting too many for one group",
+			      "use at most 1024");
+	g->state = GRAMMAR_EQUALS;
+	return true;
+}
+
 static bool feed_name(struct grammar *g, enum token token, char bracket,
 		      struct misfit *out)
 {
 	switch (token) {
 	case TOKEN_NAME:
-		g->state = GRAMMAR_EQUALS;
-		return true;
+		return take_name(g, out);
 	case TOKEN_CLOSE:
 		return close_level(g, bracket, out);
 	case TOKEN_SEMICOLON:
@@ -126,13 +131,12 @@ static bool feed_after(struct grammar *g, enum token token, char bracket,
 		g->state = GRAMMAR_NEXT;
 		return true;
 	}
-	if (token == TOKEN_SEMICOLON || token == TOKEN_COMMA)
-		g->state = GRAMMAR_NAME;
-	else if (token == TOKEN_NAME)
-		g->state = GRAMMAR_EQUALS;
-	else
+	if (token == TOKEN_NAME)
+		return take_name(g, out);
+	if (token != TOKEN_SEMICOLON && token != TOKEN_COMMA)
 		return misfit(out, "does not belong behind a value",
 			      "end the setting with ';'");
+	g->state = GRAMMAR_NAME;
 	return true;
 }
 
@@ -144,7 +148,7 @@ static bool feed_end(struct grammar *g, struct misfit *out)
 	if (!g->depth)
 		return true;
 	*out = (struct misfit){ "a bracket is opened here and never closed",
-		"close it", g->levels[g->depth - 1].line };
+		"close it", g->levels[g->depth].line };
 	return false;
 }
 

@@ -14,6 +14,8 @@
 #include <stdbool.h>
 
 #define GRAMMAR_DEPTH_MAX 12	/* nested groups, lists and arrays */
+#define GRAMMAR_NAMES_MAX 1024	/* settings of one group: the library compares
+				 * each with all before it */
 
 enum token {
 	TOKEN_NAME,
@@ -40,13 +42,15 @@ enum grammar_state {
 struct grammar_level {
 	char bracket;		/* that opened it */
 	unsigned line;
+	unsigned names;		/* of a group */
 	enum token kind;	/* of an array's elements; TOKEN_END: none */
 };
 
 struct grammar {
 	enum grammar_state state;
 	unsigned depth;
-	struct grammar_level levels[GRAMMAR_DEPTH_MAX];
+	/* the first one is outside of all brackets */
+	struct grammar_level levels[GRAMMAR_DEPTH_MAX + 1];
 	enum token last;	/* in GRAMMAR_AFTER: the value's kind */
 };
 

@@ -307,7 +307,7 @@ void schema_check(struct group group, const char *prefix, struct place *place)
 	unsigned i, count = (unsigned)config_setting_length(group.at);
 	char path[SETTING_NAME_MAX], remedy[400];
 
-	for (i = 0; i < count; i++) {
+	for (i = 0; i < count && place->errors < SCHEMA_ERRORS_MAX; i++) {
 		const config_setting_t *at = config_setting_get_elem(
 			(config_setting_t *)group.at, i);
 		const char *name = config_setting_name(at);

@@ -213,13 +213,36 @@ START_TEST(a_file_has_a_number_of_settings_at_most)
 
 	begin();
 	buf_init(&text, CONFIG_FILE_MAX);
-	for (i = 0; i < TEXT_SETTINGS_MAX + 1; i++)
-		buf_printf(&text, "a%u=1;\n", i);
+	buf_puts(&text, "a = ( {\n");
+	for (i = 1; i < TEXT_SETTINGS_MAX + 1; i++)
+		buf_printf(&text, "a%u=1%s\n", i, i % 1000 ? "" : " }, {");
+	buf_puts(&text, "} )");
 	ck_assert(buf_is_ok(&text));
 	ck_assert_int_eq(config_file_parse(file, buf_str(&text), &report), -1);
 	ck_assert_uint_eq(report.count, 1);
 	ck_str_is(report.v[0].problem, "has too many settings");
 	ck_assert_uint_eq(report.v[0].line, TEXT_SETTINGS_MAX + 1);
+	buf_done(&text);
+	end();
+}
+END_TEST
+
+START_TEST(a_group_has_a_number_of_settings_at_most)
+{
+	struct buf text;
+	unsigned i;
+
+	begin();
+	buf_init(&text, CONFIG_FILE_MAX);
+	buf_puts(&text, "g = {\n");
+	for (i = 0; i < 1025; i++)
+		buf_printf(&text, "a%u=1\n", i);
+	buf_puts(&text, "}");
+	ck_assert_int_eq(config_file_parse(file, buf_str(&text), &report), -1);
+	ck_assert_uint_eq(report.count, 1);
+	ck_str_is(report.v[0].problem,
+		  "'a1024' is one setting too many for one group");
+	ck_assert_uint_eq(report.v[0].line, 1026);
 	buf_done(&text);
 	end();
 }
@@ -340,6 +363,7 @@ static void file_tests(TCase *tcase)
 	tcase_add_test(tcase, slugs_are_found_in_broken_files);
 	tcase_add_test(tcase, a_broken_gateway_file_is_fatal);
 	tcase_add_test(tcase, a_file_has_a_number_of_settings_at_most);
+	tcase_add_test(tcase, a_group_has_a_number_of_settings_at_most);
 	tcase_add_test(tcase, a_directory_is_listed_in_byte_order);
 	tcase_add_test(tcase, what_is_no_ordinary_file_is_refused);
 }

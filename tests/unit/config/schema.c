@@ -192,6 +192,22 @@ START_TEST(all_that_is_wrong_is_told)
 }
 END_TEST
 
+START_TEST(a_hopeless_group_is_not_told_to_the_end)
+{
+	struct buf text;
+	unsigned i;
+
+	buf_init(&text, 1 << 16);
+	for (i = 0; i < 200; i++)
+		buf_printf(&text, "x%u = 1;\n", i);
+	check(schema_tenant, text.ptr);
+	/* and that slug and identity are missing */
+	ck_assert_uint_eq(place.errors, SCHEMA_ERRORS_MAX + 2);
+	end();
+	buf_done(&text);
+}
+END_TEST
+
 START_TEST(too_many_entries)
 {
 	struct buf text;
@@ -286,6 +302,7 @@ static void schema_tests(TCase *tcase)
 	tcase_add_test(tcase, broken_tenants);
 	tcase_add_test(tcase, broken_gateways);
 	tcase_add_test(tcase, all_that_is_wrong_is_told);
+	tcase_add_test(tcase, a_hopeless_group_is_not_told_to_the_end);
 	tcase_add_test(tcase, too_many_entries);
 	tcase_add_test(tcase, values_and_defaults);
 	tcase_add_test(tcase, the_tables_agree_with_themselves);
