@@ -8,6 +8,7 @@
 #include <getopt.h>
 #include <unistd.h>
 
+#include "adapter/trial.h"
 #include "admin/services.h"
 #include "admin/show.h"
 #include "admin/socket.h"
@@ -31,9 +32,11 @@ struct options {
 
 struct command {
 	const char *words;		/* "key list" */
-	const char *argument;		/* NULL: none */
+	const char *arguments;		/* for the help; "": none */
 	const char *help;
-	int (*run)(const struct options *options, const char *line);
+	int min, max;			/* arguments */
+	int (*run)(const struct options *options, const char *words,
+		   char **arguments, int count);
 };
 
 /* ---- what both kinds of commands need ------------------------------------ */
@@ -63,17 +66,28 @@ static struct snapshot *read_gateway(const struct options *options)
 	return snapshot;
 }
 
-static int ask(const struct options *options, const char *line)
+/* The words, the arguments and --json, as one line for the daemon. */
+static int ask(const struct options *options, const char *words,
+	       char **arguments, int count)
 {
 	struct snapshot *snapshot = NULL;
 	const char *path = options->socket;
-	char request[SOCKET_LINE_MAX + 8];
+	char request[SOCKET_LINE_MAX];
 	int status = EXIT_REFUSED;
-	struct buf body;
+	struct buf body, line;
 	enum err err;
 
-	snprintf(request, sizeof(request), "%s%s", line,
-		 options->json ? " --json" : "");
+	buf_init_fixed(&line, request, sizeof(request));
+	buf_puts(&line, words);
+	for (int i = 0; i < count; i++)
+		buf_printf(&line, " %s", arguments[i]);
+	if (options->json)
+		buf_puts(&line, " --json");
+	if (!buf_is_ok(&line) || strchr(request, '\n')) {
+		fprintf(stderr, "usherctl: the argument of %s is too long or "
+			"has a line end in it\n", words);
+		return EXIT_USAGE;
+	}
 	if (!path) {
 		snapshot = read_gateway(options);
 		if (!snapshot)
@@ -92,7 +106,7 @@ static int ask(const struct options *options, const char *line)
 			"socket?\n", path);
 		status = EXIT_NO_DAEMON;
 	} else {
-		fprintf(stderr, "usherctl: %s: %.*s\n", line,
+		fprintf(stderr, "usherctl: %s: %.*s\n", words,
 			STR_ARG(err == ERR_SYNTAX ? buf_str(&body) :
 				str_from(err_text(err))));
 	}
@@ -103,7 +117,8 @@ static int ask(const struct options *options, const char *line)
 
 /* ---- commands that work on files ----------------------------------------- */
 
-static int check(const struct options *options, const char *line)
+static int check(const struct options *options, const char *words,
+		 char **arguments, int count)
 {
 	const struct snapshot_options load = {
 		.config_dir = options->config,
@@ -116,7 +131,7 @@ static int check(const struct options *options, const char *line)
 	struct report report;
 	int status;
 
-	(void)line;
+	(void)words, (void)arguments, (void)count;
 	if (report_init(&report))
 		return EXIT_REFUSED;
 	snapshot = snapshot_load(&load, NULL, &report);
@@ -139,12 +154,13 @@ static int keyring_path(const struct options *options, char *path, size_t size)
 	return 0;
 }
 
-static int key_list(const struct options *options, const char *line)
+static int key_list(const struct options *options, const char *words,
+		    char **arguments, int count)
 {
 	struct keyring *ring;
 	char path[4096], why[KEYRING_WHY_MAX];
 
-	(void)line;
+	(void)words, (void)arguments, (void)count;
 	if (keyring_path(options, path, sizeof(path)))
 		return EXIT_REFUSED;
 	if (keyring_load(path, &ring, why, sizeof(why))) {
@@ -156,12 +172,13 @@ static int key_list(const struct options *options, const char *line)
 	return EXIT_DONE;
 }
 
-static int key_new(const struct options *options, const char *line)
+static int key_new(const struct options *options, const char *words,
+		   char **arguments, int count)
 {
 	char path[4096];
 	enum err err;
 
-	(void)line;
+	(void)words, (void)arguments, (void)count;
 	if (keyring_path(options, path, sizeof(path)))
 		return EXIT_REFUSED;
 	err = keyring_create(path);
@@ -177,11 +194,12 @@ static int key_new(const struct options *options, const char *line)
 	return EXIT_DONE;
 }
 
-static int key_rotate(const struct options *options, const char *line)
+static int key_rotate(const struct options *options, const char *words,
+		      char **arguments, int count)
 {
 	char path[4096], why[KEYRING_WHY_MAX];
 
-	(void)line;
+	(void)words, (void)arguments, (void)count;
 	if (keyring_path(options, path, sizeof(path)))
 		return EXIT_REFUSED;
 	if (keyring_rotate(path, 0, why, sizeof(why))) {
@@ -193,17 +211,118 @@ static int key_rotate(const struct options *options, const char *line)
 	return EXIT_DONE;
 }
 
+/* ---- adapters -------------------------------------------------------------- */
+
+/* The whole file in *text_r, to be freed; -1 with the reason printed. */
+static int read_text(const char *path, struct str *text_r)
+{
+	FILE *f = fopen(path, "re");
+	char *text = malloc(TRIAL_TEXT_MAX + 1);
+	size_t len = f && text ? fread(text, 1, TRIAL_TEXT_MAX + 1, f) : 0;
+	bool failed = !f || !text || ferror(f) || len > TRIAL_TEXT_MAX;
+
+	if (failed)
+		fprintf(stderr, "usherctl: %s: %s\n", path,
+			f && len > TRIAL_TEXT_MAX ? "a fixture has at most "
+			"256 KiB" : strerror(errno));
+	if (f)
+		fclose(f);
+	if (failed) {
+		free(text);
+		return -1;
+	}
+	*text_r = (struct str){ text, len };
+	return 0;
+}
+
+/* Run one fixture, print what came out. */
+static int try_fixture(const char *module, const char *name,
+		       struct str fixture)
+{
+	struct trial_result result = { 0 };
+	struct buf out;
+	enum err err;
+
+	buf_init(&out, 16 * 1024 * 1024);
+	err = trial_run(module, str_from(name), fixture,
+			&services_of_adapters, &out, &result);
+	printf("%.*s", STR_ARG(buf_str(&out)));
+	buf_done(&out);
+	if (!err && result.expectations)
+		printf("%s: %u of %u expectations hold\n", name,
+		       result.expectations - result.failures,
+		       result.expectations);
+	return err || result.failures ? EXIT_REFUSED : EXIT_DONE;
+}
+
+static int adapter_check(const struct options *options, const char *words,
+			 char **arguments, int count)
+{
+	int status = EXIT_DONE;
+	struct str text;
+
+	(void)options, (void)words;
+	if (count == 1) {
+		status = try_fixture(arguments[0], arguments[0],
+				     STR("load\n"));
+		if (status == EXIT_DONE)
+			printf("%s loads\n", arguments[0]);
+	}
+	for (int i = 1; i < count; i++) {
+		if (read_text(arguments[i], &text))
+			return EXIT_REFUSED;
+		if (try_fixture(arguments[0], arguments[i], text))
+			status = EXIT_REFUSED;
+		free((char *)text.ptr);
+	}
+	return status;
+}
+
+/* One handoff with the fields given as NAME=VALUE. */
+static int adapter_run(const struct options *options, const char *words,
+		       char **arguments, int count)
+{
+	struct buf fixture;
+	int status = EXIT_USAGE;
+
+	(void)options, (void)words;
+	buf_init(&fixture, TRIAL_TEXT_MAX);
+	for (int i = 1; i < count; i++) {
+		const char *value = strchr(arguments[i], '=');
+
+		if (!value || strchr(arguments[i], '\n')) {
+			fprintf(stderr, "usherctl: %s: a field is NAME=VALUE, "
+				"on one line\n", arguments[i]);
+			goto out;
+		}
+		buf_printf(&fixture, "field %.*s = %s\n",
+			   (int)(value - arguments[i]), arguments[i],
+			   value + 1);
+	}
+	buf_puts(&fixture, "handoff\n");
+	status = try_fixture(arguments[0], "handoff", buf_str(&fixture));
+out:
+	buf_done(&fixture);
+	return status;
+}
+
 /* ---- the table ------------------------------------------------------------ */
 
 static const struct command commands[] = {
-	{ "check", NULL, "read the configuration, say what is wrong", check },
-	{ "status", NULL, "what the daemon is doing", ask },
-	{ "reload", NULL, "reload, and say what was found", ask },
-	{ "tenants", NULL, "each tenant with its state and address", ask },
-	{ "explain", "REQUEST-ID", "the trail of one request", ask },
-	{ "key list", NULL, "the key ring: ids and ages", key_list },
-	{ "key new", NULL, "make a key ring where there is none", key_new },
-	{ "key rotate", NULL, "add a new newest key", key_rotate },
+	{ "check", "", "read the configuration, say what is wrong",
+	  0, 0, check },
+	{ "status", "", "what the daemon is doing", 0, 0, ask },
+	{ "reload", "", "reload, and say what was found", 0, 0, ask },
+	{ "tenants", "", "each tenant with its state and address", 0, 0, ask },
+	{ "explain", "REQUEST-ID", "the trail of one request", 1, 1, ask },
+	{ "key list", "", "the key ring: ids and ages", 0, 0, key_list },
+	{ "key new", "", "make a key ring where there is none",
+	  0, 0, key_new },
+	{ "key rotate", "", "add a new newest key", 0, 0, key_rotate },
+	{ "adapter check", "FILE.so [FIXTURE...]",
+	  "load an adapter, hold it against fixtures", 1, 64, adapter_check },
+	{ "adapter run", "FILE.so [NAME=VALUE...]",
+	  "one handoff with these fields", 1, 64, adapter_run },
 };
 #define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))
 
@@ -212,40 +331,52 @@ static void usage(FILE *out)
 	fputs("usage: usherctl [--config DIR] [--state DIR] [--plugins DIR]\n"
 	      "                [--socket PATH] [--json] COMMAND\n\n", out);
 	for (size_t i = 0; i < COMMAND_COUNT; i++) {
-		const char *argument = commands[i].argument;
+		int room = 38 - (int)strlen(commands[i].words);
 
-		fprintf(out, "  %s %-*s %s\n", commands[i].words,
-			(int)(20 - strlen(commands[i].words)),
-			argument ? argument : "", commands[i].help);
+		fprintf(out, "  %s %-*s %s\n", commands[i].words, room,
+			commands[i].arguments, commands[i].help);
 	}
 	fputs("\nThe daemon is found through --socket, or through the "
 	      "configuration in --config\n(default " USHER_CONFDIR "). "
 	      "See usherctl(1).\n", out);
 }
 
-/* The words given, joined by single spaces, for the table and the wire. */
-static void join(char **words, int count, struct buf *line)
+/* How many of the words given are this command's; 0: it is another one. */
+static int is_command(const struct command *command, char **words, int count)
 {
-	for (int i = 0; i < count; i++) {
-		if (i)
-			buf_addc(line, ' ');
-		buf_puts(line, words[i]);
+	struct str rest = str_from(command->words);
+	int n = 0;
+
+	while (!str_is_null(rest)) {
+		struct str word = str_cut(rest, ' ', &rest);
+
+		if (n == count || !str_eq(word, str_from(words[n])))
+			return 0;
+		n++;
 	}
+	return n;
 }
 
-static const struct command *find(const char *line)
+static int run_command(const struct options *options, char **words, int count)
 {
 	for (size_t i = 0; i < COMMAND_COUNT; i++) {
-		size_t n = strlen(commands[i].words);
+		const struct command *c = &commands[i];
+		int own = is_command(c, words, count);
 
-		if (strncmp(line, commands[i].words, n))
+		if (!own)
 			continue;
-		if (commands[i].argument ? line[n] == ' ' && line[n + 1] &&
-					   !strchr(line + n + 1, ' ')
-					 : line[n] == '\0')
-			return &commands[i];
+		if (count - own >= c->min && count - own <= c->max)
+			return c->run(options, c->words, words + own,
+				      count - own);
+		fprintf(stderr, "usherctl: %s takes %s\n", c->words,
+			c->max ? c->arguments : "no arguments");
+		return EXIT_USAGE;
 	}
-	return NULL;
+	if (count)
+		fprintf(stderr, "usherctl: no such command: %s\n\n",
+			words[0]);
+	usage(stderr);
+	return EXIT_USAGE;
 }
 
 int main(int argc, char **argv)
@@ -261,9 +392,6 @@ int main(int argc, char **argv)
 		{ 0 }
 	};
 	struct options options = { .config = USHER_CONFDIR };
-	const struct command *command;
-	char text[SOCKET_LINE_MAX];
-	struct buf line;
 	int c;
 
 	while ((c = getopt_long(argc, argv, "+c:s:p:S:jVh", longs, NULL)) !=
@@ -279,16 +407,6 @@ int main(int argc, char **argv)
 		default: usage(stderr); return EXIT_USAGE;
 		}
 	}
-	buf_init_fixed(&line, text, sizeof(text));
-	join(argv + optind, argc - optind, &line);
-	command = buf_is_ok(&line) ? find(text) : NULL;
-	if (!command) {
-		if (line.len)
-			fprintf(stderr, "usherctl: no such command: %s\n\n",
-				text);
-		usage(stderr);
-		return EXIT_USAGE;
-	}
 	hash_init();
-	return command->run(&options, text);
+	return run_command(&options, argv + optind, argc - optind);
 }
