@@ -16,7 +16,6 @@ import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import tls from 'node:tls';
-import { after } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
 const here = path.dirname(fileURLToPath(import.meta.url));
@@ -85,12 +84,17 @@ export function collectAdapters(dir) {
 	return dir;
 }
 
-// What a failed test left running would keep the suite from ending.
+// A gateway that a failed test left running does not keep its suite from ending,
+// and does not outlive it.
 const running = new Set();
-after(() => {
+process.on('exit', () => {
 	for (const child of running)
 		child.kill('SIGKILL');
 });
+function hold(child, how) {
+	child[how]();
+	child.stderr[how]();
+}
 
 function run(args, options) {
 	return new Promise((resolve) => {
@@ -161,6 +165,7 @@ export class Gateway {
 		this.child = spawn(usherd, ['--config', this.conf, '--foreground', '--ready-file', ready, ...(this.options.args ?? [])],
 			{ stdio: ['ignore', 'ignore', 'pipe'], env: { ...process.env, ...this.options.env } });
 		running.add(this.child);
+		hold(this.child, 'unref');
 		let rest = '';
 		this.child.stderr.setEncoding('utf8');
 		this.child.stderr.on('data', (d) => {
@@ -194,6 +199,7 @@ export class Gateway {
 
 	/** Ask for a graceful stop; fails when it does not end cleanly. */
 	async stop(signal = 'SIGTERM') {
+		hold(this.child, 'ref');
 		if (!this.exited)
 			this.child.kill(signal);
 		const end = await this.closed;
@@ -203,6 +209,7 @@ export class Gateway {
 
 	/** kill -9 */
 	async kill() {
+		hold(this.child, 'ref');
 		this.child.kill('SIGKILL');
 		await this.closed;
 	}
