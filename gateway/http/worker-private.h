@@ -45,6 +45,7 @@ struct worker {
 
 	/* touched by other threads */
 	_Atomic(struct turn *) posted;	/* a stack, newest first */
+	atomic_bool is_asleep;		/* wants to be rung for what is posted */
 	atomic_bool is_owed;		/* posted quietly: worker_flush() wakes */
 	atomic_int order;
 	atomic_bool is_over;

@@ -26,6 +26,16 @@ static void ring(struct worker *worker)
 	(void)!write(worker->event_fd, &one, sizeof(one));
 }
 
+/*
+ * Ring once, and only at a sleeper's: who is awake looks by itself before it
+ * lies down.  Either it sees what was posted, or we see that it sleeps.
+ */
+static void knock(struct worker *worker)
+{
+	if (atomic_exchange(&worker->is_asleep, false))
+		ring(worker);
+}
+
 void worker_post(struct exchange *ex)
 {
 	struct turn *turn = ex->owner;
@@ -35,20 +45,18 @@ void worker_post(struct exchange *ex)
 
 	do
 		turn->next = top;
-	while (!atomic_compare_exchange_weak_explicit(
-		&worker->posted, &top, turn, memory_order_release,
-		memory_order_relaxed));
+	while (!atomic_compare_exchange_weak(&worker->posted, &top, turn));
 	/* from here on the turn may be gone */
 	if (is_flusher)
 		atomic_store(&worker->is_owed, true);
-	else if (!top)
-		ring(worker);
+	else
+		knock(worker);
 }
 
 void worker_flush(struct worker *worker)
 {
 	if (atomic_exchange(&worker->is_owed, false))
-		ring(worker);
+		knock(worker);
 }
 
 void worker_promise_flush(void)
@@ -104,10 +112,16 @@ static int sleep_ms(struct worker *worker)
 static void look_around(struct worker *worker)
 {
 	struct epoll_event events[WORKER_DOORS_MAX + 2];
-	int n = epoll_wait(worker->epoll_fd, events,
-			   sizeof(events) / sizeof(events[0]),
-			   sleep_ms(worker));
+	int n, ms = sleep_ms(worker);
 
+	if (ms > 0) {
+		atomic_store(&worker->is_asleep, true);
+		if (atomic_load(&worker->posted))
+			ms = 0;
+	}
+	n = epoll_wait(worker->epoll_fd, events,
+		       sizeof(events) / sizeof(events[0]), ms);
+	atomic_store_explicit(&worker->is_asleep, false, memory_order_relaxed);
 	worker->now_ms = clock_mono_ms();
 	worker->has_progress = false;
 	for (int i = 0; i < n; i++) {
