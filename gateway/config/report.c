@@ -1,6 +1,7 @@
 #include "config/report.h"
 
 #include "codec/json.h"
+#include "codec/utf8.h"
 
 static const char *const level_words[REPORT_LEVELS] = {
 	[REPORT_NOTE] = "note",
@@ -76,14 +77,20 @@ unsigned report_count(const struct report *report, enum report_level level)
 	return report->levels[level];
 }
 
+/* A file's name may hold anything, terminal escapes too. */
 static void add_clean(struct buf *out, struct str s)
 {
-	size_t i;
+	size_t at = 0, from = 0;
+	int32_t c;
 
-	for (i = 0; i < s.len; i++) {
-		unsigned char c = (unsigned char)s.ptr[i];
-
-		buf_addc(out, c < 0x20 || c == 0x7f ? '?' : (char)c);
+	while ((c = utf8_next(s, &at)) != -2) {
+		if (c == -1)
+			at++;
+		if (c < 0x20 || (c >= 0x7f && c < 0xa0))
+			buf_addc(out, '?');
+		else
+			buf_add(out, s.ptr + from, at - from);
+		from = at;
 	}
 }
 

@@ -62,7 +62,7 @@ unsigned report_count(const struct report *report, enum report_level level);
 /*
  * A line for each, as compilers write them, so that editors jump there:
  * "conf.d/a.conf:12: error: tenant a: session.idle must be ...; remedy\n".
- * Control characters of file names become '?'.
+ * Control characters, and what is not UTF-8, become '?'.
  */
 void report_text(const struct report *report, struct buf *out);
 /*

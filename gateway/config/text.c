@@ -262,8 +262,7 @@ static void scan_token(struct scanner *s, char c)
 /* What no part of a configuration may hold, comments included. */
 static bool check_bytes(struct scanner *s)
 {
-	struct fault fault;
-	size_t i, bad = s->text.len;
+	size_t i, at, bad = 0;
 	const char *problem = NULL, *remedy = NULL;
 
 	if (str_has_prefix(s->text, STR("\xef\xbb\xbf"))) {
@@ -271,23 +270,22 @@ static bool check_bytes(struct scanner *s)
 			  "save the file as UTF-8 without one");
 		return false;
 	}
-	for (i = 0; i < s->text.len && !problem; i++) {
-		unsigned char c = (unsigned char)s->text.ptr[i];
+	for (at = 0; !problem;) {
+		int32_t c;
 
-		if ((c < 0x20 && c != '\t' && c != '\n' && c != '\r') ||
-		    c == 0x7f) {
-			bad = i;
+		bad = at;
+		c = utf8_next(s->text, &at);
+		if (c == -2)
+			return true;
+		if (c == -1) {
+			problem = "is not UTF-8";
+			remedy = "save the file as UTF-8";
+		} else if ((c < 0x20 && c != '\t' && c != '\n' &&
+			    c != '\r') || (c >= 0x7f && c < 0xa0)) {
 			problem = "holds a control character";
 			remedy = "remove it; is this a text file?";
 		}
 	}
-	if (!problem && utf8_check(s->text, &fault) != ERR_OK) {
-		bad = fault.offset;
-		problem = "is not UTF-8";
-		remedy = "save the file as UTF-8";
-	}
-	if (!problem)
-		return true;
 	for (i = 0; i < bad; i++)
 		s->line += s->text.ptr[i] == '\n';
 	fault_add(s, s->line, STR_NULL, problem, remedy);

@@ -60,6 +60,8 @@ START_TEST(refused_texts_name_line_and_remedy)
 		{ "# fine\n@include \"/etc/passwd\"\n", 2,
 		  "@include is not supported", "*.conf" },
 		{ "a = 1; @include \"b\"", 1, "@include", "*.conf" },
+		{ "a = 1;\n\xc2\x9b;", 2, "control character", "remove" },
+		{ "# \x7f", 1, "control character", "remove" },
 		{ "\xef\xbb\xbf" "a = 1;", 1, "byte order mark",
 		  "without one" },
 		{ "a = 1;\n# \xff\n", 2, "is not UTF-8", "UTF-8" },

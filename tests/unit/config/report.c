@@ -32,6 +32,18 @@ static void add_three(void)
 		.level = REPORT_FATAL, .problem = STR("no gateway") });
 }
 
+START_TEST(text_cannot_steer_a_terminal)
+{
+	begin();
+	report_add(&report, (struct finding){ .level = REPORT_NOTE,
+		.file = STR("\x1b[2J\xc2\x9b\xff\xc3\xa4.conf"),
+		.problem = STR("\x7f" "a\r") });
+	report_text(&report, &out);
+	ck_str_is(buf_str(&out), "?[2J??\xc3\xa4.conf: note: ?a?\n");
+	end();
+}
+END_TEST
+
 START_TEST(text_is_a_line_each)
 {
 	begin();
@@ -124,6 +136,7 @@ END_TEST
 static void report_tests(TCase *tcase)
 {
 	tcase_add_test(tcase, text_is_a_line_each);
+	tcase_add_test(tcase, text_cannot_steer_a_terminal);
 	tcase_add_test(tcase, json_leaves_out_what_is_absent);
 	tcase_add_test(tcase, strings_are_copied);
 	tcase_add_test(tcase, what_is_dropped_still_counts);
