@@ -31,8 +31,8 @@ struct daemon_setup {
 	void *ctx;		/* of all callbacks */
 };
 
-/* NULL: the library refused; it said why to `complain`. `setup` must outlive the
- * daemon. */
+/* NULL: the library refused; it said why to `complain`. `setup` must outlive
+ * the daemon. */
 struct MHD_Daemon *daemon_start(const struct daemon_setup *setup);
 /* The descriptor to wait on; readable when MHD_run() has work. */
 int daemon_fd(struct MHD_Daemon *daemon);

@@ -65,8 +65,8 @@ struct guard_head {
 	bool is_http10;
 	bool is_chunked;
 	bool expects_continue;
-	bool is_unproven;		/* it came before the last answer: serve it,
-					 * then close */
+	bool is_unproven;		/* it came before the last answer:
+					 * serve it, then close */
 	uint64_t content_length;	/* GUARD_NO_LENGTH: none given */
 	struct str host;
 	struct header headers[REQUEST_HEADERS_MAX];

@@ -9,7 +9,7 @@
 #include "base/metric.h"
 #include "http/guard.h"
 
-#define METER_LISTS_MAX 64	/* lists of steps told apart; the rest share one */
+#define METER_LISTS_MAX 64	/* lists told apart; the rest share one */
 #define METER_STATUS_FIRST 200
 #define METER_STATUS_LAST 599
 

@@ -14,8 +14,8 @@
 
 /*
  * Octets of all header lines of an answer.  The library builds them in the
- * connection's memory beside the request's head and drops the connection without a
- * word where both do not fit, so what is left there is a limit too.
+ * connection's memory beside the request's head and drops the connection
+ * without a word where both do not fit, so what is left there is a limit too.
  */
 #define RESPONSE_HEAD_MAX 8192
 

@@ -13,15 +13,15 @@
 /* Where an endpoint lives. */
 enum route_place {
 	ROUTE_GATEWAY = 1,	/* B: the gateway's own host */
-	ROUTE_TENANT = 2,	/* C: hosts where tenants live; the gateway's too,
-				 * when tenants without a host of their own do */
+	ROUTE_TENANT = 2,	/* C: hosts where tenants live; the gateway's
+				 * too, when tenants live there */
 	ROUTE_ANY = 3,
 };
 
 #define ROUTE_ANY_METHOD (-1)
 
 struct route {
-	const char *pattern;	/* its last segment may be "{}": one, not empty */
+	const char *pattern;	/* its last segment may be "{}": one, filled */
 	int method;		/* enum method; GET takes HEAD as well */
 	enum route_place place;
 	const struct steps *steps;
@@ -32,8 +32,8 @@ extern const struct route router_table[];
 
 struct router_match {
 	const struct steps *steps;	/* never NULL */
-	struct str param;		/* what stood for "{}", raw; else absent */
-	const char *allow;		/* for a 405: its Allow header; else NULL */
+	struct str param;		/* what stood for "{}", raw; or absent */
+	const char *allow;		/* for a 405: its Allow; else NULL */
 };
 
 /*

@@ -40,10 +40,10 @@ struct server {
 	struct tls_slot *tls;
 	struct worker *workers[SERVER_WORKERS_MAX];
 	unsigned worker_count;		/* wanted */
-	atomic_uint made;		/* of them; the writer's thread reads it */
+	atomic_uint made;		/* of them; others read it too */
 };
 
-/* ---- listening -------------------------------------------------------------------- */
+/* ---- listening ---------------------------------------------------------- */
 
 /* The configuration that we were given goes away. */
 static enum err copy_listener(struct server *server,
@@ -175,7 +175,7 @@ void server_set_routes(struct server *server, const struct route *routes)
 	server->routes = routes;
 }
 
-/* ---- certificates ------------------------------------------------------------------- */
+/* ---- certificates ------------------------------------------------------- */
 
 /* Our listeners with the paths that `snapshot` now gives them. */
 static unsigned current_listeners(const struct server *server,
@@ -220,7 +220,7 @@ enum err server_reload(struct server *server, const struct snapshot *next,
 	return err;
 }
 
-/* ---- serving ------------------------------------------------------------------------- */
+/* ---- serving ------------------------------------------------------------ */
 
 static enum err check_library(char *why, size_t size)
 {
@@ -341,7 +341,7 @@ void server_batch_done(void *ctx)
 		worker_flush(server->workers[i]);
 }
 
-/* ---- where ------------------------------------------------------------------------------ */
+/* ---- where -------------------------------------------------------------- */
 
 void server_addresses_json(const struct server *server, struct buf *out)
 {
@@ -350,10 +350,9 @@ void server_addresses_json(const struct server *server, struct buf *out)
 		const struct port *port = &server->ports[i];
 		bool is_v6 = str_find(port->listener.address, ':') >= 0;
 
-		buf_printf(out, "%s{\"for\":\"%s\",\"url\":\"%s://%s%.*s%s:%u\"}",
-			   i > 0 ? "," : "",
-			   port->is_metrics ? "metrics" : "public",
-			   port->listener.is_https ? "https" : "http",
+		buf_printf(out, "%s{\"for\":\"%s\",\"url\":\"", i > 0 ? "," : "",
+			   port->is_metrics ? "metrics" : "public");
+		buf_printf(out, "%s://%s%.*s%s:%u\"}", port->listener.is_https ? "https" : "http",
 			   is_v6 ? "[" : "", STR_ARG(port->listener.address),
 			   is_v6 ? "]" : "", port->port);
 	}

@@ -28,7 +28,7 @@ static struct tap *find(int fd)
 	return fd >= 0 && (size_t)fd < table.size ? table.taps[fd] : NULL;
 }
 
-/* ---- what the library calls --------------------------------------------------------- */
+/* ---- what the library calls --------------------------------------------- */
 
 ssize_t recv(int fd, void *data, size_t len, int flags)
 {
@@ -52,7 +52,7 @@ ssize_t gnutls_record_recv(gnutls_session_t session, void *data, size_t len)
 	return n;
 }
 
-/* ---- looking ------------------------------------------------------------------------- */
+/* ---- looking ------------------------------------------------------------ */
 
 /* One line has ended. Empty ones before the head are ignored (RFC 9112 section
  * 2.2) and not counted. */
@@ -103,7 +103,7 @@ void tap_next(struct tap *tap, uint64_t body_len)
 	tap->last = '\0';
 }
 
-/* ---- whom to look at ------------------------------------------------------------------- */
+/* ---- whom to look at ---------------------------------------------------- */
 
 static enum err grow(size_t wanted)
 {

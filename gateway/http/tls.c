@@ -53,7 +53,7 @@ struct tls_slot {
 	gnutls_datum_t ticket_key;
 };
 
-/* ---- one certificate -------------------------------------------------------- */
+/* ---- one certificate ---------------------------------------------------- */
 
 /* What is wrong with which file, and what to do. */
 struct trouble {
@@ -309,7 +309,7 @@ out:
 	return err;
 }
 
-/* ---- sets ------------------------------------------------------------------- */
+/* ---- sets --------------------------------------------------------------- */
 
 static struct tls_cert **table_place(const struct tls_set *set,
 				     const char *cert_path,
@@ -537,7 +537,7 @@ const struct tls_cert *tls_set_find(const struct tls_set *set,
 						 NULL;
 }
 
-/* ---- the running set ---------------------------------------------------------- */
+/* ---- the running set ---------------------------------------------------- */
 
 struct tls_slot *tls_slot_new(void)
 {
@@ -585,7 +585,7 @@ void tls_slot_put(struct tls_slot *slot, struct tls_set *set)
 	tls_set_unref(old);
 }
 
-/* ---- sessions ----------------------------------------------------------------- */
+/* ---- sessions ----------------------------------------------------------- */
 
 void tls_session_begin(struct tls_session *session, struct tls_slot *slot,
 		       unsigned listener, gnutls_session_t gnutls)

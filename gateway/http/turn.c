@@ -11,7 +11,7 @@
 /* What guard's refusals count as in the metrics. */
 static const struct steps steps_refused = { .name = "refused" };
 
-/* ---- answering ---------------------------------------------------------------- */
+/* ---- answering ---------------------------------------------------------- */
 
 static enum MHD_Result queue(struct conn *conn, int status,
 			     struct MHD_Response *response)
@@ -80,7 +80,7 @@ static enum MHD_Result send_answer(struct turn *turn)
 	return queue(conn, ex->answer.status, response);
 }
 
-/* ---- running the exchange -------------------------------------------------------- */
+/* ---- running the exchange ----------------------------------------------- */
 
 static void begin_to_wait(struct turn *turn)
 {
@@ -185,7 +185,7 @@ void turn_abandon(struct turn *turn)
 		MHD_resume_connection(conn->mhd);
 }
 
-/* ---- taking a request in ---------------------------------------------------------- */
+/* ---- taking a request in ------------------------------------------------ */
 
 static struct turn *turn_new(struct conn *conn)
 {
@@ -267,7 +267,7 @@ static enum MHD_Result begin(struct conn *conn, const char *method,
 	return MHD_YES;
 }
 
-/* ---- the metrics listener ------------------------------------------------------------ */
+/* ---- the metrics listener ----------------------------------------------- */
 
 static enum MHD_Result serve_page(struct conn *conn, const char *method,
 				  const char *version)
@@ -305,7 +305,7 @@ static enum MHD_Result serve_page(struct conn *conn, const char *method,
 	return queue(conn, status, response);
 }
 
-/* ---- the library's access handler ------------------------------------------------------ */
+/* ---- the library's access handler --------------------------------------- */
 
 enum MHD_Result turn_handle(void *ctx, struct MHD_Connection *mhd,
 			    const char *url, const char *method,

@@ -37,7 +37,7 @@ struct worker {
 	struct meter meter;
 	struct deadlines deadlines;
 	int epoll_fd, event_fd;
-	int64_t now_ms;			/* monotonic, of this turn of the loop */
+	int64_t now_ms;			/* monotonic, of this loop's turn */
 	unsigned connections;
 	struct list waiting;		/* turns whose exchange waits */
 	unsigned waiting_count;
@@ -45,8 +45,8 @@ struct worker {
 
 	/* touched by other threads */
 	_Atomic(struct turn *) posted;	/* a stack, newest first */
-	atomic_bool is_asleep;		/* wants to be rung for what is posted */
-	atomic_bool is_owed;		/* posted quietly: worker_flush() wakes */
+	atomic_bool is_asleep;		/* ring for what is posted */
+	atomic_bool is_owed;		/* posted, worker_flush() rings */
 	atomic_int order;
 	atomic_bool is_over;
 	pthread_t thread;
@@ -60,11 +60,11 @@ struct conn {
 	struct MHD_Connection *mhd;
 	struct ip peer;
 	struct tap tap;
-	uint64_t body_len;		/* of the request under way, as announced */
+	uint64_t body_len;		/* announced, of this request */
 	struct tls_session tls;
 	struct turn *turn;		/* the request under way; NULL: none */
 	const char *target_at;		/* see struct guard_target */
-	char *target;			/* its copy, for the connection's life */
+	char *target;			/* its copy, kept for the next */
 	size_t target_len, target_size;
 };
 

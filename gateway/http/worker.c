@@ -16,7 +16,7 @@
 
 static _Thread_local bool is_flusher;
 
-/* ---- wakes ------------------------------------------------------------------------ */
+/* ---- wakes -------------------------------------------------------------- */
 
 static void ring(struct worker *worker)
 {
@@ -84,7 +84,7 @@ static void collect(struct worker *worker)
 	}
 }
 
-/* ---- the loop ----------------------------------------------------------------------- */
+/* ---- the loop ----------------------------------------------------------- */
 
 /* Until when may we sleep? Marks doors that have work without an event. */
 static int sleep_ms(struct worker *worker)
@@ -209,7 +209,7 @@ static void *serve(void *arg)
 	return NULL;
 }
 
-/* ---- making and ending ----------------------------------------------------------------- */
+/* ---- making and ending -------------------------------------------------- */
 
 static void complain(const char *line)
 {

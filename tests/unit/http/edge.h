@@ -32,7 +32,7 @@ static struct gateway edge_gateway;
 static struct server *edge_server;
 static struct keyring *edge_keys;
 
-/* ---- files ------------------------------------------------------------------------------- */
+/* ---- files -------------------------------------------------------------- */
 
 __attribute__((unused)) static const char *edge_path(const char *name)
 {
@@ -66,12 +66,11 @@ __attribute__((unused)) static void edge_certify(const char *name,
 	gnutls_datum_t pem;
 	char file[64];
 	const unsigned char serial[] = { 1 };
+	const unsigned p256 = GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP256R1);
 
 	ck_assert_int_eq(gnutls_x509_privkey_init(&key), 0);
-	ck_assert_int_eq(gnutls_x509_privkey_generate(
-				 key, GNUTLS_PK_ECDSA,
-				 GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP256R1),
-				 0), 0);
+	ck_assert_int_eq(gnutls_x509_privkey_generate(key, GNUTLS_PK_ECDSA, p256,
+						      0), 0);
 	ck_assert_int_eq(gnutls_x509_crt_init(&crt), 0);
 	gnutls_x509_crt_set_version(crt, 3);
 	gnutls_x509_crt_set_serial(crt, serial, sizeof(serial));
@@ -98,7 +97,7 @@ __attribute__((unused)) static void edge_certify(const char *name,
 	gnutls_x509_privkey_deinit(key);
 }
 
-/* ---- the server ---------------------------------------------------------------------------- */
+/* ---- the server --------------------------------------------------------- */
 
 __attribute__((unused)) static struct snapshot *edge_load(void)
 {
@@ -175,7 +174,7 @@ __attribute__((unused)) static void edge_free(void)
 	edge_server = NULL;
 }
 
-/* ---- raw clients ----------------------------------------------------------------------------- */
+/* ---- raw clients -------------------------------------------------------- */
 
 __attribute__((unused)) static int edge_connect(unsigned listener)
 {

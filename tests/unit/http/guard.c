@@ -19,7 +19,7 @@
 #define MUTANTS 20000		/* unless GUARD_MUTANTS says otherwise */
 #define ROUNDS_MAX 64
 
-/* ---- the daemon under test -------------------------------------------------------- */
+/* ---- the daemon under test ---------------------------------------------- */
 
 struct probe {
 	struct MHD_Daemon *daemon;
@@ -139,7 +139,7 @@ static bool accepts(const char *head, size_t len, size_t cut)
 	return probe.was_called && probe.verdict == GUARD_OK;
 }
 
-/* ---- the strict reader ---------------------------------------------------------------- */
+/* ---- the strict reader -------------------------------------------------- */
 
 struct reading {
 	struct str method, target;
@@ -305,7 +305,7 @@ static void check_same(const struct reading *r)
 	}
 }
 
-/* ---- one by one ---------------------------------------------------------------------------- */
+/* ---- one by one --------------------------------------------------------- */
 
 #define REST "Host: a.example\r\n\r\n"
 #define RQ "GET /p HTTP/1.1\r\n"
@@ -328,7 +328,8 @@ static const struct {
 	HEAD("octets beyond ASCII", RQ "A: \xc3\xa4\xff\r\n" REST),
 	HEAD("a harmless underscore", RQ "My_Header: 1\r\n" REST),
 	HEAD("an empty line first", "\r\n" RQ REST),
-	HEAD("length", "POST /p HTTP/1.1\r\nContent-Length: 5\r\n" REST "hello"),
+	HEAD("length",
+	     "POST /p HTTP/1.1\r\nContent-Length: 5\r\n" REST "hello"),
 	HEAD("no length", "POST /p HTTP/1.1\r\nContent-Length: 0\r\n" REST),
 	HEAD("chunked", "POST /p HTTP/1.1\r\nTransfer-Encoding: Chunked\r\n"
 			REST "0\r\n\r\n"),
@@ -364,8 +365,8 @@ static const struct {
 	     "chunked\r\n" REST),
 	HEAD("ours: chunked with a blank",
 	     "POST /p HTTP/1.1\r\nTransfer-Encoding: chunked \r\n" REST),
-	HEAD("coding twice", "POST /p HTTP/1.1\r\nTransfer-Encoding: chunked\r\n"
-	     "Transfer-Encoding: chunked\r\n" REST),
+	HEAD("coding twice", "POST /p HTTP/1.1\r\n"
+	     "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n" REST),
 	HEAD("coding in HTTP/1.0",
 	     "POST /p HTTP/1.0\r\nTransfer-Encoding: chunked\r\n" REST),
 	HEAD("folded line", RQ "A: 1\r\n 2\r\n" REST),
@@ -426,7 +427,8 @@ static const struct {
 	HEAD("get", "get /p HTTP/1.1\r\n" REST),
 	HEAD("ours: X_Forwarded_For", RQ "X_Forwarded_For: 1.2.3.4\r\n" REST),
 	HEAD("ours: x-forwarded_for", RQ "x-forwarded_for: 1.2.3.4\r\n" REST),
-	HEAD("ours: Content_Length", "POST /p HTTP/1.1\r\nContent_Length: 5\r\n" REST),
+	HEAD("ours: Content_Length",
+	     "POST /p HTTP/1.1\r\nContent_Length: 5\r\n" REST),
 };
 
 START_TEST(good_heads_pass)
@@ -513,7 +515,7 @@ START_TEST(the_library_passes_the_self_test)
 }
 END_TEST
 
-/* ---- by the thousand --------------------------------------------------------------------------- */
+/* ---- by the thousand ---------------------------------------------------- */
 
 static uint64_t seed;
 

@@ -2,7 +2,8 @@
 
 #include "http/request.h"
 
-#define HEAD "POST /a%2fb?c=%00&d HTTP/1.1\r\nHost: X.Example:81\r\nA: b\r\n\r\n"
+#define HEAD "POST /a%2fb?c=%00&d HTTP/1.1\r\n"			\
+	"Host: X.Example:81\r\nA: b\r\n\r\n"
 
 static struct pool *pool;
 

@@ -17,7 +17,7 @@
 
 static struct edge_answer answer;
 
-/* ---- steps ------------------------------------------------------------------------------- */
+/* ---- steps -------------------------------------------------------------- */
 
 /* What came in, as JSON-free text. */
 static enum step_result echo(struct exchange *ex)
@@ -141,7 +141,7 @@ static const struct route routes[] = {
 	{ 0 },
 };
 
-/* ---- fixtures ------------------------------------------------------------------------------ */
+/* ---- fixtures ----------------------------------------------------------- */
 
 static void start_with(const char *settings, const char *wait)
 {
@@ -164,7 +164,7 @@ static void stop(void)
 
 static const char *const waits[] = { "suspend", "poll" };
 
-/* ---- requests ------------------------------------------------------------------------------ */
+/* ---- requests ----------------------------------------------------------- */
 
 START_TEST(a_request_reaches_its_steps_as_it_was_sent)
 {
@@ -338,7 +338,7 @@ START_TEST(a_header_that_cannot_be_sent_is_a_500)
 }
 END_TEST
 
-/* ---- bodies -------------------------------------------------------------------------------- */
+/* ---- bodies ------------------------------------------------------------- */
 
 START_TEST(a_body_may_come_in_chunks)
 {
@@ -380,7 +380,7 @@ START_TEST(sixteen_kilobytes_of_body_are_enough)
 }
 END_TEST
 
-START_TEST(a_refused_body_is_drained_so_that_the_answer_is_read)
+START_TEST(a_refused_body_is_drained_before_the_answer)
 {
 	static char body[200000];
 	const bool chunked = _i;
@@ -429,8 +429,10 @@ END_TEST
 START_TEST(past_the_bounds_of_draining_it_is_cut)
 {
 	static const char *const heads[] = {
-		"POST /echo HTTP/1.1\r\n" HOST "Content-Length: 999999999\r\n\r\n",
-		"GET /echo HTTP/1.1\r\n" HOST "Content-Length: 999999999\r\n\r\n",
+		"POST /echo HTTP/1.1\r\n" HOST
+		"Content-Length: 999999999\r\n\r\n",
+		"GET /echo HTTP/1.1\r\n" HOST
+		"Content-Length: 999999999\r\n\r\n",
 		"POST /echo HTTP/1.1\r\n" HOST
 		"Transfer-Encoding: chunked\r\n\r\nfffffff\r\n",
 		"GET /echo HTTP/1.1\r\n" HOST HOST
@@ -455,7 +457,7 @@ START_TEST(past_the_bounds_of_draining_it_is_cut)
 }
 END_TEST
 
-/* ---- waiting ------------------------------------------------------------------------------- */
+/* ---- waiting ------------------------------------------------------------ */
 
 START_TEST(an_exchange_waits_and_goes_on)
 {
@@ -475,7 +477,8 @@ START_TEST(an_exchange_waits_and_goes_on)
 	for (int i = 0; i < 32; i++) {
 		edge_receive(fds[i], true, &answer);
 		ck_assert_int_eq(answer.status, 200);
-		ck_assert(strstr(answer.body, i % 2 ? "body=0" : "body=4:body"));
+		ck_assert(strstr(answer.body,
+				 i % 2 ? "body=0" : "body=4:body"));
 		/* and the connection is as good as before */
 		ck_assert_int_eq(edge_ask(fds[i], GET("/echo"), &answer), 200);
 		close(fds[i]);
@@ -561,12 +564,13 @@ START_TEST(a_client_may_go_away_while_it_waits)
 }
 END_TEST
 
-/* ---- slow clients ---------------------------------------------------------------------------- */
+/* ---- slow clients ------------------------------------------------------- */
 
 START_TEST(who_dawdles_is_cut_at_the_deadline)
 {
 	static const char *const starts[] = {
-		"", "G", "GET /echo HTTP/1.1\r\n", "GET /echo HTTP/1.1\r\nHost: ",
+		"", "G", "GET /echo HTTP/1.1\r\n",
+		"GET /echo HTTP/1.1\r\nHost: ",
 		"POST /echo HTTP/1.1\r\n" HOST "Content-Length: 9\r\n\r\nabc",
 		"POST /echo HTTP/1.1\r\n" HOST
 		"Transfer-Encoding: chunked\r\n\r\n5\r\na",
@@ -620,7 +624,7 @@ START_TEST(new_clients_find_room_when_it_is_full)
 }
 END_TEST
 
-/* ---- stopping -------------------------------------------------------------------------------- */
+/* ---- stopping ----------------------------------------------------------- */
 
 static void *stop_in_a_thread(void *ms)
 {
@@ -711,7 +715,7 @@ START_TEST(a_server_that_never_ran_can_be_stopped)
 }
 END_TEST
 
-/* ---- listeners ------------------------------------------------------------------------------- */
+/* ---- listeners ---------------------------------------------------------- */
 
 START_TEST(addresses_tell_the_real_ports)
 {
@@ -840,7 +844,7 @@ static void add_requests(Suite *suite)
 	tcase_add_test(tcase, a_body_may_come_in_chunks);
 	tcase_add_test(tcase, sixteen_kilobytes_of_body_are_enough);
 	tcase_add_loop_test(tcase,
-			    a_refused_body_is_drained_so_that_the_answer_is_read,
+			    a_refused_body_is_drained_before_the_answer,
 			    0, 2);
 	tcase_add_test(tcase, who_asks_first_is_refused_before_sending);
 	tcase_add_test(tcase, past_the_bounds_of_draining_it_is_cut);

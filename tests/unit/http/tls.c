@@ -29,7 +29,7 @@ static const struct route routes[] = {
 	{ 0 },
 };
 
-/* ---- the server's side ---------------------------------------------------------------------- */
+/* ---- the server's side -------------------------------------------------- */
 
 static void configure(const char *listener, const char *tenant)
 {
@@ -90,7 +90,7 @@ static bool log_says(const char *text)
 	return strstr(log, text) != NULL;
 }
 
-/* ---- the client's ---------------------------------------------------------------------------- */
+/* ---- the client's ------------------------------------------------------- */
 
 struct client {
 	int fd;
@@ -188,7 +188,7 @@ static void expect_name(const char *sni, const char *name)
 	client_close(&client);
 }
 
-/* ---- tests ------------------------------------------------------------------------------------- */
+/* ---- tests -------------------------------------------------------------- */
 
 START_TEST(a_name_gets_its_own_certificate)
 {
