@@ -95,13 +95,18 @@ enum step_result body_read(struct exchange *ex, const struct str *nested,
 	struct media media;
 	enum step_result result;
 	struct str type;
+	enum err err;
 
 	if (ex->request.is_body_too_large)
 		return answer_error(ex, 413, "body_too_large",
 				    "The body is over 16 KiB.");
 	if (!is_plain(&ex->request) ||
-	    request_header(&ex->request, "Content-Type", &type) != 1 ||
-	    media_parse(ex->pool, type, &media) ||
+	    request_header(&ex->request, "Content-Type", &type) != 1)
+		return refuse_type(ex);
+	err = media_parse(ex->pool, type, &media);
+	if (err == ERR_NOMEM)
+		return answer_failure(ex, err);
+	if (err ||
 	    (media.charset.ptr && !str_eq(media.charset, STR("utf-8"))))
 		return refuse_type(ex);
 	fields_init(&ex->fields, ex->pool);

@@ -153,17 +153,20 @@ static enum step_result refuse_embedded(struct exchange *ex)
 static enum step_result read_token(struct exchange *ex)
 {
 	struct callback *callback = ex->work;
+	enum step_result result = STEP_NEXT;
+	enum err err;
 
 	if (is_confirmed(ex)) {
-		enum step_result result = body_read(ex, NULL, 0);
-
-		if (result != STEP_NEXT)
-			return result;
+		result = body_read(ex, NULL, 0);
 	} else {
 		fields_init(&ex->fields, ex->pool);
-		if (query_parse(ex->request.query, &ex->fields, NULL))
-			return redeem_refuse(ex);
+		err = query_parse(ex->request.query, &ex->fields, NULL);
+		if (err)
+			result = err == ERR_NOMEM ? answer_failure(ex, err)
+						  : redeem_refuse(ex);
 	}
+	if (result != STEP_NEXT)
+		return result;
 	callback->text = fields_value(&ex->fields, STR("token"));
 	return callback->text.len ? STEP_NEXT : redeem_refuse(ex);
 }

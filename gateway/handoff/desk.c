@@ -50,20 +50,30 @@ static enum step_result refuse_nobody(struct exchange *ex)
 			    "the button again.");
 }
 
-/* ?tenant=SLUG: nobody else's user passes. 1: as asked; 0: another; -1: the
- * query is malformed; 2: not asked. */
-static int ask_tenant(struct exchange *ex)
+/* ?tenant=SLUG: for that tenant's users, and for nobody else's. */
+enum asked {
+	ASKED_NOTHING,		/* no tenant was named */
+	ASKED_RIGHT,		/* whose user this is */
+	ASKED_OTHER,
+	ASKED_BADLY,		/* the query is malformed */
+	ASKED_TOO_MUCH,		/* no memory */
+};
+
+static enum asked ask_tenant(struct exchange *ex)
 {
 	struct fields query;
 	struct str slug;
+	enum err err;
 
 	fields_init(&query, ex->pool);
-	if (query_parse(ex->request.query, &query, NULL))
-		return -1;
+	err = query_parse(ex->request.query, &query, NULL);
+	if (err)
+		return err == ERR_NOMEM ? ASKED_TOO_MUCH : ASKED_BADLY;
 	slug = fields_value(&query, STR("tenant"));
 	if (!slug.ptr)
-		return 2;
-	return !is_nobody(ex) && str_eq(slug, ex->tenant->slug);
+		return ASKED_NOTHING;
+	return !is_nobody(ex) && str_eq(slug, ex->tenant->slug) ? ASKED_RIGHT
+								: ASKED_OTHER;
 }
 
 /* Header values: what was stored is checked once more where it leaves. */
@@ -91,11 +101,16 @@ static enum step_result answer_session(struct exchange *ex)
 	struct buf json;
 
 	switch (ask_tenant(ex)) {
-	case -1:
+	case ASKED_TOO_MUCH:
+		return answer_failure(ex, ERR_NOMEM);
+	case ASKED_BADLY:
 		return answer_error(ex, 400, "malformed_query",
 				    "The query is malformed.");
-	case 0:
+	case ASKED_OTHER:
 		return refuse_nobody(ex);
+	case ASKED_RIGHT:
+	case ASKED_NOTHING:
+		break;
 	}
 	if (is_nobody(ex))
 		return refuse_nobody(ex);
@@ -114,24 +129,36 @@ static enum step_result answer_session(struct exchange *ex)
 	return answer_json(ex, 200, buf_str(&json));
 }
 
+static enum step_result answer_bare(struct exchange *ex, int status,
+				    const char *code)
+{
+	ex->code = code;
+	return answer_empty(ex, status);
+}
+
 /*
  * For proxies: headers alone, since a body costs nginx its connection.  On a
- * host that tenants share, whoever asks says for which one: any
- * tenant's user would pass for all of them otherwise.
+ * host that tenants share, whoever asks says for which one: any tenant's user
+ * would pass for all of them otherwise.
  */
 static enum step_result answer_check(struct exchange *ex)
 {
-	int asked = ask_tenant(ex);
-
-	if (asked == -1 ||
-	    (asked == 2 && ex->tenant && ex->tenant->is_shared)) {
-		ex->code = asked == 2 ? "tenant_required" : "malformed_query";
-		return answer_empty(ex, 400);
+	switch (ask_tenant(ex)) {
+	case ASKED_TOO_MUCH:
+		return answer_bare(ex, 503, "unavailable");
+	case ASKED_BADLY:
+		return answer_bare(ex, 400, "malformed_query");
+	case ASKED_OTHER:
+		return answer_bare(ex, 401, "not_signed_in");
+	case ASKED_NOTHING:
+		if (!is_nobody(ex) && ex->tenant->is_shared)
+			return answer_bare(ex, 400, "tenant_required");
+		break;
+	case ASKED_RIGHT:
+		break;
 	}
-	if (!asked || is_nobody(ex)) {
-		ex->code = "not_signed_in";
-		return answer_empty(ex, 401);
-	}
+	if (is_nobody(ex))
+		return answer_bare(ex, 401, "not_signed_in");
 	add_remotes(ex);
 	return answer_empty(ex, 200);
 }

@@ -3,16 +3,6 @@
 #include "base/clock.h"
 #include "base/list.h"
 
-struct redeem *redeem_new(struct exchange *ex)
-{
-	struct redeem *redeem = pool_alloc(ex->pool, sizeof(*redeem));
-
-	if (redeem)
-		redeem->ex = ex;
-	ex->work = redeem;
-	return redeem;
-}
-
 enum step_result redeem_refuse(struct exchange *ex)
 {
 	return answer_error(ex, 401, "token_invalid",
@@ -62,6 +52,8 @@ enum step_result redeem_submit(struct exchange *ex, int status)
 	struct redemption *job = &redeem->job;
 	enum err err;
 
+	if (ex->answer.is_overfull)
+		return answer_failure(ex, ERR_NOMEM);
 	job->job.done = redeemed;
 	job->tenant = ex->tenant->slug;
 	memcpy(job->jti, redeem->token.jti, sizeof(job->jti));

@@ -8,15 +8,13 @@
 #include "handoff/exchange.h"
 #include "handoff/token.h"
 
+/* The first member of what a list that redeems keeps as ex->work. */
 struct redeem {
 	struct exchange *ex;
 	struct token token;		/* opened; not used yet */
 	struct str target;		/* where the user goes */
 	struct redemption job;
 };
-
-/* In the pool, as ex->work. NULL: no memory. */
-struct redeem *redeem_new(struct exchange *ex);
 
 /*
  * Open `text` for ex->tenant and check again that the target is still
@@ -30,7 +28,8 @@ enum step_result redeem_refuse(struct exchange *ex);
 /*
  * Use it: submits redeem->job (whose session members are set, where one is
  * to be opened).  STEP_WAIT, or the answer when the store did not take it.
- * The audit record says `status`.
+ * The audit record says `status`.  What the answer will need is allocated
+ * before: a token that was spent for nothing is a user locked out.
  */
 enum step_result redeem_submit(struct exchange *ex, int status);
 /*

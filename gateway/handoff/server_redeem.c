@@ -11,14 +11,19 @@
 #include "handoff/redeem.h"
 #include "handoff/session.h"
 
+/* All limits of a user and of a URL together, every character escaped. */
 #define REDEEM_JSON_MAX (48 * 1024)
+
+struct server_redeem {
+	struct redeem redeem;		/* first: what redeem.c knows */
+	struct buf json;		/* of the answer */
+};
 
 /* Whether a tenant has this at all is told before any secret is asked for. */
 static enum step_result check_enabled(struct exchange *ex)
 {
 	if (ex->tenant->redeem_secret.len)
-		return redeem_new(ex) ? STEP_NEXT
-				      : answer_failure(ex, ERR_NOMEM);
+		return STEP_NEXT;
 	return answer_error(ex, 404, "redeem_off",
 			    "This tenant does not redeem from server to "
 			    "server.");
@@ -61,12 +66,22 @@ static enum step_result read_body(struct exchange *ex)
 static enum step_result open_token(struct exchange *ex)
 {
 	struct str text = fields_value(&ex->fields, STR("token"));
+	struct server_redeem *work = pool_alloc(ex->pool, sizeof(*work));
 
+	if (!work)
+		return answer_failure(ex, ERR_NOMEM);
+	work->redeem.ex = ex;
+	ex->work = work;
 	return text.len ? redeem_open(ex, text) : redeem_refuse(ex);
 }
 
 static enum step_result redeem(struct exchange *ex)
 {
+	struct server_redeem *work = ex->work;
+
+	buf_init_pool(&work->json, ex->pool, REDEEM_JSON_MAX);
+	if (!buf_reserve(&work->json, REDEEM_JSON_MAX - 1))
+		return answer_failure(ex, ERR_NOMEM);
 	return redeem_submit(ex, 200);
 }
 
@@ -77,21 +92,18 @@ static enum step_result redeemed(struct exchange *ex)
 
 static enum step_result answer_user(struct exchange *ex)
 {
-	const struct redeem *redeem = ex->work;
-	struct buf json;
+	struct server_redeem *work = ex->work;
+	struct buf *json = &work->json;
 
-	buf_init_pool(&json, ex->pool, REDEEM_JSON_MAX);
-	buf_reserve(&json, 512 + redeem->target.len +
-		    redeem->job.user.attributes.len);
-	buf_addc(&json, '{');
-	json_add_member(&json, "tenant", ex->tenant->slug);
-	buf_puts(&json, ",\"user\":");
-	session_add_user(&json, &redeem->job.user);
-	json_add_member(&json, "redirect_url", redeem->target);
-	buf_addc(&json, '}');
-	if (!buf_is_ok(&json))
-		return answer_failure(ex, ERR_NOMEM);
-	return answer_json(ex, 200, buf_str(&json));
+	buf_addc(json, '{');
+	json_add_member(json, "tenant", ex->tenant->slug);
+	buf_puts(json, ",\"user\":");
+	session_add_user(json, &work->redeem.job.user);
+	json_add_member(json, "redirect_url", work->redeem.target);
+	buf_addc(json, '}');
+	if (!buf_is_ok(json))
+		return answer_failure(ex, ERR_INTERNAL);
+	return answer_json(ex, 200, buf_str(json));
 }
 
 static const struct step redeem_list[] = {

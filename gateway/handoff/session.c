@@ -12,7 +12,7 @@
 
 enum err session_secret_new(struct session_secret *out_r)
 {
-	struct session_secret secret;
+	struct session_secret secret = { 0 };
 	enum err err = random_bytes(secret.bytes, sizeof(secret.bytes));
 
 	if (!err)
@@ -25,19 +25,22 @@ enum err session_secret_new(struct session_secret *out_r)
 }
 
 void session_set_cookie(struct exchange *ex, int64_t id,
-			const struct session_secret *secret)
+			struct session_secret *secret)
 {
 	uint8_t value[VALUE_SIZE];
 	char text[VALUE_LEN];
+	struct buf out;
 	unsigned i;
 
 	for (i = SESSION_ID_SIZE; i-- > 0; id >>= 8)
 		value[i] = (uint8_t)id;
 	memcpy(value + SESSION_ID_SIZE, secret->bytes, sizeof(secret->bytes));
 	base64url_encode(text, value, sizeof(value));
-	answer_header(ex, "Set-Cookie",
-		      pool_printf(ex->pool, SESSION_COOKIE "=%.*s"
-				  COOKIE_FLAGS, (int)sizeof(text), text));
+	buf_init_fixed(&out, secret->cookie, sizeof(secret->cookie));
+	buf_puts(&out, SESSION_COOKIE "=");
+	buf_add(&out, text, sizeof(text));
+	buf_puts(&out, COOKIE_FLAGS);
+	answer_header(ex, "Set-Cookie", buf_str(&out));
 	explicit_bzero(value, sizeof(value));
 	explicit_bzero(text, sizeof(text));
 }

@@ -19,17 +19,24 @@
 #define SESSION_ID_SIZE 8
 #define SESSION_SECRET_SIZE 24
 
+#define SESSION_COOKIE_MAX 112		/* of a Set-Cookie value, terminated */
+
 struct session_secret {
 	uint8_t bytes[SESSION_SECRET_SIZE];	/* goes to the browser */
 	uint8_t hash[SESSION_HASH_LEN];		/* stays */
+	char cookie[SESSION_COOKIE_MAX];	/* the header's text */
 };
 
 /* Draw one. ERR_IO, ERR_INTERNAL, ERR_NOMEM. */
 enum err session_secret_new(struct session_secret *out_r);
 
-/* Set-Cookie: this session; none any more. */
+/*
+ * Set-Cookie: this session.  `secret` outlives the exchange's run, and no
+ * memory is needed: the session is open already, and must not be lost.
+ */
 void session_set_cookie(struct exchange *ex, int64_t id,
-			const struct session_secret *secret);
+			struct session_secret *secret);
+/* Set-Cookie: none any more. */
 void session_clear_cookie(struct exchange *ex);
 
 /*

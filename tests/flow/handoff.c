@@ -3,6 +3,9 @@
  */
 #include "flow/flow.h"
 
+#include <signal.h>
+#include <sys/resource.h>
+
 #define ALPHA "https://alpha.test"
 #define USER "email=user%40example.com&name=John+Doe"
 
@@ -542,6 +545,55 @@ START_TEST(a_blocked_user_does_not_enter)
 }
 END_TEST
 
+/* No configuration gets here: should one all the same, nobody passes. */
+START_TEST(a_mode_that_is_not_there_yet_lets_nobody_in)
+{
+	struct snapshot *running = snapshot_slot_get(flow.gateway.snapshots);
+	struct tenant *alpha = (struct tenant *)snapshot_tenant(running,
+								STR("alpha"));
+
+	alpha->identity = IDENTITY_SIGNED;
+	ck_answer(flow_post("alpha", USER), 401, "identity_required");
+	alpha->identity = IDENTITY_OBSERVE;
+	ck_answer(flow_post("alpha", USER "&assertion=x"), 401,
+		  "identity_required");
+	alpha->identity = IDENTITY_UNSIGNED;
+	ck_answer(flow_post("alpha", USER), 302, "");
+	snapshot_unref(running);
+}
+END_TEST
+
+static void set_disk(rlim_t size)
+{
+	struct rlimit limit;
+
+	signal(SIGXFSZ, SIG_IGN);
+	ck_assert_int_eq(getrlimit(RLIMIT_FSIZE, &limit), 0);
+	limit.rlim_cur = size;
+	ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
+START_TEST(a_full_disk_is_503_and_nothing_is_half_done)
+{
+	const char *query = flow_mint("alpha", USER);
+	struct exchange *ex;
+	struct user user;
+
+	set_disk(0);
+	ex = flow_post("alpha", "email=new%40example.com&name=N");
+	ck_answer(ex, 503, "unavailable");
+	ck_assert_uint_gt(flow_header(ex, "Retry-After").len, 0);
+	ex = flow_visit("ticket.alpha.test", query, NULL);
+	ck_answer(ex, 503, "unavailable");
+	ck_assert(!flow_header(ex, "Set-Cookie").ptr);
+	set_disk(RLIM_INFINITY);
+	ck_assert_int_eq(users_find(ex->reader, STR("alpha"),
+				    STR("new@example.com"), ex->pool, &user),
+			 ERR_NOT_FOUND);
+	ck_answer(flow_visit("ticket.alpha.test", query, NULL), 302, "");
+}
+END_TEST
+
 START_TEST(a_gateway_that_stops_takes_nothing_new)
 {
 	struct exchange *ex;
@@ -608,6 +660,8 @@ static void handoff_tests(TCase *tcase)
 	tcase_add_test(tcase, the_audit_tells_what_was_decided);
 	tcase_add_test(tcase, a_flood_of_refusals_is_sampled);
 	tcase_add_test(tcase, a_blocked_user_does_not_enter);
+	tcase_add_test(tcase, a_mode_that_is_not_there_yet_lets_nobody_in);
+	tcase_add_test(tcase, a_full_disk_is_503_and_nothing_is_half_done);
 	tcase_add_test(tcase, a_gateway_that_stops_takes_nothing_new);
 	tcase_add_test(tcase,
 		       a_forwarded_address_counts_from_trusted_proxies_only);
