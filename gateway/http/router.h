@@ -32,7 +32,7 @@ extern const struct route router_table[];
 
 struct router_match {
 	const struct steps *steps;	/* never NULL */
-	struct str param;		/* what stood for "{}", raw; or absent */
+	struct str param;		/* what "{}" stood for, raw */
 	const char *allow;		/* for a 405: its Allow; else NULL */
 };
 

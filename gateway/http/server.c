@@ -348,12 +348,14 @@ void server_addresses_json(const struct server *server, struct buf *out)
 	buf_addc(out, '[');
 	for (unsigned i = 0; i < server->port_count; i++) {
 		const struct port *port = &server->ports[i];
-		bool is_v6 = str_find(port->listener.address, ':') >= 0;
+		const struct listener *listener = &port->listener;
+		bool is_v6 = str_find(listener->address, ':') >= 0;
 
-		buf_printf(out, "%s{\"for\":\"%s\",\"url\":\"", i > 0 ? "," : "",
+		buf_printf(out, "%s{\"for\":\"%s\",\"url\":", i ? "," : "",
 			   port->is_metrics ? "metrics" : "public");
-		buf_printf(out, "%s://%s%.*s%s:%u\"}", port->listener.is_https ? "https" : "http",
-			   is_v6 ? "[" : "", STR_ARG(port->listener.address),
+		buf_printf(out, "\"%s://%s%.*s%s:%u\"}",
+			   listener->is_https ? "https" : "http",
+			   is_v6 ? "[" : "", STR_ARG(listener->address),
 			   is_v6 ? "]" : "", port->port);
 	}
 	buf_addc(out, ']');

@@ -34,8 +34,8 @@ struct tls_cert;
  * Read what the https ones of `listeners` and the snapshot's tenants name.
  * `previous` (NULL at first) lends what did not change.  A listener whose files
  * do not hold fails it all (`why`: which file, what is wrong, what to do); a
- * tenant's bad ones are logged, and the tenant keeps its last good certificate or else
- * gets the listener's.  What is about to expire, or has, is logged.
+ * tenant's bad ones are logged, and the tenant keeps its last good certificate
+ * or else gets the listener's.  What is about to expire, or has, is logged.
  */
 enum err tls_set_load(const struct listener *listeners, unsigned count,
 		      const struct snapshot *snapshot,

@@ -366,7 +366,8 @@ static const struct {
 	HEAD("ours: chunked with a blank",
 	     "POST /p HTTP/1.1\r\nTransfer-Encoding: chunked \r\n" REST),
 	HEAD("coding twice", "POST /p HTTP/1.1\r\n"
-	     "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n" REST),
+	     "Transfer-Encoding: chunked\r\n"
+	     "Transfer-Encoding: chunked\r\n" REST),
 	HEAD("coding in HTTP/1.0",
 	     "POST /p HTTP/1.0\r\nTransfer-Encoding: chunked\r\n" REST),
 	HEAD("folded line", RQ "A: 1\r\n 2\r\n" REST),
