@@ -15,6 +15,7 @@
 #define COMMON_HEADERS 5
 
 #define TRAIL_TEXT_MAX 4096
+#define NUMBER_MAX 32
 #define WARN_EVERY_MS 60000
 #define REFUSALS_PER_S 100
 #define REFUSALS_SAMPLE 100
@@ -408,8 +409,11 @@ void answer_header(struct exchange *ex, const char *name, struct str value)
 
 void answer_header_num(struct exchange *ex, const char *name, int64_t value)
 {
-	answer_header(ex, name,
-		      pool_printf(ex->pool, "%lld", (long long)value));
+	struct buf text;
+
+	buf_init_pool(&text, ex->pool, NUMBER_MAX);
+	json_add_int(&text, value);
+	answer_header(ex, name, buf_is_ok(&text) ? buf_str(&text) : STR_NULL);
 }
 
 enum step_result answer_json(struct exchange *ex, int status, struct str json)

@@ -54,6 +54,7 @@ struct page {
 	struct exchange *ex;
 	struct buf out;
 	char nonce[NONCE_LEN + 1];
+	const char *script;		/* NULL: none */
 };
 
 static bool page_open(struct page *page, struct exchange *ex, size_t reserve,
@@ -63,6 +64,7 @@ static bool page_open(struct page *page, struct exchange *ex, size_t reserve,
 	struct buf *out = &page->out;
 
 	page->ex = ex;
+	page->script = NULL;
 	if (random_bytes(rnd, sizeof(rnd)))
 		return false;
 	base64url_encode(page->nonce, rnd, sizeof(rnd));
@@ -80,12 +82,6 @@ static bool page_open(struct page *page, struct exchange *ex, size_t reserve,
 	buf_printf(out, "<title>%s</title>\n<style nonce=\"%s\">%s</style>\n"
 		   "</head>\n<body>\n<main>\n", title, page->nonce, style);
 	return true;
-}
-
-static void add_script(struct page *page, const char *script)
-{
-	buf_printf(&page->out, "<script nonce=\"%s\">%s</script>\n",
-		   page->nonce, script);
 }
 
 static void add_escaped(struct page *page, const char *before, struct str text,
@@ -125,7 +121,11 @@ static bool page_close(struct page *page, int status, struct str forms)
 	struct exchange *ex = page->ex;
 	struct str csp;
 
-	buf_puts(&page->out, "</main>\n</body>\n</html>\n");
+	buf_puts(&page->out, "</main>\n");
+	if (page->script)
+		buf_printf(&page->out, "<script nonce=\"%s\">%s</script>\n",
+			   page->nonce, page->script);
+	buf_puts(&page->out, "</body>\n</html>\n");
 	csp = pool_printf(ex->pool, "default-src 'none'; "
 			  "style-src 'nonce-%s'; script-src 'nonce-%s'; "
 			  "base-uri 'none'; form-action %.*s; "
@@ -226,7 +226,7 @@ bool page_confirm(struct exchange *ex, struct page_person now,
 		    "</button>\n</form>\n");
 	add_escaped(&page, "<p><a href=\"", stay, "\">No, stay signed in as ");
 	add_escaped(&page, "", now.name, "</a></p>\n");
-	add_script(&page, reload_script);
+	page.script = reload_script;
 	return page_close(&page, 200, buf_str(&forms));
 }
 
@@ -259,7 +259,7 @@ bool page_signed_in(struct exchange *ex, const struct tenant *tenant,
 	buf_puts(&page.out, "<form method=\"post\" action=\"/auth/logout\">\n"
 		 "<button class=\"quiet\">Sign out</button>\n</form>\n");
 	add_way_back(&page, tenant);
-	add_script(&page, reload_script);
+	page.script = reload_script;
 	return page_close(&page, 200, logout_forms(ex, tenant));
 }
 
@@ -282,6 +282,6 @@ bool page_post(struct exchange *ex, struct str url, struct str origin,
 		add_escaped(&page, " value=\"", fields[i].text, "\">\n");
 	}
 	buf_puts(&page.out, "<button>Continue</button>\n</form>\n");
-	add_script(&page, submit_script);
+	page.script = submit_script;
 	return page_close(&page, 200, origin);
 }

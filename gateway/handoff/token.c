@@ -51,11 +51,14 @@ static void write_claims(struct buf *out, const struct tenant *tenant,
 	base64url_encode(jti, token->jti, sizeof(token->jti));
 	add_text(out, "{\"iss\":\"", issuer);
 	add_text(out, ",\"aud\":\"", tenant->slug);
-	buf_printf(out, ",\"sub\":\"%lld\"", (long long)token->user_id);
-	add_text(out, ",\"email\":\"", token->email);
+	buf_puts(out, ",\"sub\":\"");
+	json_add_int(out, token->user_id);
+	add_text(out, "\",\"email\":\"", token->email);
 	add_text(out, ",\"name\":\"", name);
-	buf_printf(out, ",\"iat\":%lld,\"exp\":%lld",
-		   (long long)token->iat_s, (long long)token->exp_s);
+	buf_puts(out, ",\"iat\":");
+	json_add_int(out, token->iat_s);
+	buf_puts(out, ",\"exp\":");
+	json_add_int(out, token->exp_s);
 	add_text(out, ",\"jti\":\"", (struct str){ jti, sizeof(jti) });
 	add_text(out, ",\"redirect_url\":\"", token->redirect_url);
 	buf_addc(out, '}');
