@@ -73,7 +73,7 @@ static ssize_t read_line(int fd, char *line, size_t size)
 	size_t len = 0;
 
 	while (len < size) {
-		ssize_t n = recv(fd, line + len, size - len, 0);
+		ssize_t n = read(fd, line + len, size - len);
 		char *end;
 
 		if (n < 0 && errno == EINTR)
@@ -159,7 +159,7 @@ static bool read_all(int fd, struct buf *out)
 	char chunk[4096];
 
 	for (;;) {
-		ssize_t n = recv(fd, chunk, sizeof(chunk), 0);
+		ssize_t n = read(fd, chunk, sizeof(chunk));
 
 		if (n < 0 && errno == EINTR)
 			continue;

@@ -1,8 +1,9 @@
 -- load: what wrk sends. Arguments after "--": the job, and what it needs.
 --	changed | same | json | check | session | callback | bare
-local job, extra, host
-local counter, thread_id = 0, 0
+local job, extra, lines
+local counter = 0
 local threads = 0
+thread_id = 0 -- global: setup() sets it in each thread
 
 function setup(thread)
 	threads = threads + 1

@@ -4,7 +4,7 @@
 //
 //	ROUNDS=5 SECONDS=3 CONNECTIONS=64,256 tests/bench/run.sh [JOB...]
 //
-// USHER_WAIT=suspend|pending chooses how a worker waits (see http/worker.h);
+// USHER_HTTP_WAIT=suspend|poll chooses how a worker waits (see http/server.h);
 // "wait" as a job measures the two against each other.
 import { execFileSync, spawn } from 'node:child_process';
 import fs from 'node:fs';
@@ -52,6 +52,7 @@ function wrk(pid, port, conns, args) {
 async function startBare() {
 	const child = spawn(path.join(build, 'tests/bench/bare'), [String(THREADS)], { stdio: ['ignore', 'pipe', 'inherit'] });
 	const port = await new Promise((r) => child.stdout.once('data', (d) => r(Number(String(d).match(/\d+/)[0]))));
+	process.on('exit', () => child.kill('SIGTERM'));
 	return { pid: child.pid, port, stop: () => child.kill('SIGTERM') };
 }
 
@@ -94,7 +95,7 @@ const keep = (name, result, base) => {
 
 const dir = temporary('bench');
 const bare = await startBare();
-const gateways = jobs.includes('wait') ? { suspend: await startGateway({ USHER_WAIT: 'suspend' }), pending: await startGateway({ USHER_WAIT: 'pending' }) } : { '': await startGateway({}) };
+const gateways = jobs.includes('wait') ? { suspend: await startGateway({ USHER_HTTP_WAIT: 'suspend' }), poll: await startGateway({ USHER_HTTP_WAIT: 'poll' }) } : { '': await startGateway({}) };
 const work = jobs.includes('wait') ? ['changed'] : jobs;
 console.log(`${os.cpus().length} cores, ${rounds} rounds of ${seconds} s, ${THREADS} workers, load generator on the same cores`);
 try {
