@@ -1,8 +1,10 @@
 #include "adapter/adapter.h"
 
 #include <stdatomic.h>
+#include <unistd.h>
 
 #include "adapter/module.h"
+#include "adapter/supervisor.h"
 #include "codec/utf8.h"
 
 /* Bytes: the settings and secrets of one adapter, copied. */
@@ -22,12 +24,35 @@ struct adapter {
 	struct adapter_env env;
 	struct worker *workers;
 	unsigned worker_count;
+	/* in a process of its own; `module` and `hooks` are then NULL */
+	struct isolated *isolated;
+	struct supervisor *supervisor;
+	struct module_copy copy;
 };
+
+/* The supervisor's last use of it is over, or there was none. */
+static void isolated_gone(void *ctx)
+{
+	struct adapter *adapter = ctx;
+
+	if (adapter->copy.fd >= 0)
+		close(adapter->copy.fd);
+	pool_free(adapter->pool);
+	free(adapter);
+}
 
 static void adapter_free(struct adapter *adapter)
 {
 	if (!adapter)
 		return;
+	if (adapter->supervisor) {
+		if (adapter->isolated)
+			isolated_free(adapter->isolated, isolated_gone,
+				      adapter);
+		else
+			isolated_gone(adapter);
+		return;
+	}
 	for (unsigned i = 0; i < adapter->worker_count; i++) {
 		struct worker *worker = &adapter->workers[i];
 
@@ -80,10 +105,10 @@ static enum err check_settings(const struct adapter_options *options,
 static enum err check_options(const struct adapter_options *options,
 			      struct buf *problem)
 {
-	if (options->isolation != ADAPTER_IN_PROCESS) {
-		buf_puts(problem, "isolation = \"process\" is not available in "
-			 "this version; set isolation = \"none\" for an "
-			 "adapter whose code you trust like the gateway's own");
+	if (options->isolation == ADAPTER_OWN_PROCESS &&
+	    !options->supervisor) {
+		buf_puts(problem, "there is nobody to keep a process of its "
+			 "own; isolation = \"none\" runs it in this one");
 		return ERR_UNSUPPORTED;
 	}
 	if (!options->workers || options->workers > ADAPTER_WORKERS_MAX) {
@@ -109,14 +134,14 @@ static enum err check_options(const struct adapter_options *options,
 	return check_settings(options, problem);
 }
 
-static bool is_same(const struct adapter *adapter, const struct module *module,
+/* But for the module. */
+static bool is_same(const struct adapter *adapter,
 		    const struct adapter_options *options,
 		    const struct adapter_services *services)
 {
 	const struct adapter_env *env = &adapter->env;
 
-	if (adapter->module != module || env->services != services ||
-	    adapter->worker_count != options->workers ||
+	if (env->services != services ||
 	    env->deadline_ms != options->deadline_ms ||
 	    env->setting_count != options->setting_count ||
 	    env->secret_count != options->secret_count ||
@@ -173,44 +198,15 @@ static int copy_options(struct adapter *adapter,
 	return 0;
 }
 
-static void add_init_problem(const struct adapter_call *call, int returned,
-			     struct buf *problem)
-{
-	if (call->error_count) {
-		buf_printf(problem, "config.%.*s: %.*s",
-			   STR_ARG(call->errors[0].field),
-			   STR_ARG(call->errors[0].text));
-		if (call->error_count > 1)
-			buf_printf(problem, " (and %u more)",
-				   call->error_count - 1);
-	} else if (call->problem[0]) {
-		buf_puts(problem, call->problem);
-	} else {
-		buf_printf(problem, "init returned %d", returned);
-	}
-}
-
 static enum err init_worker(struct adapter *adapter, struct worker *worker,
 			    struct buf *problem)
 {
-	struct adapter_call call = { .pool = adapter->pool };
-	int returned = USHER_OK;
-	struct call_mark mark;
-
 	worker->scratch = pool_new(CALL_SCRATCH_MAX);
 	if (!worker->scratch)
 		return out_of_memory(problem);
-	call_begin(&call, &adapter->env, worker->scratch);
-	mark = call_enter(&call, ADAPTER_PHASE_INIT);
-	if (adapter->hooks->init)
-		returned = adapter->hooks->init(call.public.host, &call.public,
-						&worker->state);
-	/* It believes that all is well, so it may have taken something. */
-	worker->is_ready = returned == USHER_OK;
-	if (call_leave(&call, &mark, returned) && returned == USHER_OK)
-		return ERR_OK;
-	add_init_problem(&call, returned, problem);
-	return ERR_UNSUPPORTED;
+	return call_init(adapter->hooks, &adapter->env, adapter->pool,
+			 worker->scratch, &worker->state, &worker->is_ready,
+			 problem);
 }
 
 /* Takes over `module` in any case. */
@@ -249,6 +245,60 @@ out:
 	return err;
 }
 
+/* Takes over copy->fd in any case. */
+static enum err isolated_adapter_new(const struct adapter_options *options,
+				     const struct adapter_services *services,
+				     const struct module_copy *copy,
+				     struct adapter **adapter_r,
+				     struct buf *problem)
+{
+	struct adapter *adapter = calloc(1, sizeof(*adapter));
+	enum err err;
+
+	if (!adapter) {
+		close(copy->fd);
+		return out_of_memory(problem);
+	}
+	atomic_init(&adapter->refs, 1);
+	adapter->supervisor = options->supervisor;
+	adapter->copy = *copy;
+	adapter->env.services = services;
+	adapter->pool = pool_new(ADAPTER_POOL_MAX);
+	err = !adapter->pool || copy_options(adapter, options) ?
+		out_of_memory(problem) :
+		isolated_new(options->supervisor, &adapter->env, copy,
+			     &adapter->isolated, problem);
+	if (err) {
+		adapter_free(adapter);
+		return err;
+	}
+	adapter->env.name = isolated_name(adapter->isolated);
+	*adapter_r = adapter;
+	return ERR_OK;
+}
+
+/* The new process is ready before the old one is let go. */
+static enum err load_isolated(const struct adapter_options *options,
+			      const struct adapter_services *services,
+			      struct adapter *previous,
+			      struct adapter **adapter_r, struct buf *problem)
+{
+	struct module_copy copy;
+	enum err err = module_copy(options->path, &copy, problem);
+
+	if (err)
+		return err;
+	if (previous && previous->supervisor == options->supervisor &&
+	    module_copy_is_same(&previous->copy, &copy) &&
+	    is_same(previous, options, services)) {
+		close(copy.fd);
+		*adapter_r = adapter_ref(previous);
+		return ERR_OK;
+	}
+	return isolated_adapter_new(options, services, &copy, adapter_r,
+				    problem);
+}
+
 enum err adapter_load(const struct adapter_options *options,
 		      const struct adapter_services *services,
 		      struct adapter *previous, struct adapter **adapter_r,
@@ -257,11 +307,16 @@ enum err adapter_load(const struct adapter_options *options,
 	struct module *module;
 	enum err err = check_options(options, problem);
 
+	if (!err && options->isolation == ADAPTER_OWN_PROCESS)
+		return load_isolated(options, services, previous, adapter_r,
+				     problem);
 	if (!err)
 		err = module_load(options->path, &module, problem);
 	if (err)
 		return err;
-	if (previous && is_same(previous, module, options, services)) {
+	if (previous && previous->module == module &&
+	    previous->worker_count == options->workers &&
+	    is_same(previous, options, services)) {
 		module_unref(module);
 		*adapter_r = adapter_ref(previous);
 		return ERR_OK;
@@ -289,24 +344,22 @@ struct str adapter_name(const struct adapter *adapter)
 
 struct str adapter_version(const struct adapter *adapter)
 {
-	return str_from(adapter->hooks->version);
+	return adapter->isolated ? isolated_version(adapter->isolated) :
+				   str_from(adapter->hooks->version);
 }
 
 bool adapter_has_deliver(const struct adapter *adapter)
 {
-	return adapter->hooks->deliver != NULL;
+	return adapter->isolated ? isolated_has_deliver(adapter->isolated) :
+				   adapter->hooks->deliver != NULL;
 }
 
-struct hook {
-	enum adapter_phase phase;
-	int (*run)(void *state, struct usher_call *call);
-};
-
 static enum adapter_run run_hooks(struct adapter *adapter, unsigned index,
-				  struct adapter_call *call,
-				  const struct hook *hooks, unsigned count)
+				  struct adapter_call *call, bool is_deliver)
 {
+	struct call_hook hooks[CALL_HOOKS_MAX];
 	struct worker *worker;
+	unsigned count;
 
 	if (index >= adapter->worker_count) {
 		snprintf(call->problem, sizeof(call->problem),
@@ -316,45 +369,37 @@ static enum adapter_run run_hooks(struct adapter *adapter, unsigned index,
 	}
 	worker = &adapter->workers[index];
 	call_begin(call, &adapter->env, worker->scratch);
-	for (unsigned i = 0; i < count; i++) {
-		struct call_mark mark;
-		int returned;
-
-		if (!hooks[i].run)
-			continue;
-		mark = call_enter(call, hooks[i].phase);
-		returned = hooks[i].run(worker->state, &call->public);
-		if (!call_leave(call, &mark, returned))
-			break;
-	}
+	count = call_hooks(adapter->hooks, is_deliver, hooks);
+	call_run(call, worker->state, hooks, count);
 	return ADAPTER_DONE;
+}
+
+static enum adapter_run ask(struct adapter *adapter, enum wire_call_kind kind,
+			    struct adapter_call *call,
+			    void (*done)(struct adapter_call *call))
+{
+	call_begin(call, &adapter->env, NULL);
+	return isolated_call(adapter->isolated, kind, call, done) ?
+		ADAPTER_WAITING : ADAPTER_DONE;
 }
 
 enum adapter_run adapter_handoff(struct adapter *adapter, unsigned worker,
 				 struct adapter_call *call,
 				 void (*done)(struct adapter_call *call))
 {
-	const struct hook hooks[] = {
-		{ ADAPTER_PHASE_MAP_FIELDS, adapter->hooks->map_fields },
-		{ ADAPTER_PHASE_SYNC_USER, adapter->hooks->sync_user },
-		{ ADAPTER_PHASE_CHOOSE_REDIRECT,
-		  adapter->hooks->choose_redirect },
-	};
-
-	(void)done;	/* in this process every call is done at once */
-	return run_hooks(adapter, worker, call, hooks, 3);
+	if (adapter->isolated)
+		return ask(adapter, WIRE_HANDOFF, call, done);
+	/* In this process every call is done at once. */
+	return run_hooks(adapter, worker, call, false);
 }
 
 enum adapter_run adapter_deliver(struct adapter *adapter, unsigned worker,
 				 struct adapter_call *call,
 				 void (*done)(struct adapter_call *call))
 {
-	const struct hook hooks[] = {
-		{ ADAPTER_PHASE_DELIVER, adapter->hooks->deliver },
-	};
-
-	(void)done;
-	return run_hooks(adapter, worker, call, hooks, 1);
+	if (adapter->isolated)
+		return ask(adapter, WIRE_DELIVER, call, done);
+	return run_hooks(adapter, worker, call, true);
 }
 
 /* What stands before ".json", with its last dotted part apart. */

@@ -1,8 +1,9 @@
 /*
  * adapter: a tenant's adapter, loaded and configured, ready to be called.
  *
- * One state (the adapter's init) for each worker, so that no state is ever
- * entered by two threads.  Counted: a new configuration in which nothing
+ * In this process: one state (the adapter's init) for each worker, so that no
+ * state is ever entered by two threads.  In a process of its own: one state,
+ * there; see supervisor.h.  Counted: a new configuration in which nothing
  * about an adapter changed, its file's content included, goes on with the
  * very same one, states and all.
  *
@@ -24,8 +25,10 @@
 
 enum adapter_isolation {
 	ADAPTER_IN_PROCESS,	/* isolation = "none" */
-	ADAPTER_OWN_PROCESS,	/* isolation = "process": refused so far */
+	ADAPTER_OWN_PROCESS,	/* isolation = "process": needs a supervisor */
 };
+
+struct supervisor;
 
 /* Everything is copied. */
 struct adapter_options {
@@ -39,6 +42,8 @@ struct adapter_options {
 	unsigned secret_count;		/* at most USHER_SECRETS_MAX */
 	uint32_t deadline_ms;
 	unsigned workers;		/* 1 to ADAPTER_WORKERS_MAX */
+	struct supervisor *supervisor;	/* of isolated ones; must outlive the
+					 * adapter; NULL: refused */
 };
 
 struct adapter;

@@ -164,3 +164,74 @@ bool call_leave(struct adapter_call *call, const struct call_mark *mark,
 		call->problem[0] = '\0';
 	return false;
 }
+
+unsigned call_hooks(const struct usher_adapter *adapter, bool is_deliver,
+		    struct call_hook hooks_r[CALL_HOOKS_MAX])
+{
+	if (is_deliver) {
+		hooks_r[0] = (struct call_hook){ ADAPTER_PHASE_DELIVER,
+						 adapter->deliver };
+		return 1;
+	}
+	hooks_r[0] = (struct call_hook){ ADAPTER_PHASE_MAP_FIELDS,
+					 adapter->map_fields };
+	hooks_r[1] = (struct call_hook){ ADAPTER_PHASE_SYNC_USER,
+					 adapter->sync_user };
+	hooks_r[2] = (struct call_hook){ ADAPTER_PHASE_CHOOSE_REDIRECT,
+					 adapter->choose_redirect };
+	return 3;
+}
+
+void call_run(struct adapter_call *call, void *state,
+	      const struct call_hook *hooks, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++) {
+		struct call_mark mark;
+		int returned;
+
+		if (!hooks[i].run)
+			continue;
+		mark = call_enter(call, hooks[i].phase);
+		returned = hooks[i].run(state, &call->public);
+		if (!call_leave(call, &mark, returned))
+			break;
+	}
+}
+
+static void add_init_problem(const struct adapter_call *call, int returned,
+			     struct buf *problem)
+{
+	if (call->error_count) {
+		buf_printf(problem, "config.%.*s: %.*s",
+			   STR_ARG(call->errors[0].field),
+			   STR_ARG(call->errors[0].text));
+		if (call->error_count > 1)
+			buf_printf(problem, " (and %u more)",
+				   call->error_count - 1);
+	} else if (call->problem[0]) {
+		buf_puts(problem, call->problem);
+	} else {
+		buf_printf(problem, "init returned %d", returned);
+	}
+}
+
+enum err call_init(const struct usher_adapter *adapter,
+		   const struct adapter_env *env, struct pool *pool,
+		   struct pool *scratch, void **state_r, bool *owes_fini_r,
+		   struct buf *problem)
+{
+	struct adapter_call call = { .pool = pool };
+	int returned = USHER_OK;
+	struct call_mark mark;
+
+	call_begin(&call, env, scratch);
+	mark = call_enter(&call, ADAPTER_PHASE_INIT);
+	if (adapter->init)
+		returned = adapter->init(call.public.host, &call.public,
+					 state_r);
+	*owes_fini_r = returned == USHER_OK;
+	if (call_leave(&call, &mark, returned) && returned == USHER_OK)
+		return ERR_OK;
+	add_init_problem(&call, returned, problem);
+	return ERR_UNSUPPORTED;
+}

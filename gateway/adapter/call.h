@@ -13,6 +13,7 @@
 
 #include <usher/adapter.h>
 
+#include "base/buf.h"
 #include "base/log.h"
 #include "base/pool.h"
 #include "base/str.h"
@@ -31,6 +32,8 @@ struct adapter_secret {
 	struct str name, value;
 };
 
+struct adapter_call;
+
 /* What the floors above lend: this one neither signs nor logs. */
 struct adapter_services {
 	/* HMAC-SHA-256, RFC 2104. */
@@ -40,6 +43,19 @@ struct adapter_services {
 	 * NULL: dropped. */
 	void (*log)(enum log_level level, struct str tenant, struct str adapter,
 		    struct str text);
+	/*
+	 * What befell the process of an isolated adapter: `event` is a constant
+	 * name for the log, `text` says more.  Any thread.  May be NULL.
+	 */
+	void (*tell)(enum log_level level, const char *event,
+		     struct str tenant, struct str text);
+	/*
+	 * Instead of `hmac_sha256`, where the secrets are elsewhere: what the
+	 * adapter's hmac_sha256() does, with the name that it gave.  NULL: the
+	 * secrets are in the env.
+	 */
+	int (*sign)(struct adapter_call *call, struct str secret,
+		    const void *data, size_t len, unsigned char mac_r[32]);
 };
 
 /* What all calls of one adapter share; constant, owned by the adapter. */
@@ -176,6 +192,30 @@ struct call_mark call_enter(struct adapter_call *call,
 			    enum adapter_phase phase);
 bool call_leave(struct adapter_call *call, const struct call_mark *mark,
 		int returned);
+
+struct call_hook {
+	enum adapter_phase phase;
+	int (*run)(void *state, struct usher_call *call);	/* may be
+								 * NULL */
+};
+
+#define CALL_HOOKS_MAX 3
+
+/* The hooks of the handoff or of deliver, in their order; how many. */
+unsigned call_hooks(const struct usher_adapter *adapter, bool is_deliver,
+		    struct call_hook hooks_r[CALL_HOOKS_MAX]);
+/* Run them, after call_begin(), until one is the last. */
+void call_run(struct adapter_call *call, void *state,
+	      const struct call_hook *hooks, unsigned count);
+/*
+ * The adapter's init.  *owes_fini_r: it believes that all is well, so its fini
+ * must run sooner or later, even when this fails.  ERR_UNSUPPORTED: *problem
+ * gained a sentence.
+ */
+enum err call_init(const struct usher_adapter *adapter,
+		   const struct adapter_env *env, struct pool *pool,
+		   struct pool *scratch, void **state_r, bool *owes_fini_r,
+		   struct buf *problem);
 
 /* "map_fields" etc. */
 const char *call_phase_name(enum adapter_phase phase);

@@ -29,6 +29,13 @@ static const struct {
 _Static_assert(sizeof(infos) / sizeof(infos[0]) == INFO_MAX,
 	       "INFO_MAX is their number");
 
+struct str *input_info(struct adapter_info *info, unsigned index)
+{
+	if (index >= INFO_MAX)
+		return NULL;
+	return (struct str *)(void *)((char *)info + infos[index].offset);
+}
+
 static struct adapter_call *from_public(struct usher_call *public)
 {
 	return (struct adapter_call *)public;
@@ -145,6 +152,9 @@ int input_hmac_sha256(struct usher_call *public, const char *secret,
 		return USHER_E_PHASE;
 	if (!secret || (!data && len) || !mac_r)
 		return USHER_E_INVAL;
+	if (env->services->sign)
+		return env->services->sign(call, str_from(secret), data, len,
+					   mac_r);
 	for (unsigned i = 0; i < env->secret_count; i++) {
 		if (!str_eq(env->secrets[i].name, str_from(secret)))
 			continue;

@@ -28,6 +28,10 @@ int input_at(struct usher_call *call, int kind, uint32_t index,
 	     struct usher_str *name_r, struct usher_str *value_r);
 int input_type(struct usher_call *call, int kind, const char *name);
 
+/* The index'th of what the gateway knows, in an order of its own; NULL past
+ * the last. */
+struct str *input_info(struct adapter_info *info, unsigned index);
+
 /* The same look-up for output.c: 0 or an enum usher_error. */
 int input_find(struct adapter_call *call, int kind, struct str name,
 	       const struct field **field_r);

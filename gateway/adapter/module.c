@@ -180,24 +180,25 @@ out:
 	return err;
 }
 
+static bool is_content(int fd, size_t size, const void *content)
+{
+	void *other = mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0);
+	bool same;
+
+	if (other == MAP_FAILED)
+		return false;
+	same = !memcmp(other, content, size);
+	munmap(other, size);
+	return same;
+}
+
 static struct module *find_loaded(struct hash128 hash, size_t size,
 				  const void *content)
 {
-	for (struct module *m = modules; m; m = m->next) {
-		void *other;
-		bool same;
-
-		if (m->size != size || m->hash.a != hash.a ||
-		    m->hash.b != hash.b)
-			continue;
-		other = mmap(NULL, size, PROT_READ, MAP_PRIVATE, m->fd, 0);
-		if (other == MAP_FAILED)
-			continue;
-		same = !memcmp(other, content, size);
-		munmap(other, size);
-		if (same)
+	for (struct module *m = modules; m; m = m->next)
+		if (m->size == size && m->hash.a == hash.a &&
+		    m->hash.b == hash.b && is_content(m->fd, size, content))
 			return m;
-	}
 	return NULL;
 }
 
@@ -356,4 +357,53 @@ unsigned module_count(void)
 	count = modules_count;
 	pthread_mutex_unlock(&lock);
 	return count;
+}
+
+/* ---- for a process of its own ---------------------------------------------- */
+
+enum err module_copy(const char *path, struct module_copy *copy_r,
+		     struct buf *problem)
+{
+	struct module_copy copy;
+	void *content;
+	enum err err = seal_copy(path, &copy.fd, &copy.size, problem);
+
+	if (err)
+		return err;
+	content = mmap(NULL, copy.size, PROT_READ, MAP_PRIVATE, copy.fd, 0);
+	if (content == MAP_FAILED) {
+		err = io_problem(problem, "it cannot be mapped", errno);
+		close(copy.fd);
+		return err;
+	}
+	copy.hash = hash_wide(content, copy.size);
+	munmap(content, copy.size);
+	*copy_r = copy;
+	return ERR_OK;
+}
+
+bool module_copy_is_same(const struct module_copy *a,
+			 const struct module_copy *b)
+{
+	void *content;
+	bool same;
+
+	if (a->size != b->size || a->hash.a != b->hash.a ||
+	    a->hash.b != b->hash.b)
+		return false;
+	content = mmap(NULL, a->size, PROT_READ, MAP_PRIVATE, a->fd, 0);
+	if (content == MAP_FAILED)
+		return false;
+	same = is_content(b->fd, b->size, content);
+	munmap(content, a->size);
+	return same;
+}
+
+enum err module_load_fd(int fd, struct usher_adapter *descriptor_r,
+			struct buf *problem)
+{
+	void *handle;
+	enum err err = open_object(fd, &handle, problem);
+
+	return err ? err : check_object(handle, descriptor_r, problem);
 }

@@ -17,6 +17,7 @@
 
 #include "base/buf.h"
 #include "base/error.h"
+#include "base/hash.h"
 
 #define MODULE_SIZE_MAX (64u * 1024 * 1024)	/* octets of the file */
 #define MODULES_MAX 1024	/* contents in the life of the process */
@@ -36,6 +37,24 @@ void module_unref(struct module *module);
 
 /* The checked descriptor, valid for ever. */
 const struct usher_adapter *module_descriptor(const struct module *module);
+/*
+ * For a process of its own: only the checked and sealed copy, close-on-exec,
+ * the caller's to close.  Runs nothing of it.  Errors as module_load().
+ */
+struct module_copy {
+	int fd;
+	size_t size;
+	struct hash128 hash;
+};
+
+enum err module_copy(const char *path, struct module_copy *copy_r,
+		     struct buf *problem);
+bool module_copy_is_same(const struct module_copy *a,
+			 const struct module_copy *b);
+/* In that process: load what the descriptor holds, once. */
+enum err module_load_fd(int fd, struct usher_adapter *descriptor_r,
+			struct buf *problem);
+
 /* Users now, for status and tests. */
 unsigned module_users(const struct module *module);
 /* Contents loaded so far. */

@@ -1,0 +1,36 @@
+/*
+ * child: the process of an isolated adapter, seen from the gateway.
+ *
+ * Born with the descriptors that host.h lists and none besides, an empty
+ * environment and default signals.  It dies with the thread that spawned it,
+ * so that must be one that stays.
+ */
+#ifndef ADAPTER_CHILD_H
+#define ADAPTER_CHILD_H
+
+#include <sys/types.h>
+
+#include "base/buf.h"
+#include "base/error.h"
+
+struct child_spec {
+	const char *host;	/* path of usher-adapter-host */
+	int module;		/* sealed memory file; stays the caller's */
+	int filters;		/* likewise */
+	uid_t uid;		/* to become; 0: stay */
+};
+
+struct child {
+	pid_t pid;
+	int channel, log, pidfd;	/* non-blocking; -1: closed */
+};
+
+/* ERR_IO; *problem then gained a sentence. */
+enum err child_spawn(const struct child_spec *spec, struct child *child_r,
+		     struct buf *problem);
+void child_kill(const struct child *child);
+/* Once the pidfd is readable: take its end, close all, and say how it ended in
+ * *how ("was ended by signal 11 (Segmentation fault)"). */
+void child_reap(struct child *child, struct buf *how);
+
+#endif

@@ -1,0 +1,40 @@
+/*
+ * relay: a call of an adapter that runs in another process, as frames.
+ *
+ * The gateway writes the call and takes the reply; the child takes the call
+ * and writes the reply.  A reply is taken by doing once more, through the very
+ * functions that the host lends to adapters, what it says was done: so all
+ * that they check is checked again, on the gateway's side.
+ */
+#ifndef ADAPTER_RELAY_H
+#define ADAPTER_RELAY_H
+
+#include "adapter/call.h"
+#include "adapter/wire.h"
+
+/* Gateway, after call_begin(). ERR_LIMIT: does not fit in a frame. */
+enum err relay_write_call(struct adapter_call *call, enum wire_call_kind kind,
+			  struct wire_head head, struct buf *out);
+/*
+ * Child: *call gets its inputs, which point into the frame and `pool`.
+ * `fields` and `attributes` are filled.  ERR_SYNTAX, ERR_NOMEM.
+ */
+enum err relay_read_call(const struct wire_frame *frame, struct pool *pool,
+			 struct fields *fields, struct fields *attributes,
+			 struct adapter_call *call);
+/* Child: what the frame says of the times, after call_begin(). */
+void relay_read_times(const struct wire_frame *frame,
+		      struct adapter_call *call);
+
+/* Child, after the hooks ran. ERR_LIMIT. */
+enum err relay_write_reply(const struct adapter_call *call,
+			   struct wire_head head, struct buf *out);
+/*
+ * Gateway: outputs and result of a call that call_begin() prepared.
+ * `scratch` is the calling thread's.  ERR_SYNTAX for what no honest child
+ * sends, ERR_NOMEM; the call is then as after call_begin().
+ */
+enum err relay_read_reply(const struct wire_frame *frame, bool is_deliver,
+			  struct pool *scratch, struct adapter_call *call);
+
+#endif
