@@ -154,7 +154,8 @@ run() {
 		    -e "s|https://\([a-z.]*\)localhost:8443|$scheme://\1localhost:$port|g" \
 		    -e "s|^\([[:space:]]*\)development = .*|\1development = true;|" \
 		    -e "s|\"tls/|\"$r/tls/|g" \
-		    -e "s|\"https://\[::\]:8443\"|\"https://127.0.0.1:$https\"|" \
+		    -e "s|http://127\.0\.0\.1:9464|http://127.0.0.1:$((partner + 1))|" \
+	    -e "s|\"https://\[::\]:8443\"|\"https://127.0.0.1:$https\"|" \
 		    "$f" >"$r/conf.d/${f##*/}"
 	done
 	sed -i -e "s|^\([[:space:]]*\)listen = (|\1listen = ( { url = \"http://127.0.0.1:$http\"; },|" \
@@ -164,8 +165,8 @@ run() {
 		"$top/tests/demo/partner.html" >"$r/partner.html"
 
 	usherd=$build/gateway/usherd
-	"$usherd" --config "$r/conf.d" --state "$r/state" --plugins "$r/plugins" --check ||
-		die "the demo configuration does not hold (see above)"
+	"$usherd" --config "$r/conf.d" --state "$r/state" --plugins "$r/plugins" --check >"$r/check.log" 2>&1 || {
+		cat "$r/check.log" >&2; die "the demo configuration does not hold"; }
 	gateway= page=
 	trap 'stop' EXIT
 	trap 'exit 130' INT
@@ -175,7 +176,7 @@ run() {
 	gateway=$!
 	set -- --port "$partner" --file "$r/partner.html"
 	[ $scheme = http ] || set -- "$@" --cert "$r/tls/cert.pem" --key "$r/tls/key.pem"
-	"$build/tests/demo/partner" "$@" &
+	"$build/tests/demo/partner" "$@" >/dev/null &
 	page=$!
 	tries=0
 	until [ -e "$r/ready" ]; do
