@@ -225,24 +225,36 @@ check() {
 	(cd "$top/tests" && npm ci --silent --no-audit --no-fund) ||
 		die "npm ci failed in tests/"
 	compile "$build"
-	passed=0 failed=0
+	passed=0 failed=0 skipped=0
 	suite "$build" "tests"
 	# The same code with the compiler watching each access: unit, flow and
 	# end-to-end tests again.
 	compile "$build/sanitized" --enable-sanitizers CFLAGS="-O1 -g"
 	suite "$build/sanitized" "tests under ASan and UBSan"
+	compile "$build/threads" --enable-sanitizers=thread CFLAGS="-O1 -g"
+	suite "$build/threads" "tests of what threads share under TSan" check-threads
+	if command -v clang >/dev/null 2>&1; then
+		compile "$build/clang" CC=clang
+		make -C "$build/clang" -s -j"$jobs" check TESTS= >/dev/null || {
+			echo "the tests do not build with clang"; failed=$((failed + 1)); }
+	fi
 	echo
-	echo "$passed passed, $failed failed"
+	echo "$passed passed, $failed failed, $skipped skipped"
 	[ $failed = 0 ] && [ $passed -gt 0 ]
 }
 
-suite() { # DIR NAME: make check, its totals added up
+suite() { # DIR NAME [TARGET]: make check, its totals added up
 	say "running the $2"
-	make -C "$1" -s check VERBOSE=1 || :
-	for f in $(find "$1" -path "$1/sanitized" -prune -o -name test-suite.log -print); do
-		p=$(sed -n 's/^# PASS: *//p' "$f") n=$(sed -n 's/^# \(FAIL\|ERROR\|XPASS\): *//p' "$f" | awk '{ s += $1 } END { print s + 0 }')
-		passed=$((passed + p)) failed=$((failed + n))
-	done
+	rm -f "$1/tests/test-suite.log"
+	make -C "$1${3:+/tests}" -s -j"$jobs" "${3:-check}" VERBOSE=1 || :
+	[ -s "$1/tests/test-suite.log" ] || {
+		echo "no test was run in $1" >&2; failed=$((failed + 1)); }
+	count() { sed -n "s/^# \($1\): *//p" "$2" | awk '{ s += $1 } END { print s + 0 }'; }
+	log=$1/tests/test-suite.log
+	[ -s "$log" ] || return 0
+	passed=$((passed + $(count PASS "$log")))
+	skipped=$((skipped + $(count SKIP "$log")))
+	failed=$((failed + $(count 'FAIL\|ERROR\|XPASS' "$log")))
 }
 
 case ${1:-} in
