@@ -19,7 +19,7 @@ run takes
   --https       open the demo over https with a development CA (see what it
                 prints on how to trust it); the default is plain http on
                 loopback, which needs no trust
-  --port N      first of the ports to use (default 8080 for http, 8443 for https)
+  --port N      first of the ports to use (default: 8080 for http, 8443 for https)
 
 Set BUILD_DIR to build elsewhere than in ./build, JOBS for make -j.
 EOT
@@ -131,7 +131,7 @@ run() {
 		case $1 in
 		--https) scheme=https ;;
 		--port) [ $# -gt 1 ] || die "--port needs a number"
-			http=$2 https=$(($2 + 1)); shift ;;
+			http=$2 https=$(($2 + 10)); shift ;;
 		*) die "run does not know '$1'; see ./autogen.sh help" ;;
 		esac
 		shift
