@@ -222,8 +222,8 @@ check() {
 	[ $# = 0 ] || die "check takes no options"
 	install_missing "$build_commands $check_commands" "$build_modules $check_modules"
 	say "installing the test's JavaScript libraries"
-	(cd "$top/tests" && npm ci --silent --no-audit --no-fund) ||
-		die "npm ci failed in tests/"
+	(cd "$top/tests" && npm ci --loglevel=error --no-audit --no-fund >/dev/null) ||
+		die "npm ci failed in tests/ (see above)"
 	compile "$build"
 	passed=0 failed=0 skipped=0
 	suite "$build" "tests"
