@@ -13,6 +13,8 @@
 
 /* All limits of a user and of a URL together, every character escaped. */
 #define REDEEM_JSON_MAX (48 * 1024)
+/* Octets of the headers that come with it. */
+#define HEADERS_LEN 64
 
 struct server_redeem {
 	struct redeem redeem;		/* first: what redeem.c knows */
@@ -94,7 +96,7 @@ static enum step_result redeem(struct exchange *ex)
 	buf_init_pool(&work->json, ex->pool, REDEEM_JSON_MAX);
 	if (!buf_reserve(&work->json, REDEEM_JSON_MAX - 1))
 		return answer_failure(ex, ERR_NOMEM);
-	return redeem_submit(ex, 200);
+	return redeem_submit(ex, 200, HEADERS_LEN);
 }
 
 static enum step_result redeemed(struct exchange *ex)
