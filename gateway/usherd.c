@@ -126,6 +126,8 @@ static void harden(void)
 	prctl(PR_SET_DUMPABLE, 0);
 	umask(077);
 	signal(SIGPIPE, SIG_IGN);
+	/* a file at its limit is a full disk: an error, not our end */
+	signal(SIGXFSZ, SIG_IGN);
 }
 
 /*
