@@ -19,7 +19,7 @@ run takes
   --https       open the demo over https with a development CA (see what it
                 prints on how to trust it); the default is plain http on
                 loopback, which needs no trust
-  --port N      first of the ports to use (default 8080 for http, 8443 for https)
+  --port N      first of the ports to use (default: 8080 for http, 8443 for https)
 
 Set BUILD_DIR to build elsewhere than in ./build, JOBS for make -j.
 EOT
@@ -131,7 +131,7 @@ run() {
 		case $1 in
 		--https) scheme=https ;;
 		--port) [ $# -gt 1 ] || die "--port needs a number"
-			http=$2 https=$(($2 + 1)); shift ;;
+			http=$2 https=$(($2 + 10)); shift ;;
 		*) die "run does not know '$1'; see ./autogen.sh help" ;;
 		esac
 		shift
@@ -154,7 +154,8 @@ run() {
 		    -e "s|https://\([a-z.]*\)localhost:8443|$scheme://\1localhost:$port|g" \
 		    -e "s|^\([[:space:]]*\)development = .*|\1development = true;|" \
 		    -e "s|\"tls/|\"$r/tls/|g" \
-		    -e "s|\"https://\[::\]:8443\"|\"https://127.0.0.1:$https\"|" \
+		    -e "s|http://127\.0\.0\.1:9464|http://127.0.0.1:$((partner + 1))|" \
+	    -e "s|\"https://\[::\]:8443\"|\"https://127.0.0.1:$https\"|" \
 		    "$f" >"$r/conf.d/${f##*/}"
 	done
 	sed -i -e "s|^\([[:space:]]*\)listen = (|\1listen = ( { url = \"http://127.0.0.1:$http\"; },|" \
@@ -164,8 +165,8 @@ run() {
 		"$top/tests/demo/partner.html" >"$r/partner.html"
 
 	usherd=$build/gateway/usherd
-	"$usherd" --config "$r/conf.d" --state "$r/state" --plugins "$r/plugins" --check ||
-		die "the demo configuration does not hold (see above)"
+	"$usherd" --config "$r/conf.d" --state "$r/state" --plugins "$r/plugins" --check >"$r/check.log" 2>&1 || {
+		cat "$r/check.log" >&2; die "the demo configuration does not hold"; }
 	gateway= page=
 	trap 'stop' EXIT
 	trap 'exit 130' INT
@@ -175,7 +176,7 @@ run() {
 	gateway=$!
 	set -- --port "$partner" --file "$r/partner.html"
 	[ $scheme = http ] || set -- "$@" --cert "$r/tls/cert.pem" --key "$r/tls/key.pem"
-	"$build/tests/demo/partner" "$@" &
+	"$build/tests/demo/partner" "$@" >/dev/null &
 	page=$!
 	tries=0
 	until [ -e "$r/ready" ]; do
@@ -221,27 +222,42 @@ check() {
 	[ $# = 0 ] || die "check takes no options"
 	install_missing "$build_commands $check_commands" "$build_modules $check_modules"
 	say "installing the test's JavaScript libraries"
-	(cd "$top/tests" && npm ci --silent --no-audit --no-fund) ||
-		die "npm ci failed in tests/"
+	(cd "$top/tests" && npm ci --loglevel=error --no-audit --no-fund >/dev/null) ||
+		die "npm ci failed in tests/ (see above)"
+	# "run" may have configured it when the machine had no library "check" yet.
+	grep -q '^S\["HAVE_CHECK_TRUE"\]=""' "$build/config.status" 2>/dev/null ||
+		rm -f "$build/config.status"
+	passed=0 failed=0 skipped=0
 	compile "$build"
-	passed=0 failed=0
 	suite "$build" "tests"
 	# The same code with the compiler watching each access: unit, flow and
 	# end-to-end tests again.
 	compile "$build/sanitized" --enable-sanitizers CFLAGS="-O1 -g"
 	suite "$build/sanitized" "tests under ASan and UBSan"
+	compile "$build/threads" --enable-sanitizers=thread CFLAGS="-O1 -g"
+	suite "$build/threads" "tests of what threads share under TSan" check-threads
+	if command -v clang >/dev/null 2>&1; then
+		compile "$build/clang" CC=clang
+		make -C "$build/clang" -s -j"$jobs" check TESTS= >/dev/null || {
+			echo "the tests do not build with clang"; failed=$((failed + 1)); }
+	fi
 	echo
-	echo "$passed passed, $failed failed"
+	echo "$passed passed, $failed failed, $skipped skipped"
 	[ $failed = 0 ] && [ $passed -gt 0 ]
 }
 
-suite() { # DIR NAME: make check, its totals added up
+suite() { # DIR NAME [TARGET]: make check, its totals added up
 	say "running the $2"
-	make -C "$1" -s check VERBOSE=1 || :
-	for f in $(find "$1" -path "$1/sanitized" -prune -o -name test-suite.log -print); do
-		p=$(sed -n 's/^# PASS: *//p' "$f") n=$(sed -n 's/^# \(FAIL\|ERROR\|XPASS\): *//p' "$f" | awk '{ s += $1 } END { print s + 0 }')
-		passed=$((passed + p)) failed=$((failed + n))
-	done
+	rm -f "$1/tests/test-suite.log"
+	make -C "$1${3:+/tests}" -s -j"$jobs" "${3:-check}" VERBOSE=1 || :
+	[ -s "$1/tests/test-suite.log" ] || {
+		echo "no test was run in $1" >&2; failed=$((failed + 1)); }
+	count() { sed -n "s/^# \($1\): *//p" "$2" | awk '{ s += $1 } END { print s + 0 }'; }
+	log=$1/tests/test-suite.log
+	[ -s "$log" ] || return 0
+	passed=$((passed + $(count PASS "$log")))
+	skipped=$((skipped + $(count SKIP "$log")))
+	failed=$((failed + $(count 'FAIL\|ERROR\|XPASS' "$log")))
 }
 
 case ${1:-} in

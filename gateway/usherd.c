@@ -11,21 +11,20 @@
 #include <poll.h>
 #include <pwd.h>
 #include <signal.h>
-#include <sys/inotify.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/timerfd.h>
-#include <sys/un.h>
 #include <unistd.h>
 
+#include "admin/notify.h"
 #include "admin/reload.h"
 #include "admin/services.h"
 #include "admin/show.h"
 #include "admin/socket.h"
 #include "admin/status.h"
+#include "admin/watch.h"
 #include "base/clock.h"
 #include "base/hash.h"
 #include "base/log.h"
@@ -33,7 +32,6 @@
 
 #define STOP_MS 10000		/* for a graceful stop, all in all */
 #define SAVE_S 60		/* between savings of the rate limiter */
-#define WATCH_SETTLE_MS 500	/* quiet time before a changed conf.d reloads */
 #define PATH_LONGEST 4096
 
 struct options {
@@ -48,7 +46,8 @@ struct daemon {
 	struct status status;
 	struct server *server;
 	char keyring_path[PATH_LONGEST], limits_path[PATH_LONGEST];
-	int signals, admin, timer, watch;	/* -1: not there */
+	struct watch watch;
+	int signals, admin, timer;	/* -1: not there */
 	int parent;		/* pipe to tell that we are ready; -1 */
 	bool must_stop;
 };
@@ -127,6 +126,8 @@ static void harden(void)
 	prctl(PR_SET_DUMPABLE, 0);
 	umask(077);
 	signal(SIGPIPE, SIG_IGN);
+	/* a file at its limit is a full disk: an error, not our end */
+	signal(SIGXFSZ, SIG_IGN);
 }
 
 /*
@@ -360,12 +361,10 @@ static int start(struct daemon *d)
 	snprintf(d->limits_path, sizeof(d->limits_path), "%s/limits",
 		 config->state.ptr);
 	d->reload.keyring_path = d->keyring_path;
-	if (config->watch) {
-		d->watch = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
-		inotify_add_watch(d->watch, d->options.config,
-				  IN_CLOSE_WRITE | IN_MOVED_TO | IN_DELETE |
-				  IN_MOVED_FROM);
-	}
+	if (config->watch && watch_open(&d->watch, d->options.config))
+		log_error("watch", LOG_TEXT("path", d->options.config),
+			  LOG_TEXT("problem", strerror(errno)),
+			  LOG_TEXT("remedy", "reload by hand after changes"));
 	if (make_state(config->state.ptr) == 0)
 		rc = start_serving(d, config);
 out:
@@ -374,27 +373,6 @@ out:
 }
 
 /* ---- telling that we are ready ---------------------------------------------- */
-
-/* sd_notify(3)'s protocol: one datagram of lines. */
-static void notify(const char *state)
-{
-	const char *path = getenv("NOTIFY_SOCKET");
-	struct sockaddr_un sa = { .sun_family = AF_UNIX };
-	size_t len = path ? strlen(path) : 0;
-	int fd;
-
-	if (len < 2 || len >= sizeof(sa.sun_path))
-		return;
-	memcpy(sa.sun_path, path, len);
-	if (sa.sun_path[0] == '@')
-		sa.sun_path[0] = '\0';
-	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return;
-	sendto(fd, state, strlen(state), MSG_NOSIGNAL, (struct sockaddr *)&sa,
-	       (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len));
-	close(fd);
-}
 
 static void write_ready_file(struct daemon *d)
 {
@@ -425,7 +403,7 @@ static void tell_ready(struct daemon *d)
 		 LOG_NUM("workers", d->reload.options.workers));
 	if (d->options.ready_file)
 		write_ready_file(d);
-	notify("READY=1\n");
+	notify_ready();
 	if (d->parent >= 0) {
 		if (write(d->parent, "r", 1) != 1)
 			log_warn("parent_gone", LOG_NUM("errno", errno));
@@ -436,13 +414,6 @@ static void tell_ready(struct daemon *d)
 
 /* ---- the main thread --------------------------------------------------------- */
 
-static void reload_now(struct daemon *d)
-{
-	notify("RELOADING=1\n");
-	reload_run(&d->reload);
-	notify("READY=1\n");
-}
-
 static void on_signal(struct daemon *d)
 {
 	struct signalfd_siginfo info;
@@ -450,7 +421,7 @@ static void on_signal(struct daemon *d)
 	if (read(d->signals, &info, sizeof(info)) != sizeof(info))
 		return;
 	if (info.ssi_signo == SIGHUP)
-		reload_now(d);
+		reload_run(&d->reload);
 	else
 		d->must_stop = true;
 }
@@ -463,19 +434,6 @@ static void on_timer(struct daemon *d)
 		save_limits(d);
 }
 
-/* Editors write in several steps: reload once it is quiet. */
-static void on_watch(struct daemon *d)
-{
-	char events[4096];
-	struct pollfd quiet = { .fd = d->watch, .events = POLLIN };
-
-	do {
-		while (read(d->watch, events, sizeof(events)) > 0)
-			;
-	} while (poll(&quiet, 1, WATCH_SETTLE_MS) > 0);
-	reload_now(d);
-}
-
 static void wait_for_the_end(struct daemon *d)
 {
 	while (!d->must_stop) {
@@ -483,10 +441,10 @@ static void wait_for_the_end(struct daemon *d)
 			{ .fd = d->signals, .events = POLLIN },
 			{ .fd = d->admin, .events = POLLIN },
 			{ .fd = d->timer, .events = POLLIN },
-			{ .fd = d->watch, .events = POLLIN },
+			{ .fd = d->watch.fd, .events = POLLIN },
 		};
 
-		if (poll(fds, 4, -1) < 0)
+		if (poll(fds, 4, watch_timeout(&d->watch, clock_mono_ms())) < 0)
 			continue;
 		if (fds[0].revents)
 			on_signal(d);
@@ -495,7 +453,9 @@ static void wait_for_the_end(struct daemon *d)
 		if (fds[2].revents)
 			on_timer(d);
 		if (fds[3].revents)
-			on_watch(d);
+			watch_read(&d->watch, clock_mono_ms());
+		if (watch_is_due(&d->watch, clock_mono_ms()))
+			reload_run(&d->reload);
 	}
 }
 
@@ -534,8 +494,9 @@ static void stop(struct daemon *d)
 	snapshot_slot_free(d->gateway.snapshots);
 	server_free(d->server);
 	reload_done(&d->reload);
-	for (size_t i = 0; i < 4; i++) {
-		const int fds[] = { d->signals, d->admin, d->timer, d->watch };
+	watch_close(&d->watch);
+	for (size_t i = 0; i < 3; i++) {
+		const int fds[] = { d->signals, d->admin, d->timer };
 
 		if (fds[i] >= 0)
 			close(fds[i]);
@@ -545,7 +506,7 @@ static void stop(struct daemon *d)
 int main(int argc, char **argv)
 {
 	struct daemon d = {
-		.signals = -1, .admin = -1, .timer = -1, .watch = -1,
+		.watch = { .fd = -1 }, .signals = -1, .admin = -1, .timer = -1,
 		.parent = -1,
 	};
 	int status = 1;
@@ -573,7 +534,7 @@ int main(int argc, char **argv)
 	if (open_events(&d) == 0 && start(&d) == 0) {
 		tell_ready(&d);
 		wait_for_the_end(&d);
-		notify("STOPPING=1\n");
+		notify_stopping();
 		log_info("stopping", LOG_NUM("seconds_at_most", STOP_MS / 1000));
 		status = 0;
 	}

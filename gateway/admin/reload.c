@@ -1,5 +1,6 @@
 #include "admin/reload.h"
 
+#include "admin/notify.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/metric.h"
@@ -101,7 +102,7 @@ static enum err refused(struct reload *reload, const char *why)
 	return ERR_SYNTAX;
 }
 
-enum err reload_run(struct reload *reload)
+static enum err take_up(struct reload *reload)
 {
 	struct snapshot *running =
 		snapshot_slot_get(reload->gateway->snapshots);
@@ -138,4 +139,14 @@ enum err reload_run(struct reload *reload)
 	count("ok");
 	snapshot_slot_set(reload->gateway->snapshots, next);
 	return ERR_OK;
+}
+
+enum err reload_run(struct reload *reload)
+{
+	enum err err;
+
+	notify_reloading();
+	err = take_up(reload);
+	notify_ready();
+	return err;
 }

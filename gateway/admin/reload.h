@@ -40,7 +40,8 @@ void reload_done(struct reload *reload);
  * snapshot to start with (NULL: cannot start); nothing is swapped.
  */
 struct snapshot *reload_first(struct reload *reload);
-/* ERR_OK when a new snapshot serves; else the old one goes on. */
+/* ERR_OK when a new snapshot serves; else the old one goes on. The service
+ * manager is told when it begins and ends. */
 enum err reload_run(struct reload *reload);
 
 /* Log each finding of the report at its level. */

@@ -36,6 +36,21 @@ static bool is_answered(const struct sockaddr_un *sa)
 	return answered;
 }
 
+/* What a daemon that was killed left behind; never anything else. */
+static int remove_stale(const char *path, char *why, size_t size)
+{
+	struct stat st;
+
+	if (lstat(path, &st))
+		return 0;
+	if (!S_ISSOCK(st.st_mode)) {
+		snprintf(why, size, "%s is there and is no socket", path);
+		return -1;
+	}
+	unlink(path);
+	return 0;
+}
+
 int socket_listen(const char *path, char *why, size_t size)
 {
 	struct sockaddr_un sa;
@@ -48,7 +63,8 @@ int socket_listen(const char *path, char *why, size_t size)
 		snprintf(why, size, "somebody answers at %s already", path);
 		return -1;
 	}
-	unlink(path);
+	if (remove_stale(path, why, size))
+		return -1;
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0) {
 		snprintf(why, size, "socket: %s", strerror(errno));

@@ -1,6 +1,7 @@
 /*
  * The two tables.  conf.d/gateway.conf and conf.d/yourcompany.conf explain
- * each setting where it stands: keep them together.
+ * each setting where it stands, and usher.conf(5) tells them all: keep them
+ * together.
  */
 #include "config/schema.h"
 
@@ -71,7 +72,8 @@ const struct setting schema_gateway[] = {
 	     .example = "metrics = \"http://127.0.0.1:9464\";"),
 	TEXT("state", 1, PATH_LEN, .text = "/var/lib/usher",
 	     .example = "state = \"/var/lib/usher\";"),
-	TEXT("plugins", 1, PATH_LEN, .text = "/usr/lib/usher/adapters",
+	/* Where `make install` puts them, given by the build. */
+	TEXT("plugins", 1, PATH_LEN, .text = USHER_ADAPTERDIR,
 	     .example = "plugins = \"/usr/lib/usher/adapters\";"),
 	GROUP("rate_limit", rate_limit,
 	      .example = "rate_limit = { requests = 60; per = 3600; };"),

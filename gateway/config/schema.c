@@ -184,10 +184,13 @@ static void join_index(char out[SETTING_NAME_MAX], const char *prefix,
 	buf_printf(&buf, "[%u]", i);
 }
 
-static void check_texts(const struct setting *s, const config_setting_t *at,
-			const char *path, struct place *place)
+static void check_items(const struct setting *s, const config_setting_t *at,
+			enum setting_type wanted, const char *path,
+			struct place *place)
 {
 	unsigned i, count = (unsigned)config_setting_length(at);
+	int type = wanted == SETTING_TEXT ? CONFIG_TYPE_STRING :
+					  CONFIG_TYPE_GROUP;
 	char name[SETTING_NAME_MAX];
 
 	for (i = 0; i < count; i++) {
@@ -195,33 +198,13 @@ static void check_texts(const struct setting *s, const config_setting_t *at,
 			(config_setting_t *)at, i);
 
 		join_index(name, path, i);
-		if (config_setting_type(item) != CONFIG_TYPE_STRING)
+		if (config_setting_type(item) != type)
 			place_error(place, config_setting_source_line(item),
 				    name, s->example, "must be %s, not %s",
-				    wanted_word(SETTING_TEXT),
-				    type_word(item));
-		else
+				    wanted_word(wanted), type_word(item));
+		else if (wanted == SETTING_TEXT)
 			check_text(s, config_setting_get_string(item), name,
 				   config_setting_source_line(item), place);
-	}
-}
-
-static void check_groups(const struct setting *s, const config_setting_t *at,
-			 const char *path, struct place *place)
-{
-	unsigned i, count = (unsigned)config_setting_length(at);
-	char name[SETTING_NAME_MAX];
-
-	for (i = 0; i < count; i++) {
-		const config_setting_t *item = config_setting_get_elem(
-			(config_setting_t *)at, i);
-
-		join_index(name, path, i);
-		if (config_setting_type(item) != CONFIG_TYPE_GROUP)
-			place_error(place, config_setting_source_line(item),
-				    name, s->example, "must be %s, not %s",
-				    wanted_word(SETTING_GROUP),
-				    type_word(item));
 		else
 			schema_check((struct group){ item, s->members }, name,
 				     place);
@@ -271,11 +254,11 @@ static void check_value(const struct setting *s, const config_setting_t *at,
 		break;
 	case SETTING_TEXTS:
 		if (check_count(s, at, path, place))
-			check_texts(s, at, path, place);
+			check_items(s, at, SETTING_TEXT, path, place);
 		break;
 	case SETTING_GROUPS:
 		if (check_count(s, at, path, place))
-			check_groups(s, at, path, place);
+			check_items(s, at, SETTING_GROUP, path, place);
 		break;
 	case SETTING_GROUP:
 		schema_check((struct group){ at, s->members }, path, place);

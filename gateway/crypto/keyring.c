@@ -444,17 +444,36 @@ static enum err ring_write(const struct keyring *ring,
 	return file_draft_commit(draft, replace);
 }
 
+/* Root may make the ring of the user that the gateway becomes: whose the
+ * directory is, his is the ring. */
+static enum err give_to_owner(const struct file_draft *draft, const char *path)
+{
+	const char *end = strrchr(path, '/');
+	char dir[PATH_MAX];
+	struct stat st;
+
+	if (geteuid() != 0)
+		return ERR_OK;
+	snprintf(dir, sizeof(dir), "%.*s", end ? (int)(end - path + 1) : 1,
+		 end ? path : ".");
+	return stat(dir, &st) || fchown(draft->fd, st.st_uid, st.st_gid) ?
+		ERR_IO : ERR_OK;
+}
+
 enum err keyring_create(const char *path)
 {
 	struct keyring *ring = keyring_new_throwaway();
-	struct file_draft draft;
+	struct file_draft draft = { .fd = -1 };
 	enum err err;
 
 	if (!ring)
 		return ERR_NOMEM;
 	err = file_draft_begin(&draft, path);
 	if (!err)
+		err = give_to_owner(&draft, path);
+	if (!err)
 		err = ring_write(ring, &draft, false);
+	file_draft_abort(&draft);
 	keyring_free(ring);
 	return err;
 }

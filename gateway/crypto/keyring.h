@@ -37,7 +37,8 @@ struct keyring;
 /*
  * Make a ring of one fresh key: either the whole file appears, durable, or
  * none does.  ERR_CONFLICT when there is a file of that name already,
- * ERR_BUSY when somebody else is writing it, ERR_IO (errno says more).
+ * ERR_BUSY when somebody else is writing it, ERR_IO (errno says more).  Made by
+ * root it belongs to the owner of its directory.
  */
 enum err keyring_create(const char *path);
 

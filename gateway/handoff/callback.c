@@ -13,6 +13,9 @@
 #include "handoff/redeem.h"
 #include "handoff/session.h"
 
+/* Octets in the head of a success: names, cookie, policies; not the target. */
+#define HEADERS_LEN 320
+
 struct callback {
 	struct redeem redeem;		/* first: what redeem.c knows */
 	struct str text;		/* the token as it came */
@@ -346,6 +349,20 @@ static int success_status(const struct callback *callback)
 	return callback->call && callback->call->post_url.ptr ? 200 : 302;
 }
 
+/* What send_on() will put into the answer's head, in octets. */
+static size_t headers_len(const struct callback *callback)
+{
+	const struct answer *page = &callback->page;
+	size_t len = HEADERS_LEN;
+
+	for (unsigned i = 0; i < page->header_count; i++)
+		len += page->headers[i].name.len + page->headers[i].value.len;
+	if (page->status)
+		return len;
+	return len + (is_elsewhere(callback) ? callback->call->redirect.len :
+					       callback->redeem.target.len);
+}
+
 /* The one use of the token and the session that it opens: one transaction. */
 static enum step_result redeem(struct exchange *ex)
 {
@@ -372,7 +389,8 @@ static enum step_result redeem(struct exchange *ex)
 		job->absolute_s = ex->tenant->session_absolute_s;
 		job->replaces = callback->current.id;
 	}
-	return redeem_submit(ex, success_status(callback));
+	return redeem_submit(ex, success_status(callback),
+			     headers_len(callback));
 }
 
 /*

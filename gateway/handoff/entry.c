@@ -11,17 +11,27 @@ static enum step_result refuse_rate(struct exchange *ex, uint32_t retry_s)
 				 "Too many requests.", json);
 }
 
-enum step_result entry_limit_rate(struct exchange *ex)
+/* The scope of a rule: guesses at secrets have credit of their own, so that
+ * sign-ins from the same address do not use it up. */
+static struct str scope_of(const struct exchange *ex, bool is_guess)
 {
 	const struct tenant *tenant = ex->tenant;
-	bool is_own = tenant && tenant->has_rate_limit;
-	struct ratelimit_verdict verdict;
+	struct str slug = tenant && tenant->has_rate_limit ? tenant->slug :
+							     STR("");
 
-	verdict = ratelimit_check(ex->gateway->limiter,
-				  is_own ? tenant->slug : STR(""),
-				  is_own ? tenant->rate_limit :
-				  ex->snapshot->gateway.rate_limit,
-				  &ex->client, ex->start_ms);
+	return is_guess ? pool_printf(ex->pool, "%.*s/guess", STR_ARG(slug)) :
+			  slug;
+}
+
+static struct ratelimit_rule rule_of(const struct exchange *ex)
+{
+	return ex->tenant && ex->tenant->has_rate_limit ?
+		ex->tenant->rate_limit : ex->snapshot->gateway.rate_limit;
+}
+
+static enum step_result tell(struct exchange *ex,
+			     struct ratelimit_verdict verdict)
+{
 	answer_header_num(ex, "X-RateLimit-Limit", verdict.limit);
 	answer_header_num(ex, "X-RateLimit-Remaining", verdict.remaining);
 	answer_header_num(ex, "RateLimit-Limit", verdict.limit);
@@ -30,6 +40,27 @@ enum step_result entry_limit_rate(struct exchange *ex)
 	if (!verdict.allowed)
 		return refuse_rate(ex, verdict.retry_after_s);
 	return STEP_NEXT;
+}
+
+enum step_result entry_limit_rate(struct exchange *ex)
+{
+	return tell(ex, ratelimit_check(ex->gateway->limiter,
+					scope_of(ex, false), rule_of(ex),
+					&ex->client, ex->start_ms));
+}
+
+enum step_result entry_limit_guesses(struct exchange *ex, bool is_wrong)
+{
+	struct ratelimit *limiter = ex->gateway->limiter;
+	struct str scope = scope_of(ex, true);
+
+	if (str_is_null(scope))
+		return answer_failure(ex, ERR_NOMEM);
+	return tell(ex, is_wrong ?
+		    ratelimit_check(limiter, scope, rule_of(ex), &ex->client,
+				    ex->start_ms) :
+		    ratelimit_peek(limiter, scope, rule_of(ex), &ex->client,
+				   ex->start_ms));
 }
 
 enum step_result entry_find_tenant(struct exchange *ex)

@@ -13,6 +13,8 @@
 
 /* Headers that every answer ends with: room for them is kept free. */
 #define COMMON_HEADERS 5
+#define COMMON_OCTETS 256
+#define LINE_OCTETS 4			/* ": " and the line's end */
 
 #define TRAIL_TEXT_MAX 4096
 #define NUMBER_MAX 32
@@ -273,12 +275,15 @@ static bool is_sampled_out(const struct exchange *ex)
 	static _Atomic int64_t second;
 	static _Atomic unsigned count;
 	static struct metric *_Atomic dropped;
-	int64_t now = ex->start_ms / 1000;
+	int64_t now;
 	struct metric *m;
 	unsigned n;
 
 	if (ex->answer.status < 400)
 		return false;
+	/* of the answer: whoever holds requests open could mix the seconds in
+	 * which they began, and have each one count from 0 again */
+	now = clock_wall_s();
 	if (atomic_exchange(&second, now) != now)
 		atomic_store(&count, 0);
 	n = atomic_fetch_add(&count, 1);
@@ -405,6 +410,17 @@ void answer_header(struct exchange *ex, const char *name, struct str value)
 	}
 	answer->headers[answer->header_count++] =
 		(struct header){ str_from(name), value };
+}
+
+bool answer_has_room(const struct exchange *ex, size_t more)
+{
+	const struct answer *answer = &ex->answer;
+	size_t len = COMMON_OCTETS + more;
+
+	for (unsigned i = 0; i < answer->header_count; i++)
+		len += answer->headers[i].name.len +
+		       answer->headers[i].value.len + LINE_OCTETS;
+	return !ex->request.answer_room || len <= ex->request.answer_room;
 }
 
 void answer_header_num(struct exchange *ex, const char *name, int64_t value)

@@ -57,6 +57,8 @@ struct request {
 	struct ip peer;			/* the socket's address */
 	struct str body;
 	bool is_body_too_large;		/* then `body` is empty */
+	/* octets that the answer's header lines may have; 0: any number */
+	size_t answer_room;
 };
 
 /* What goes out. Slices live in the exchange's pool or are constant. */
@@ -190,6 +192,9 @@ bool request_prefers_html(const struct request *request);
  */
 void answer_header(struct exchange *ex, const char *name, struct str value);
 void answer_header_num(struct exchange *ex, const char *name, int64_t value);
+/* Do header lines of `more` octets fit, beside those that are set already and
+ * the common ones?  A client with very many cookies may leave no room. */
+bool answer_has_room(const struct exchange *ex, size_t more);
 
 /*
  * The answers below return STEP_ANSWER.  Headers that were set before stay.

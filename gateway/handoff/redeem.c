@@ -46,7 +46,14 @@ static void redeemed(struct job *job)
 	redeem->ex->wake(redeem->ex);
 }
 
-enum step_result redeem_submit(struct exchange *ex, int status)
+static enum step_result refuse_headers(struct exchange *ex)
+{
+	return answer_error(ex, 431, "headers_too_long",
+			    "Your browser keeps too many cookies for this "
+			    "site. Please delete some and try again.");
+}
+
+enum step_result redeem_submit(struct exchange *ex, int status, size_t room)
 {
 	struct redeem *redeem = ex->work;
 	struct redemption *job = &redeem->job;
@@ -54,6 +61,8 @@ enum step_result redeem_submit(struct exchange *ex, int status)
 
 	if (ex->answer.is_overfull)
 		return answer_failure(ex, ERR_NOMEM);
+	if (!answer_has_room(ex, room))
+		return refuse_headers(ex);
 	job->job.done = redeemed;
 	job->tenant = ex->tenant->slug;
 	memcpy(job->jti, redeem->token.jti, sizeof(job->jti));

@@ -29,9 +29,11 @@ enum step_result redeem_refuse(struct exchange *ex);
  * Use it: submits redeem->job (whose session members are set, where one is
  * to be opened).  STEP_WAIT, or the answer when the store did not take it.
  * The audit record says `status`.  What the answer will need is allocated
- * before: a token that was spent for nothing is a user locked out.
+ * before, and 431 is answered where its headers, of up to `room` octets beside
+ * those that are set, would not fit: a token that was spent for nothing is a
+ * user locked out.
  */
-enum step_result redeem_submit(struct exchange *ex, int status);
+enum step_result redeem_submit(struct exchange *ex, int status, size_t room);
 /*
  * After that: STEP_NEXT when this request was the first (the user is in
  * job.user), else the answer: 410 token_used, 401, 403 user_blocked, 503.

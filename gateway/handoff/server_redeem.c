@@ -13,17 +13,22 @@
 
 /* All limits of a user and of a URL together, every character escaped. */
 #define REDEEM_JSON_MAX (48 * 1024)
+/* Octets of the headers that come with it. */
+#define HEADERS_LEN 64
 
 struct server_redeem {
 	struct redeem redeem;		/* first: what redeem.c knows */
 	struct buf json;		/* of the answer */
 };
 
-/* Whether a tenant has this at all is told before any secret is asked for. */
+/* Whether a tenant has this at all is told before any secret is asked for;
+ * asking around costs like guessing. */
 static enum step_result check_enabled(struct exchange *ex)
 {
 	if (ex->tenant->redeem_secret.len)
 		return STEP_NEXT;
+	if (entry_limit_guesses(ex, true) == STEP_ANSWER)
+		return STEP_ANSWER;
 	return answer_error(ex, 404, "redeem_off",
 			    "This tenant does not redeem from server to "
 			    "server.");
@@ -41,17 +46,26 @@ static bool is_secret(struct str given, struct str secret)
 }
 
 /* RFC 6750 section 2.1. */
-static enum step_result check_secret(struct exchange *ex)
+static bool shows_secret(const struct exchange *ex)
 {
 	static const struct str scheme = STR("Bearer ");
 	struct str value;
 
-	if (request_header(&ex->request, "Authorization", &value) == 1 &&
-	    value.len > scheme.len &&
-	    str_ieq((struct str){ value.ptr, scheme.len }, scheme) &&
-	    is_secret((struct str){ value.ptr + scheme.len,
-				    value.len - scheme.len },
-		      ex->tenant->redeem_secret))
+	return request_header(&ex->request, "Authorization", &value) == 1 &&
+	       value.len > scheme.len &&
+	       str_ieq((struct str){ value.ptr, scheme.len }, scheme) &&
+	       is_secret((struct str){ value.ptr + scheme.len,
+				       value.len - scheme.len },
+			 ex->tenant->redeem_secret);
+}
+
+static enum step_result check_secret(struct exchange *ex)
+{
+	bool is_right = shows_secret(ex);
+
+	if (entry_limit_guesses(ex, !is_right) == STEP_ANSWER)
+		return STEP_ANSWER;
+	if (is_right)
 		return STEP_NEXT;
 	answer_header(ex, "WWW-Authenticate", STR("Bearer realm=\"redeem\""));
 	return answer_error(ex, 401, "secret_invalid",
@@ -82,7 +96,7 @@ static enum step_result redeem(struct exchange *ex)
 	buf_init_pool(&work->json, ex->pool, REDEEM_JSON_MAX);
 	if (!buf_reserve(&work->json, REDEEM_JSON_MAX - 1))
 		return answer_failure(ex, ERR_NOMEM);
-	return redeem_submit(ex, 200);
+	return redeem_submit(ex, 200, HEADERS_LEN);
 }
 
 static enum step_result redeemed(struct exchange *ex)
@@ -108,7 +122,6 @@ static enum step_result answer_user(struct exchange *ex)
 
 static const struct step redeem_list[] = {
 	{ "find_tenant", entry_find_tenant, NULL },
-	{ "limit_rate", entry_limit_rate, NULL },
 	{ "check_enabled", check_enabled, NULL },
 	{ "check_secret", check_secret, NULL },
 	{ "read_body", read_body, NULL },

@@ -3,8 +3,10 @@
 #include "http/daemon.h"
 
 /* What the library keeps in the connection's memory besides both heads: its
- * records of the request's headers, and a status line, Date and the like. */
-#define LIBRARY_SHARE 3072
+ * status line, Date and the like, and what rounding wastes. */
+#define LIBRARY_SHARE 640
+/* Its record of a header, a cookie or a pair of the query. */
+#define LIBRARY_RECORD 64
 
 /* RFC 9110 section 5.5, and terminated: the library wants C strings. */
 static enum err copy_value(struct str value, char *out)
@@ -40,10 +42,28 @@ static enum err add_header(struct MHD_Response *response,
 		       ERR_OK : ERR_NOMEM;
 }
 
-enum err response_make(const struct answer *answer, bool closes,
-		       size_t head_len, struct MHD_Response **response_r)
+size_t response_room(struct MHD_Connection *connection,
+		     const struct guard_head *head)
 {
-	size_t used = head_len + LIBRARY_SHARE, room = RESPONSE_HEAD_MAX;
+	const enum MHD_ValueKind kinds = (enum MHD_ValueKind)
+		(MHD_HEADER_KIND | MHD_COOKIE_KIND | MHD_GET_ARGUMENT_KIND);
+	int records = MHD_get_connection_values(connection,
+						kinds, NULL, NULL);
+	size_t used = head->len + LIBRARY_SHARE, room;
+
+	if (records > 0)
+		used += (size_t)records * LIBRARY_RECORD;
+	for (unsigned i = 0; i < head->header_count; i++)
+		if (str_ieq(head->headers[i].name, STR("Cookie")))
+			used += head->headers[i].value.len + 1;
+	room = used < DAEMON_CONNECTION_MEMORY ?
+	       DAEMON_CONNECTION_MEMORY - used : 1;
+	return room < RESPONSE_HEAD_MAX ? room : RESPONSE_HEAD_MAX;
+}
+
+enum err response_make(const struct answer *answer, bool closes, size_t room,
+		       struct MHD_Response **response_r)
+{
 	struct MHD_Response *response = MHD_create_response_from_buffer(
 		answer->body.len,
 		answer->body.len ? (void *)answer->body.ptr : (void *)"",
@@ -52,10 +72,6 @@ enum err response_make(const struct answer *answer, bool closes,
 
 	if (!response)
 		return ERR_NOMEM;
-	if (used >= DAEMON_CONNECTION_MEMORY)
-		room = 1024;
-	else if (room > DAEMON_CONNECTION_MEMORY - used)
-		room = DAEMON_CONNECTION_MEMORY - used;
 	for (unsigned i = 0; !err && i < answer->header_count; i++)
 		err = add_header(response, &answer->headers[i], &room);
 	if (!err && closes &&

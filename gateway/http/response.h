@@ -11,21 +11,27 @@
 
 #include "base/error.h"
 #include "handoff/exchange.h"
+#include "http/guard.h"
 
-/*
- * Octets of all header lines of an answer.  The library builds them in the
- * connection's memory beside the request's head and drops the connection
- * without a word where both do not fit, so what is left there is a limit too.
- */
+/* Octets of all header lines of an answer. */
 #define RESPONSE_HEAD_MAX 8192
 
 /*
- * The answer's slices must live until the library tells that the request is
- * completed.  `closes`: say "Connection: close" and mean it.  `head_len` is the
- * request's head in octets.  ERR_CONTROL: a header's value holds a control
- * character (a defect of whoever set it); ERR_LIMIT: too long; ERR_NOMEM.
+ * How many octets of header lines the answer to this request may have: 1 to
+ * RESPONSE_HEAD_MAX.  The library builds them in the connection's memory, where
+ * the request's head lies too, and its cookies a second time; where both do
+ * not fit it drops the connection without a word.
  */
-enum err response_make(const struct answer *answer, bool closes,
-		       size_t head_len, struct MHD_Response **response_r);
+size_t response_room(struct MHD_Connection *connection,
+		     const struct guard_head *head);
+
+/*
+ * The answer's slices must live until the library tells that the request is
+ * completed.  `closes`: say "Connection: close" and mean it.  `room` is
+ * response_room()'s.  ERR_CONTROL: a header's value holds a control character
+ * (a defect of whoever set it); ERR_LIMIT: there is no room; ERR_NOMEM.
+ */
+enum err response_make(const struct answer *answer, bool closes, size_t room,
+		       struct MHD_Response **response_r);
 
 #endif

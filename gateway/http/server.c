@@ -34,7 +34,7 @@ struct server {
 	const struct route *routes;
 	enum worker_wait wait;
 	uint32_t request_ms;
-	unsigned connections_max;
+	unsigned connections_max, reserve;
 	struct port ports[WORKER_DOORS_MAX];
 	unsigned port_count;
 	struct tls_slot *tls;
@@ -94,12 +94,31 @@ static enum worker_wait wait_of_environment(void)
 						     WORKER_SUSPEND;
 }
 
+/*
+ * Fewer connections, so that accept(2) never runs out of descriptors: the
+ * library would turn in circles until one is free, and honest clients would
+ * wait for the deadlines of those who idle.
+ */
+static void fit_into(struct server *server, rlim_t limit)
+{
+	rlim_t others = limit / 2 < OTHER_DESCRIPTORS ? limit / 2 :
+							OTHER_DESCRIPTORS;
+	rlim_t each = (limit - others) /
+		      (server->worker_count * (server->port_count + 1));
+
+	if (server->reserve > each)
+		server->reserve = each > 0 ? (unsigned)each : 1;
+	server->connections_max = each > 0 ?
+				  (unsigned)each * server->worker_count :
+				  server->worker_count;
+}
+
 /* As many descriptors as connections_max takes, if the system lets us. */
 static void raise_limit(struct server *server)
 {
-	unsigned each = server->connections_max / server->worker_count +
-			WORKER_RESERVE;
-	rlim_t need = (rlim_t)each * server->worker_count + OTHER_DESCRIPTORS;
+	rlim_t need = (rlim_t)server->connections_max + OTHER_DESCRIPTORS +
+		      (rlim_t)server->reserve * server->worker_count *
+		      server->port_count;
 	struct rlimit limit;
 
 	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= need)
@@ -114,15 +133,12 @@ static void raise_limit(struct server *server)
 	limit.rlim_cur = need < limit.rlim_max ? need : limit.rlim_max;
 	if (setrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur >= need)
 		return;
+	fit_into(server, limit.rlim_cur);
 	log_warn("few_descriptors", LOG_NUM("limit", (int64_t)limit.rlim_cur),
 		 LOG_NUM("wanted", (int64_t)need),
+		 LOG_NUM("connections_max", server->connections_max),
 		 LOG_TEXT("remedy", "raise the limit of open files (ulimit -n, "
 			  "LimitNOFILE=) or lower connections_max"));
-	if (limit.rlim_cur > 2 * OTHER_DESCRIPTORS)
-		server->connections_max =
-			(unsigned)limit.rlim_cur - OTHER_DESCRIPTORS;
-	else
-		server->connections_max = OTHER_DESCRIPTORS / 2;
 }
 
 static enum err open_ports(struct server *server,
@@ -154,6 +170,7 @@ enum err server_listen(struct gateway *gateway,
 	server->wait = wait_of_environment();
 	server->request_ms = config->request_deadline_s * 1000;
 	server->connections_max = config->connections_max;
+	server->reserve = WORKER_RESERVE;
 	server->worker_count = workers < 1 ? 1 :
 			       workers > SERVER_WORKERS_MAX ?
 			       SERVER_WORKERS_MAX : workers;
@@ -251,6 +268,7 @@ static enum err make_worker(struct server *server, unsigned index, char *why,
 		.request_ms = server->request_ms,
 		.answer_ms = DEADLINE_ANSWER_MS,
 		.connections_max = share > 0 ? share : 1,
+		.reserve = server->reserve,
 	};
 
 	for (unsigned i = 0; i < server->port_count; i++) {

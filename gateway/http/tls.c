@@ -1,49 +1,24 @@
 #include "http/tls.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <gnutls/x509.h>
 #include <pthread.h>
 #include <stdatomic.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include "base/clock.h"
 #include "base/hash.h"
 #include "base/log.h"
-
-#define KEY_ID_MAX 64
-#define DAY_S 86400
-
-/* Was a file replaced since we read it? */
-struct stamp {
-	dev_t dev;
-	ino_t ino;
-	off_t size;
-	struct timespec mtime;
-};
-
-struct tls_cert {
-	atomic_uint refs;
-	char *cert_path, *key_path;
-	struct stamp cert_stamp, key_stamp;
-	gnutls_pcert_st chain[TLS_CHAIN_MAX];
-	unsigned chain_len;
-	gnutls_privkey_t key;
-};
+#include "http/cert.h"
 
 struct name {
 	char *host;			/* lower case */
-	struct tls_cert *cert;		/* borrowed from the table */
+	struct cert *cert;		/* borrowed from the table */
 };
 
 struct tls_set {
 	atomic_uint refs;
-	struct tls_cert *listeners[CONFIG_LISTENERS_MAX];	/* borrowed */
+	struct cert *listeners[CONFIG_LISTENERS_MAX];	/* borrowed */
 	struct name *names;		/* sorted by host */
 	unsigned name_count;
 	/* all certificates, each once: an open hash table by both paths */
-	struct tls_cert **table;
+	struct cert **table;
 	unsigned table_size;		/* a power of two */
 };
 
@@ -53,265 +28,9 @@ struct tls_slot {
 	gnutls_datum_t ticket_key;
 };
 
-/* ---- one certificate ---------------------------------------------------- */
-
-/* What is wrong with which file, and what to do. */
-struct trouble {
-	const char *path, *problem, *remedy;
-};
-
-static enum err blame(struct trouble *trouble, enum err err, const char *path,
-		      const char *problem, const char *remedy)
-{
-	*trouble = (struct trouble){ path, problem, remedy };
-	return err;
-}
-
-static void cert_unref(struct tls_cert *cert)
-{
-	if (!cert || atomic_fetch_sub(&cert->refs, 1) > 1)
-		return;
-	for (unsigned i = 0; i < cert->chain_len; i++)
-		gnutls_pcert_deinit(&cert->chain[i]);
-	if (cert->key)
-		gnutls_privkey_deinit(cert->key);
-	free(cert->cert_path);
-	free(cert->key_path);
-	free(cert);
-}
-
-static struct stamp stamp_of(const struct stat *st)
-{
-	return (struct stamp){ st->st_dev, st->st_ino, st->st_size,
-			       st->st_mtim };
-}
-
-static bool is_same_stamp(const struct stamp *a, const struct stamp *b)
-{
-	return a->dev == b->dev && a->ino == b->ino && a->size == b->size &&
-	       a->mtime.tv_sec == b->mtime.tv_sec &&
-	       a->mtime.tv_nsec == b->mtime.tv_nsec;
-}
-
-static enum err open_pem(const char *path, const char *remedy, int *fd_r,
-			 struct stamp *stamp_r, struct trouble *trouble)
-{
-	struct stat st;
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-
-	if (fd < 0)
-		return blame(trouble, ERR_IO, path, strerror(errno), remedy);
-	if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) {
-		close(fd);
-		return blame(trouble, ERR_IO, path, "is not a regular file",
-			     remedy);
-	}
-	if (st.st_size > TLS_FILE_MAX) {
-		close(fd);
-		return blame(trouble, ERR_LIMIT, path, "is too large",
-			     "it holds a certificate or a key, nothing else");
-	}
-	*fd_r = fd;
-	*stamp_r = stamp_of(&st);
-	return ERR_OK;
-}
-
-/* The file's content; free_pem() it. */
-static enum err read_pem(int fd, const char *path, gnutls_datum_t *out_r,
-			 struct trouble *trouble)
-{
-	unsigned char *data = malloc(TLS_FILE_MAX + 1);
-	size_t len = 0;
-	ssize_t n;
-
-	if (!data)
-		return blame(trouble, ERR_NOMEM, path, "no memory", NULL);
-	while (len < TLS_FILE_MAX &&
-	       (n = read(fd, data + len, TLS_FILE_MAX - len)) > 0)
-		len += (size_t)n;
-	data[len] = '\0';
-	*out_r = (gnutls_datum_t){ data, (unsigned)len };
-	return ERR_OK;
-}
-
-static void free_pem(gnutls_datum_t *pem)
-{
-	if (pem->data)
-		explicit_bzero(pem->data, pem->size);
-	free(pem->data);
-}
-
-static enum err read_chain(struct tls_cert *cert, int fd,
-			   struct trouble *trouble)
-{
-	gnutls_datum_t pem = { NULL, 0 };
-	unsigned count = TLS_CHAIN_MAX;
-	enum err err = read_pem(fd, cert->cert_path, &pem, trouble);
-	int rc;
-
-	if (err)
-		return err;
-	rc = gnutls_pcert_list_import_x509_raw(cert->chain, &count, &pem,
-					       GNUTLS_X509_FMT_PEM, 0);
-	free_pem(&pem);
-	if (rc < 0 || count == 0)
-		return blame(trouble, ERR_SYNTAX, cert->cert_path,
-			     rc < 0 ? gnutls_strerror(rc) : "is empty",
-			     "it holds the server's certificate first, then "
-			     "the intermediate ones, as PEM");
-	cert->chain_len = count;
-	return ERR_OK;
-}
-
-static enum err read_key(struct tls_cert *cert, int fd,
-			 struct trouble *trouble)
-{
-	gnutls_datum_t pem = { NULL, 0 };
-	enum err err = read_pem(fd, cert->key_path, &pem, trouble);
-	int rc;
-
-	if (err)
-		return err;
-	rc = gnutls_privkey_init(&cert->key);
-	if (rc == 0)
-		rc = gnutls_privkey_import_x509_raw(
-			cert->key, &pem, GNUTLS_X509_FMT_PEM, NULL, 0);
-	free_pem(&pem);
-	if (rc < 0)
-		return blame(trouble, ERR_SYNTAX, cert->key_path,
-			     gnutls_strerror(rc),
-			     "it holds one private key, as PEM, without a "
-			     "passphrase");
-	return ERR_OK;
-}
-
-/* Do key and certificate belong together? */
-static enum err check_pair(struct tls_cert *cert, struct trouble *trouble)
-{
-	unsigned char ids[2][KEY_ID_MAX];
-	size_t lens[2] = { KEY_ID_MAX, KEY_ID_MAX };
-	gnutls_pubkey_t public;
-	int rc = gnutls_pubkey_init(&public);
-
-	if (rc < 0)
-		return blame(trouble, ERR_NOMEM, cert->key_path, "no memory",
-			     NULL);
-	rc = gnutls_pubkey_import_privkey(public, cert->key, 0, 0);
-	if (rc == 0)
-		rc = gnutls_pubkey_get_key_id(public, GNUTLS_KEYID_USE_SHA256,
-					      ids[0], &lens[0]);
-	if (rc == 0)
-		rc = gnutls_pubkey_get_key_id(cert->chain[0].pubkey,
-					      GNUTLS_KEYID_USE_SHA256, ids[1],
-					      &lens[1]);
-	gnutls_pubkey_deinit(public);
-	if (rc < 0)
-		return blame(trouble, ERR_UNSUPPORTED, cert->key_path,
-			     gnutls_strerror(rc), NULL);
-	if (lens[0] != lens[1] || memcmp(ids[0], ids[1], lens[0]) != 0)
-		return blame(trouble, ERR_CONFLICT, cert->key_path,
-			     "is not the key of its certificate",
-			     "name the two files that belong together");
-	return ERR_OK;
-}
-
-static void warn_dates(const struct tls_cert *cert)
-{
-	gnutls_x509_crt_t crt = NULL;
-	int64_t now = clock_wall_s(), from, until;
-
-	if (gnutls_pcert_export_x509((gnutls_pcert_st *)&cert->chain[0],
-				     &crt) < 0)
-		return;
-	from = gnutls_x509_crt_get_activation_time(crt);
-	until = gnutls_x509_crt_get_expiration_time(crt);
-	gnutls_x509_crt_deinit(crt);
-	if (now >= until)
-		log_warn("certificate_expired",
-			 LOG_TEXT("file", cert->cert_path),
-			 LOG_NUM("days_ago", (now - until) / DAY_S),
-			 LOG_TEXT("remedy", "renew it, then reload"));
-	else if (now < from)
-		log_warn("certificate_not_valid_yet",
-			 LOG_TEXT("file", cert->cert_path),
-			 LOG_NUM("in_seconds", from - now));
-	else if (until - now < TLS_WARN_DAYS * DAY_S)
-		log_warn("certificate_expires",
-			 LOG_TEXT("file", cert->cert_path),
-			 LOG_NUM("in_days", (until - now) / DAY_S),
-			 LOG_TEXT("remedy", "renew it, then reload"));
-}
-
-static struct tls_cert *cert_new(const char *cert_path, const char *key_path)
-{
-	struct tls_cert *cert = calloc(1, sizeof(*cert));
-
-	if (!cert)
-		return NULL;
-	atomic_init(&cert->refs, 1);
-	cert->cert_path = strdup(cert_path);
-	cert->key_path = strdup(key_path);
-	if (cert->cert_path && cert->key_path)
-		return cert;
-	cert_unref(cert);
-	return NULL;
-}
-
-/*
- * Read the pair, or take another reference on `known`, which was read from the
- * same paths, when the files are still the same.
- */
-static enum err cert_load(const char *cert_path, const char *key_path,
-			  struct tls_cert *known, struct tls_cert **cert_r,
-			  struct trouble *trouble)
-{
-	struct tls_cert *cert = cert_new(cert_path, key_path);
-	int cert_fd = -1, key_fd = -1;
-	enum err err;
-
-	if (!cert)
-		return blame(trouble, ERR_NOMEM, cert_path, "no memory", NULL);
-	err = open_pem(cert->cert_path,
-		       "certificate must name a readable PEM file", &cert_fd,
-		       &cert->cert_stamp, trouble);
-	if (!err)
-		err = open_pem(cert->key_path,
-			       "key must name a readable PEM file", &key_fd,
-			       &cert->key_stamp, trouble);
-	if (err)
-		goto out;
-	if (known && is_same_stamp(&known->cert_stamp, &cert->cert_stamp) &&
-	    is_same_stamp(&known->key_stamp, &cert->key_stamp)) {
-		atomic_fetch_add(&known->refs, 1);
-		*cert_r = known;
-		cert_unref(cert);
-		cert = NULL;
-		goto out;
-	}
-	err = read_chain(cert, cert_fd, trouble);
-	if (!err)
-		err = read_key(cert, key_fd, trouble);
-	if (!err)
-		err = check_pair(cert, trouble);
-	if (!err)
-		*cert_r = cert;
-out:
-	/* the trouble names the caller's strings, not those that go now */
-	if (err && cert) {
-		trouble->path = trouble->path == cert->key_path ? key_path :
-								  cert_path;
-		cert_unref(cert);
-	}
-	if (cert_fd >= 0)
-		close(cert_fd);
-	if (key_fd >= 0)
-		close(key_fd);
-	return err;
-}
-
 /* ---- sets --------------------------------------------------------------- */
 
-static struct tls_cert **table_place(const struct tls_set *set,
+static struct cert **table_place(const struct tls_set *set,
 				     const char *cert_path,
 				     const char *key_path)
 {
@@ -319,7 +38,7 @@ static struct tls_cert **table_place(const struct tls_set *set,
 		      hash_str(str_from(key_path)) * 3;
 
 	for (;; at++) {
-		struct tls_cert **place =
+		struct cert **place =
 			&set->table[at & (set->table_size - 1)];
 
 		if (!*place || (!strcmp((*place)->cert_path, cert_path) &&
@@ -338,7 +57,7 @@ static struct tls_set *set_new(const struct snapshot *snapshot)
 	atomic_init(&set->refs, 1);
 	for (set->table_size = 64; set->table_size < 2 * most;)
 		set->table_size *= 2;
-	set->table = calloc(set->table_size, sizeof(struct tls_cert *));
+	set->table = calloc(set->table_size, sizeof(struct cert *));
 	set->names = calloc(snapshot->tenant_count + 1, sizeof(struct name));
 	if (set->table && set->names)
 		return set;
@@ -368,10 +87,10 @@ void tls_set_unref(struct tls_set *set)
 /* The set owns what comes back. */
 static enum err set_cert(struct tls_set *set, const struct tls_set *previous,
 			 struct str cert_path, struct str key_path,
-			 struct tls_cert **cert_r, struct trouble *trouble)
+			 struct cert **cert_r, struct cert_trouble *trouble)
 {
-	struct tls_cert **place = table_place(set, cert_path.ptr, key_path.ptr);
-	struct tls_cert *known =
+	struct cert **place = table_place(set, cert_path.ptr, key_path.ptr);
+	struct cert *known =
 		previous ? *table_place(previous, cert_path.ptr, key_path.ptr) :
 			   NULL;
 	enum err err = ERR_OK;
@@ -380,7 +99,7 @@ static enum err set_cert(struct tls_set *set, const struct tls_set *previous,
 		err = cert_load(cert_path.ptr, key_path.ptr, known, place,
 				trouble);
 		if (!err)
-			warn_dates(*place);
+			cert_warn_dates(*place);
 	}
 	if (!err)
 		*cert_r = *place;
@@ -388,17 +107,15 @@ static enum err set_cert(struct tls_set *set, const struct tls_set *previous,
 }
 
 /* The last good certificate of a tenant whose files no longer hold. */
-static struct tls_cert *keep_last(struct tls_set *set, struct tls_cert *last)
+static struct cert *keep_last(struct tls_set *set, struct cert *last)
 {
-	struct tls_cert **place;
+	struct cert **place;
 
 	if (!last)
 		return NULL;
 	place = table_place(set, last->cert_path, last->key_path);
-	if (!*place) {
-		atomic_fetch_add(&last->refs, 1);
-		*place = last;
-	}
+	if (!*place)
+		*place = cert_ref(last);
 	return *place;
 }
 
@@ -408,7 +125,7 @@ static int compare_names(const void *a, const void *b)
 		      ((const struct name *)b)->host);
 }
 
-static struct tls_cert *find_name(const struct tls_set *set, const char *host)
+static struct cert *find_name(const struct tls_set *set, const char *host)
 {
 	const struct name key = { .host = (char *)host };
 	const struct name *found;
@@ -423,8 +140,8 @@ static struct tls_cert *find_name(const struct tls_set *set, const char *host)
 static enum err add_tenant(struct tls_set *set, const struct tls_set *previous,
 			   const struct tenant *tenant)
 {
-	struct trouble trouble;
-	struct tls_cert *cert = NULL;
+	struct cert_trouble trouble;
+	struct cert *cert = NULL;
 	char *host;
 
 	if (!tenant->certificate.ptr || !tenant->key.ptr ||
@@ -475,7 +192,7 @@ static enum err add_listener(struct tls_set *set,
 			     const struct listener *listener, unsigned index,
 			     char *why, size_t size)
 {
-	struct trouble trouble;
+	struct cert_trouble trouble;
 	enum err err;
 
 	if (!listener->certificate.ptr || !listener->key.ptr) {
@@ -519,11 +236,11 @@ enum err tls_set_load(const struct listener *listeners, unsigned count,
 	return ERR_OK;
 }
 
-const struct tls_cert *tls_set_find(const struct tls_set *set,
+const struct cert *tls_set_find(const struct tls_set *set,
 				    unsigned listener, struct str host)
 {
 	char name[URL_HOST_MAX + 1];
-	struct tls_cert *cert;
+	struct cert *cert;
 
 	if (host.len < sizeof(name)) {
 		for (size_t i = 0; i < host.len; i++)
@@ -614,7 +331,7 @@ int tls_retrieve(gnutls_session_t gnutls,
 		 gnutls_privkey_t *key, unsigned *flags)
 {
 	const struct tls_session *session = gnutls_db_get_ptr(gnutls);
-	const struct tls_cert *cert;
+	const struct cert *cert;
 	char name[URL_HOST_MAX + 1];
 	size_t len = sizeof(name);
 	unsigned type = GNUTLS_NAME_DNS;

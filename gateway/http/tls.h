@@ -23,12 +23,8 @@
 	"-DHE-RSA:-AES-128-CBC:-AES-256-CBC:-AES-128-CCM:-AES-256-CCM:"    \
 	"-MAC-ALL:+AEAD:%SERVER_PRECEDENCE"
 
-#define TLS_FILE_MAX (256 * 1024)	/* octets of a PEM file */
-#define TLS_CHAIN_MAX 8			/* certificates of one chain */
-#define TLS_WARN_DAYS 14		/* before the end of a certificate */
-
+struct cert;
 struct tls_set;
-struct tls_cert;
 
 /*
  * Read what the https ones of `listeners` and the snapshot's tenants name.
@@ -48,7 +44,7 @@ void tls_set_unref(struct tls_set *set);
  * For a client that names `host` (any letter case; empty: none) on listener
  * number `listener`; NULL only where that is no https listener.
  */
-const struct tls_cert *tls_set_find(const struct tls_set *set,
+const struct cert *tls_set_find(const struct tls_set *set,
 				    unsigned listener, struct str host);
 
 /* The running set: any thread may get it or replace it. */

@@ -40,7 +40,7 @@ static enum MHD_Result answer_plainly(struct conn *conn, int status,
 	};
 	struct MHD_Response *response;
 
-	if (response_make(&answer, true, 0, &response) != ERR_OK)
+	if (response_make(&answer, true, RESPONSE_HEAD_MAX, &response) != ERR_OK)
 		return MHD_NO;
 	return queue(conn, status, response);
 }
@@ -63,10 +63,16 @@ static enum MHD_Result send_answer(struct turn *turn)
 		      atomic_load_explicit(
 			      &worker->options.gateway->is_stopping,
 			      memory_order_relaxed);
-	enum err err = response_make(&ex->answer, closes, turn->head_len,
+	enum err err = response_make(&ex->answer, closes, turn->room,
 				     &response);
 
 	turn->state = TURN_SENT;
+	if (err == ERR_LIMIT && turn->room < RESPONSE_HEAD_MAX)
+		return answer_plainly(conn, 431,
+				      STR("{\"message\":\"The request's "
+					  "headers are too long. Fewer cookies "
+					  "may help.\","
+					  "\"code\":\"headers_too_long\"}"));
 	if (err) {
 		log_error("answer_not_sent", LOG_TEXT("request", ex->id),
 			  LOG_TEXT("list", turn->steps->name),
@@ -201,6 +207,7 @@ static struct turn *turn_new(struct conn *conn)
 	turn->worker = worker;
 	turn->conn = conn;
 	turn->ex = ex;
+	turn->room = RESPONSE_HEAD_MAX;
 	turn->start_ns = clock_mono_ns();
 	turn->closes = conn->door->options.close_always;
 	list_init(&turn->node);
@@ -254,7 +261,8 @@ static enum MHD_Result begin(struct conn *conn, const char *method,
 		return answer_no_memory(conn);
 	if (err)
 		return refuse(turn, GUARD_HOST);
-	turn->head_len = head.len;
+	turn->room = response_room(conn->mhd, &head);
+	turn->ex->request.answer_room = turn->room;
 	if (head.content_length != GUARD_NO_LENGTH)
 		conn->body_len = head.content_length;
 	/* trailers are the library's to parse, so nothing follows them */

@@ -88,7 +88,7 @@ struct turn {
 	enum turn_state state;
 	const struct steps *steps;
 	struct body body;
-	size_t head_len;
+	size_t room;			/* octets for the answer's head */
 	int64_t start_ns;
 	bool closes;
 	bool is_suspended;

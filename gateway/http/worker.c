@@ -249,7 +249,7 @@ static enum err open_door(struct worker *worker, struct door *door,
 	door->setup = (struct daemon_setup){
 		.listen_fd = options->listen_fd,
 		.connections_max = worker->options.connections_max +
-				   WORKER_RESERVE,
+				   worker->options.reserve,
 		.tls_priorities = options->is_https ? TLS_PRIORITIES : NULL,
 		.tls_certificate = (void *)tls_retrieve,
 		.see_target = connection_see_target,

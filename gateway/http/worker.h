@@ -50,6 +50,8 @@ struct worker_options {
 	uint32_t request_ms;		/* deadline for a whole request */
 	uint32_t answer_ms;		/* and for reading the answer */
 	unsigned connections_max;	/* this worker's share */
+	/* beyond it at each door; WORKER_RESERVE unless descriptors are few */
+	unsigned reserve;
 	struct worker_door doors[WORKER_DOORS_MAX];
 	unsigned door_count;
 };

@@ -365,7 +365,8 @@ static uint32_t seconds_up(int64_t ns)
 
 static struct ratelimit_verdict decide(struct ratelimit *limiter,
 				       struct budget *b, size_t count,
-				       uint32_t limit, int64_t now)
+				       uint32_t limit, bool charge,
+				       int64_t now)
 {
 	struct ratelimit_verdict v = { .allowed = true, .limit = limit,
 				       .remaining = limit };
@@ -380,10 +381,10 @@ static struct ratelimit_verdict decide(struct ratelimit *limiter,
 	for (size_t i = 0; i < count; i++) {
 		int64_t left;
 
-		if (v.allowed)
+		if (v.allowed && charge)
 			b[i].full_at += b[i].step;
-		if (v.allowed && !put(limiter, b[i].shard, b[i].key,
-				      b[i].full_at, now)) {
+		if (v.allowed && charge &&
+		    !put(limiter, b[i].shard, b[i].key, b[i].full_at, now)) {
 			/* What is not counted is not allowed. */
 			v.allowed = false;
 			wait = NS_PER_S;
@@ -422,11 +423,11 @@ static void unlock_all(const struct budget *b, size_t count)
 		pthread_mutex_unlock(&b[1].shard->lock);
 }
 
-struct ratelimit_verdict ratelimit_check(struct ratelimit *limiter,
-					 struct str scope,
-					 struct ratelimit_rule rule,
-					 const struct ip *client,
-					 int64_t now_ms)
+static struct ratelimit_verdict ask(struct ratelimit *limiter,
+				    struct str scope,
+				    struct ratelimit_rule rule,
+				    const struct ip *client, bool charge,
+				    int64_t now_ms)
 {
 	uint64_t about = hash_keyed(limiter->key, scope.len ? scope.ptr : "",
 				    scope.len);
@@ -447,8 +448,26 @@ struct ratelimit_verdict ratelimit_check(struct ratelimit *limiter,
 							48),
 					     rule, RATELIMIT_WIDE_FACTOR);
 	lock_all(budgets, count);
-	verdict = decide(limiter, budgets, count, rule.requests,
+	verdict = decide(limiter, budgets, count, rule.requests, charge,
 			 now_ms * NS_PER_MS);
 	unlock_all(budgets, count);
 	return verdict;
+}
+
+struct ratelimit_verdict ratelimit_check(struct ratelimit *limiter,
+					 struct str scope,
+					 struct ratelimit_rule rule,
+					 const struct ip *client,
+					 int64_t now_ms)
+{
+	return ask(limiter, scope, rule, client, true, now_ms);
+}
+
+struct ratelimit_verdict ratelimit_peek(struct ratelimit *limiter,
+					struct str scope,
+					struct ratelimit_rule rule,
+					const struct ip *client,
+					int64_t now_ms)
+{
+	return ask(limiter, scope, rule, client, false, now_ms);
 }

@@ -76,6 +76,16 @@ struct ratelimit_verdict ratelimit_check(struct ratelimit *limiter,
 					 const struct ip *client,
 					 int64_t now_ms);
 
+/*
+ * What ratelimit_check() would say, with nothing counted: for what is charged
+ * only once it is known how it went.  `remaining` is what is left before it.
+ */
+struct ratelimit_verdict ratelimit_peek(struct ratelimit *limiter,
+					struct str scope,
+					struct ratelimit_rule rule,
+					const struct ip *client,
+					int64_t now_ms);
+
 /* Forget who has full credit, and give memory back. For about once a minute. */
 void ratelimit_sweep(struct ratelimit *limiter, int64_t now_ms);
 

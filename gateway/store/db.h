@@ -24,7 +24,12 @@
 #define DB_LOCK_FILE "usher.lock"
 #define DB_PATH_MAX 4096		/* bytes, terminator included */
 #define DB_BUSY_MS 2000			/* patience with another process */
-#define DB_WRITER_CACHE_KIB 65536	/* pages kept, grown as they are used */
+/*
+ * Pages kept by a connection.  Rows of the audit are appended and never looked
+ * at again, so that any cache fills up in time: this much is resident, and what
+ * it does not hold is in the system's page cache.
+ */
+#define DB_WRITER_CACHE_KIB 4096
 #define DB_READER_CACHE_KIB 2048
 #define DB_PROBLEM_MAX 256
 

@@ -7,12 +7,19 @@
 #include "base/clock.h"
 #include "store/db-private.h"
 
+/* What the thread does; whoever submits rings accordingly. */
+enum activity {
+	AT_WORK,	/* looks at the queue by itself before it waits */
+	GATHERING,	/* has jobs that nobody awaits, lets more of them come */
+	IDLE,
+};
+
 struct writer {
 	struct db *db;			/* the thread's alone */
 	pthread_t thread;
 	pthread_mutex_t lock;		/* of all that follows */
 	pthread_cond_t wake;
-	bool is_idle;			/* the thread waits on `wake` */
+	enum activity activity;		/* but AT_WORK it waits on `wake` */
 	bool is_stopping;
 	struct job *head, **tail;
 	unsigned queued, unawaited;
@@ -176,38 +183,54 @@ static struct chore *first_chore(struct writer *w)
 	return first;
 }
 
-static void wait_for_work(struct writer *w, const struct chore *chore)
+static void wait_for_work(struct writer *w, enum activity activity,
+			  int64_t until_ms)
 {
-	struct timespec at;
+	const struct timespec at = {
+		.tv_sec = until_ms / 1000,
+		.tv_nsec = until_ms % 1000 * 1000000,
+	};
 
-	w->is_idle = true;
-	if (chore) {
-		at.tv_sec = chore->due_ms / 1000;
-		at.tv_nsec = chore->due_ms % 1000 * 1000000;
+	w->activity = activity;
+	if (until_ms != INT64_MAX)
 		pthread_cond_timedwait(&w->wake, &w->lock, &at);
-	} else {
+	else
 		pthread_cond_wait(&w->wake, &w->lock);
-	}
-	w->is_idle = false;
+	w->activity = AT_WORK;
+}
+
+/* Jobs wait, but nobody for them, and more may share their transaction. */
+static bool may_gather(const struct writer *w)
+{
+	return w->queued > 0 && w->queued == w->unawaited &&
+	       w->queued < WRITER_BATCH_MAX && !w->is_stopping;
 }
 
 /* What to do next: jobs, a chore that is due, or (both NULL) end. */
 static void next_work(struct writer *w, struct job **batch_r,
 		      struct chore **chore_r)
 {
+	int64_t gather_ms = 0;
+
 	*batch_r = NULL;
 	*chore_r = NULL;
 	pthread_mutex_lock(&w->lock);
 	for (;;) {
 		struct chore *chore = first_chore(w);
+		int64_t now_ms = clock_mono_ms();
 
+		if (may_gather(w) && !gather_ms)
+			gather_ms = now_ms + WRITER_GATHER_MS;
+		if (may_gather(w) && now_ms < gather_ms) {
+			wait_for_work(w, GATHERING, gather_ms);
+			continue;
+		}
 		*batch_r = take(w);
-		if (chore && !w->is_stopping &&
-		    chore->due_ms <= clock_mono_ms())
+		if (chore && !w->is_stopping && chore->due_ms <= now_ms)
 			*chore_r = chore;
 		if (*batch_r || *chore_r || w->is_stopping)
 			break;
-		wait_for_work(w, chore);
+		wait_for_work(w, IDLE, chore ? chore->due_ms : INT64_MAX);
 	}
 	pthread_mutex_unlock(&w->lock);
 }
@@ -360,8 +383,10 @@ static enum err submit(struct writer *w, struct job *job, bool is_unawaited)
 		w->tail = &job->next;
 		w->queued++;
 		w->unawaited += is_unawaited;
-		/* one system call less for all who come while it is at work */
-		if (w->is_idle)
+		/* one system call less for all who come while it is at work,
+		 * or gathers and this one changes nothing */
+		if (w->activity == IDLE ||
+		    (w->activity == GATHERING && !may_gather(w)))
 			pthread_cond_signal(&w->wake);
 	}
 	pthread_mutex_unlock(&w->lock);

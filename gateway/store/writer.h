@@ -27,6 +27,7 @@
 #define WRITER_QUEUE_MAX 8192		/* jobs that wait */
 #define WRITER_UNAWAITED_MAX 2048	/* of these, jobs that nobody awaits */
 #define WRITER_BATCH_MAX 1024		/* jobs of one transaction */
+#define WRITER_GATHER_MS 20		/* while nobody awaits any of them */
 #define WRITER_CHORES_MAX 8
 #define WRITER_CHECKPOINT_PAGES 2000	/* of the WAL, between checkpoints */
 
@@ -99,7 +100,9 @@ enum err writer_submit(struct writer *writer, struct job *job);
 /*
  * The same for jobs that no client waits for (done() usually frees them):
  * within a cap of their own, so that they never crowd out the others.  Past it
- * ERR_BUSY, counted.
+ * ERR_BUSY, counted.  Where only such jobs wait, the writer lets them gather
+ * for WRITER_GATHER_MS, or until a transaction is full or somebody comes who
+ * does wait: nobody gains by an fsync for every few of them.
  */
 enum err writer_submit_unawaited(struct writer *writer, struct job *job);
 

@@ -43,27 +43,10 @@ struct map {
 
 /* ---- the settings ------------------------------------------------------- */
 
-static int complain(struct usher_call *call, struct usher_str key,
-		    const char *problem)
-{
-	struct usher_str name;
-
-	if (usher_str_copy(call, key, &name))
-		return USHER_FAIL;
-	call->host->set_error(call, name.ptr, problem, strlen(problem));
-	return USHER_FAIL;
-}
-
 /* Settings are the host's and gone after init. NULL: no memory. */
 static char *keep(struct usher_str s)
 {
-	char *copy = malloc(s.len + 1);
-
-	if (copy) {
-		memcpy(copy, s.ptr, s.len);
-		copy[s.len] = '\0';
-	}
-	return copy;
+	return strndup(s.ptr, s.len);
 }
 
 static struct rule *rule_find(struct map *map, struct usher_str name)
@@ -97,7 +80,7 @@ static int set_flag(struct usher_call *call, struct usher_str key,
 	*to = usher_str_is(value, "true");
 	if (*to || usher_str_is(value, "false"))
 		return USHER_OK;
-	return complain(call, key, "must be true or false");
+	return usher_config_refuse(call, key, "must be true or false");
 }
 
 /* The whole value has to match, so that nobody forgets the anchors. */
@@ -113,7 +96,7 @@ static int set_pattern(struct usher_call *call, struct usher_str key,
 		if (value.ptr[i] == '\\') {
 			i++;
 			if (value.ptr[i] >= '0' && value.ptr[i] <= '9')
-				return complain(call, key,
+				return usher_config_refuse(call, key,
 					"must not refer back to a group");
 		}
 	usher_buf_init_array(&buf, text, sizeof(text));
@@ -121,14 +104,15 @@ static int set_pattern(struct usher_call *call, struct usher_str key,
 	usher_buf_str(&buf, value);
 	usher_buf_puts(&buf, ")$");
 	if (!value.len || usher_buf_end(&buf, &whole))
-		return complain(call, key, "must have 1 to 256 bytes");
+		return usher_config_refuse(call, key,
+			"must have 1 to 256 bytes");
 	if (rule->has_pattern)
 		regfree(&rule->pattern);
 	rule->has_pattern = !regcomp(&rule->pattern, whole.ptr,
 				     REG_EXTENDED | REG_NOSUB);
 	if (!rule->has_pattern)
-		return complain(call, key, "must be an extended regular "
-				"expression (man 7 regex)");
+		return usher_config_refuse(call, key,
+			"must be an extended regular expression (man 7 regex)");
 	return USHER_OK;
 }
 
@@ -142,8 +126,8 @@ static int set_target(struct usher_call *call, struct usher_str key,
 	else if (usher_str_is(value, "name"))
 		rule->target = AS_NAME;
 	else
-		return complain(call, key, "must be \"attribute\", \"email\" "
-				"or \"name\"");
+		return usher_config_refuse(call, key,
+			"must be \"attribute\", \"email\" or \"name\"");
 	return USHER_OK;
 }
 
@@ -151,7 +135,8 @@ static int add_choice(struct usher_call *call, struct usher_str key,
 		      struct usher_str value, struct rule *rule)
 {
 	if (rule->choice_count == CHOICES_MAX)
-		return complain(call, key, "is the 65th choice; 64 are taken");
+		return usher_config_refuse(call, key,
+			"is the 65th choice; 64 are taken");
 	rule->choices[rule->choice_count] = keep(value);
 	if (!rule->choices[rule->choice_count])
 		return USHER_FAIL;
@@ -163,7 +148,8 @@ static int set_max(struct usher_call *call, struct usher_str key,
 		   struct usher_str value, struct rule *rule)
 {
 	if (usher_str_number(value, 1, USHER_VALUE_MAX, &rule->max))
-		return complain(call, key, "must be a number from 1 to 8192");
+		return usher_config_refuse(call, key,
+			"must be a number from 1 to 8192");
 	rule->has_max = 1;
 	return USHER_OK;
 }
@@ -188,8 +174,9 @@ static int rule_set(struct usher_call *call, struct usher_str key,
 		return set_target(call, key, value, rule);
 	if (usher_str_has_prefix(property, "one_of."))
 		return add_choice(call, key, value, rule);
-	return complain(call, key, "is not known; a rule may have from, as, "
-			"required, default, one_of, pattern, max and json");
+	return usher_config_refuse(call, key,
+		"is not known; a rule may have from, as, required, default, "
+		"one_of, pattern, max and json");
 }
 
 static int is_choice(const struct rule *rule, struct usher_str value)
@@ -220,18 +207,19 @@ static int rule_check(struct usher_call *call, const struct rule *rule)
 	struct usher_buf buf;
 
 	if (!is_attribute(rule->name))
-		return complain(call, key, "is no name for an attribute");
+		return usher_config_refuse(call, key,
+			"is no name for an attribute");
 	if (rule->is_json && (rule->has_pattern || rule->choice_count ||
 			      rule->has_max || rule->target != AS_ATTRIBUTE))
-		return complain(call, key, "is json, so pattern, one_of, max "
-				"and as do not apply");
+		return usher_config_refuse(call, key,
+			"is json, so pattern, one_of, max and as do not apply");
 	if (rule->fallback &&
 	    !is_choice(rule, usher_str_from(rule->fallback))) {
 		usher_buf_init_array(&buf, text, sizeof(text));
 		usher_buf_str(&buf, key);
 		usher_buf_puts(&buf, ".default");
 		usher_buf_end(&buf, &key);
-		return complain(call, key, "is none of one_of");
+		return usher_config_refuse(call, key, "is none of one_of");
 	}
 	return USHER_OK;
 }
@@ -270,14 +258,14 @@ static int read_settings(const struct usher_host *host,
 
 		name = usher_str_cut(key, '.', &property);
 		if (!property.ptr) {
-			rc = complain(call, key, "must be a group: "
-				      "{ from = \"field\"; }");
+			rc = usher_config_refuse(call, key,
+				"must be a group: { from = \"field\"; }");
 			continue;
 		}
 		rule = rule_find(map, name);
 		if (!rule)
-			return complain(call, key, "is too much: 128 rules are "
-					"taken");
+			return usher_config_refuse(call, key,
+				"is too much: 128 rules are taken");
 		if (rule_set(call, key, value, rule, property))
 			rc = USHER_FAIL;
 	}

@@ -31,26 +31,10 @@ struct router {
 
 /* ---- the settings ------------------------------------------------------- */
 
-static int complain(struct usher_call *call, struct usher_str key,
-		    const char *problem)
-{
-	struct usher_str name;
-
-	if (usher_str_copy(call, key, &name))
-		return USHER_FAIL;
-	call->host->set_error(call, name.ptr, problem, strlen(problem));
-	return USHER_FAIL;
-}
-
+/* Settings are the host's and gone after init. NULL: no memory. */
 static char *keep(struct usher_str s)
 {
-	char *copy = malloc(s.len + 1);
-
-	if (copy) {
-		memcpy(copy, s.ptr, s.len);
-		copy[s.len] = '\0';
-	}
-	return copy;
+	return strndup(s.ptr, s.len);
 }
 
 /* The gateway judges it when it is used; here only what is surely wrong. */
@@ -60,9 +44,9 @@ static int set_url(struct usher_call *call, struct usher_str key,
 	if ((!usher_str_has_prefix(value, "https://") &&
 	     !usher_str_has_prefix(value, "http://")) ||
 	    value.len > USHER_URL_MAX)
-		return complain(call, key, "must be an absolute URL, as "
-				"\"https://desk.example/vip\", of at most 2048 "
-				"bytes");
+		return usher_config_refuse(call, key,
+			"must be an absolute URL, as "
+			"\"https://desk.example/vip\", of at most 2048 bytes");
 	free(*to);
 	*to = keep(value);
 	return *to ? USHER_OK : USHER_FAIL;
@@ -76,8 +60,8 @@ static int add_condition(struct usher_call *call, struct usher_str key,
 		&route->conditions[route->condition_count];
 
 	if (route->condition_count == CONDITIONS_MAX)
-		return complain(call, key, "is the ninth condition; 8 are "
-				"taken");
+		return usher_config_refuse(call, key,
+			"is the ninth condition; 8 are taken");
 	condition->name = keep(name);
 	condition->value = keep(value);
 	if (!condition->name || !condition->value) {
@@ -99,12 +83,12 @@ static int set_route(struct usher_call *call, struct usher_str key,
 	int64_t index;
 
 	if (!property.ptr || usher_str_number(number, 0, INT64_MAX, &index))
-		return complain(call, key, "must be a list of groups: "
-				"( { when = { plan = \"pro\"; }; url = "
-				"\"https://...\"; } )");
+		return usher_config_refuse(call, key,
+			"must be a list of groups: ( { when = { plan = "
+			"\"pro\"; }; url = \"https://...\"; } )");
 	if (index >= ROUTES_MAX)
-		return complain(call, key, "is too much: 128 routes are "
-				"taken");
+		return usher_config_refuse(call, key,
+			"is too much: 128 routes are taken");
 	if ((unsigned)index >= router->count)
 		router->count = (unsigned)index + 1;
 	if (usher_str_is(property, "url"))
@@ -114,7 +98,8 @@ static int set_route(struct usher_call *call, struct usher_str key,
 	if (usher_str_has_prefix(property, "when.") && name.len)
 		return add_condition(call, key, value,
 				     &router->routes[index], name);
-	return complain(call, key, "is not known; a route has when and url");
+	return usher_config_refuse(call, key,
+		"is not known; a route has when and url");
 }
 
 static int set(struct usher_call *call, struct usher_str key,
@@ -131,8 +116,8 @@ static int set(struct usher_call *call, struct usher_str key,
 		return usher_config_bool(call, "keep_requested", 0,
 					 &router->keep_requested) ?
 			USHER_FAIL : USHER_OK;
-	return complain(call, key, "is not known; there are routes, default "
-			"and keep_requested");
+	return usher_config_refuse(call, key,
+		"is not known; there are routes, default and keep_requested");
 }
 
 static void router_free(void *state)
@@ -169,13 +154,13 @@ static int read_settings(const struct usher_host *host,
 	for (i = 0; i < router->count && !rc; i++)
 		if (!router->routes[i].url ||
 		    !router->routes[i].condition_count)
-			rc = complain(call, usher_str_from("routes"),
-				      "has a route without url or without a "
-				      "condition in when");
+			rc = usher_config_refuse(call, usher_str_from("routes"),
+				"has a route without url or without a "
+				"condition in when");
 	if (!rc && !router->count && !router->fallback)
-		rc = complain(call, usher_str_from("routes"),
-			      "is missing, and so is default: there is "
-			      "nothing to choose from");
+		rc = usher_config_refuse(call, usher_str_from("routes"),
+			"is missing, and so is default: there is nothing to "
+			"choose from");
 	return rc;
 }
 

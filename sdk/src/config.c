@@ -20,6 +20,16 @@ static int refuse(struct usher_call *call, const char *key,
 	return USHER_E_INVAL;
 }
 
+int usher_config_refuse(struct usher_call *call, struct usher_str key,
+			const char *problem)
+{
+	struct usher_str name;
+
+	if (!usher_str_copy(call, key, &name))
+		refuse(call, name.ptr, usher_str_from(problem));
+	return USHER_FAIL;
+}
+
 int usher_config_int(struct usher_call *call, const char *key, int64_t min,
 		     int64_t max, int64_t fallback, int64_t *value)
 {

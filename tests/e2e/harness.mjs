@@ -162,7 +162,8 @@ export class Gateway {
 		fs.rmSync(ready, { force: true });
 		this.log = [];
 		this.exited = undefined;
-		this.child = spawn(usherd, ['--config', this.conf, '--foreground', '--ready-file', ready, ...(this.options.args ?? [])],
+		const [program, ...before] = [...(this.options.through ?? []), usherd];
+		this.child = spawn(program, [...before, '--config', this.conf, '--foreground', '--ready-file', ready, ...(this.options.args ?? [])],
 			{ stdio: ['ignore', 'ignore', 'pipe'], env: { ...process.env, ...this.options.env } });
 		running.add(this.child);
 		hold(this.child, 'unref');
@@ -308,7 +309,10 @@ export class Gateway {
 	}
 }
 
-/** A gateway that is up. Remember to stop() it. */
+/**
+ * A gateway that is up. Remember to stop() it.  `through`: a program and its
+ * arguments that become usherd, such as prlimit.
+ */
 export function start(options = {}) {
 	return new Gateway(options).start();
 }

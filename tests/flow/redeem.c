@@ -131,12 +131,41 @@ START_TEST(guesses_run_into_the_limit)
 
 	clock_hold(INT64_C(1795370000000));
 	for (i = 0; i < 60; i++)
-		ck_answer(redeem("alpha", "token=x",
+		ck_answer(redeem("alpha", "token=x", i % 2 ? "X-No: secret" :
 				 "Authorization: Bearer guess"), 401,
 			  "secret_invalid");
+	/* Else the right one would be found out all the same. */
 	ex = redeem("alpha", "token=x", BEARER);
 	ck_answer(ex, 429, "too_many_requests");
 	ck_str_is(flow_header(ex, "Retry-After"), "60");
+	ck_str_is(flow_header(ex, "X-RateLimit-Remaining"), "0");
+	ck_answer(redeem("beta", "token=x", "Authorization: Bearer guess"),
+		  429, "too_many_requests");
+	ck_answer(redeem("off", "token=x", "Authorization: Bearer guess"),
+		  429, "too_many_requests");
+	/* Whoever signs in from the same address is not concerned. */
+	flow_mint("alpha", USER);
+	clock_hold(INT64_C(1795370060000));
+	ck_answer(redeem("alpha", flow_mint("alpha", USER), BEARER), 200, "");
+}
+END_TEST
+
+START_TEST(a_desk_that_knows_the_secret_is_not_limited)
+{
+	struct exchange *ex;
+	int i;
+
+	for (i = 0; i < 130; i++) {
+		ex = redeem("alpha", "token=x", BEARER);
+		ck_answer(ex, 401, "token_invalid");
+		ck_str_is(flow_header(ex, "X-RateLimit-Limit"), "60");
+		ck_str_is(flow_header(ex, "X-RateLimit-Remaining"), "60");
+	}
+	/* Nor do its users' sign-ins from its address take away from it. */
+	for (i = 0; i < 60; i++)
+		flow_mint("alpha", USER);
+	ck_answer(flow_post("alpha", USER), 429, "too_many_requests");
+	ck_answer(redeem("alpha", "token=x", BEARER), 401, "token_invalid");
 }
 END_TEST
 
@@ -184,6 +213,7 @@ static void redeem_tests(TCase *tcase)
 	tcase_add_test(tcase, tenants_without_a_secret_do_not_have_it);
 	tcase_add_test(tcase, one_tenants_token_is_not_anothers);
 	tcase_add_test(tcase, guesses_run_into_the_limit);
+	tcase_add_test(tcase, a_desk_that_knows_the_secret_is_not_limited);
 	tcase_add_test(tcase, nothing_secret_and_nobodys_name_is_logged);
 }
 

@@ -127,6 +127,13 @@ int usher_config_int(struct usher_call *call, const char *key, int64_t min,
 		     int64_t *value /* out */);
 int usher_config_bool(struct usher_call *call, const char *key, int fallback,
 		      int *value /* out */);
+/*
+ * [init] set_error() under a setting whose key is a slice, as config_at() gives
+ * it; `problem` goes on after the key ("must be ...").  Always USHER_FAIL, for
+ * init to return.
+ */
+int usher_config_refuse(struct usher_call *call, struct usher_str key,
+			const char *problem);
 
 #ifdef __cplusplus
 }

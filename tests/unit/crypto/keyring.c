@@ -358,9 +358,16 @@ START_TEST(owners_count)
 	struct keyring *ring = NULL;
 	struct stat st;
 
-	ck_assert_int_eq(keyring_create(path), 0);
 	if (geteuid() != 0)
 		return;
+	/* Made by root it is the directory's owner's. */
+	ck_assert_int_eq(chown(unit_dir(), 1233, 1232), 0);
+	ck_assert_int_eq(keyring_create(path), 0);
+	ck_assert_int_eq(chown(unit_dir(), 0, 0), 0);
+	ck_assert_int_eq(stat(path, &st), 0);
+	ck_assert_uint_eq(st.st_uid, 1233);
+	ck_assert_uint_eq(st.st_gid, 1232);
+	ck_assert_uint_eq(st.st_mode & 07777, 0600);
 	ck_assert_int_eq(chown(path, 1234, 1234), 0);
 	ck_assert_int_eq(keyring_rotate(path, -1, why, sizeof(why)), 0);
 	ck_assert_int_eq(stat(path, &st), 0);

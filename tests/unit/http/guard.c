@@ -1,309 +1,14 @@
 /*
- * Heads against a real libmicrohttpd daemon, over socket pairs and without a
- * thread: what the guard lets through must be what a strict reader, written
- * here and knowing nothing of the library, takes for a request too.
+ * Heads against a real libmicrohttpd daemon: what the guard lets through must
+ * be what a strict reader takes for a request too.
  */
-#include <errno.h>
-#include <netinet/in.h>
-#include <poll.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
 #include "unit/unit.h"
 
-#include "http/daemon.h"
-#include "http/guard.h"
+#include "base/buf.h"
 #include "http/selftest.h"
+#include "unit/http/heads.h"
 
-#define HEAD_MAX 4096
 #define MUTANTS 20000		/* unless GUARD_MUTANTS says otherwise */
-#define ROUNDS_MAX 64
-
-/* ---- the daemon under test ---------------------------------------------- */
-
-struct probe {
-	struct MHD_Daemon *daemon;
-	char raw[HEAD_MAX];
-	struct guard_target target;
-	struct tap tap;
-	bool was_called;
-	enum guard_verdict verdict;
-	struct guard_head head;		/* its slices: in `copy` */
-	char copy[HEAD_MAX];
-	enum MHD_Result last;
-};
-
-static struct probe probe;
-
-static void *see_target(void *ctx, const char *uri,
-			struct MHD_Connection *connection)
-{
-	size_t len = strlen(uri);
-
-	(void)connection;
-	ck_assert_uint_lt(len, sizeof(probe.raw));
-	memcpy(probe.raw, uri, len + 1);
-	probe.target = (struct guard_target){ uri, { probe.raw, len } };
-	return ctx;
-}
-
-static enum MHD_Result handle(void *ctx, struct MHD_Connection *connection,
-			      const char *url, const char *method,
-			      const char *version, const char *data,
-			      size_t *size, void **request)
-{
-	(void)ctx, (void)url, (void)data, (void)size, (void)request;
-	probe.was_called = true;
-	probe.verdict = guard_check(connection, method, version, probe.target,
-				    &probe.tap, &probe.head);
-	if (probe.verdict == GUARD_OK) {
-		ptrdiff_t moved = probe.copy - probe.head.start;
-
-		ck_assert_uint_lt(probe.head.len, HEAD_MAX);
-		memcpy(probe.copy, probe.head.start, probe.head.len);
-		for (unsigned i = 0; i < probe.head.header_count; i++) {
-			probe.head.headers[i].name.ptr += moved;
-			probe.head.headers[i].value.ptr += moved;
-		}
-		probe.head.host.ptr += moved;
-	}
-	return MHD_NO;
-}
-
-static void start(void)
-{
-	static const struct daemon_setup setup = {
-		.listen_fd = -1,
-		.connections_max = 4,
-		.see_target = see_target,
-		.handle = handle,
-		.ctx = &probe,
-	};
-
-	probe.daemon = daemon_start(&setup);
-	ck_assert_ptr_nonnull(probe.daemon);
-}
-
-static void stop(void)
-{
-	MHD_stop_daemon(probe.daemon);
-	tap_thread_done();
-}
-
-/* Until the library called us, or answered, or wants more. */
-static void turn(int fd)
-{
-	struct pollfd event = { .fd = daemon_fd(probe.daemon),
-				.events = POLLIN };
-	char answer[1024];
-
-	for (int i = 0; i < ROUNDS_MAX; i++) {
-		ssize_t n;
-
-		MHD_run(probe.daemon);
-		if (probe.was_called)
-			return;
-		n = recv(fd, answer, sizeof(answer), MSG_DONTWAIT | MSG_PEEK);
-		if (n >= 0 || errno != EAGAIN)
-			return;
-		if (poll(&event, 1, 0) == 0)
-			return;
-	}
-}
-
-/* Did the guard let it through? In two pieces when `cut` lies inside. */
-static bool accepts(const char *head, size_t len, size_t cut)
-{
-	struct sockaddr_in nobody = { .sin_family = AF_INET };
-	int pair[2];
-
-	if (cut > len)
-		cut = len;
-	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0,
-				    pair), 0);
-	probe.was_called = false;
-	ck_assert_int_eq(tap_watch(&probe.tap, pair[1], false), ERR_OK);
-	ck_assert_int_eq(MHD_add_connection(probe.daemon, pair[1],
-					    (struct sockaddr *)&nobody,
-					    sizeof(nobody)), MHD_YES);
-	if (send(pair[0], head, cut, MSG_NOSIGNAL) >= 0 && cut < len) {
-		turn(pair[0]);
-		(void)!send(pair[0], head + cut, len - cut, MSG_NOSIGNAL);
-	}
-	turn(pair[0]);
-	close(pair[0]);
-	/* the library notices, so that connections do not pile up */
-	for (int i = 0; i < 4; i++)
-		MHD_run(probe.daemon);
-	tap_unwatch(pair[1]);
-	return probe.was_called && probe.verdict == GUARD_OK;
-}
-
-/* ---- the strict reader -------------------------------------------------- */
-
-struct reading {
-	struct str method, target;
-	struct header headers[REQUEST_HEADERS_MAX + 1];
-	unsigned count;
-	size_t len;		/* of the head */
-	bool is_ours_to_refuse;	/* valid, but the gateway is stricter */
-};
-
-static bool is_in(char c, const char *set)
-{
-	return c != '\0' && strchr(set, c);
-}
-
-static bool read_word(struct str *in, char end, struct str *out)
-{
-	ptrdiff_t at = str_find(*in, end);
-
-	if (at <= 0)
-		return false;
-	*out = (struct str){ in->ptr, (size_t)at };
-	in->ptr += at + 1;
-	in->len -= (size_t)at + 1;
-	return true;
-}
-
-/* A line without its CRLF; there is no other line end. */
-static bool read_line(struct str *in, struct str *out)
-{
-	for (size_t i = 0; i + 1 < in->len; i++) {
-		if (in->ptr[i] == '\n' || in->ptr[i] == '\0')
-			return false;
-		if (in->ptr[i] != '\r')
-			continue;
-		if (in->ptr[i + 1] != '\n')
-			return false;
-		*out = (struct str){ in->ptr, i };
-		in->ptr += i + 2;
-		in->len -= i + 2;
-		return true;
-	}
-	return false;
-}
-
-static bool read_header(struct str line, struct header *out)
-{
-	struct str name;
-
-	if (!read_word(&line, ':', &name))
-		return false;
-	for (size_t i = 0; i < name.len; i++)
-		if (!((name.ptr[i] >= '0' && name.ptr[i] <= '9') ||
-		      (name.ptr[i] >= 'a' && name.ptr[i] <= 'z') ||
-		      (name.ptr[i] >= 'A' && name.ptr[i] <= 'Z') ||
-		      is_in(name.ptr[i], "!#$%&'*+-.^_`|~")))
-			return false;
-	for (size_t i = 0; i < line.len; i++)
-		if (((unsigned char)line.ptr[i] < 0x20 &&
-		     line.ptr[i] != '\t') || line.ptr[i] == 0x7f)
-			return false;
-	*out = (struct header){ name, str_trim(line, " \t") };
-	return true;
-}
-
-/* Underscores are the names of CGI's variables; a blank after a length or a
- * coding is read in more than one way. */
-static bool is_stricter(struct str line, const struct header *header)
-{
-	return str_find(header->name, '_') >= 0 ||
-	       ((str_ieq(header->name, STR("Content-Length")) ||
-		 str_ieq(header->name, STR("Transfer-Encoding"))) &&
-		header->value.ptr + header->value.len != line.ptr + line.len);
-}
-
-static bool is_method(struct str s)
-{
-	return str_eq(s, STR("GET")) || str_eq(s, STR("HEAD")) ||
-	       str_eq(s, STR("POST")) || str_eq(s, STR("OPTIONS"));
-}
-
-static unsigned count_of(const struct reading *r, const char *name,
-			 struct str *last)
-{
-	unsigned n = 0;
-
-	for (unsigned i = 0; i < r->count; i++)
-		if (str_ieq(r->headers[i].name, str_from(name))) {
-			*last = r->headers[i].value;
-			n++;
-		}
-	return n;
-}
-
-static bool is_framed(const struct reading *r, bool is_http10)
-{
-	struct str host, length = STR_NULL, coding = STR_NULL;
-	unsigned lengths = count_of(r, "content-length", &length);
-	unsigned codings = count_of(r, "transfer-encoding", &coding);
-
-	if (count_of(r, "host", &host) != 1 || lengths + codings > 1)
-		return false;
-	if (codings && (is_http10 || !str_ieq(coding, STR("chunked"))))
-		return false;
-	for (size_t i = 0; i < length.len; i++)
-		if (length.ptr[i] < '0' || length.ptr[i] > '9')
-			return false;
-	return !lengths || (length.len > 0 && length.len < 19);
-}
-
-static bool read_strictly(struct str in, struct reading *r)
-{
-	struct str all, line;
-	bool is_http10;
-
-	/* RFC 9112 section 2.2: empty lines before a request are ignored */
-	while (in.len > 1 && !memcmp(in.ptr, "\r\n", 2)) {
-		in.ptr += 2;
-		in.len -= 2;
-	}
-	all = in;
-	r->count = 0;
-	r->is_ours_to_refuse = false;
-	if (!read_line(&in, &line) || !read_word(&line, ' ', &r->method) ||
-	    !is_method(r->method) || !read_word(&line, ' ', &r->target))
-		return false;
-	for (size_t i = 0; i < r->target.len; i++)
-		if (r->target.ptr[i] < '!' || r->target.ptr[i] > '~' ||
-		    r->target.ptr[i] == '#')
-			return false;
-	is_http10 = str_eq(line, STR("HTTP/1.0"));
-	if (r->target.ptr[0] != '/' ||
-	    (!is_http10 && !str_eq(line, STR("HTTP/1.1"))))
-		return false;
-	for (;;) {
-		if (!read_line(&in, &line))
-			return false;
-		if (line.len == 0)
-			break;
-		if (r->count > REQUEST_HEADERS_MAX ||
-		    !read_header(line, &r->headers[r->count++]))
-			return false;
-		if (is_stricter(line, &r->headers[r->count - 1]))
-			r->is_ours_to_refuse = true;
-	}
-	r->len = (size_t)(in.ptr - all.ptr);
-	return r->count <= REQUEST_HEADERS_MAX && is_framed(r, is_http10);
-}
-
-/* What was let through says the same to both. */
-static void check_same(const struct reading *r)
-{
-	static const char *const names[] = { "GET", "HEAD", "POST", "OPTIONS" };
-
-	ck_str_is(r->method, names[probe.head.method]);
-	ck_assert(str_eq(r->target, probe.target.raw));
-	ck_assert_uint_eq(r->len, probe.head.len);
-	ck_assert_uint_eq(r->count, probe.head.header_count);
-	for (unsigned i = 0; i < r->count; i++) {
-		ck_assert(str_eq(r->headers[i].name,
-				 probe.head.headers[i].name));
-		ck_assert(str_eq(r->headers[i].value,
-				 probe.head.headers[i].value));
-	}
-}
 
 /* ---- one by one --------------------------------------------------------- */
 
@@ -354,6 +59,8 @@ static const struct {
 	     "POST /p HTTP/1.1\r\nContent-Length: 0x5\r\n" REST "hello"),
 	HEAD("ours: a length with a blank",
 	     "POST /p HTTP/1.1\r\nContent-Length: 5 \r\n" REST "hello"),
+	HEAD("ours: a length that might be octal",
+	     "POST /p HTTP/1.1\r\nContent-Length: 05\r\n" REST "hello"),
 	HEAD("an endless length", "POST /p HTTP/1.1\r\nContent-Length: "
 	     "99999999999999999999\r\n" REST),
 	HEAD("an empty length", "POST /p HTTP/1.1\r\nContent-Length:\r\n" REST),
@@ -436,21 +143,21 @@ START_TEST(good_heads_pass)
 {
 	struct reading reading;
 
-	ck_assert_msg(accepts(good[_i].head.ptr, good[_i].head.len, SIZE_MAX),
-		      "%s: %s", good[_i].name,
+	ck_assert_msg(heads_accepts(good[_i].head.ptr, good[_i].head.len,
+				    SIZE_MAX), "%s: %s", good[_i].name,
 		      probe.was_called ? guard_reason(probe.verdict) :
 					 "the library refused it");
-	ck_assert_msg(read_strictly(good[_i].head, &reading), "%s",
+	ck_assert_msg(heads_read(good[_i].head, &reading), "%s",
 		      good[_i].name);
-	check_same(&reading);
+	heads_check_same(&reading);
 }
 END_TEST
 
 START_TEST(good_heads_pass_however_they_arrive)
 {
 	for (size_t cut = 1; cut < good[_i].head.len; cut++)
-		ck_assert_msg(accepts(good[_i].head.ptr, good[_i].head.len,
-				      cut),
+		ck_assert_msg(heads_accepts(good[_i].head.ptr,
+					    good[_i].head.len, cut),
 			      "%s cut at %zu", good[_i].name, cut);
 }
 END_TEST
@@ -458,8 +165,8 @@ END_TEST
 START_TEST(bad_heads_do_not)
 {
 	for (size_t cut = 1; cut <= bad[_i].head.len; cut++)
-		ck_assert_msg(!accepts(bad[_i].head.ptr, bad[_i].head.len,
-				       cut),
+		ck_assert_msg(!heads_accepts(bad[_i].head.ptr, bad[_i].head.len,
+					     cut),
 			      "%s cut at %zu", bad[_i].name, cut);
 }
 END_TEST
@@ -469,7 +176,7 @@ START_TEST(the_reader_of_this_test_agrees)
 	struct reading reading;
 
 	if (strncmp(bad[_i].name, "ours", 4) != 0)
-		ck_assert_msg(!read_strictly(bad[_i].head, &reading), "%s",
+		ck_assert_msg(!heads_read(bad[_i].head, &reading), "%s",
 			      bad[_i].name);
 }
 END_TEST
@@ -485,7 +192,7 @@ START_TEST(headers_are_counted)
 		for (int i = 1; i < n; i++)
 			buf_printf(&buf, "A%d: %d\r\n", i, i);
 		buf_puts(&buf, REST);
-		ck_assert_int_eq(accepts(buf.ptr, buf.len, SIZE_MAX),
+		ck_assert_int_eq(heads_accepts(buf.ptr, buf.len, SIZE_MAX),
 				 n == REQUEST_HEADERS_MAX);
 		if (n > REQUEST_HEADERS_MAX)
 			ck_assert_int_eq(probe.verdict, GUARD_HEADERS);
@@ -495,11 +202,13 @@ END_TEST
 
 START_TEST(framing_is_told)
 {
-	ck_assert(accepts(good[13].head.ptr, good[13].head.len, SIZE_MAX));
+	ck_assert(heads_accepts(good[13].head.ptr, good[13].head.len,
+				SIZE_MAX));
 	ck_assert_str_eq(good[13].name, "length");
 	ck_assert_uint_eq(probe.head.content_length, 5);
 	ck_assert(!probe.head.is_chunked);
-	ck_assert(accepts(good[15].head.ptr, good[15].head.len, SIZE_MAX));
+	ck_assert(heads_accepts(good[15].head.ptr, good[15].head.len,
+				SIZE_MAX));
 	ck_assert_str_eq(good[15].name, "chunked");
 	ck_assert(probe.head.is_chunked);
 	ck_assert(probe.head.content_length == GUARD_NO_LENGTH);
@@ -610,15 +319,15 @@ START_TEST(mutants_mean_the_same_to_both)
 
 		memcpy(head, from->ptr, from->len);
 		len = mutate(head, from->len);
-		is_valid = read_strictly((struct str){ head, len }, &reading);
-		if (!accepts(head, len, draw(4) ? SIZE_MAX :
+		is_valid = heads_read((struct str){ head, len }, &reading);
+		if (!heads_accepts(head, len, draw(4) ? SIZE_MAX :
 				     1 + draw((uint32_t)len + 1))) {
 			lost += is_valid && !reading.is_ours_to_refuse;
 			continue;
 		}
 		accepted++;
 		if (is_valid) {
-			check_same(&reading);
+			heads_check_same(&reading);
 			continue;
 		}
 		wrong++;
@@ -637,7 +346,7 @@ END_TEST
 
 static void add_tests(TCase *tcase)
 {
-	tcase_add_checked_fixture(tcase, start, stop);
+	tcase_add_checked_fixture(tcase, heads_start, heads_stop);
 	tcase_add_loop_test(tcase, good_heads_pass, 0,
 			    sizeof(good) / sizeof(good[0]));
 	tcase_add_loop_test(tcase, good_heads_pass_however_they_arrive, 0,

@@ -83,6 +83,33 @@ START_TEST(sixty_at_once_then_one_a_minute)
 }
 END_TEST
 
+/* To look costs nothing, however often, and tells what a request would get. */
+START_TEST(a_look_counts_nothing)
+{
+	struct ip from = ip("2001:db8::1");
+	struct ratelimit_verdict v;
+
+	for (int i = 0; i < 100; i++) {
+		v = ratelimit_peek(limiter, everybody, hourly, &from, NOW);
+		ck_assert(v.allowed);
+		ck_assert_uint_eq(v.remaining, 60);
+		ck_assert_uint_eq(v.reset_s, 0);
+	}
+	ck_assert_uint_eq(ratelimit_stats(limiter).clients, 0);
+	ck_assert_uint_eq(burst("2001:db8::1", 59, NOW), 59);
+	v = ratelimit_peek(limiter, everybody, hourly, &from, NOW);
+	ck_assert(v.allowed);
+	ck_assert_uint_eq(v.remaining, 1);
+	ck_assert(ask("2001:db8::1", NOW).allowed);
+	v = ratelimit_peek(limiter, everybody, hourly, &from, NOW);
+	ck_assert(!v.allowed);
+	ck_assert_uint_eq(v.remaining, 0);
+	ck_assert_uint_eq(v.retry_after_s, 60);
+	ck_assert(ratelimit_peek(limiter, everybody, hourly, &from,
+				 NOW + 60 * S).allowed);
+}
+END_TEST
+
 /* A burst that takes its time: the first refusal still says a minute. */
 START_TEST(a_slow_burst_is_told_a_minute_too)
 {
@@ -745,6 +772,7 @@ static void ratelimit_tests(TCase *tc)
 {
 	tcase_add_checked_fixture(tc, set_up, tear_down);
 	tcase_add_test(tc, sixty_at_once_then_one_a_minute);
+	tcase_add_test(tc, a_look_counts_nothing);
 	tcase_add_test(tc, a_slow_burst_is_told_a_minute_too);
 	tcase_add_test(tc, the_first_hour_lets_119_through);
 	tcase_add_loop_test(tc, any_rule_is_exact, 0, COUNT(rules));

@@ -253,6 +253,7 @@ END_TEST
 
 START_TEST(settings_have_fallbacks_and_bad_ones_are_named)
 {
+	struct usher_str key = S("plan.from");
 	int64_t n;
 	int flag;
 
@@ -274,7 +275,12 @@ START_TEST(settings_have_fallbacks_and_bad_ones_are_named)
 	ck_assert_int_eq(n, 3);
 	ck_assert_int_eq(usher_config_bool(public, "word", 1, &flag),
 			 USHER_E_INVAL);
-	ck_assert_uint_eq(call.error_count, 2);
+	key.len = 4;	/* a part of a text, as keys often are */
+	ck_assert_int_eq(usher_config_refuse(public, key, "is odd"),
+			 USHER_FAIL);
+	ck_assert_uint_eq(call.error_count, 3);
+	ck_str_is(call.errors[2].field, "plan");
+	ck_str_is(call.errors[2].text, "is odd");
 	ck_str_is(call.errors[0].field, "n");
 	ck_str_is(call.errors[0].text, "must be a number from 1 to 5");
 	ck_str_is(call.errors[1].text, "must be true or false");

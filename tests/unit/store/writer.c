@@ -336,6 +336,43 @@ START_TEST(unawaited_jobs_never_crowd_out_the_others)
 }
 END_TEST
 
+/* Nobody who waits comes by: they may gather, but not for ever. */
+START_TEST(unawaited_jobs_are_written_by_themselves)
+{
+	struct note notes[MANY] = { 0 };
+	struct writer *w;
+	struct rig rig;
+
+	rig_open(&rig);
+	w = store_writer(rig.store);
+	for (int i = 0; i < MANY; i++) {
+		notes[i].job = (struct job){ .run = note_run,
+					     .done = note_done };
+		ck_assert_int_eq(writer_submit_unawaited(w, &notes[i].job), 0);
+	}
+	rig_wait(MANY);
+	ck_assert_int_eq(notes_kept(&rig), MANY);
+	rig_close(&rig);
+}
+END_TEST
+
+START_TEST(closing_finishes_what_gathers)
+{
+	struct note note = { .job = { .run = note_run, .done = note_done } };
+	struct rig rig;
+
+	rig_open(&rig);
+	ck_assert_int_eq(writer_submit_unawaited(store_writer(rig.store),
+						 &note.job), 0);
+	rig_stop(&rig);
+	ck_assert_int_eq(note.told, 1);
+	ck_assert_int_eq(note.job.result, ERR_OK);
+	rig_start(&rig);
+	ck_assert_int_eq(notes_kept(&rig), 1);
+	rig_close(&rig);
+}
+END_TEST
+
 START_TEST(closing_finishes_what_waits)
 {
 	struct note notes[MANY] = { 0 };
@@ -568,6 +605,8 @@ static void writer_tests(TCase *tc)
 		a_database_held_by_another_process_is_busy);
 	tcase_add_test(tc, a_full_queue_says_so_at_once);
 	tcase_add_test(tc, unawaited_jobs_never_crowd_out_the_others);
+	tcase_add_test(tc, unawaited_jobs_are_written_by_themselves);
+	tcase_add_test(tc, closing_finishes_what_gathers);
 	tcase_add_test(tc, closing_finishes_what_waits);
 	tcase_add_test(tc, a_stopping_writer_takes_nothing_more);
 	tcase_add_test(tc, a_job_may_be_followed_from_its_own_end);
