@@ -35,7 +35,7 @@ build_commands="autoreconf:autoconf automake:automake libtoolize:libtool
 	pkg-config:pkg-config cc:gcc make:make openssl:openssl curl:curl"
 build_modules="libmicrohttpd:libmicrohttpd-dev gnutls:libgnutls28-dev
 	libcrypto:libssl-dev libconfig:libconfig-dev sqlite3:libsqlite3-dev
-	jansson:libjansson-dev libidn2:libidn2-dev"
+	jansson:libjansson-dev libseccomp:libseccomp-dev libidn2:libidn2-dev"
 check_commands="node:nodejs npm:npm nginx:nginx-light chromium:chromium"
 check_modules="check:check"
 

@@ -8,6 +8,7 @@
 #include <getopt.h>
 #include <unistd.h>
 
+#include "adapter/supervisor.h"
 #include "adapter/trial.h"
 #include "admin/services.h"
 #include "admin/show.h"
@@ -120,7 +121,7 @@ static int ask(const struct options *options, const char *words,
 static int check(const struct options *options, const char *words,
 		 char **arguments, int count)
 {
-	const struct snapshot_options load = {
+	struct snapshot_options load = {
 		.config_dir = options->config,
 		.state_override = options->state,
 		.plugins_override = options->plugins,
@@ -129,15 +130,21 @@ static int check(const struct options *options, const char *words,
 	};
 	struct snapshot *snapshot;
 	struct report report;
+	char text[512];
+	struct buf why;
 	int status;
 
 	(void)words, (void)arguments, (void)count;
 	if (report_init(&report))
 		return EXIT_REFUSED;
+	buf_init_fixed(&why, text, sizeof(text));
+	if (supervisor_new(NULL, &load.supervisor, &why))
+		fprintf(stderr, "usherctl: %s\n", text);
 	snapshot = snapshot_load(&load, NULL, &report);
 	status = show_report(snapshot, &report, options->json, stdout) <
 			 REPORT_TENANT ? EXIT_DONE : EXIT_REFUSED;
 	snapshot_unref(snapshot);
+	supervisor_free(load.supervisor);
 	report_done(&report);
 	return status;
 }

@@ -18,6 +18,7 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
+#include "adapter/supervisor.h"
 #include "admin/notify.h"
 #include "admin/reload.h"
 #include "admin/services.h"
@@ -103,14 +104,27 @@ static void parse_options(int argc, char **argv, struct options *options)
 
 /* ---- --check --------------------------------------------------------------- */
 
+/* Without it isolated adapters fail, each with a finding. */
+static void start_supervisor(struct daemon *d)
+{
+	char text[512];
+	struct buf why;
+
+	buf_init_fixed(&why, text, sizeof(text));
+	if (supervisor_new(NULL, &d->reload.options.supervisor, &why))
+		log_error("supervisor", LOG_STR("problem", buf_str(&why)));
+}
+
 static int check(struct daemon *d)
 {
-	struct snapshot *snapshot =
-		snapshot_load(&d->reload.options, NULL, &d->reload.report);
-	enum report_level worst = show_report(snapshot, &d->reload.report,
-					      false, stdout);
+	struct snapshot *snapshot;
+	enum report_level worst;
 
+	start_supervisor(d);
+	snapshot = snapshot_load(&d->reload.options, NULL, &d->reload.report);
+	worst = show_report(snapshot, &d->reload.report, false, stdout);
 	snapshot_unref(snapshot);
+	supervisor_free(d->reload.options.supervisor);
 	return worst >= REPORT_TENANT ? 1 : 0;
 }
 
@@ -320,6 +334,7 @@ static int start_serving(struct daemon *d, const struct gateway_config *config)
 	if (drop_privileges(config) || make_keyring(d->keyring_path) ||
 	    load_limits(d) || open_store(d, config->state.ptr))
 		return -1;
+	start_supervisor(d);
 	first = reload_first(&d->reload);
 	if (!first)
 		return -1;
@@ -487,12 +502,14 @@ static void stop(struct daemon *d)
 		unlink(d->options.ready_file);
 	d->gateway.is_stopping = true;
 	server_stop(d->server, STOP_MS);
+	supervisor_quiesce(d->reload.options.supervisor);
 	store_close(d->gateway.store);
 	if (d->gateway.limiter && d->gateway.snapshots)
 		save_limits(d);
 	ratelimit_free(d->gateway.limiter);
 	snapshot_slot_free(d->gateway.snapshots);
 	server_free(d->server);
+	supervisor_free(d->reload.options.supervisor);
 	reload_done(&d->reload);
 	watch_close(&d->watch);
 	for (size_t i = 0; i < 3; i++) {

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <spawn.h>
 #include <sys/socket.h>
@@ -11,12 +12,39 @@
 
 #include "adapter/host.h"
 
+#ifndef USHER_HOSTDIR
+#define USHER_HOSTDIR "/usr/libexec/usher"
+#endif
+
+#define HOST_NAME "usher-adapter-host"
 #define HIGH 16		/* above what the child's are moved to */
 
 /* A copy out of the way of the numbers that the child's will have. */
 static int high(int fd)
 {
 	return fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, HIGH);
+}
+
+void child_find_host(char *path, size_t size)
+{
+	const char *named = getenv("USHER_ADAPTER_HOST");
+	char own[PATH_MAX];
+	ssize_t n = readlink("/proc/self/exe", own, sizeof(own));
+	char *slash;
+
+	if (named && *named) {
+		snprintf(path, size, "%s", named);
+		return;
+	}
+	if (n > 0 && n < (ssize_t)sizeof(own)) {
+		own[n] = '\0';
+		slash = strrchr(own, '/');
+		*(slash ? slash : own) = '\0';
+		snprintf(path, size, "%s/" HOST_NAME, own);
+		if (access(path, X_OK) == 0)
+			return;
+	}
+	snprintf(path, size, "%s", USHER_HOSTDIR "/" HOST_NAME);
 }
 
 static void close_all(int *fds, size_t count)
@@ -31,7 +59,7 @@ static void close_all(int *fds, size_t count)
 /* The descriptors of the child, in order: log, channel, module, filters. */
 static int start(const struct child_spec *spec, const int fds[4], pid_t *pid_r)
 {
-	char name[] = "usher-adapter-host", uid[24];
+	char name[] = HOST_NAME, uid[24];
 	char *const argv[] = { name, uid, NULL };
 	char *const none[] = { NULL };
 	posix_spawn_file_actions_t actions;

@@ -25,6 +25,13 @@ struct child {
 	int channel, log, pidfd;	/* non-blocking; -1: closed */
 };
 
+/*
+ * The program that a child runs: what the environment names in
+ * USHER_ADAPTER_HOST, or stands beside our own program (in a build tree), or
+ * is installed.
+ */
+void child_find_host(char *path, size_t size);
+
 /* ERR_IO; *problem then gained a sentence. */
 enum err child_spawn(const struct child_spec *spec, struct child *child_r,
 		     struct buf *problem);

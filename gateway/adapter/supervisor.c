@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/epoll.h>
@@ -103,6 +104,7 @@ struct supervisor {
 	uint32_t next_generation;
 	unsigned next_uid;
 	bool must_stop;
+	bool is_closed, is_quiet;	/* quiesced: asked for, done */
 	struct source bell_source, timer_source;
 	/* the thread's own */
 	struct list finished;		/* entries whose `done` is due */
@@ -379,7 +381,7 @@ static void failed(struct isolated *iso)
 		settle(iso);
 		return;
 	}
-	if (iso->must_free)
+	if (iso->must_free || iso->supervisor->is_closed)
 		return;
 	iso->failures++;
 	iso->answers = 0;
@@ -399,14 +401,13 @@ static void failed(struct isolated *iso)
 }
 
 /* The one that ran when it ended failed; those behind it never began. */
-static void answer_all(struct isolated *iso)
+static void answer_all(struct isolated *iso, const char *why)
 {
 	char problem[ADAPTER_PROBLEM_MAX];
 	struct list *pos, *safe;
-	bool is_head = true;
+	bool is_head = !iso->supervisor->is_closed;
 
-	snprintf(problem, sizeof(problem), "its process failed: %.400s",
-		 iso->why);
+	snprintf(problem, sizeof(problem), "its process failed: %.400s", why);
 	list_each(pos, safe, &iso->entries) {
 		struct entry *entry = list_entry(pos, struct entry, node);
 
@@ -708,7 +709,7 @@ static void on_end(struct isolated *iso)
 	child_reap(&iso->child, &how);
 	if (!iso->why[0])
 		snprintf(iso->why, sizeof(iso->why), "its process %s", text);
-	answer_all(iso);
+	answer_all(iso, iso->why);
 	failed(iso);
 }
 
@@ -836,9 +837,10 @@ static void on_bell(struct supervisor *s)
 	list_each(pos, safe, &s->all) {
 		struct isolated *iso = list_entry(pos, struct isolated, node);
 
-		if (iso->must_free)
+		if (iso->must_free || s->is_closed) {
 			end(iso, "it is not needed any more");
-		else if (iso->is_waited_for && !iso->is_settled &&
+			answer_all(iso, "the gateway stops");
+		} else if (iso->is_waited_for && !iso->is_settled &&
 			 iso->state == STATE_DOWN)
 			spawn(iso);
 	}
@@ -918,6 +920,10 @@ static void *supervise(void *arg)
 			on_event(s, &events[i]);
 		if (!list_is_empty(&s->finished))
 			call_back(s, &s->finished);
+		if (s->is_closed && !s->is_quiet) {
+			s->is_quiet = true;
+			pthread_cond_broadcast(&s->settled);
+		}
 		is_over = sweep(s) && s->must_stop;
 	}
 	pthread_mutex_unlock(&s->lock);
@@ -967,6 +973,7 @@ enum err supervisor_new(const char *host, struct supervisor **supervisor_r,
 			struct buf *problem)
 {
 	struct supervisor *s = calloc(1, sizeof(*s));
+	char found[PATH_MAX];
 	sigset_t all, before;
 	enum err err;
 	int rc;
@@ -979,7 +986,9 @@ enum err supervisor_new(const char *host, struct supervisor **supervisor_r,
 	pthread_cond_init(&s->settled, NULL);
 	list_init(&s->all);
 	list_init(&s->finished);
-	s->host = strdup(host);
+	if (!host)
+		child_find_host(found, sizeof(found));
+	s->host = strdup(host ? host : found);
 	err = !s->host || open_all(s, problem) ? ERR_IO :
 		filter_new(&s->filters, problem);
 	if (err) {
@@ -998,6 +1007,18 @@ enum err supervisor_new(const char *host, struct supervisor **supervisor_r,
 	}
 	*supervisor_r = s;
 	return ERR_OK;
+}
+
+void supervisor_quiesce(struct supervisor *s)
+{
+	if (!s)
+		return;
+	pthread_mutex_lock(&s->lock);
+	s->is_closed = true;
+	ring(s);
+	while (!s->is_quiet)
+		pthread_cond_wait(&s->settled, &s->lock);
+	pthread_mutex_unlock(&s->lock);
 }
 
 void supervisor_free(struct supervisor *s)
@@ -1124,7 +1145,7 @@ bool isolated_has_deliver(const struct isolated *iso)
 
 static const char *why_not(const struct isolated *iso)
 {
-	if (iso->state != STATE_SERVING)
+	if (iso->state != STATE_SERVING || iso->supervisor->is_closed)
 		return "its process is not running";
 	if (iso->is_trial && iso->count)
 		return "it failed too often and is on trial";

@@ -31,11 +31,14 @@ struct supervisor;
 struct isolated;
 
 /*
- * `host` is the path of usher-adapter-host, copied.  *problem gains a sentence
- * on failure.  The thread blocks all signals.
+ * `host` is the path of usher-adapter-host, copied; NULL: child_find_host()
+ * finds it.  *problem gains a sentence on failure.  The thread blocks all signals.
  */
 enum err supervisor_new(const char *host, struct supervisor **supervisor_r,
 			struct buf *problem);
+/* Answer what is under way, as unavailable, and take no calls any more; on
+ * return nothing more is called back.  Accepts NULL. */
+void supervisor_quiesce(struct supervisor *supervisor);
 /* Ends what still runs.  Accepts NULL.  All isolated_free() come before. */
 void supervisor_free(struct supervisor *supervisor);
 

@@ -22,7 +22,19 @@ static void write_line(enum log_level level, struct str tenant,
 		 sizeof(fields) / sizeof(fields[0]));
 }
 
+static void write_event(enum log_level level, const char *event,
+			struct str tenant, struct str text)
+{
+	const struct log_field fields[] = {
+		LOG_STR("tenant", tenant),
+		LOG_STR("text", text),
+	};
+
+	log_emit(level, event, fields, sizeof(fields) / sizeof(fields[0]));
+}
+
 const struct adapter_services services_of_adapters = {
 	.hmac_sha256 = hmac,
 	.log = write_line,
+	.tell = write_event,
 };

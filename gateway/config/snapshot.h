@@ -138,6 +138,8 @@ struct snapshot_options {
 	const char *plugins_override;	/* --plugins; NULL: none */
 	unsigned workers;		/* states made per adapter */
 	const struct adapter_services *services;
+	struct supervisor *supervisor;	/* of isolated adapters; must outlive
+					 * the snapshots; NULL: they fail */
 	/*
 	 * NULL while only checking: then tenants get throw-away keys.  Not
 	 * needed after the load.

@@ -183,16 +183,6 @@ static int check_module(const struct reader *reader, struct group group)
 			    "must be a file name without a path");
 		return -1;
 	}
-	if (group_word(group, "isolation") == 0) {
-		place_error(reader->place, group_line(group, "isolation"),
-			    "adapter.isolation",
-			    "write isolation = \"none\"; for code that you "
-			    "have audited: it then runs inside the gateway",
-			    "is \"process\"%s, which this version does not "
-			    "have", group_has(group, "isolation") ? "" :
-			    " by default");
-		return -1;
-	}
 	return 0;
 }
 
@@ -209,7 +199,9 @@ static int load(const struct reader *reader, struct group group,
 	struct adapter_options wanted = {
 		.tenant = draft->tenant.slug,
 		.path = path.ptr,
-		.isolation = ADAPTER_IN_PROCESS,
+		.isolation = group_word(group, "isolation") == 0 ?
+			ADAPTER_OWN_PROCESS : ADAPTER_IN_PROCESS,
+		.supervisor = options->supervisor,
 		.settings = flat->settings,
 		.setting_count = flat->count,
 		.secrets = secrets,

@@ -1,0 +1,349 @@
+/* Adapters in processes of their own: what they may, and what comes of it. */
+#include "adapter/supervisor.h"
+
+#include <pthread.h>
+#include <signal.h>
+
+#include "base/clock.h"
+#include "unit/adapter/adapters.h"
+
+static struct supervisor *supervisor;
+static char message[ADAPTER_LOAD_PROBLEM_MAX];
+static char path[ADAPTER_PATH_MAX];
+static struct adapter_secret secrets[] = {
+	{ STR("desk"), STR("s3cret") },
+};
+
+static char last_event[64];
+
+static void keep_event(enum log_level level, const char *event,
+		       struct str tenant, struct str text)
+{
+	(void)level;
+	(void)text;
+	ck_str_is(tenant, "acme");
+	snprintf(last_event, sizeof(last_event), "%s", event);
+}
+
+static const struct adapter_services services = {
+	.hmac_sha256 = test_hmac, .log = test_log, .tell = keep_event,
+};
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t answered = PTHREAD_COND_INITIALIZER;
+static unsigned answers;
+
+static void done(struct adapter_call *call)
+{
+	(void)call;
+	pthread_mutex_lock(&lock);
+	answers++;
+	pthread_cond_signal(&answered);
+	pthread_mutex_unlock(&lock);
+}
+
+static void begin(void)
+{
+	struct buf problem;
+
+	buf_init_fixed(&problem, message, sizeof(message));
+	ck_assert_msg(supervisor_new(NULL, &supervisor, &problem) == ERR_OK,
+		      "%s", message);
+}
+
+static struct adapter_options options_for(const char *name)
+{
+	return (struct adapter_options){
+		.tenant = STR("acme"), .path = adapter_path(name, path),
+		.isolation = ADAPTER_OWN_PROCESS, .secrets = secrets,
+		.secret_count = COUNT(secrets), .deadline_ms = 10000,
+		.workers = 1, .supervisor = supervisor,
+	};
+}
+
+static struct adapter *load(const struct adapter_options *options,
+			    struct adapter *previous)
+{
+	struct adapter *adapter = NULL;
+	struct buf problem;
+
+	buf_init_fixed(&problem, message, sizeof(message));
+	if (adapter_load(options, &services, previous, &adapter, &problem))
+		return NULL;
+	return adapter;
+}
+
+static struct adapter *must_load(const char *name, uint32_t deadline_ms)
+{
+	struct adapter_options options = options_for(name);
+	struct adapter *adapter;
+
+	options.deadline_ms = deadline_ms;
+	adapter = load(&options, NULL);
+	ck_assert_msg(adapter != NULL, "%s: %s", name, message);
+	return adapter;
+}
+
+static enum adapter_result finish(struct adapter *adapter, struct sign_in *s)
+{
+	unsigned before = answers;
+
+	if (adapter_handoff(adapter, 0, &s->call, done) == ADAPTER_DONE)
+		return s->call.result;
+	pthread_mutex_lock(&lock);
+	while (answers == before)
+		pthread_cond_wait(&answered, &lock);
+	pthread_mutex_unlock(&lock);
+	return s->call.result;
+}
+
+static enum adapter_result commit(struct adapter *adapter, struct sign_in *s,
+				  const char *sin)
+{
+	sign_in_init(s);
+	sign_in_field(s, "sin", sin);
+	return finish(adapter, s);
+}
+
+static void end(struct adapter *adapter)
+{
+	adapter_unref(adapter);
+	supervisor_free(supervisor);
+	supervisor = NULL;
+}
+
+START_TEST(the_same_adapter_works_in_a_process_of_its_own)
+{
+	struct adapter *adapter;
+	struct sign_in s, here;
+	struct adapter *inside;
+
+	begin();
+	adapter = must_load("misbehave", 10000);
+	inside = load_with("misbehave", NULL, 0, message);
+	ck_str_is(adapter_name(adapter), "misbehave");
+	ck_str_is(adapter_version(adapter), "0");
+	ck_assert(!adapter_has_deliver(adapter));
+	for (unsigned i = 0; i < 12; i++) {
+		static const char *const what[] = {
+			"ok", "decline", "fail", "deny", "deny_words",
+			"unknown", "error", "bad_utf8", "wrong_hook",
+			"thousand", "set_decline", "set",
+		};
+
+		sign_in_init(&s);
+		sign_in_field(&s, "map", what[i]);
+		sign_in_init(&here);
+		sign_in_field(&here, "map", what[i]);
+		handoff(inside, 0, &here);
+		ck_assert_msg(finish(adapter, &s) == here.call.result, "%s: %s",
+			      what[i], s.call.problem);
+		ck_assert_str_eq(s.call.problem, here.call.problem);
+		ck_assert_uint_eq(s.call.change_count, here.call.change_count);
+		ck_assert(str_eq(s.call.deny_code, here.call.deny_code));
+		ck_assert(str_eq(s.call.deny_reason, here.call.deny_reason));
+		ck_assert_uint_eq(s.call.error_count, here.call.error_count);
+		pool_free(s.pool);
+		pool_free(here.pool);
+	}
+	adapter_unref(inside);
+	end(adapter);
+}
+END_TEST
+
+START_TEST(the_sandbox_refuses)
+{
+	static const struct {
+		const char *sin, *result;
+	} cases[] = {
+		{ "socket", "Operation not permitted" },
+		{ "open", "Operation not permitted" },
+		{ "library", "Operation not permitted" },
+		{ "thread", "Function not implemented" },
+		{ "rwx", "Operation not permitted" },
+		{ "abort_parent", "Operation not permitted" },
+		{ "uid", "Operation not permitted" },
+		{ "sign", NULL },
+#ifndef __SANITIZE_ADDRESS__
+		{ "allocate", "Cannot allocate memory" },
+#endif
+	};
+	struct adapter *adapter;
+	unsigned char mac[32];
+	char wanted[16];
+	struct sign_in s;
+
+	begin();
+	adapter = must_load("hostile", 10000);
+	test_hmac(STR("s3cret"), "data", 4, mac);
+	snprintf(wanted, sizeof(wanted), "%02x%02x%02x%02x", mac[0], mac[1],
+		 mac[2], mac[3]);
+	for (unsigned i = 0; i < COUNT(cases); i++) {
+		ck_assert_msg(commit(adapter, &s, cases[i].sin) == ADAPTER_OK,
+			      "%s: %s", cases[i].sin, s.call.problem);
+		ck_str_is(change_of(&s, "result")->value, cases[i].result ?
+			  cases[i].result : wanted);
+		pool_free(s.pool);
+	}
+	end(adapter);
+}
+END_TEST
+
+START_TEST(what_ends_it_is_an_answer_and_a_new_process)
+{
+	static const struct {
+		const char *sin, *says;
+	} cases[] = {
+#ifndef __SANITIZE_ADDRESS__
+		{ "crash", "signal 11" },
+		{ "abort", "signal 6" },
+		{ "exit", "status 0" },
+#endif
+		{ "fork", "signal 31" },
+		{ "exec", "signal 31" },
+		{ "kill", "signal 31" },
+		{ "junk", "malformed frame" },
+	};
+	struct adapter *adapter, *good;
+	struct sign_in s;
+
+	begin();
+	good = must_load("misbehave", 10000);
+	for (unsigned i = 0; i < COUNT(cases); i++) {
+		adapter = must_load("hostile", 10000);
+		ck_assert_int_eq(commit(adapter, &s, cases[i].sin),
+				 ADAPTER_FAILED);
+		ck_assert_msg(strstr(s.call.problem, cases[i].says) != NULL,
+			      "%s: '%s'", cases[i].sin, s.call.problem);
+		pool_free(s.pool);
+		/* Down, then there again. */
+		while (commit(adapter, &s, "none") == ADAPTER_UNAVAILABLE) {
+			pool_free(s.pool);
+			usleep(1000);
+		}
+		ck_assert_int_eq(s.call.result, ADAPTER_OK);
+		pool_free(s.pool);
+		adapter_unref(adapter);
+		sign_in_init(&s);
+		ck_assert_int_eq(finish(good, &s), ADAPTER_OK);
+		pool_free(s.pool);
+	}
+	end(good);
+}
+END_TEST
+
+START_TEST(who_hangs_is_late_and_then_gone)
+{
+	struct adapter *adapter;
+	struct sign_in s;
+
+	begin();
+	adapter = must_load("hostile", 50);
+	ck_assert_int_eq(commit(adapter, &s, "hang"), ADAPTER_TIMED_OUT);
+	pool_free(s.pool);
+	/* Until it is killed the next ones are late too; then it is down. */
+	while (commit(adapter, &s, "none") != ADAPTER_OK) {
+		pool_free(s.pool);
+		usleep(1000);
+	}
+	pool_free(s.pool);
+	end(adapter);
+}
+END_TEST
+
+START_TEST(who_fails_on_and_on_is_left_alone)
+{
+	struct adapter *adapter;
+	struct sign_in s;
+	unsigned failures = 0;
+
+	begin();
+	adapter = must_load("hostile", 10000);
+	last_event[0] = '\0';
+	while (failures < SUPERVISOR_FAILURES_MAX) {
+		if (commit(adapter, &s, "junk") == ADAPTER_FAILED)
+			failures++;
+		else
+			usleep(1000);
+		pool_free(s.pool);
+	}
+	ck_assert_str_eq(last_event, "adapter_breaker_open");
+	ck_assert_int_eq(commit(adapter, &s, "none"), ADAPTER_UNAVAILABLE);
+	pool_free(s.pool);
+	end(adapter);
+}
+END_TEST
+
+START_TEST(floods_cost_their_author)
+{
+	struct adapter *adapter;
+	struct sign_in s;
+
+	begin();
+	adapter = must_load("hostile", 10000);
+	log_count = 0;
+	ck_assert_int_eq(commit(adapter, &s, "log"), ADAPTER_OK);
+	pool_free(s.pool);
+	ck_assert_uint_le(log_count, USHER_LOG_LINES_MAX);
+	ck_assert_int_eq(commit(adapter, &s, "stderr"), ADAPTER_OK);
+	pool_free(s.pool);
+	end(adapter);
+	ck_assert_uint_le(log_count, USHER_LOG_LINES_MAX +
+			  3 * SUPERVISOR_LINES_MAX);
+}
+END_TEST
+
+START_TEST(a_start_that_fails_says_why)
+{
+	static struct adapter_setting settings[] = { SETTING("sin", "fork") };
+	struct adapter_options options;
+	struct adapter *adapter, *next;
+	struct sign_in s;
+
+	begin();
+	options = options_for("hostile");
+	options.settings = settings;
+	options.setting_count = 1;
+	ck_assert_ptr_null(load(&options, NULL));
+	ck_assert_msg(strstr(message, "signal 31") != NULL, "%s", message);
+	options = options_for("init-fails");
+	ck_assert_ptr_null(load(&options, NULL));
+	ck_assert_msg(message[0] != '\0', "no reason");
+	options = options_for("no-entry");
+	ck_assert_ptr_null(load(&options, NULL));
+	ck_assert_msg(strstr(message, "does not export") != NULL, "%s",
+		      message);
+	options = options_for("missing-symbol");
+	ck_assert_ptr_null(load(&options, NULL));
+	ck_assert_msg(strstr(message, "cannot be loaded") != NULL, "%s",
+		      message);
+	/* The same is not started twice; something else is. */
+	adapter = must_load("good", 10000);
+	options = options_for("good");
+	ck_assert_ptr_eq(load(&options, adapter), adapter);
+	adapter_unref(adapter);
+	options.deadline_ms = 9;
+	next = load(&options, adapter);
+	ck_assert_ptr_nonnull(next);
+	ck_assert_ptr_ne(next, adapter);
+	adapter_unref(adapter);
+	supervisor_quiesce(supervisor);
+	sign_in_init(&s);
+	ck_assert_int_eq(finish(next, &s), ADAPTER_UNAVAILABLE);
+	pool_free(s.pool);
+	end(next);
+}
+END_TEST
+
+static void supervisor_tests(TCase *tcase)
+{
+	tcase_add_test(tcase, the_same_adapter_works_in_a_process_of_its_own);
+	tcase_add_test(tcase, the_sandbox_refuses);
+	tcase_add_test(tcase, what_ends_it_is_an_answer_and_a_new_process);
+	tcase_add_test(tcase, who_hangs_is_late_and_then_gone);
+	tcase_add_test(tcase, who_fails_on_and_on_is_left_alone);
+	tcase_add_test(tcase, floods_cost_their_author);
+	tcase_add_test(tcase, a_start_that_fails_says_why);
+}
+
+UNIT_MAIN("supervisor", supervisor_tests)
