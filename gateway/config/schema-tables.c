@@ -187,7 +187,7 @@ const struct setting schema_tenant[] = {
 	     .example = "certificate = \"tls/yourcompany.pem\";"),
 	TEXT("key", 1, PATH_LEN, .example = "key = \"tls/yourcompany.key\";"),
 	GROUP("adapter", adapter, .example =
-	      "adapter = { module = \"fieldmap.so\"; isolation = \"none\"; };"),
+	      "adapter = { module = \"fieldmap.so\"; };"),
 	GROUPS("webhooks", webhooks, 16, .example =
 	       "webhooks = ( { url = \"https://crm.example/usher\"; "
 	       "secret_file = \"secrets/webhook\"; "

@@ -1,0 +1,136 @@
+// Adapters in processes of their own: what a bad one does to its tenant, and that
+// it does nothing to any other.
+
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import { after, before, test } from 'node:test';
+import { start, tenant, until } from './harness.mjs';
+
+const sanitized = !['', 'no', undefined].includes(process.env.USHER_SANITIZERS);
+const adapter = (module, more = '') => ({ adapter: `{ module = "${module}"; ${more} }` });
+const person = { email: 'user@example.com', name: 'John Doe' };
+let gw;
+
+before(async () => {
+	gw = await start({
+		tenants: {
+			alpha: tenant('alpha', adapter('misbehave.so', 'deadline_ms = 5000;')),
+			beta: tenant('beta', adapter('hostile.so', 'deadline_ms = 100;')),
+		},
+	});
+});
+after(() => gw?.stop());
+
+/** The processes that a gateway has started. */
+function children(pid) {
+	const of = (p) => {
+		try {
+			return Number(/^PPid:\s*(\d+)/m.exec(fs.readFileSync(`/proc/${p}/status`, 'utf8'))[1]);
+		} catch {
+			return 0;
+		}
+	};
+	return fs.readdirSync('/proc').filter((p) => /^\d+$/.test(p) && of(p) === pid).map(Number);
+}
+const alive = (pid) => {
+	try {
+		return !/^State:\s*Z/m.test(fs.readFileSync(`/proc/${pid}/status`, 'utf8'));
+	} catch {
+		return false;
+	}
+};
+const recovered = () => until(async () => (await gw.handoff('beta', person)).status === 302, 'the bad tenant to be back', 20000);
+
+/** Handoffs of the good tenant, one after the other, until told to stop. */
+function neighbour() {
+	const state = { stopped: false, done: 0, bad: [] };
+	state.finished = (async () => {
+		while (!state.stopped) {
+			const r = await gw.handoff('alpha', person);
+			state.done++;
+			if (r.status !== 302)
+				state.bad.push(`${r.status} ${r.text}`);
+		}
+	})();
+	return state;
+}
+
+test('one process for each adapter, with nothing of the gateway in it', () => {
+	const pids = children(gw.child.pid);
+	assert.equal(pids.length, 2);
+	for (const pid of pids) {
+		const status = fs.readFileSync(`/proc/${pid}/status`, 'utf8');
+		assert.match(status, /^Seccomp:\s*2$/m);
+		assert.match(status, /^NoNewPrivs:\s*1$/m);
+		assert.match(status, /^CapEff:\s*0+$/m);
+		if (process.getuid() === 0) {
+			assert.doesNotMatch(status, /^Uid:\s*0\s/m);
+			assert.deepEqual(fs.readdirSync(`/proc/${pid}/fd`).sort(), ['0', '1', '2', '3']);
+			assert.equal(fs.readFileSync(`/proc/${pid}/environ`, 'utf8'), '');
+		}
+	}
+});
+
+test('what the sandbox refuses is the adapter\'s own affair', async () => {
+	for (const sin of ['socket', 'open', 'thread', 'rwx', 'log', 'stderr', ...(sanitized ? [] : ['allocate'])])
+		assert.equal((await gw.handoff('beta', { ...person, sin })).status, 302, sin);
+});
+
+test('a bad adapter costs its tenant an answer, and nobody else', async () => {
+	const good = neighbour();
+	const sins = { fork: 502, exec: 502, junk: 502, hang: 504 };
+	if (!sanitized)
+		Object.assign(sins, { crash: 502, abort: 502, exit: 502 });
+	for (const [sin, status] of Object.entries(sins)) {
+		await recovered();
+		const r = await gw.handoff('beta', { ...person, sin });
+		assert.equal(r.status, status, `${sin}: ${r.status} ${r.text}`);
+		assert.ok(good.bad.length === 0, `after ${sin}: ${good.bad[0]}`);
+	}
+	await recovered();
+	good.stopped = true;
+	await good.finished;
+	assert.deepEqual(good.bad, []);
+	assert.ok(good.done > 10, `${good.done} sign-ins of the neighbour`);
+});
+
+test('its failures are told in the log and the metrics', async () => {
+	assert.ok(gw.log.some((l) => l.includes('"adapter_process_failed"') && l.includes('"beta"')), gw.log.slice(-5).join('\n'));
+	const metrics = await gw.metrics();
+	assert.match(metrics, /usher_adapter_up\{tenant="alpha"\} 1/);
+	assert.match(metrics, /usher_adapter_failures_total\{tenant="beta"\} [1-9]/);
+	assert.match(metrics, /usher_adapter_timeouts_total\{tenant="beta"\} [1-9]/);
+	assert.match(metrics, /usher_adapter_failures_total\{tenant="alpha"\} 0/);
+});
+
+test('a new configuration starts the new process before the old one ends', async () => {
+	const before = children(gw.child.pid);
+	const good = neighbour();
+	gw.writeConf('alpha', tenant('alpha', adapter('misbehave.so', 'deadline_ms = 4999;')));
+	assert.equal((await gw.reload()).code, 0);
+	await until(() => children(gw.child.pid).length === before.length, 'the old process to end');
+	good.stopped = true;
+	await good.finished;
+	assert.deepEqual(good.bad, []);
+	assert.notDeepEqual(children(gw.child.pid), before);
+});
+
+test('one that cannot start keeps the old one', async () => {
+	gw.writeConf('alpha', tenant('alpha', adapter('hostile.so', 'config = { sin = "fork"; };')));
+	await gw.reload();
+	assert.equal((await gw.handoff('alpha', person)).status, 302);
+	assert.ok(gw.log.some((l) => l.includes('hostile.so cannot be used') && l.includes('signal 31')));
+	gw.writeConf('alpha', tenant('alpha', adapter('misbehave.so', 'deadline_ms = 5000;')));
+	assert.equal((await gw.reload()).code, 0);
+});
+
+test('kill -9 of the gateway leaves no process behind', async () => {
+	const other = await start({ tenants: { alpha: tenant('alpha', adapter('hostile.so', 'deadline_ms = 60000;')) } });
+	const pids = children(other.child.pid);
+	assert.equal(pids.length, 1);
+	/* One that hangs does not see that its channel was closed. */
+	other.handoff('alpha', { ...person, sin: 'hang' }).catch(() => {});
+	await until(() => /\bR\b/.test(fs.readFileSync(`/proc/${pids[0]}/stat`, 'utf8')), 'the adapter to hang');
+	await other.kill();
+	await until(() => !pids.some(alive), 'the processes to end');
+});
