@@ -39,7 +39,7 @@ struct command {
 		   char **arguments, int count);
 };
 
-/* ---- what both kinds of commands need ------------------------------------ */
+/* ---- what both kinds of commands need --------------------------------- */
 
 /* The gateway group of the configuration; NULL with the reason printed. */
 static struct snapshot *read_gateway(const struct options *options)
@@ -115,7 +115,7 @@ static int ask(const struct options *options, const char *words,
 	return status;
 }
 
-/* ---- commands that work on files ----------------------------------------- */
+/* ---- commands that work on files -------------------------------------- */
 
 static int check(const struct options *options, const char *words,
 		 char **arguments, int count)
@@ -211,7 +211,7 @@ static int key_rotate(const struct options *options, const char *words,
 	return EXIT_DONE;
 }
 
-/* ---- adapters -------------------------------------------------------------- */
+/* ---- adapters --------------------------------------------------------- */
 
 /* The whole file in *text_r, to be freed; -1 with the reason printed. */
 static int read_text(const char *path, struct str *text_r)
@@ -306,7 +306,7 @@ out:
 	return status;
 }
 
-/* ---- the table ------------------------------------------------------------ */
+/* ---- the table -------------------------------------------------------- */
 
 static const struct command commands[] = {
 	{ "check", "", "read the configuration, say what is wrong",

@@ -62,7 +62,9 @@ static struct snapshot *load(struct reload *reload,
 			.level = REPORT_FATAL,
 			.file = str_from(reload->keyring_path),
 			.problem = str_from(why),
-			.remedy = STR("restore the key ring from its backup, or make a new one with usherctl key new"),
+			.remedy = STR("restore the key ring from its "
+				      "backup, or make a new one with "
+				      "usherctl key new"),
 		});
 		return NULL;
 	}
