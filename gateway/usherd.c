@@ -354,6 +354,7 @@ static int start(struct daemon *d)
 		return -1;
 	}
 	config = &bare->gateway;
+	d->reload.started = snapshot_ref(bare);
 	log_setup(config->log_level, config->log_format);
 	if (!d->options.foreground && into_background(d))
 		goto out;

@@ -12,6 +12,8 @@ int reload_init(struct reload *reload)
 
 void reload_done(struct reload *reload)
 {
+	snapshot_unref(reload->started);
+	reload->started = NULL;
 	report_done(&reload->report);
 }
 
@@ -129,7 +131,8 @@ static enum err take_up(struct reload *reload)
 	}
 	buf_init_fixed(&restart, reload->restart_needed,
 		       sizeof(reload->restart_needed));
-	snapshot_restart_needed(running, next, &restart);
+	snapshot_restart_needed(reload->started ? reload->started : running,
+				next, &restart);
 	snapshot_unref(running);
 	if (restart.len)
 		log_warn("restart_needed",

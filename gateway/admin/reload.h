@@ -22,6 +22,9 @@ struct reload {
 	enum err (*prepare)(void *ctx, struct snapshot *next, char *why,
 			    size_t size);
 	void *ctx;
+	/* what the process was set up with: later ones are compared with it.
+	 * A reference of reload's own; NULL: compare with the running one */
+	struct snapshot *started;
 
 	/* what the last load found */
 	struct report report;
