@@ -244,6 +244,42 @@ test('one budget, whatever one tries around it', async () => {
 	await limited.stop();
 });
 
+test('a preflight, which is free, does not tell which slugs there are', async () => {
+	const shape = async (slug) => {
+		const r = await gw.request({ method: 'OPTIONS', path: `/api/auth/redirect/${slug}`, headers: { Origin: 'https://evil.test' } });
+		return [r.status, r.text, Object.entries(r.headers).filter(([k]) => !['date', 'x-request-id'].includes(k))];
+	};
+	assert.deepEqual(await shape('nobody'), await shape('alpha'));
+});
+
+test('secrets that came or were made are neither in the log nor in the database', async () => {
+	const g = await start({ tenants: { alpha: tenant('alpha') } });
+	const canary = 'canary-9b1e';
+	const location = (await g.handoff('alpha', { ...user, redirect_url: `https://${C}/x?${canary}` })).headers.location;
+	const token = new URL(location).searchParams.get('token');
+	const cookie = (await g.callback(location)).cookies[0].split(';')[0];
+	const value = cookie.split('=')[1];
+	const headers = { 'X-Forwarded-For': canary, Referer: `https://x.test/${canary}`, 'User-Agent': canary, Authorization: `Bearer ${canary}`, Origin: `https://${canary}.test`, Cookie: cookie };
+	for (const [method, target] of [['GET', `/auth/session?tenant=${canary}`], ['GET', `/auth/check?${canary}=%zz`], ['POST', '/auth/logout'], ['GET', `/auth/callback?token=${token}`], ['GET', `/${canary}`]])
+		await g.request({ host: C, method, path: target, headers });
+	await g.handoff(canary, { [canary]: canary }, { headers });
+	await g.request({ method: 'POST', path: '/api/auth/redeem/alpha', body: `token=${token}`, headers: { ...form, ...headers } });
+	await g.request({ host: `${canary}.test`, path: '/', plain: true, headers });
+	await g.raw(`GET / HTTP/1.1\r\nHost: ${canary}/\r\nX_Forwarded_For: ${canary}\r\n\r\n`);
+	const key = fs.readFileSync(path.join(g.state, 'keyring'), 'utf8').trim().split(' ').pop();
+	const trail = (await g.ctl('status')).out + (await g.metrics());
+	await g.stop();
+	const raw = Buffer.from(value, 'base64url').subarray(-16);
+	for (const name of fs.readdirSync(g.state).filter((n) => n !== 'keyring' && !n.endsWith('.sock'))) {
+		const bytes = fs.readFileSync(path.join(g.state, name));
+		for (const secret of [canary, value, raw, token.slice(-24), key, Buffer.from(key, 'base64url')])
+			assert.equal(bytes.indexOf(secret), -1, `${name} holds ${secret}`);
+	}
+	const log = g.log.join('\n') + trail;
+	for (const secret of [canary, value, token.slice(-24), key])
+		assert.ok(!log.includes(secret), log.split('\n').find((l) => l.includes(secret)));
+});
+
 test('unknown slugs and paths leave nothing behind in the metrics', async () => {
 	const lines = async () => (await gw.metrics()).split('\n').map((l) => l.replace(/ \S+$/, '')).sort();
 	await gw.handoff('nobody', user);
