@@ -36,7 +36,8 @@ build_commands="autoreconf:autoconf automake:automake libtoolize:libtool
 build_modules="libmicrohttpd:libmicrohttpd-dev gnutls:libgnutls28-dev
 	libcrypto:libssl-dev libconfig:libconfig-dev sqlite3:libsqlite3-dev
 	jansson:libjansson-dev libseccomp:libseccomp-dev libidn2:libidn2-dev"
-check_commands="node:nodejs npm:npm nginx:nginx-light chromium:chromium"
+check_commands="node:nodejs npm:npm nginx:nginx-light chromium:chromium
+	sqlite3:sqlite3"
 check_modules="check:check"
 
 missing() { # COMMANDS MODULES: the packages that are not there yet

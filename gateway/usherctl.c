@@ -40,7 +40,7 @@ struct command {
 		   char **arguments, int count);
 };
 
-/* ---- what both kinds of commands need ------------------------------------ */
+/* ---- what both kinds of commands need --------------------------------- */
 
 /* The gateway group of the configuration; NULL with the reason printed. */
 static struct snapshot *read_gateway(const struct options *options)
@@ -116,7 +116,7 @@ static int ask(const struct options *options, const char *words,
 	return status;
 }
 
-/* ---- commands that work on files ----------------------------------------- */
+/* ---- commands that work on files -------------------------------------- */
 
 static int check(const struct options *options, const char *words,
 		 char **arguments, int count)
@@ -218,7 +218,7 @@ static int key_rotate(const struct options *options, const char *words,
 	return EXIT_DONE;
 }
 
-/* ---- adapters -------------------------------------------------------------- */
+/* ---- adapters --------------------------------------------------------- */
 
 /* The whole file in *text_r, to be freed; -1 with the reason printed. */
 static int read_text(const char *path, struct str *text_r)
@@ -313,7 +313,7 @@ out:
 	return status;
 }
 
-/* ---- the table ------------------------------------------------------------ */
+/* ---- the table -------------------------------------------------------- */
 
 static const struct command commands[] = {
 	{ "check", "", "read the configuration, say what is wrong",

@@ -2,7 +2,8 @@
  * usherd: the gateway's daemon. See usherd(8).
  *
  * Wiring and nothing else: the order in which the floors come up and go down,
- * and a main thread that waits for signals, the operator's socket and the clock.
+ * and a main thread that waits for signals, the operator's socket and the
+ * clock.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -102,7 +103,7 @@ static void parse_options(int argc, char **argv, struct options *options)
 	}
 }
 
-/* ---- --check --------------------------------------------------------------- */
+/* ---- --check ---------------------------------------------------------- */
 
 /* Without it isolated adapters fail, each with a finding. */
 static void start_supervisor(struct daemon *d)
@@ -128,7 +129,7 @@ static int check(struct daemon *d)
 	return worst >= REPORT_TENANT ? 1 : 0;
 }
 
-/* ---- coming up ------------------------------------------------------------- */
+/* ---- coming up -------------------------------------------------------- */
 
 /* No core dumps and no ptrace by others of the same user: keys and personal
  * data are in our memory. */
@@ -340,8 +341,9 @@ static int start_serving(struct daemon *d, const struct gateway_config *config)
 		return -1;
 	if (d->options.strict &&
 	    report_worst(&d->reload.report) >= REPORT_TENANT) {
-		log_error("strict", LOG_TEXT("problem", "a tenant's file does "
-					     "not hold, and --strict is given"));
+		log_error("strict",
+			  LOG_TEXT("problem", "a tenant's file does not hold, "
+				   "and --strict is given"));
 		snapshot_unref(first);
 		return -1;
 	}
@@ -367,6 +369,7 @@ static int start(struct daemon *d)
 		return -1;
 	}
 	config = &bare->gateway;
+	d->reload.started = snapshot_ref(bare);
 	log_setup(config->log_level, config->log_format);
 	if (!d->options.foreground && into_background(d))
 		goto out;
@@ -387,7 +390,7 @@ out:
 	return rc;
 }
 
-/* ---- telling that we are ready ---------------------------------------------- */
+/* ---- telling that we are ready ---------------------------------------- */
 
 static void write_ready_file(struct daemon *d)
 {
@@ -427,7 +430,7 @@ static void tell_ready(struct daemon *d)
 	}
 }
 
-/* ---- the main thread --------------------------------------------------------- */
+/* ---- the main thread -------------------------------------------------- */
 
 static void on_signal(struct daemon *d)
 {
@@ -552,7 +555,8 @@ int main(int argc, char **argv)
 		tell_ready(&d);
 		wait_for_the_end(&d);
 		notify_stopping();
-		log_info("stopping", LOG_NUM("seconds_at_most", STOP_MS / 1000));
+		log_info("stopping",
+			 LOG_NUM("seconds_at_most", STOP_MS / 1000));
 		status = 0;
 	}
 	stop(&d);

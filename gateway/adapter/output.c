@@ -236,10 +236,27 @@ int output_set_attribute(struct usher_call *public, const char *name,
 	return rc ? refuse(call, "set_attribute", rc) : 0;
 }
 
+/*
+ * Of a user whose address the adapter itself supplies nothing is shown, and
+ * yet something may be stored: a wish to remove it is kept.
+ */
+static bool may_be_stored(const struct adapter_call *call, const char *name)
+{
+	unsigned i;
+
+	if (call->info.user_id.ptr)
+		return false;
+	for (i = 0; i < call->change_count; i++)
+		if (str_eq(call->changes[i].name, str_from(name)))
+			return false;
+	return true;
+}
+
 int output_del_attribute(struct usher_call *public, const char *name)
 {
 	struct adapter_call *call = from_public(public);
 	const struct field *field;
+	bool is_unseen;
 	int rc;
 
 	if (!is_in(call, IN(ADAPTER_PHASE_MAP_FIELDS) |
@@ -249,11 +266,14 @@ int output_del_attribute(struct usher_call *public, const char *name)
 	if (!rc)
 		rc = input_find(call, USHER_ATTRIBUTE, str_from(name),
 				&field);
-	if (rc == USHER_E_NOTFOUND)
+	is_unseen = rc == USHER_E_NOTFOUND;
+	if (is_unseen && !may_be_stored(call, name))
 		return rc;
-	if (!rc)
+	if (!rc || is_unseen)
 		rc = add_change(call, name, STR_NULL);
-	return rc ? refuse(call, "del_attribute", rc) : 0;
+	if (rc)
+		return refuse(call, "del_attribute", rc);
+	return is_unseen ? USHER_E_NOTFOUND : 0;
 }
 
 int output_set_redirect(struct usher_call *public, const char *url, size_t len)

@@ -12,6 +12,8 @@ int reload_init(struct reload *reload)
 
 void reload_done(struct reload *reload)
 {
+	snapshot_unref(reload->started);
+	reload->started = NULL;
 	report_done(&reload->report);
 }
 
@@ -62,7 +64,9 @@ static struct snapshot *load(struct reload *reload,
 			.level = REPORT_FATAL,
 			.file = str_from(reload->keyring_path),
 			.problem = str_from(why),
-			.remedy = STR("restore the key ring from its backup, or make a new one with usherctl key new"),
+			.remedy = STR("restore the key ring from its "
+				      "backup, or make a new one with "
+				      "usherctl key new"),
 		});
 		return NULL;
 	}
@@ -127,7 +131,8 @@ static enum err take_up(struct reload *reload)
 	}
 	buf_init_fixed(&restart, reload->restart_needed,
 		       sizeof(reload->restart_needed));
-	snapshot_restart_needed(running, next, &restart);
+	snapshot_restart_needed(reload->started ? reload->started : running,
+				next, &restart);
 	snapshot_unref(running);
 	if (restart.len)
 		log_warn("restart_needed",

@@ -17,15 +17,18 @@ struct reload {
 	struct gateway *gateway;
 	struct snapshot_options options;	/* .keyring is set per load */
 	const char *keyring_path;
-	/* told of each snapshot before it serves (certificates); a failure keeps
-	 * the old one. May be NULL. */
+	/* told of each snapshot before it serves (certificates); a failure
+	 * keeps the old one. May be NULL. */
 	enum err (*prepare)(void *ctx, struct snapshot *next, char *why,
 			    size_t size);
 	void *ctx;
+	/* what the process was set up with: later ones are compared with it.
+	 * A reference of reload's own; NULL: compare with the running one */
+	struct snapshot *started;
 
 	/* what the last load found */
 	struct report report;
-	int64_t loaded_ms;		/* wall clock of the last one that serves */
+	int64_t loaded_ms;		/* wall clock of the last that serves */
 	int64_t tried_ms;
 	unsigned failures;		/* reloads refused since the start */
 	char restart_needed[512];	/* "listen, workers", or empty */

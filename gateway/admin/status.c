@@ -221,7 +221,8 @@ static const char *explain(struct status *status, struct str argument,
 	err = pool ? audit_find(status->reader, argument, pool, &record) :
 		     ERR_NOMEM;
 	if (err == ERR_NOT_FOUND)
-		trouble = "no such request is on record: ids are those of X-Request-Id, kept for 30 days";
+		trouble = "no such request is on record: ids are those of "
+			  "X-Request-Id, kept for 30 days";
 	else if (err)
 		trouble = err_text(err);
 	else if (json)

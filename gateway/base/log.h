@@ -44,7 +44,7 @@ struct log_field {
 };
 
 #define LOG_STR(n, s) ((struct log_field){ .name = (n), .text = (s) })
-#define LOG_TEXT(n, cstr) ((struct log_field){ .name = (n), .text = str_from(cstr) })
+#define LOG_TEXT(n, cstr) LOG_STR(n, str_from(cstr))
 #define LOG_NUM(n, v) ((struct log_field){ .name = (n), .number = (v) })
 
 /*

@@ -14,7 +14,7 @@
 struct media {
 	struct str type, subtype;	/* lower case */
 	struct str charset;		/* lower case; absent when not given */
-	struct str boundary;		/* as given, unquoted; absent likewise */
+	struct str boundary;		/* as given, unquoted; or absent */
 };
 
 /*

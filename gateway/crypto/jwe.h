@@ -2,9 +2,9 @@
  * jwe: sealed tokens: JWE compact serialization (RFC 7516) with "alg":"dir"
  * and "enc":"A256GCM" (RFC 7518 sections 4.5 and 5.3).
  *
- *	BASE64URL(header) ".." BASE64URL(IV) "." BASE64URL(ct) "." BASE64URL(tag)
+ *	b64(header) ".." b64(IV) "." b64(ciphertext) "." b64(tag)
  *
- * The protected header is exactly
+ * b64 being BASE64URL.  The protected header is exactly
  *
  *	{"alg":"dir","enc":"A256GCM","kid":"KID","aud":"TENANT"}
  *

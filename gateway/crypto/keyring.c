@@ -75,7 +75,7 @@ static struct keyring *ring_new(void)
 
 	if (ring == MAP_FAILED)
 		return NULL;
-	/* Both are a second line of defence: what the limits forbid is let be. */
+	/* A second line of defence, both: what the limits forbid is let be */
 	(void)madvise(ring, sizeof(*ring), MADV_DONTDUMP);
 	(void)mlock(ring, sizeof(*ring));
 	return ring;

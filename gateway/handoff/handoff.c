@@ -361,13 +361,14 @@ static const struct step handoff_list[] = {
 
 const struct steps steps_handoff = { "handoff", handoff_list, true };
 
+/* Preflights are free: whether there is such a tenant must not be learnt from
+ * one, so an unknown one answers like a known one answers a stranger. */
 static enum step_result find_preflighted(struct exchange *ex)
 {
-	if (ex->host->is_gateway)
-		ex->tenant = snapshot_tenant(ex->snapshot, ex->request.param);
-	if (!ex->tenant)
-		return answer_error(ex, 404, "tenant_not_found",
-				    "Tenant not found.");
+	if (!ex->host->is_gateway)
+		return answer_error(ex, 404, "not_found",
+				    "There is nothing here.");
+	ex->tenant = snapshot_tenant(ex->snapshot, ex->request.param);
 	return STEP_NEXT;
 }
 

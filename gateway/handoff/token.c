@@ -4,6 +4,7 @@
 #include "base/random.h"
 #include "codec/base64url.h"
 #include "codec/json.h"
+#include "codec/utf8.h"
 
 #define JTI_TEXT_LEN BASE64URL_LEN(REDEMPTION_JTI_LEN)
 /* Two dots of the empty key part, two others, IV and tag as text. */
@@ -118,28 +119,112 @@ enum err token_mint(const struct tenant *tenant, struct str issuer,
 	return ERR_OK;
 }
 
-/* Exactly the members that we write, each of them text or a whole number. */
-static enum err read_claims(const struct fields *f, struct token *out)
+/* The members' values as they stand, numbers too. */
+struct claims {
+	struct str iss, aud, sub, email, name, iat, exp, jti, redirect_url;
+};
+
+static bool skip(struct str *in, struct str piece)
+{
+	if (!str_has_prefix(*in, piece))
+		return false;
+	in->ptr += piece.len;
+	in->len -= piece.len;
+	return true;
+}
+
+/* What add_text() wrote, with its closing quote. */
+static enum err take_text(struct str *in, struct pool *pool,
+			  struct str *text_r)
+{
+	size_t at = 0, len = 0, i;
+	char *text;
+
+	while (at < in->len && in->ptr[at] != '"')
+		at += in->ptr[at] == '\\' ? 2 : 1;
+	if (at >= in->len)
+		return ERR_AUTH;
+	text = pool_strndup(pool, in->ptr, at);
+	if (!text)
+		return ERR_NOMEM;
+	for (i = 0; i < at; i++) {
+		if (text[i] == '\\' && text[++i] != '"' && text[i] != '\\')
+			return ERR_AUTH;
+		text[len++] = text[i];
+	}
+	text[len] = '\0';
+	if (utf8_check_text((struct str){ text, len }, NULL))
+		return ERR_AUTH;
+	*text_r = (struct str){ text, len };
+	in->ptr += at + 1;
+	in->len -= at + 1;
+	return ERR_OK;
+}
+
+static void take_number(struct str *in, struct str *digits_r)
+{
+	*digits_r = (struct str){ in->ptr, 0 };
+	while (in->len && ascii_is_digit(in->ptr[0])) {
+		digits_r->len++;
+		in->ptr++;
+		in->len--;
+	}
+}
+
+/*
+ * Exactly what write_claims() writes, octet for octet: any other JSON that
+ * says the same is not ours.  A general reader took 3 us, more than all else
+ * that is done to open a token.
+ */
+static enum err read_claims(struct str in, struct pool *pool,
+			    struct claims *out)
+{
+	const struct {
+		struct str before;
+		struct str *value;
+		bool is_number;
+	} members[] = {
+		{ STR("{\"iss\":\""), &out->iss, false },
+		{ STR(",\"aud\":\""), &out->aud, false },
+		{ STR(",\"sub\":\""), &out->sub, false },
+		{ STR(",\"email\":\""), &out->email, false },
+		{ STR(",\"name\":\""), &out->name, false },
+		{ STR(",\"iat\":"), &out->iat, true },
+		{ STR(",\"exp\":"), &out->exp, true },
+		{ STR(",\"jti\":\""), &out->jti, false },
+		{ STR(",\"redirect_url\":\""), &out->redirect_url, false },
+	};
+	enum err err;
+
+	for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
+		if (!skip(&in, members[i].before))
+			return ERR_AUTH;
+		if (members[i].is_number) {
+			take_number(&in, members[i].value);
+			continue;
+		}
+		err = take_text(&in, pool, members[i].value);
+		if (err)
+			return err;
+	}
+	return str_eq(in, STR("}")) ? ERR_OK : ERR_AUTH;
+}
+
+static enum err read_values(const struct claims *claims, struct token *out)
 {
 	uint8_t jti[REDEMPTION_JTI_LEN];
 	size_t len;
 
-	if (f->count != 9)
-		return ERR_AUTH;
-	out->email = fields_value(f, STR("email"));
-	out->name = fields_value(f, STR("name"));
-	out->redirect_url = fields_value(f, STR("redirect_url"));
-	if (!out->email.ptr || !out->name.ptr || !out->redirect_url.ptr ||
-	    num_i64(fields_value(f, STR("sub")), 1, INT64_MAX,
-		    &out->user_id) ||
-	    num_i64(fields_value(f, STR("iat")), 0, INT64_MAX / 2,
-		    &out->iat_s) ||
-	    num_i64(fields_value(f, STR("exp")), 0, INT64_MAX / 2,
-		    &out->exp_s) ||
-	    base64url_decode(fields_value(f, STR("jti")), jti, sizeof(jti),
-			     &len) || len != sizeof(jti))
+	if (num_i64(claims->sub, 1, INT64_MAX, &out->user_id) ||
+	    num_i64(claims->iat, 0, INT64_MAX / 2, &out->iat_s) ||
+	    num_i64(claims->exp, 0, INT64_MAX / 2, &out->exp_s) ||
+	    base64url_decode(claims->jti, jti, sizeof(jti), &len) ||
+	    len != sizeof(jti))
 		return ERR_AUTH;
 	memcpy(out->jti, jti, sizeof(jti));
+	out->email = claims->email;
+	out->name = claims->name;
+	out->redirect_url = claims->redirect_url;
 	return ERR_OK;
 }
 
@@ -147,26 +232,24 @@ enum err token_open(const struct tenant *tenant, struct str issuer,
 		    struct str text, int64_t now_s, struct pool *pool,
 		    struct token *out_r)
 {
-	struct fields fields;
+	struct claims claims;
 	struct token token;
-	struct str claims;
+	struct str plain;
 	enum err err;
 
 	if (!tenant->token_keys)
 		return ERR_AUTH;
-	err = jwe_open(tenant->token_keys, text, pool, &claims);
+	err = jwe_open(tenant->token_keys, text, pool, &plain);
 	if (err)
 		return err == ERR_NOMEM || err == ERR_INTERNAL ? err : ERR_AUTH;
-	fields_init(&fields, pool);
-	err = json_parse_fields(claims, &fields, NULL);
-	if (err)
-		return err == ERR_NOMEM ? err : ERR_AUTH;
-	err = read_claims(&fields, &token);
+	err = read_claims(plain, pool, &claims);
+	if (!err)
+		err = read_values(&claims, &token);
 	if (err)
 		return err;
 	/* The seal says as much; a second lock costs nothing. */
-	if (!str_eq(fields_value(&fields, STR("iss")), issuer) ||
-	    !str_eq(fields_value(&fields, STR("aud")), tenant->slug))
+	if (!str_eq(claims.iss, issuer) ||
+	    !str_eq(claims.aud, tenant->slug))
 		return ERR_AUTH;
 	if (token.exp_s <= token.iat_s ||
 	    token.exp_s - token.iat_s > TOKEN_TTL_S ||

@@ -40,7 +40,7 @@ static enum MHD_Result answer_plainly(struct conn *conn, int status,
 	};
 	struct MHD_Response *response;
 
-	if (response_make(&answer, true, RESPONSE_HEAD_MAX, &response) != ERR_OK)
+	if (response_make(&answer, true, RESPONSE_HEAD_MAX, &response))
 		return MHD_NO;
 	return queue(conn, status, response);
 }

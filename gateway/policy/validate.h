@@ -7,9 +7,9 @@
  * U+202F, U+205F, U+3000, and the invisible U+200B, U+200E and U+FEFF.
  *
  *  email		demanded; codec/email.h; at most 254 octets
- *  name		demanded, but where it is empty (the guide's snippets send
- *		name: '' for a user without one) it becomes the part of the
- *		address before its '@'; at most 255 code points
+ *  name		demanded, but where it is empty (the guide's snippets
+ *		send name: '' for a user without one) it becomes the part
+ *		of the address before its '@'; at most 255 code points
  *  redirect_url	optional, and may be empty; at most 2,048 octets;
  *		policy/redirect.h
  */

@@ -10,7 +10,7 @@
 /* What the thread does; whoever submits rings accordingly. */
 enum activity {
 	AT_WORK,	/* looks at the queue by itself before it waits */
-	GATHERING,	/* has jobs that nobody awaits, lets more of them come */
+	GATHERING,	/* has jobs that nobody awaits, lets more come */
 	IDLE,
 };
 

@@ -85,9 +85,16 @@ test('a reload whose gateway file is broken changes nothing', async () => {
 test('settings that need a restart are named', async () => {
 	const gw = await start({ tenants: { alpha: tenant('alpha') } });
 	const file = path.join(gw.conf, 'gateway.conf');
-	gw.writeConf('gateway', fs.readFileSync(file, 'utf8').replace('"http://127.0.0.1:0"; }', '"http://127.0.0.2:0"; }'));
+	const before = fs.readFileSync(file, 'utf8');
+	gw.writeConf('gateway', before.replace('"http://127.0.0.1:0"; }', '"http://127.0.0.2:0"; }'));
 	await gw.reload();
 	assert.match((await gw.ctl('status')).out, /restart.*listen/s);
+	// ... for as long as they do, and no longer.
+	await gw.reload();
+	assert.match((await gw.ctl('status')).out, /restart.*listen/s);
+	fs.writeFileSync(file, before);
+	await gw.reload();
+	assert.doesNotMatch((await gw.ctl('status')).out, /restart/);
 	await gw.stop();
 });
 

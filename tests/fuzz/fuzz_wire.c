@@ -1,0 +1,111 @@
+/*
+ * The channel's codec, from both ends.  The first octet chooses who speaks;
+ * the rest is one datagram.  What is read can be written, and is then the same
+ * to the octet; a reply is also taken, as the gateway takes it.
+ */
+#include "adapter/relay.h"
+#include "adapter/wire.h"
+#include "base/hash.h"
+#include "fuzz/fuzz.h"
+
+static enum err no_hmac(struct str key, const void *data, size_t len,
+			unsigned char mac_r[32])
+{
+	(void)key;
+	(void)data;
+	(void)len;
+	memset(mac_r, 0, 32);
+	return ERR_OK;
+}
+
+static const struct adapter_services services = { .hmac_sha256 = no_hmac };
+static const struct adapter_env env = {
+	.services = &services, .tenant = { "t", 1 }, .name = { "n", 1 },
+	.deadline_ms = 50,
+};
+static struct wire_frame frame;
+
+static void check_text(struct str s, size_t max)
+{
+	if (str_is_null(s))
+		return;
+	fuzz_assert(s.len <= max);
+	fuzz_assert(s.ptr[s.len] == '\0');
+}
+
+static void check_outputs(const struct adapter_call *call)
+{
+	fuzz_assert(call->result <= ADAPTER_FAILED);
+	fuzz_assert(call->change_count <= USHER_ATTRIBUTES_MAX);
+	fuzz_assert(call->event_count <= USHER_EVENTS_MAX);
+	fuzz_assert(call->error_count <= USHER_ERRORS_MAX);
+	check_text(call->email, USHER_VALUE_MAX);
+	check_text(call->redirect, USHER_URL_MAX);
+	check_text(call->post_url, USHER_URL_MAX);
+	for (unsigned i = 0; i < call->change_count; i++)
+		check_text(call->changes[i].value, USHER_VALUE_MAX);
+	if (call->result == ADAPTER_INVALID)
+		fuzz_assert(call->error_count > 0);
+	if (call->result == ADAPTER_DENIED)
+		fuzz_assert(call->deny_code.len > 0);
+	if (call->result != ADAPTER_OK)
+		fuzz_assert(!call->change_count && !call->event_count);
+}
+
+static void take_reply(bool is_deliver)
+{
+	struct pool *pool = pool_new(256 * 1024);
+	struct pool *scratch = pool_new(CALL_SCRATCH_MAX);
+	struct fields attributes;
+	struct adapter_call call = { .pool = pool, .attributes = &attributes,
+				     .may_supply = true };
+	enum err err;
+
+	fields_init(&attributes, pool);
+	fields_set(&attributes, STR("plan"), STR("free"), FIELD_TEXT);
+	call_begin(&call, &env, NULL);
+	err = relay_read_reply(&frame, is_deliver, scratch, &call);
+	fuzz_assert(call.phase == ADAPTER_PHASE_NONE);
+	if (!err)
+		check_outputs(&call);
+	pool_free(scratch);
+	pool_free(pool);
+}
+
+static void take_call(void)
+{
+	struct pool *pool = pool_new(512 * 1024);
+	struct fields fields, attributes;
+	struct adapter_call call;
+
+	if (!relay_read_call(&frame, pool, &fields, &attributes, &call)) {
+		fuzz_assert(fields.count <= USHER_FIELDS_MAX);
+		relay_read_times(&frame, &call);
+	}
+	pool_free(pool);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	bool from_child = size && data[0] & 1;
+	struct buf again;
+
+	if (!size)
+		return 0;
+	hash_init();
+	if (wire_read(data + 1, size - 1, from_child, &frame))
+		return 0;
+	buf_init(&again, WIRE_FRAME_MAX);
+	wire_begin(&again, frame.head);
+	for (unsigned i = 0; i < frame.count; i++)
+		wire_add(&again, frame.items[i].tag, frame.items[i].number,
+			 frame.items[i].a, frame.items[i].b);
+	fuzz_assert(buf_is_ok(&again));
+	fuzz_assert(str_eq(buf_str(&again), fuzz_str(data + 1, size - 1)));
+	buf_done(&again);
+	if (frame.head.type == WIRE_REPLY)
+		take_reply(data[0] & 2);
+	if (frame.head.type == WIRE_CALL)
+		take_call();
+	return 0;
+}
