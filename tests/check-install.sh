@@ -30,6 +30,7 @@ datadir=$(pkg-config --variable=datadir usher-sdk)
 adapters=$(pkg-config --variable=adapterdir usher-sdk)
 
 for file in "$root/sbin/usherd" "$root/bin/usherctl" \
+	"$root/libexec/usher/usher-adapter-host" \
 	"$adapters/fieldmap.so" "$adapters/plan-router.so" \
 	"$root/include/usher/adapter.h" "$root/include/usher/sdk.h" \
 	"$libdir/libusher-sdk.a" "$datadir/usher/usher-adapter.mk" \

@@ -2,6 +2,7 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "adapter/supervisor.h"
 #include "unit/config/rig.h"
 
 static void ship(const char *name)
@@ -28,12 +29,30 @@ static void plugin(const char *name)
 	copy_file(from, to, "");
 }
 
+/* They run as they stand: in processes of their own. */
+static void begin_supervised(void)
+{
+	char text[512];
+	struct buf why;
+
+	rig_begin();
+	buf_init_fixed(&why, text, sizeof(text));
+	ck_assert_msg(supervisor_new(NULL, &rig_options.supervisor, &why) ==
+		      ERR_OK, "%s", text);
+}
+
+static void end_supervised(void)
+{
+	supervisor_free(rig_options.supervisor);
+	rig_end();
+}
+
 START_TEST(the_examples_hold)
 {
 	const struct tenant *t;
 	struct snapshot *s;
 
-	rig_begin();
+	begin_supervised();
 	ship("gateway.conf");
 	ship("yourcompany.conf");
 	ship("acme.conf");
@@ -57,7 +76,7 @@ START_TEST(the_examples_hold)
 	ck_assert(t->is_shared);
 	ck_str_is(adapter_name(t->adapter), "plan-router");
 	snapshot_unref(s);
-	rig_end();
+	end_supervised();
 }
 END_TEST
 
@@ -71,7 +90,7 @@ START_TEST(the_commented_examples_hold)
 	const char *src = getenv("srcdir");
 	char from[PATH_MAX];
 
-	rig_begin();
+	begin_supervised();
 	snprintf(from, sizeof(from), "%s/../conf.d/yourcompany.conf",
 		 src ? src : ".");
 	file = fopen(from, "r");
@@ -109,7 +128,7 @@ START_TEST(the_commented_examples_hold)
 	ck_assert(rig_tenant(s, "yourcompany")->has_rate_limit);
 	ck_assert(!str_is_null(rig_tenant(s, "yourcompany")->certificate));
 	snapshot_unref(s);
-	rig_end();
+	end_supervised();
 }
 END_TEST
 
