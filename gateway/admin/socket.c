@@ -1,6 +1,9 @@
 #include "admin/socket.h"
 
+#include "base/clock.h"
+
 #include <errno.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/time.h>
@@ -86,12 +89,19 @@ int socket_listen(const char *path, char *why, size_t size)
  * long. */
 static ssize_t read_line(int fd, char *line, size_t size)
 {
+	const int64_t end_ms = clock_mono_ms() + SOCKET_PATIENCE_MS;
+	struct pollfd ready = { .fd = fd, .events = POLLIN };
 	size_t len = 0;
 
 	while (len < size) {
-		ssize_t n = read(fd, line + len, size - len);
+		int64_t left_ms = end_ms - clock_mono_ms();
+		ssize_t n;
 		char *end;
 
+		/* for the whole line: a byte now and then buys no time */
+		if (left_ms <= 0 || poll(&ready, 1, (int)left_ms) == 0)
+			return -1;
+		n = read(fd, line + len, size - len);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n <= 0)
@@ -146,7 +156,6 @@ void socket_serve(int listener, socket_command_fn *run, void *ctx)
 	fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
 	if (fd < 0)
 		return;
-	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
 	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
 	len = read_line(fd, line, sizeof(line));
 	if (len < 0) {

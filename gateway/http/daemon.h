@@ -10,8 +10,9 @@
 #include <microhttpd.h>
 
 /* Bytes that one connection may take inside the library: the request's head
- * and the answer's share them. */
-#define DAEMON_CONNECTION_MEMORY (16 * 1024)
+ * (its cookies twice) and the answer's share them.  Partners' domains put some
+ * 7 KB of cookies on a tenant's host, which 16 KiB would not hold. */
+#define DAEMON_CONNECTION_MEMORY (24 * 1024)
 
 struct daemon_setup {
 	int listen_fd;		/* -1: connections are added by hand */

@@ -8,6 +8,7 @@
 
 #include "base/metric.h"
 #include "handoff/steps.h"
+#include "http/daemon.h"
 #include "http/request.h"
 #include "http/response.h"
 
@@ -305,9 +306,9 @@ START_TEST(pipelined_requests_are_served_then_it_ends)
 }
 END_TEST
 
-START_TEST(sixteen_kilobytes_of_head_are_too_many)
+START_TEST(a_head_past_the_memory_of_a_connection_is_refused)
 {
-	static char text[20000];
+	static char text[DAEMON_CONNECTION_MEMORY + 4096];
 	int fd = edge_connect(0), n;
 
 	/* a large one that fits, answered with a large head */
@@ -317,7 +318,7 @@ START_TEST(sixteen_kilobytes_of_head_are_too_many)
 	ck_assert_int_eq(edge_ask(fd, text, &answer), 302);
 	ck_assert(!edge_says(&answer, "\r\nConnection: close"));
 	n = snprintf(text, sizeof(text), "GET /echo HTTP/1.1\r\n" HOST
-		     "A: %0*d\r\n\r\n", 17000, 0);
+		     "A: %0*d\r\n\r\n", DAEMON_CONNECTION_MEMORY + 1000, 0);
 	ck_assert_int_lt(n, (int)sizeof(text));
 	ck_assert_int_eq(edge_ask(fd, text, &answer), 431);
 	edge_expect_end(fd);
@@ -843,7 +844,7 @@ static void add_requests(Suite *suite)
 	tcase_add_test(tcase, a_bad_head_is_refused_and_the_connection_ends);
 	tcase_add_test(tcase, nothing_is_smuggled_behind_a_bad_head);
 	tcase_add_test(tcase, pipelined_requests_are_served_then_it_ends);
-	tcase_add_test(tcase, sixteen_kilobytes_of_head_are_too_many);
+	tcase_add_test(tcase, a_head_past_the_memory_of_a_connection_is_refused);
 	tcase_add_test(tcase, a_header_that_cannot_be_sent_is_a_500);
 	tcase_add_test(tcase, a_body_may_come_in_chunks);
 	tcase_add_test(tcase, sixteen_kilobytes_of_body_are_enough);
