@@ -4,6 +4,7 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "adapter/module.h"
@@ -90,7 +91,12 @@ static void read_frame(const void *data, size_t len, struct wire_frame *frame)
 		_exit(HOST_BAD_FRAME);
 }
 
-static _Noreturn void refuse(const struct buf *problem)
+/*
+ * Ends the process by a plain system call: before a function that is known not
+ * to return, AddressSanitizer makes one that the sandbox refuses, and the
+ * reason would be lost.
+ */
+static void refuse(const struct buf *problem)
 {
 	struct str text = buf_str(problem);
 
@@ -99,7 +105,7 @@ static _Noreturn void refuse(const struct buf *problem)
 	wire_begin(&host.out, head_of(WIRE_REFUSED));
 	wire_add_text(&host.out, WIRE_PROBLEM, text);
 	send_out();
-	_exit(HOST_REFUSED);
+	syscall(SYS_exit_group, HOST_REFUSED);
 }
 
 /* ---- what an adapter is lent ------------------------------------------------- */
@@ -265,6 +271,7 @@ static void load(uid_t uid)
 	if (filters == MAP_FAILED) {
 		buf_puts(&problem, "no sandbox: its filters are missing");
 		refuse(&problem);
+		return;
 	}
 	if (sandbox_enter(filters, (size_t)st.st_size, uid, &problem) ||
 	    module_load_fd(HOST_MODULE_FD, &host.adapter, &problem))
