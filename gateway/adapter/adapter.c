@@ -348,6 +348,15 @@ struct str adapter_version(const struct adapter *adapter)
 				   str_from(adapter->hooks->version);
 }
 
+bool adapter_process(const struct adapter *adapter,
+		     struct isolated_stats *stats_r)
+{
+	if (!adapter->isolated)
+		return false;
+	isolated_stats(adapter->isolated, stats_r);
+	return true;
+}
+
 bool adapter_has_deliver(const struct adapter *adapter)
 {
 	return adapter->isolated ? isolated_has_deliver(adapter->isolated) :

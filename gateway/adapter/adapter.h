@@ -66,6 +66,10 @@ void adapter_unref(struct adapter *adapter);
 /* The module's own, terminated. */
 struct str adapter_name(const struct adapter *adapter);
 struct str adapter_version(const struct adapter *adapter);
+/* How its process does: true; false for one that runs in this process. */
+struct isolated_stats;
+bool adapter_process(const struct adapter *adapter,
+		     struct isolated_stats *stats_r);
 /* Without a deliver hook adapter_deliver() changes nothing. */
 bool adapter_has_deliver(const struct adapter *adapter);
 

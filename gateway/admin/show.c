@@ -1,5 +1,7 @@
 #include "admin/show.h"
 
+#include "adapter/adapter.h"
+#include "adapter/supervisor.h"
 #include "base/clock.h"
 #include "codec/json.h"
 
@@ -95,6 +97,53 @@ void show_keys(const struct keyring *ring, bool json, FILE *out)
 	buf_done(&text);
 }
 
+static void adapter_text(const struct adapter *adapter, struct buf *out)
+{
+	struct isolated_stats stats;
+
+	buf_printf(out, "  adapter %.*s %.*s, ",
+		   STR_ARG(adapter_name(adapter)),
+		   STR_ARG(adapter_version(adapter)));
+	if (!adapter_process(adapter, &stats)) {
+		buf_puts(out, "in this process\n");
+		return;
+	}
+	if (stats.pid)
+		buf_printf(out, "process %d", (int)stats.pid);
+	else
+		buf_puts(out, stats.is_open ? "down, given up for now" :
+					      "down, coming back");
+	buf_printf(out, "; %llu calls, %llu too late, %llu failed, "
+		   "%llu turned away, %u under way\n",
+		   (unsigned long long)stats.calls,
+		   (unsigned long long)stats.timeouts,
+		   (unsigned long long)stats.failures,
+		   (unsigned long long)stats.unavailable, stats.outstanding);
+}
+
+static void adapter_json(const struct adapter *adapter, struct buf *out)
+{
+	struct isolated_stats stats;
+	bool has_process = adapter_process(adapter, &stats);
+
+	buf_puts(out, ",\"adapter\":{");
+	json_add_member(out, "name", adapter_name(adapter));
+	json_add_member(out, "version", adapter_version(adapter));
+	json_add_member(out, "isolation",
+			has_process ? STR("process") : STR("none"));
+	if (has_process) {
+		json_add_member_int(out, "pid", stats.pid);
+		json_add_member_bool(out, "given_up", stats.is_open);
+		json_add_member_int(out, "calls", (int64_t)stats.calls);
+		json_add_member_int(out, "timeouts", (int64_t)stats.timeouts);
+		json_add_member_int(out, "failures", (int64_t)stats.failures);
+		json_add_member_int(out, "unavailable",
+				    (int64_t)stats.unavailable);
+		json_add_member_int(out, "outstanding", stats.outstanding);
+	}
+	buf_addc(out, '}');
+}
+
 static void show_tenant(const struct tenant *tenant, bool json,
 			struct buf *out)
 {
@@ -107,6 +156,8 @@ static void show_tenant(const struct tenant *tenant, bool json,
 			buf_printf(out, "  %.*s:%u: %.*s\n",
 				   STR_ARG(tenant->file), tenant->line,
 				   STR_ARG(tenant->problem));
+		if (tenant->adapter)
+			adapter_text(tenant->adapter, out);
 		return;
 	}
 	if (out->ptr[out->len - 1] != '[')
@@ -118,6 +169,8 @@ static void show_tenant(const struct tenant *tenant, bool json,
 	json_add_member(out, "file", tenant->file);
 	if (tenant->state == TENANT_BROKEN)
 		json_add_member(out, "problem", tenant->problem);
+	if (tenant->adapter)
+		adapter_json(tenant->adapter, out);
 	buf_addc(out, '}');
 }
 

@@ -55,6 +55,16 @@ function neighbour() {
 	return state;
 }
 
+test('usherctl tells how each adapter does', async () => {
+	assert.equal((await gw.handoff('alpha', person)).status, 302);
+	const alpha = JSON.parse((await gw.ctl('--json', 'tenants')).out).find((t) => t.slug === 'alpha').adapter;
+	assert.equal(alpha.isolation, 'process');
+	assert.ok(children(gw.child.pid).includes(alpha.pid));
+	assert.ok(alpha.calls >= 1);
+	assert.deepEqual([alpha.given_up, alpha.failures, alpha.timeouts], [false, 0, 0]);
+	assert.match((await gw.ctl('tenants')).out, new RegExp(`process ${alpha.pid}; \\d+ calls, 0 too late`));
+});
+
 test('one process for each adapter, with nothing of the gateway in it', () => {
 	const pids = children(gw.child.pid);
 	assert.equal(pids.length, 2);
