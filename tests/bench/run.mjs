@@ -26,7 +26,8 @@ function cpuSeconds(pid) {
 }
 const pssMb = (pid) => Number(fs.readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8').match(/^Pss:\s+(\d+)/m)[1]) / 1024;
 const median = (xs) => [...xs].sort((a, b) => a - b)[Math.floor(xs.length / 2)];
-const ms = (text) => { const m = text.match(/([\d.]+)(us|ms|s)/); return Number(m[1]) * { us: 0.001, ms: 1, s: 1000 }[m[2]]; };
+// wrk writes 850.00us, 1.20ms, 2.00s, 1.00m or, when its clock skipped, -nanus
+const ms = (text) => { const m = text.match(/^([\d.]+)(us|ms|s|m)$/); return m ? Number(m[1]) * { us: 0.001, ms: 1, s: 1000, m: 60000 }[m[2]] : NaN; };
 
 function wrk(pid, port, conns, args) {
 	return new Promise((resolve, reject) => {
