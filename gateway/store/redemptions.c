@@ -83,6 +83,7 @@ static enum err open_session(struct db *db, struct redemption *r,
 	struct session_entry *e = r->entry;
 
 	e->user_id = r->user_id;
+	e->kind = r->kind;
 	e->idle_s = r->idle_s;
 	e->absolute_s = now_s + (int64_t)r->absolute_s;
 	memcpy(e->hash, r->hash, SESSION_HASH_LEN);

@@ -35,6 +35,7 @@ struct redemption {
 	int64_t exp_s;			/* of the token */
 	int64_t user_id;
 	bool opens_session;
+	enum session_kind kind;
 	struct str host;		/* of the session */
 	uint8_t hash[SESSION_HASH_LEN];	/* of its secret */
 	uint32_t idle_s, absolute_s;	/* its life; both > 0 */

@@ -12,6 +12,10 @@
  * sessions, and rows without a user are dropped when it is loaded.  The id is
  * AUTOINCREMENT so that ids grow across restarts even when the clock does not.
  *
+ * tickets: numbered per tenant, so that nobody can tell from his own number how
+ * many others' there are; a number is never given twice.  `key` is the
+ * client's, by which a repeated request is known (store/tickets.h).
+ *
  * redemptions: the sweep needs the index on exp_s; both grow at their right
  * edge, since jti and exp are in the order of time.
  */
@@ -81,6 +85,46 @@ static const char *const steps[] = {
 	"	created_ms INTEGER NOT NULL,"
 	"	state INTEGER NOT NULL DEFAULT 0"	/* 0: to be delivered */
 	") STRICT;",
+
+	/* 1 -> 2 */
+	"ALTER TABLE sessions ADD COLUMN"
+	"	kind INTEGER NOT NULL DEFAULT 0 CHECK (kind IN (0, 1));"
+
+	"CREATE TABLE ticket_numbers("
+	"	tenant TEXT PRIMARY KEY,"
+	"	last INTEGER NOT NULL"
+	") STRICT, WITHOUT ROWID;"
+
+	"CREATE TABLE tickets("
+	"	id INTEGER PRIMARY KEY,"
+	"	tenant TEXT NOT NULL,"
+	"	number INTEGER NOT NULL,"
+	"	user_id INTEGER NOT NULL,"
+	"	subject TEXT NOT NULL,"
+	"	category TEXT NOT NULL,"
+	"	closed INTEGER NOT NULL DEFAULT 0 CHECK (closed IN (0, 1)),"
+	"	messages INTEGER NOT NULL,"
+	"	by_agent INTEGER NOT NULL,"	/* the last message */
+	"	created_ms INTEGER NOT NULL,"
+	"	updated_ms INTEGER NOT NULL,"
+	"	key TEXT NOT NULL"
+	") STRICT;"
+	"CREATE UNIQUE INDEX tickets_number ON tickets(tenant, number);"
+	"CREATE UNIQUE INDEX tickets_key ON tickets(user_id, key);"
+	"CREATE INDEX tickets_user ON tickets(user_id, updated_ms, number);"
+	"CREATE INDEX tickets_tenant ON tickets(tenant, updated_ms, number);"
+
+	"CREATE TABLE ticket_messages("
+	"	id INTEGER PRIMARY KEY AUTOINCREMENT,"
+	"	ticket_id INTEGER NOT NULL,"
+	"	by_agent INTEGER NOT NULL,"
+	"	name TEXT NOT NULL,"
+	"	body TEXT NOT NULL,"
+	"	created_ms INTEGER NOT NULL,"
+	"	key TEXT NOT NULL"
+	") STRICT;"
+	"CREATE UNIQUE INDEX ticket_messages_key"
+	"	ON ticket_messages(ticket_id, key);",
 };
 
 #define STEPS ((int)(sizeof(steps) / sizeof(steps[0])))

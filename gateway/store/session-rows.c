@@ -27,8 +27,8 @@ enum err session_write(struct sessions *s, struct db *db,
 	sqlite3_stmt *q;
 	enum err err = query_begin(db, SQL_SESSION_INSERT,
 		"INSERT INTO sessions(id, hash, tenant, host, user_id,"
-		" created_s, last_seen_s, idle_s, absolute_s)"
-		" VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?6, ?7, ?8)", &q);
+		" created_s, last_seen_s, idle_s, absolute_s, kind)"
+		" VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?6, ?7, ?8, ?9)", &q);
 
 	if (err)
 		return err;
@@ -44,6 +44,7 @@ enum err session_write(struct sessions *s, struct db *db,
 	sqlite3_bind_int64(q, 6, now_s);
 	sqlite3_bind_int64(q, 7, e->idle_s);
 	sqlite3_bind_int64(q, 8, e->absolute_s);
+	sqlite3_bind_int(q, 9, e->kind);
 	return query_run(db, q);
 }
 
@@ -227,6 +228,7 @@ static enum err load_row(struct sessions *s, sqlite3_stmt *q)
 	e->last_seen_s = e->persisted_s = sqlite3_column_int64(q, 6);
 	e->idle_s = (uint32_t)sqlite3_column_int64(q, 7);
 	e->absolute_s = sqlite3_column_int64(q, 8);
+	e->kind = sqlite3_column_int(q, 13) ? SESSION_EMBEDDED : SESSION_TOP;
 	session_publish(s, e, record);
 	return ERR_OK;
 }
@@ -241,7 +243,7 @@ static enum err load(struct sessions *s, struct db *db)
 	enum err err = query_begin(db, SQL_SESSION_ALL,
 		"SELECT s.id, s.hash, s.tenant, s.host, s.user_id, s.created_s,"
 		" s.last_seen_s, s.idle_s, s.absolute_s,"
-		" u.email, u.name, u.attributes, u.verified"
+		" u.email, u.name, u.attributes, u.verified, s.kind"
 		" FROM sessions s LEFT JOIN users u ON u.id = s.user_id"
 		" ORDER BY s.id DESC", &q);
 	bool is_full = false;

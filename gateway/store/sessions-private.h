@@ -35,6 +35,7 @@ struct session_entry {
 					 * user's list, or in `written` */
 	struct session_user *user;	/* before: kept ready for publishing */
 	uint8_t hash[SESSION_HASH_LEN];
+	enum session_kind kind;
 	int64_t user_id, created_s, absolute_s;
 	/* moved by look-ups, under the stripe's lock */
 	int64_t last_seen_s;

@@ -29,8 +29,15 @@
 #define SESSION_HOST_MAX 255		/* octets */
 #define SESSIONS_SWEEP_MAX 512		/* rows deleted in one transaction */
 
+/* Where a session holds: never one in place of the other. */
+enum session_kind {
+	SESSION_TOP,		/* a tab of its own */
+	SESSION_EMBEDDED,	/* inside a frame on a partner's page */
+};
+
 struct session {
 	int64_t id;		/* in the order of their opening */
+	enum session_kind kind;
 	struct str tenant, host;
 	struct user_view user;	/* as he is now, not as he was then */
 	int64_t created_s;
@@ -40,8 +47,8 @@ struct session {
 
 /*
  * Look up, and count as activity.  Slices live in the pool.  ERR_NOT_FOUND: no
- * such id, or not its secret; ERR_EXPIRED; ERR_NOMEM.  Whether tenant and host
- * are the right ones is the caller's to check.
+ * such id, or not its secret; ERR_EXPIRED; ERR_NOMEM.  Whether kind, tenant and
+ * host are the right ones is the caller's to check.
  */
 enum err sessions_find(struct sessions *sessions, int64_t id,
 		       const uint8_t hash[SESSION_HASH_LEN], int64_t now_s,

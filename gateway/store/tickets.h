@@ -1,0 +1,152 @@
+/*
+ * tickets: what users ask of a tenant's desk, and what is answered.
+ *
+ * A ticket belongs to one user of one tenant and is a thread of messages, his
+ * and the agents'.  Every look-up and every job names tenant and user (or, for
+ * agents, the tenant alone), and what is not theirs is not found: the
+ * isolation is in the queries, not in their callers.
+ *
+ * Each change is one job: the rows, an event for the webhooks and the audit
+ * record in one transaction.
+ *
+ *	event			when
+ *	ticket.created		a user wrote the first message
+ *	ticket.replied		either side wrote another
+ *	ticket.closed		either side closed it
+ *	ticket.reopened		either side opened it again
+ *
+ * An event's body is {"ticket":{"number","subject","category","state",
+ * "created_at"},"user":{"id","email","name"},"message":{"author":"user" or
+ * "agent","name","text"} (where one was written),"by":"user" or "agent"}.
+ *
+ * A client names each request that writes by a key of its own making.  The
+ * same key again (of that user for a new ticket, on that ticket for a message)
+ * writes nothing and gives what the first one gave: a double click is one
+ * ticket, and a retry after a lost answer is safe.
+ *
+ * Text is UTF-8 without control characters, but for LF and TAB in messages;
+ * limits and that are checked here (ERR_LIMIT, ERR_CONTROL), all else was
+ * validated before.
+ */
+#ifndef STORE_TICKETS_H
+#define STORE_TICKETS_H
+
+#include <stdint.h>
+
+#include "base/pool.h"
+#include "base/str.h"
+#include "store/audit.h"
+#include "store/users.h"
+#include "store/writer.h"
+
+#define TICKET_SUBJECT_MAX 800		/* octets: 200 characters */
+#define TICKET_CATEGORY_MAX 256		/* octets */
+#define TICKET_MESSAGE_MAX 10000	/* octets */
+#define TICKET_MESSAGES_MAX 500		/* of one ticket */
+#define TICKET_KEY_MAX 64		/* octets */
+#define TICKET_NAME_MAX USER_NAME_MAX
+#define TICKETS_PAGE_MAX 100		/* of one look-up */
+/* new tickets, and messages, of one user within an hour */
+#define TICKETS_PER_HOUR 30
+#define TICKET_MESSAGES_PER_HOUR 120
+
+struct tickets;			/* one per store: see store_tickets() */
+
+struct ticket {
+	int64_t number;			/* 1, 2, ... of its tenant */
+	struct str subject, category;	/* category: empty: none */
+	bool is_closed;
+	bool is_by_agent;		/* the last message */
+	unsigned messages;
+	int64_t created_ms, updated_ms;
+	struct user_view user;		/* whose it is */
+};
+
+struct ticket_message {
+	int64_t id;			/* in the order of writing */
+	bool is_by_agent;
+	struct str name;		/* as it was then */
+	struct str body;
+	int64_t created_ms;
+};
+
+/*
+ * A new ticket.  Result: ERR_OK, also for a repeated key (is_repeat);
+ * ERR_NOT_FOUND: no such user of that tenant; ERR_AUTH: he is blocked;
+ * ERR_BUSY with is_too_many set: past TICKETS_PER_HOUR; ERR_BUSY, ERR_NOMEM,
+ * ERR_IO: nothing was written, it may be tried again.
+ */
+struct ticket_new {
+	struct job job;			/* set .done */
+	/* in */
+	struct str tenant;
+	int64_t user_id;
+	struct str subject, category, body, key;
+	const struct audit_record *audit;	/* NULL: none */
+	/* out */
+	int64_t number;
+	bool is_repeat, is_too_many;
+	/* private */
+	struct tickets *tickets;
+};
+/* ERR_BUSY, ERR_LIMIT, ERR_CONTROL, ERR_SYNTAX (empty subject, body or key):
+ * not accepted, done() is not called. */
+enum err tickets_create(struct tickets *tickets, struct ticket_new *new_);
+
+enum ticket_change_kind {
+	TICKET_REPLY,		/* ERR_CONFLICT: it is closed */
+	TICKET_CLOSE,		/* ERR_OK also when it is so already, and then */
+	TICKET_REOPEN,		/* nothing is written */
+};
+
+/*
+ * A change of a ticket.  Result as above, and ERR_NOT_FOUND for what is not
+ * theirs, ERR_CONFLICT, ERR_LIMIT (TICKET_MESSAGES_MAX).
+ */
+struct ticket_change {
+	struct job job;			/* set .done */
+	/* in */
+	struct str tenant;
+	int64_t user_id;		/* 0: an agent */
+	int64_t number;
+	enum ticket_change_kind kind;
+	struct str name;		/* the agent's, for people */
+	struct str body, key;		/* of TICKET_REPLY */
+	const struct audit_record *audit;	/* NULL: none */
+	/* out */
+	bool is_repeat, is_too_many;
+	/* private */
+	struct tickets *tickets;
+};
+enum err tickets_change(struct tickets *tickets, struct ticket_change *change);
+
+/* One page of a list, the last changed first. */
+struct tickets_query {
+	struct str tenant;
+	int64_t user_id;		/* 0: everybody's, for agents */
+	enum { TICKETS_ALL, TICKETS_OPEN, TICKETS_CLOSED } state;
+	/* go on behind this one of the page before; 0, 0: from the top */
+	int64_t before_ms, before_number;
+	unsigned limit;			/* 1 to TICKETS_PAGE_MAX */
+};
+
+/* Slices and the array live in the pool; users' views only in agents' lists.
+ * ERR_RANGE, ERR_NOMEM, ERR_IO. */
+enum err tickets_list(struct db *reader, const struct tickets_query *query,
+		      struct pool *pool, struct ticket **list_r,
+		      unsigned *count_r);
+/* One ticket with its whole thread, the oldest message first. `user_id` 0: an
+ * agent asks. ERR_NOT_FOUND, ERR_NOMEM, ERR_IO. */
+enum err tickets_get(struct db *reader, struct str tenant, int64_t user_id,
+		     int64_t number, struct pool *pool, struct ticket *out_r,
+		     struct ticket_message **thread_r, unsigned *count_r);
+
+/*
+ * A number that differs once anything changed that tickets_list() of this user
+ * shows, and that was read before the look-up: what was rendered from
+ * it may be shown again as long as the number stays.  Any thread, no
+ * database.  (Different users may share one: it then changes more often.)
+ */
+uint64_t tickets_version(struct tickets *tickets, int64_t user_id);
+
+#endif
