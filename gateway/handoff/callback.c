@@ -442,4 +442,8 @@ static const struct step callback_list[] = {
 	{ NULL, NULL, NULL }
 };
 
-const struct steps steps_callback = { "callback", callback_list, true };
+const struct steps steps_callback = {
+	.name = "callback",
+	.list = callback_list,
+	.is_audited = true,
+};

@@ -313,12 +313,32 @@ static const struct step not_allowed_list[] = {
 	{ NULL, NULL, NULL }
 };
 
-const struct steps steps_session = { "session", session_list, false };
-const struct steps steps_check = { "check", check_list, false };
-const struct steps steps_logout = { "logout", logout_list, true };
-const struct steps steps_dashboard = { "dashboard", dashboard_list, false };
-const struct steps steps_home = { "home", home_list, false };
-const struct steps steps_not_found = { "not_found", not_found_list, false };
+const struct steps steps_session = {
+	.name = "session",
+	.list = session_list,
+};
+const struct steps steps_check = {
+	.name = "check",
+	.list = check_list,
+};
+const struct steps steps_logout = {
+	.name = "logout",
+	.list = logout_list,
+	.is_audited = true,
+};
+const struct steps steps_dashboard = {
+	.name = "dashboard",
+	.list = dashboard_list,
+};
+const struct steps steps_home = {
+	.name = "home",
+	.list = home_list,
+};
+const struct steps steps_not_found = {
+	.name = "not_found",
+	.list = not_found_list,
+};
 const struct steps steps_not_allowed = {
-	"not_allowed", not_allowed_list, false
+	.name = "not_allowed",
+	.list = not_allowed_list,
 };

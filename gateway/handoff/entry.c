@@ -69,7 +69,7 @@ enum step_result entry_find_tenant(struct exchange *ex)
 	if (!ex->host->is_gateway)
 		return answer_error(ex, 404, "not_found",
 				    "There is nothing here.");
-	ex->tenant = snapshot_tenant(ex->snapshot, ex->request.param);
+	ex->tenant = snapshot_tenant(ex->snapshot, ex->request.params[0]);
 	if (ex->tenant && ex->tenant->state == TENANT_SERVING)
 		return STEP_NEXT;
 	if (entry_limit_rate(ex) == STEP_ANSWER)

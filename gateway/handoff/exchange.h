@@ -27,6 +27,7 @@
 
 #define EXCHANGE_POOL_MAX (256 * 1024)	/* bytes a request may take */
 #define REQUEST_BODY_MAX (16 * 1024)	/* octets */
+#define REQUEST_PARAMS_MAX 2
 #define REQUEST_HEADERS_MAX 64
 #define ANSWER_HEADERS_MAX 32
 #define TRAIL_MAX 24			/* steps of one exchange */
@@ -48,7 +49,8 @@ struct request {
 	enum method method;
 	struct str path;		/* raw: nothing decoded */
 	struct str query;		/* without '?'; absent: none */
-	struct str param;		/* {tenant} of the route, raw */
+	struct str params[REQUEST_PARAMS_MAX];	/* of the route, raw:
+						 * {tenant}, {number} */
 	const struct header *headers;
 	unsigned header_count;
 	struct str host;		/* of Host: lower case, no port */
@@ -90,6 +92,8 @@ struct steps {
 	const char *name;		/* for metrics and the trail */
 	const struct step *list;
 	bool is_audited;		/* its trail is kept */
+	/* inside a partner's frame: sessions are of that kind */
+	bool is_embedded;
 };
 
 struct trail_entry {

@@ -359,7 +359,11 @@ static const struct step handoff_list[] = {
 	{ NULL, NULL, NULL }
 };
 
-const struct steps steps_handoff = { "handoff", handoff_list, true };
+const struct steps steps_handoff = {
+	.name = "handoff",
+	.list = handoff_list,
+	.is_audited = true,
+};
 
 /* Preflights are free: whether there is such a tenant must not be learnt from
  * one, so an unknown one answers like a known one answers a stranger. */
@@ -368,7 +372,7 @@ static enum step_result find_preflighted(struct exchange *ex)
 	if (!ex->host->is_gateway)
 		return answer_error(ex, 404, "not_found",
 				    "There is nothing here.");
-	ex->tenant = snapshot_tenant(ex->snapshot, ex->request.param);
+	ex->tenant = snapshot_tenant(ex->snapshot, ex->request.params[0]);
 	return STEP_NEXT;
 }
 
@@ -385,4 +389,7 @@ static const struct step preflight_list[] = {
 	{ NULL, NULL, NULL }
 };
 
-const struct steps steps_preflight = { "preflight", preflight_list, false };
+const struct steps steps_preflight = {
+	.name = "preflight",
+	.list = preflight_list,
+};

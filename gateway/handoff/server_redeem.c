@@ -131,4 +131,8 @@ static const struct step redeem_list[] = {
 	{ NULL, NULL, NULL }
 };
 
-const struct steps steps_redeem = { "redeem", redeem_list, true };
+const struct steps steps_redeem = {
+	.name = "redeem",
+	.list = redeem_list,
+	.is_audited = true,
+};

@@ -33,18 +33,33 @@ static unsigned place_of(const struct host *host)
 	return place ? place : ROUTE_ANY;
 }
 
-static bool is_path(const char *pattern, struct str path, struct str *param_r)
+/* Segment by segment; `params_r` is filled only as far as the path fits. */
+static bool is_path(const char *pattern, struct str path,
+		    struct str params_r[REQUEST_PARAMS_MAX])
 {
-	size_t len = strlen(pattern);
+	unsigned count = 0;
 
-	*param_r = STR_NULL;
-	if (len < 2 || pattern[len - 1] != '}')
-		return str_eq(path, (struct str){ pattern, len });
-	len -= 2;
-	if (path.len <= len || memcmp(path.ptr, pattern, len) != 0)
-		return false;
-	*param_r = (struct str){ path.ptr + len, path.len - len };
-	return str_find(*param_r, '/') < 0;
+	for (unsigned i = 0; i < REQUEST_PARAMS_MAX; i++)
+		params_r[i] = STR_NULL;
+	while (*pattern) {
+		size_t len = strcspn(pattern, "{");
+		ptrdiff_t end;
+
+		if (path.len < len || memcmp(path.ptr, pattern, len) != 0)
+			return false;
+		path = (struct str){ path.ptr + len, path.len - len };
+		pattern += len;
+		if (!*pattern)
+			break;
+		pattern += strlen("{}");
+		end = str_find(path, '/');
+		len = end < 0 ? path.len : (size_t)end;
+		if (!len || count == REQUEST_PARAMS_MAX)
+			return false;
+		params_r[count++] = (struct str){ path.ptr, len };
+		path = (struct str){ path.ptr + len, path.len - len };
+	}
+	return path.len == 0;
 }
 
 static bool is_method(int wanted, enum method method)
@@ -75,14 +90,14 @@ struct router_match router_find(const struct route *table, enum method method,
 {
 	unsigned place = place_of(host), methods = 0;
 	struct router_match match = { .steps = &steps_not_found };
-	struct str param;
+	struct str params[REQUEST_PARAMS_MAX];
 
 	for (const struct route *r = table; r->pattern; r++) {
-		if (!(r->place & place) || !is_path(r->pattern, path, &param))
+		if (!(r->place & place) || !is_path(r->pattern, path, params))
 			continue;
 		if (is_method(r->method, method)) {
 			match.steps = r->steps;
-			match.param = param;
+			memcpy(match.params, params, sizeof(params));
 			return match;
 		}
 		methods |= 1u << r->method;

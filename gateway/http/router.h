@@ -21,7 +21,8 @@ enum route_place {
 #define ROUTE_ANY_METHOD (-1)
 
 struct route {
-	const char *pattern;	/* its last segment may be "{}": one, filled */
+	const char *pattern;	/* "{}" stands for one filled segment; at most
+				 * REQUEST_PARAMS_MAX of them */
 	int method;		/* enum method; GET takes HEAD as well */
 	enum route_place place;
 	const struct steps *steps;
@@ -32,7 +33,8 @@ extern const struct route router_table[];
 
 struct router_match {
 	const struct steps *steps;	/* never NULL */
-	struct str param;		/* what "{}" stood for, raw */
+	/* what each "{}" stood for, raw; absent past the last */
+	struct str params[REQUEST_PARAMS_MAX];
 	const char *allow;		/* for a 405: its Allow; else NULL */
 };
 

@@ -130,7 +130,7 @@ static void choose_steps(struct turn *turn)
 		ex->host = snapshot_host(ex->snapshot, ex->request.host);
 	match = router_find(turn->worker->options.routes, ex->request.method,
 			    ex->request.path, ex->host);
-	ex->request.param = match.param;
+	memcpy(ex->request.params, match.params, sizeof(match.params));
 	turn->steps = match.steps;
 	exchange_begin(ex, match.steps);
 	if (match.allow)

@@ -321,8 +321,14 @@ START_TEST(a_list_without_an_answer_is_a_500)
 	static const struct step defect[] = {
 		{ "say_too_much", say_too_much, NULL }, { NULL, NULL, NULL }
 	};
-	const struct steps steps = { "nothing", list, false };
-	const struct steps loud = { "loud", defect, false };
+	const struct steps steps = {
+	.name = "nothing",
+	.list = list,
+};
+	const struct steps loud = {
+	.name = "loud",
+	.list = defect,
+};
 	struct exchange *ex = flow_call(&steps, .host = C);
 
 	ck_answer(ex, 500, "internal");

@@ -36,7 +36,7 @@
 struct call {
 	enum method method;
 	const char *host;		/* default: B */
-	const char *param;		/* of the route */
+	const char *param, *param2;	/* of the route */
 	const char *query, *type, *body, *cookie;
 	const char *headers[FLOW_HEADERS];	/* "Name: value" */
 	const char *peer;		/* default: 192.0.2.1 */
@@ -273,7 +273,8 @@ static inline struct exchange *flow_new(const struct call *call)
 				       sizeof(struct header));
 	request->method = call->method;
 	request->host = str_from(call->host ? call->host : B);
-	request->param = str_from(call->param);
+	request->params[0] = str_from(call->param);
+	request->params[1] = str_from(call->param2);
 	request->query = str_from(call->query);
 	request->body = str_from(call->body);
 	request->is_body_too_large = call->is_too_large;

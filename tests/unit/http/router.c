@@ -112,13 +112,61 @@ START_TEST(each_endpoint_lives_where_the_contract_says)
 	ck_assert_msg(match.steps == cases[_i].steps, "%s: %s", cases[_i].path,
 		      match.steps->name);
 	if (cases[_i].param)
-		ck_str_is(match.param, cases[_i].param);
+		ck_str_is(match.params[0], cases[_i].param);
 	else
-		ck_assert(str_is_null(match.param));
+		ck_assert(str_is_null(match.params[0]));
 	if (cases[_i].allow)
 		ck_assert_str_eq(match.allow, cases[_i].allow);
 	else
 		ck_assert_ptr_null(match.allow);
+}
+END_TEST
+
+/* A table of its own, with what the gateway's does not try. */
+START_TEST(a_pattern_may_have_two_holes)
+{
+	static const struct steps whole = { .name = "whole" },
+				  tail = { .name = "tail" };
+	static const struct route table[] = {
+		{ "/a/{}/b/{}", METHOD_GET, ROUTE_ANY, &whole },
+		{ "/a/{}/c", METHOD_GET, ROUTE_ANY, &tail },
+		{ 0 },
+	};
+	static const struct {
+		const char *path;
+		const struct steps *steps;
+		const char *params[2];
+	} tries[] = {
+		{ "/a/x/b/12", &whole, { "x", "12" } },
+		{ "/a/x/c", &tail, { "x", NULL } },
+		{ "/a//b/12", NULL, { NULL } },
+		{ "/a/x/b/", NULL, { NULL } },
+		{ "/a/x/b/12/", NULL, { NULL } },
+		{ "/a/x/b/12/3", NULL, { NULL } },
+		{ "/a/x/b", NULL, { NULL } },
+		{ "/a/x", NULL, { NULL } },
+		{ "/a/x/cc", NULL, { NULL } },
+		{ "/a/", NULL, { NULL } },
+		{ "", NULL, { NULL } },
+	};
+
+	for (size_t i = 0; i < sizeof(tries) / sizeof(*tries); i++) {
+		struct router_match m = router_find(table, METHOD_GET,
+						    str_from(tries[i].path),
+						    &tenant_host);
+
+		if (!tries[i].steps) {
+			ck_assert_ptr_eq(m.steps, NOT_FOUND);
+			ck_assert(str_is_null(m.params[0]));
+			continue;
+		}
+		ck_assert_ptr_eq(m.steps, tries[i].steps);
+		ck_str_is(m.params[0], tries[i].params[0]);
+		if (tries[i].params[1])
+			ck_str_is(m.params[1], tries[i].params[1]);
+		else
+			ck_assert(str_is_null(m.params[1]));
+	}
 }
 END_TEST
 
@@ -135,6 +183,7 @@ static void add_tests(TCase *tcase)
 {
 	tcase_add_loop_test(tcase, each_endpoint_lives_where_the_contract_says,
 			    0, sizeof(cases) / sizeof(cases[0]));
+	tcase_add_test(tcase, a_pattern_may_have_two_holes);
 	tcase_add_test(tcase,
 		       an_unknown_host_gets_some_list_that_is_answered_421);
 }

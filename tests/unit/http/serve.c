@@ -29,7 +29,7 @@ static enum step_result echo(struct exchange *ex)
 	ex->answer.body = pool_printf(
 		ex->pool, "%d path=%.*s query=%.*s param=%.*s host=%.*s:%u "
 		"headers=%u tls=%d body=%zu%s:%.*s", (int)rq->method,
-		STR_ARG(rq->path), STR_ARG(rq->query), STR_ARG(rq->param),
+		STR_ARG(rq->path), STR_ARG(rq->query), STR_ARG(rq->params[0]),
 		STR_ARG(rq->host), rq->port, rq->header_count, rq->is_tls,
 		rq->body.len, rq->is_body_too_large ? " too large" : "",
 		rq->body.len > 64 ? 64 : (int)rq->body.len, rq->body.ptr);
