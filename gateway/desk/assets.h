@@ -1,0 +1,18 @@
+/*
+ * assets: the texts that browsers get, compiled in: what is served is what was
+ * built, and no path leads to a file.
+ *
+ * Made from desk/assets/ and the SDK's browser folder by bundle.awk.
+ */
+#ifndef DESK_ASSETS_H
+#define DESK_ASSETS_H
+
+#include "base/str.h"
+
+/* All terminated. */
+extern const struct str asset_desk_css;		/* the desk's page */
+extern const struct str asset_desk_js;
+extern const struct str asset_embed_js;		/* the frame's side */
+extern const struct str asset_usher_js;		/* the partner's side */
+
+#endif

@@ -1,0 +1,67 @@
+/*
+ * desk: the built-in ticket desk: one page, and a JSON API behind it.
+ *
+ * Everything is of the user who is signed in, at his tenant; nothing of
+ * anybody else's can be named.  The same lists answer twice: at the tenant's
+ * host for the session of a tab, and under /embed/{tenant} at the gateway's
+ * for the session of a frame (struct steps: is_embedded).
+ *
+ *	GET  /dashboard, /tickets/new, /tickets/{number}    the page
+ *	GET  /api/tickets?state=open|closed&before=CURSOR&limit=N
+ *		200 {"tickets":[TICKET...],"next":CURSOR or null}
+ *		the last changed first, 50 at a time unless asked for fewer
+ *	POST /api/tickets  {"subject","category"?,"message"}
+ *		201 {"ticket":THREAD}; 200 for a repeated Idempotency-Key
+ *	GET  /api/tickets/{number}
+ *		200 {"ticket":THREAD}
+ *	POST /api/tickets/{number}/messages  {"message"}
+ *		201 {"ticket":THREAD}; 200 repeated; 409 ticket_closed
+ *	POST /api/tickets/{number}/close, /reopen
+ *		200 {"ticket":THREAD}
+ *
+ *	TICKET  {"number":7,"subject","category","state":"open" or "closed",
+ *		"messages":2,"last":"user" or "agent",
+ *		"created_at":"2026-11-22T10:00:00Z","updated_at"}
+ *	THREAD  a TICKET with "thread":[{"id":1,"author":"user" or "agent",
+ *		"name","message","created_at"}...], the oldest first
+ *
+ * A POST carries JSON (application/json), a same-origin Origin, X-CSRF-Token
+ * (below) and, where it writes a message, Idempotency-Key: 1 to 64 of
+ * [A-Za-z0-9_-].  Refusals: 401 not_signed_in; 403 origin_refused,
+ * csrf_refused; 404 not_found (another's ticket looks like none; also where the
+ * tenant has no desk); 400 malformed, 413, 415; 422 in the guide's shape, on
+ * subject, category, message and idempotency_key; 409; 429 too_many_tickets
+ * with Retry-After; 503.
+ *
+ * The CSRF token is derived from the session's secret (HMAC-SHA256 of a label,
+ * in base64url), so it needs no row of its own, ends with the session, and
+ * is of no use to read the cookie.
+ *
+ * The page is one document: style, script and the first data inside it, so
+ * that one round trip shows the desk.  Its data is
+ *	<script type="application/json" id="data">
+ *	{"tenant":{"slug","name","home","accent","categories":[...],"terms",
+ *	 "attribution"},"user":{"name","email"},"csrf":"...","api":
+ *	 "/api/tickets","base":"/","tickets":[...],"next":...,
+ *	 "ticket":THREAD or null,"logout":"/auth/logout"}
+ *	</script>
+ * (absent settings are null), everything in it escaped so that no text can end
+ * the element.
+ */
+#ifndef DESK_DESK_H
+#define DESK_DESK_H
+
+#include "handoff/exchange.h"
+
+#define DESK_PAGE_TICKETS 50		/* of a page of the list */
+
+/* The page, whatever its path; 404 for a number that is not his. */
+extern const struct steps steps_desk_page;
+extern const struct steps steps_tickets_list;
+extern const struct steps steps_tickets_create;
+extern const struct steps steps_ticket_show;
+extern const struct steps steps_ticket_reply;
+extern const struct steps steps_ticket_close;
+extern const struct steps steps_ticket_reopen;
+
+#endif
