@@ -1,0 +1,118 @@
+#include "admin/console.h"
+
+#include "adapter/supervisor.h"
+#include "admin/services.h"
+#include "admin/show.h"
+#include "admin/socket.h"
+#include "config/report.h"
+
+static struct snapshot_options load_options(
+	const struct command_general *general)
+{
+	return (struct snapshot_options){
+		.config_dir = general->config,
+		.state_override = general->state,
+		.plugins_override = general->plugins,
+	};
+}
+
+struct snapshot *console_gateway(const struct command_general *general)
+{
+	const struct snapshot_options load = load_options(general);
+	struct snapshot *snapshot;
+	struct report report;
+	struct buf text;
+
+	if (report_init(&report))
+		return NULL;
+	snapshot = snapshot_load_gateway(&load, &report);
+	if (!snapshot) {
+		buf_init(&text, 1 << 20);
+		report_text(&report, &text);
+		fprintf(stderr, "%.*s", STR_ARG(buf_str(&text)));
+		buf_done(&text);
+	}
+	report_done(&report);
+	return snapshot;
+}
+
+/* Send it, print what comes back. */
+static int exchange(const char *path, const char *request, const char *words)
+{
+	int status = COMMAND_REFUSED;
+	struct buf body;
+	enum err err;
+
+	buf_init(&body, SOCKET_BODY_MAX);
+	err = socket_ask(path, request, &body);
+	if (!err) {
+		fwrite(body.ptr, 1, body.len, stdout);
+		status = COMMAND_DONE;
+	} else if (err == ERR_NOT_FOUND) {
+		fprintf(stderr,
+			"usherctl: no daemon answers at %s; is usherd running "
+			"with this configuration, and may you open its "
+			"socket?\n", path);
+		status = COMMAND_NO_DAEMON;
+	} else {
+		fprintf(stderr, "usherctl: %s: %.*s\n", words,
+			STR_ARG(err == ERR_SYNTAX ? buf_str(&body) :
+				str_from(err_text(err))));
+	}
+	buf_done(&body);
+	return status;
+}
+
+int console_ask(const struct command_line *line)
+{
+	struct snapshot *snapshot = NULL;
+	const char *path = line->general.socket;
+	char request[SOCKET_LINE_MAX];
+	struct buf text;
+	int status;
+
+	buf_init_fixed(&text, request, sizeof(request));
+	buf_puts(&text, line->command->words);
+	for (int i = 0; i < line->count; i++)
+		buf_printf(&text, " %s", line->arguments[i]);
+	if (line->general.json)
+		buf_puts(&text, " --json");
+	if (!buf_is_ok(&text) || strchr(request, '\n'))
+		return command_misused(line, "the argument of %s is too long "
+				       "or has a line end in it",
+				       line->command->words);
+	if (!path) {
+		snapshot = console_gateway(&line->general);
+		if (!snapshot)
+			return COMMAND_REFUSED;
+		path = snapshot->gateway.admin.ptr;
+	}
+	status = exchange(path, request, line->command->words);
+	snapshot_unref(snapshot);
+	return status;
+}
+
+int console_check(const struct command_line *line)
+{
+	struct snapshot_options load = load_options(&line->general);
+	struct snapshot *snapshot;
+	struct report report;
+	char text[512];
+	struct buf why;
+	int status;
+
+	load.workers = 1;
+	load.services = &services_of_adapters;
+	if (report_init(&report))
+		return COMMAND_REFUSED;
+	buf_init_fixed(&why, text, sizeof(text));
+	if (supervisor_new(NULL, &load.supervisor, &why))
+		fprintf(stderr, "usherctl: %s\n", text);
+	snapshot = snapshot_load(&load, NULL, &report);
+	status = show_report(snapshot, &report, line->general.json, stdout) <
+			 REPORT_TENANT ? COMMAND_DONE : COMMAND_REFUSED;
+	snapshot_unref(snapshot);
+	supervisor_free(load.supervisor);
+	report_done(&report);
+	return status;
+}

@@ -1,0 +1,21 @@
+/*
+ * console: what the commands of usherctl share: the configuration's gateway
+ * group, and a question to the daemon.
+ */
+#ifndef ADMIN_CONSOLE_H
+#define ADMIN_CONSOLE_H
+
+#include "admin/command.h"
+#include "config/snapshot.h"
+
+/* The gateway group of the configuration; NULL with the reason printed. */
+struct snapshot *console_gateway(const struct command_general *general);
+
+/*
+ * Commands: the command's words, the arguments and --json, as one line for
+ * the daemon, whose answer is printed; and a check of the configuration.
+ */
+int console_ask(const struct command_line *line);
+int console_check(const struct command_line *line);
+
+#endif
