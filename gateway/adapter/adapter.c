@@ -363,6 +363,18 @@ bool adapter_has_deliver(const struct adapter *adapter)
 				   adapter->hooks->deliver != NULL;
 }
 
+bool adapter_has_sync(const struct adapter *adapter)
+{
+	return adapter->isolated ? isolated_has_sync(adapter->isolated) :
+				   adapter->hooks->sync_user != NULL;
+}
+
+bool adapter_is_advisory(const struct adapter *adapter)
+{
+	return adapter->isolated ? isolated_is_advisory(adapter->isolated) :
+				   adapter->hooks->flags & USHER_ADVISORY;
+}
+
 static enum adapter_run run_hooks(struct adapter *adapter, unsigned index,
 				  struct adapter_call *call, bool is_deliver)
 {

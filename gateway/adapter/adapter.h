@@ -72,6 +72,10 @@ bool adapter_process(const struct adapter *adapter,
 		     struct isolated_stats *stats_r);
 /* Without a deliver hook adapter_deliver() changes nothing. */
 bool adapter_has_deliver(const struct adapter *adapter);
+/* Has it a sync_user hook?  That one decides who may enter. */
+bool adapter_has_sync(const struct adapter *adapter);
+/* Does it say that it refuses nobody (USHER_ADVISORY)? */
+bool adapter_is_advisory(const struct adapter *adapter);
 
 enum adapter_run {
 	ADAPTER_DONE,		/* call->result is set */

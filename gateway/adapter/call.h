@@ -128,6 +128,8 @@ struct adapter_call {
 	struct pool *pool;		/* outputs are copied into it */
 	const struct fields *fields;	/* NULL: none */
 	const struct fields *attributes;/* stored ones; NULL: none */
+	const struct fields *claims;	/* those of `fields` that an assertion
+					 * vouches for; NULL: none */
 	struct adapter_info info;
 	bool may_supply;		/* set_field: the request is unsigned */
 	void *owner;			/* the caller's own */
@@ -165,7 +167,7 @@ struct adapter_call {
 	bool is_lost;			/* a refusal by the adapter was not */
 	bool is_denied;
 	unsigned stamp;			/* counts changes and their undoing */
-	struct adapter_view views[3];	/* by enum usher_kind */
+	struct adapter_view views[4];	/* by enum usher_kind */
 };
 
 /* Bytes that a scratch pool may hand out: the arena, and room for checks. */

@@ -2,6 +2,8 @@
 
 #include "codec/utf8.h"
 
+#define FLAGS_KNOWN USHER_ADVISORY
+
 /* What every version of the struct has: up to and including `version`. */
 #define HEAD_SIZE (offsetof(struct usher_adapter, init))
 
@@ -82,10 +84,11 @@ static enum err check_size(const struct usher_adapter *raw,
 static enum err check_head(const struct usher_adapter *raw,
 			   struct buf *problem)
 {
-	if (raw->flags) {
+	if (raw->flags & ~FLAGS_KNOWN) {
 		buf_printf(problem, "it sets flags 0x%x, of which this gateway "
-			   "knows none; upgrade the gateway, or build it with "
-			   "flags = 0", raw->flags);
+			   "does not know 0x%x; upgrade the gateway, or build "
+			   "it with this gateway's SDK", raw->flags,
+			   raw->flags & ~FLAGS_KNOWN);
 		return ERR_UNSUPPORTED;
 	}
 	if (!raw->name || !is_name(raw->name)) {
@@ -105,9 +108,22 @@ static enum err check_head(const struct usher_adapter *raw,
 	return ERR_OK;
 }
 
+/* Of a whole one: a promise that it cannot keep is none. */
+static enum err check_promise(const struct usher_adapter *adapter,
+			      struct buf *problem)
+{
+	if (!(adapter->flags & USHER_ADVISORY) || !adapter->sync_user)
+		return ERR_OK;
+	buf_puts(problem, "it says that it only advises (USHER_ADVISORY) and "
+		 "has a sync_user hook, which decides; leave out the one or "
+		 "the other");
+	return ERR_SYNTAX;
+}
+
 enum err descriptor_check(const struct usher_adapter *raw,
 			  struct usher_adapter *out_r, struct buf *problem)
 {
+	struct usher_adapter whole = { 0 };
 	enum err err;
 	size_t size;
 
@@ -127,10 +143,12 @@ enum err descriptor_check(const struct usher_adapter *raw,
 	if (err)
 		return err;
 	size = raw->struct_size;
-	if (size > sizeof(*out_r))
-		size = sizeof(*out_r);
-	memset(out_r, 0, sizeof(*out_r));
-	memcpy(out_r, raw, size);
-	out_r->struct_size = sizeof(*out_r);
-	return ERR_OK;
+	if (size > sizeof(whole))
+		size = sizeof(whole);
+	memcpy(&whole, raw, size);
+	whole.struct_size = sizeof(whole);
+	err = check_promise(&whole, problem);
+	if (!err)
+		*out_r = whole;
+	return err;
 }

@@ -227,7 +227,9 @@ static void tell_ready(void)
 	unsigned mask = (a->deliver ? 1u << ADAPTER_PHASE_DELIVER : 0) |
 		(a->map_fields ? 1u << ADAPTER_PHASE_MAP_FIELDS : 0) |
 		(a->sync_user ? 1u << ADAPTER_PHASE_SYNC_USER : 0) |
-		(a->choose_redirect ? 1u << ADAPTER_PHASE_CHOOSE_REDIRECT : 0);
+		(a->choose_redirect ? 1u << ADAPTER_PHASE_CHOOSE_REDIRECT :
+				      0) |
+		(a->flags & USHER_ADVISORY ? WIRE_ADVISORY : 0);
 
 	wire_begin(&host.out, head_of(WIRE_READY));
 	wire_add(&host.out, WIRE_NAME, 0, str_from(a->name),
@@ -299,7 +301,7 @@ static void run(struct adapter_call *call, enum wire_call_kind kind)
 
 static void serve(char *data, size_t len)
 {
-	struct fields fields, attributes;
+	struct relay_lists lists;
 	struct adapter_call call;
 
 	read_frame(data, len, &host.frame);
@@ -307,8 +309,7 @@ static void serve(char *data, size_t len)
 		_exit(HOST_BAD_FRAME);
 	host.call_id = host.frame.head.id;
 	host.signs = 0;
-	if (relay_read_call(&host.frame, host.call_pool, &fields, &attributes,
-			    &call))
+	if (relay_read_call(&host.frame, host.call_pool, &lists, &call))
 		_exit(HOST_BAD_FRAME);
 	run(&call, (enum wire_call_kind)wire_find(&host.frame,
 						  WIRE_KIND)->number);

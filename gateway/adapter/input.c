@@ -2,10 +2,15 @@
 
 #include "base/clock.h"
 #include "base/random.h"
+#include "codec/domain.h"
+#include "codec/email.h"
+#include "codec/utf8.h"
 
 #define INFO_MAX 12
 /* set_field() knows two names. */
 #define SUPPLIED_MAX 2
+/* Bytes: a parser's leavings count too, so that asking on and on ends. */
+#define KEY_COST 64
 
 static const struct {
 	const char *name;
@@ -104,18 +109,23 @@ int input_config_at(struct usher_call *public, uint32_t index,
 	return 0;
 }
 
+/* Charge the arena, whose pool has room for the checks of outputs besides. */
+static bool is_within(struct adapter_call *call, size_t size)
+{
+	if (call->phase == ADAPTER_PHASE_NONE ||
+	    size > USHER_ALLOC_MAX - call->alloc_used)
+		return false;
+	call->alloc_used += size;
+	return true;
+}
+
 void *input_alloc(struct usher_call *public, size_t size)
 {
 	struct adapter_call *call = from_public(public);
-	void *memory;
 
-	if (call->phase == ADAPTER_PHASE_NONE ||
-	    size > USHER_ALLOC_MAX - call->alloc_used)
+	if (!is_within(call, size))
 		return NULL;
-	memory = pool_alloc(call->scratch, size ? size : 1);
-	if (memory)
-		call->alloc_used += size;
-	return memory;
+	return pool_alloc(call->scratch, size ? size : 1);
 }
 
 int64_t input_now(struct usher_call *public)
@@ -163,6 +173,60 @@ int input_hmac_sha256(struct usher_call *public, const char *secret,
 			USHER_E_FAILED : 0;
 	}
 	return USHER_E_NOTFOUND;
+}
+
+/* 0, or why no key can be made of it. */
+static int key_begin(struct adapter_call *call, const char *text, size_t len)
+{
+	if (call->phase == ADAPTER_PHASE_NONE)
+		return USHER_E_PHASE;
+	if (!text && len)
+		return USHER_E_INVAL;
+	return is_within(call, KEY_COST) ? 0 : USHER_E_NOMEM;
+}
+
+/* `err`: of a parser that put its result into the scratch pool. */
+static int key_end(struct adapter_call *call, enum err err, struct str key,
+		   struct usher_str *key_r)
+{
+	if (err)
+		return err == ERR_NOMEM ? USHER_E_NOMEM : USHER_E_INVAL;
+	if (!is_within(call, key.len + 1))
+		return USHER_E_NOMEM;
+	*key_r = to_usher(key);
+	return 0;
+}
+
+int input_email_key(struct usher_call *public, const char *text, size_t len,
+		    struct usher_str *key_r)
+{
+	struct adapter_call *call = from_public(public);
+	int rc = key_begin(call, text, len);
+	struct email email = { 0 };
+	enum err err;
+
+	if (rc)
+		return rc;
+	err = email_parse(call->scratch, utf8_trim((struct str){ text, len }),
+			  &email);
+	return key_end(call, err, email.key, key_r);
+}
+
+int input_domain_key(struct usher_call *public, const char *text, size_t len,
+		     struct usher_str *key_r)
+{
+	struct adapter_call *call = from_public(public);
+	int rc = key_begin(call, text, len);
+	struct str name, key = STR_NULL;
+	enum err err;
+
+	if (rc)
+		return rc;
+	name = utf8_trim((struct str){ text, len });
+	err = utf8_check_text(name, NULL);
+	if (!err)
+		err = domain_to_ascii(call->scratch, name, &key);
+	return key_end(call, err, key, key_r);
 }
 
 /*
@@ -267,7 +331,7 @@ static int view_get(struct adapter_call *call, int kind,
 	struct adapter_view *view;
 	int rc = 0;
 
-	if (kind < USHER_FIELD || kind > USHER_INFO)
+	if (kind < USHER_FIELD || kind > USHER_CLAIM)
 		return USHER_E_INVAL;
 	if (call->phase <= ADAPTER_PHASE_INIT)
 		return USHER_E_PHASE;
@@ -275,11 +339,12 @@ static int view_get(struct adapter_call *call, int kind,
 	if (!view->is_made && kind == USHER_INFO) {
 		rc = view_make_infos(call, view);
 	} else if (!view->is_made) {
-		from = kind == USHER_FIELD ? call->fields : call->attributes;
+		from = kind == USHER_FIELD ? call->fields :
+		       kind == USHER_CLAIM ? call->claims : call->attributes;
 		rc = view_make(call, view, from ? from->v : NULL,
 			       from ? from->count : 0,
 			       kind == USHER_FIELD ? SUPPLIED_MAX :
-						     USHER_ATTRIBUTES_MAX);
+			       kind == USHER_CLAIM ? 0 : USHER_ATTRIBUTES_MAX);
 	}
 	if (rc)
 		return rc;

@@ -22,6 +22,10 @@ int input_random_bytes(struct usher_call *call, void *out, size_t size);
 int input_hmac_sha256(struct usher_call *call, const char *secret,
 		      const void *data, size_t len,
 		      unsigned char mac_r[USHER_MAC_LEN]);
+int input_email_key(struct usher_call *call, const char *email, size_t len,
+		    struct usher_str *key_r);
+int input_domain_key(struct usher_call *call, const char *domain, size_t len,
+		     struct usher_str *key_r);
 int input_get(struct usher_call *call, int kind, const char *name,
 	      struct usher_str *value_r);
 int input_at(struct usher_call *call, int kind, uint32_t index,

@@ -39,28 +39,46 @@ enum err relay_write_call(struct adapter_call *call, enum wire_call_kind kind,
 		wire_add_if(out, WIRE_INFO, i, *info);
 	add_fields(out, WIRE_FIELD, call->fields);
 	add_fields(out, WIRE_ATTRIBUTE, call->attributes);
+	add_fields(out, WIRE_CLAIM, call->claims);
 	return buf_is_ok(out) ? ERR_OK : ERR_LIMIT;
 }
 
+/* NULL: no list of named values. */
+static struct fields *list_of(struct relay_lists *lists, enum wire_tag tag)
+{
+	switch (tag) {
+	case WIRE_FIELD:
+		return &lists->fields;
+	case WIRE_ATTRIBUTE:
+		return &lists->attributes;
+	case WIRE_CLAIM:
+		return &lists->claims;
+	default:
+		return NULL;
+	}
+}
+
 enum err relay_read_call(const struct wire_frame *frame, struct pool *pool,
-			 struct fields *fields, struct fields *attributes,
-			 struct adapter_call *call)
+			 struct relay_lists *lists, struct adapter_call *call)
 {
 	enum err err = ERR_OK;
+	struct fields *list;
 	struct str *info;
 
 	*call = (struct adapter_call){
-		.pool = pool, .fields = fields, .attributes = attributes,
+		.pool = pool, .fields = &lists->fields,
+		.attributes = &lists->attributes, .claims = &lists->claims,
 		.may_supply = wire_find(frame, WIRE_MAY_SUPPLY)->number,
 	};
-	fields_init(fields, pool);
-	fields_init(attributes, pool);
+	fields_init(&lists->fields, pool);
+	fields_init(&lists->attributes, pool);
+	fields_init(&lists->claims, pool);
 	for (unsigned i = 0; i < frame->count && !err; i++) {
 		const struct wire_item *item = &frame->items[i];
 
-		if (item->tag == WIRE_FIELD || item->tag == WIRE_ATTRIBUTE) {
-			err = fields_add(item->tag == WIRE_FIELD ? fields :
-					 attributes, item->a, item->b,
+		list = list_of(lists, item->tag);
+		if (list) {
+			err = fields_add(list, item->a, item->b,
 					 (enum field_kind)item->number);
 		} else if (item->tag == WIRE_INFO) {
 			info = input_info(&call->info,

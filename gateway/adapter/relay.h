@@ -15,13 +15,17 @@
 /* Gateway, after call_begin(). ERR_LIMIT: does not fit in a frame. */
 enum err relay_write_call(struct adapter_call *call, enum wire_call_kind kind,
 			  struct wire_head head, struct buf *out);
+/* What a call brings along by name. */
+struct relay_lists {
+	struct fields fields, attributes, claims;
+};
+
 /*
- * Child: *call gets its inputs, which point into the frame and `pool`.
- * `fields` and `attributes` are filled.  ERR_SYNTAX, ERR_NOMEM.
+ * Child: *call gets its inputs, which point into the frame, `pool` and *lists.
+ * ERR_SYNTAX, ERR_NOMEM.
  */
 enum err relay_read_call(const struct wire_frame *frame, struct pool *pool,
-			 struct fields *fields, struct fields *attributes,
-			 struct adapter_call *call);
+			 struct relay_lists *lists, struct adapter_call *call);
 /* Child: what the frame says of the times, after call_begin(). */
 void relay_read_times(const struct wire_frame *frame,
 		      struct adapter_call *call);

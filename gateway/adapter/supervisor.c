@@ -1143,6 +1143,16 @@ bool isolated_has_deliver(const struct isolated *iso)
 	return iso->hooks & 1u << ADAPTER_PHASE_DELIVER;
 }
 
+bool isolated_has_sync(const struct isolated *iso)
+{
+	return iso->hooks & 1u << ADAPTER_PHASE_SYNC_USER;
+}
+
+bool isolated_is_advisory(const struct isolated *iso)
+{
+	return iso->hooks & WIRE_ADVISORY && !isolated_has_sync(iso);
+}
+
 static const char *why_not(const struct isolated *iso)
 {
 	if (iso->state != STATE_SERVING || iso->supervisor->is_closed)

@@ -60,6 +60,8 @@ void isolated_free(struct isolated *isolated, void (*freed)(void *ctx),
 struct str isolated_name(const struct isolated *isolated);
 struct str isolated_version(const struct isolated *isolated);
 bool isolated_has_deliver(const struct isolated *isolated);
+bool isolated_has_sync(const struct isolated *isolated);
+bool isolated_is_advisory(const struct isolated *isolated);
 
 /*
  * After call_begin().  True: `done` will be called, by the supervisor.

@@ -34,7 +34,7 @@
 
 #define WIRE_VERSION 1
 #define WIRE_FRAME_MAX 131072	/* octets */
-#define WIRE_ITEMS_MAX 640	/* of one frame */
+#define WIRE_ITEMS_MAX 896	/* of one frame */
 #define WIRE_SIGN_MAX 65536	/* octets that hmac_sha256() takes */
 #define WIRE_SIGNS_MAX 256	/* SIGN frames of one call */
 
@@ -57,7 +57,8 @@ enum wire_tag {
 	WIRE_SETTING,		/* a: key, b: value */
 	WIRE_TENANT,		/* a: slug */
 	WIRE_DEADLINE,		/* number: ms */
-	WIRE_HOOKS,		/* number: 1 << enum adapter_phase */
+	WIRE_HOOKS,		/* number: 1 << enum adapter_phase, and
+				 * WIRE_ADVISORY */
 	WIRE_PROBLEM,		/* a: for people */
 	WIRE_KIND,		/* number: enum wire_call_kind */
 	WIRE_NOW,		/* number: wall clock, ms */
@@ -79,6 +80,7 @@ enum wire_tag {
 	WIRE_DATA,		/* a: name of the secret, b: what to sign */
 	WIRE_MAC,		/* number: what hmac_sha256() returns, a: the
 				 * code, absent with a number other than 0 */
+	WIRE_CLAIM,		/* as WIRE_FIELD */
 	WIRE_TAGS
 };
 
@@ -87,6 +89,8 @@ enum wire_call_kind {
 	WIRE_HANDOFF,
 	WIRE_DELIVER,
 };
+
+#define WIRE_ADVISORY 64	/* USHER_ADVISORY, among WIRE_HOOKS */
 
 struct wire_head {
 	enum wire_type type;

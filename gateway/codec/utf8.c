@@ -109,3 +109,31 @@ size_t utf8_length(struct str s)
 			at++;
 	return count;
 }
+
+static bool is_white(int32_t c)
+{
+	return (c >= 0x09 && c <= 0x0d) || c == 0x20 || c == 0x85 ||
+	       c == 0xa0 || c == 0x1680 || (c >= 0x2000 && c <= 0x200b) ||
+	       c == 0x200e || c == 0x2028 || c == 0x2029 || c == 0x202f ||
+	       c == 0x205f || c == 0x3000 || c == 0xfeff;
+}
+
+struct str utf8_trim(struct str s)
+{
+	size_t at = 0, start = 0, end;
+
+	while (is_white(utf8_next(s, &at)))
+		start = at;
+	end = at = start;
+	for (;;) {
+		int32_t c = utf8_next(s, &at);
+
+		if (c == -2)
+			break;
+		if (c == -1)
+			at++;
+		if (!is_white(c))
+			end = at;
+	}
+	return (struct str){ s.ptr ? s.ptr + start : NULL, end - start };
+}

@@ -22,6 +22,9 @@ enum err utf8_check(struct str s, struct fault *fault);
  * C1, so no line ends either).  ERR_UTF8 or ERR_CONTROL.
  */
 enum err utf8_check_text(struct str s, struct fault *fault);
+/* Without white space at both ends: Unicode's, and what is nothing to see
+ * (U+200B, U+200E, U+FEFF). */
+struct str utf8_trim(struct str s);
 /* Code points; what is not UTF-8 counts a byte each. */
 size_t utf8_length(struct str s);
 

@@ -36,32 +36,9 @@ void validate_add_error(struct invalid_list *list, struct str field,
 	list->v[list->count++] = one;
 }
 
-static bool is_white(int32_t c)
-{
-	return (c >= 0x09 && c <= 0x0d) || c == 0x20 || c == 0x85 ||
-	       c == 0xa0 || c == 0x1680 || (c >= 0x2000 && c <= 0x200b) ||
-	       c == 0x200e || c == 0x2028 || c == 0x2029 || c == 0x202f ||
-	       c == 0x205f || c == 0x3000 || c == 0xfeff;
-}
-
 struct str validate_trim(struct str s)
 {
-	size_t at = 0, start = 0, end;
-
-	while (is_white(utf8_next(s, &at)))
-		start = at;
-	end = at = start;
-	for (;;) {
-		int32_t c = utf8_next(s, &at);
-
-		if (c == -2)
-			break;
-		if (c == -1)
-			at++;
-		if (!is_white(c))
-			end = at;
-	}
-	return (struct str){ s.ptr ? s.ptr + start : NULL, end - start };
+	return utf8_trim(s);
 }
 
 /* A text field trimmed; absent where there is none. *ok_r: it is text. */

@@ -103,6 +103,21 @@ static void look(struct adapter_call *call, int kind, const char *name,
 	host->type(&call->public, kind, name);
 }
 
+/* A key is its own key. */
+static void make_keys(struct adapter_call *call, const char *text, size_t len)
+{
+	const struct usher_host *host = call->public.host;
+	struct usher_str key, again;
+
+	if (!host->domain_key(&call->public, text, len, &key) &&
+	    !host->domain_key(&call->public, key.ptr, key.len, &again))
+		fuzz_assert(!strcmp(key.ptr, again.ptr) && !key.ptr[key.len]);
+	if (!host->email_key(&call->public, text, len, &key) &&
+	    !host->email_key(&call->public, key.ptr, key.len, &again))
+		fuzz_assert(!strcmp(key.ptr, again.ptr) && !key.ptr[key.len]);
+	fuzz_assert(call->alloc_used <= USHER_ALLOC_MAX);
+}
+
 /* Did the host refuse something that is an output? */
 static bool do_one(struct adapter_call *call, struct program *in)
 {
@@ -141,14 +156,17 @@ static bool do_one(struct adapter_call *call, struct program *in)
 		rc = host->emit(c, name, value, len);
 		break;
 	case 8:
-		look(call, (int)(what / 11 % 5) - 1, name, (unsigned)len);
+		look(call, (int)(what / 11 % 6) - 1, name, (unsigned)len);
 		break;
 	case 9:
 		if (host->alloc(c, len * 64))
 			fuzz_assert(call->alloc_used <= USHER_ALLOC_MAX);
 		break;
 	default:
-		host->log(c, (int)what, value, len);
+		if (what / 11 % 2)
+			make_keys(call, value, len);
+		else
+			host->log(c, (int)what, value, len);
 	}
 	free(name);
 	free(value);
@@ -165,18 +183,20 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct program in = { data, data + size };
 	struct pool *pool = pool_new(256 * 1024);
 	struct pool *scratch = pool_new(CALL_SCRATCH_MAX);
-	struct fields fields, attributes;
+	struct fields fields, attributes, claims;
 	struct adapter_call call;
 	bool goes_on = true;
 
 	fields_init(&fields, pool);
 	fields_init(&attributes, pool);
+	fields_init(&claims, pool);
+	fields_set(&claims, STR("plan"), STR("pro"), FIELD_TEXT);
 	fields_set(&fields, STR("plan"), STR("pro"), FIELD_TEXT);
 	fields_set(&attributes, STR("plan"), STR("free"), FIELD_TEXT);
 	fields_set(&attributes, STR("a"), STR("b"), FIELD_TEXT);
 	call = (struct adapter_call){ .pool = pool, .fields = &fields,
 				      .attributes = &attributes,
-				      .may_supply = true };
+				      .claims = &claims, .may_supply = true };
 	call_begin(&call, &env, scratch);
 	while (goes_on && in.p < in.end) {
 		unsigned phase = 1 + byte(&in) % 5, steps = byte(&in) % 32;

@@ -75,11 +75,12 @@ static void take_reply(bool is_deliver)
 static void take_call(void)
 {
 	struct pool *pool = pool_new(512 * 1024);
-	struct fields fields, attributes;
+	struct relay_lists lists;
 	struct adapter_call call;
 
-	if (!relay_read_call(&frame, pool, &fields, &attributes, &call)) {
-		fuzz_assert(fields.count <= USHER_FIELDS_MAX);
+	if (!relay_read_call(&frame, pool, &lists, &call)) {
+		fuzz_assert(lists.fields.count <= USHER_FIELDS_MAX);
+		fuzz_assert(lists.claims.count <= USHER_FIELDS_MAX);
 		relay_read_times(&frame, &call);
 	}
 	pool_free(pool);

@@ -145,7 +145,14 @@ enum usher_kind {
 	 *	                   is one), at the handoff what is known yet
 	 *	redirect_url       where the user is to go, when that is known
 	 */
-	USHER_INFO = 2
+	USHER_INFO = 2,
+	/*
+	 * Those of the fields that a verified assertion vouches for: all that
+	 * it said, its registered claims left out.  What else a signed request
+	 * holds, whoever sent it added.  None of an unsigned one; none in
+	 * deliver.
+	 */
+	USHER_CLAIM = 3
 };
 
 /* What type returns. */
@@ -233,6 +240,18 @@ struct usher_host {
 			   unsigned char mac[USHER_MAC_LEN] /* out */);
 
 	/*
+	 * [all] What two addresses, or two host names, are compared by: small
+	 * letters, the domain as A-labels (IDNA 2008, so "Bücher.example"
+	 * is "xn--bcher-kva.example").  White space around is left out, as it
+	 * is where the gateway reads a field.  In the arena.  USHER_E_INVAL for
+	 * what the gateway takes for no address or no host name, USHER_E_NOMEM.
+	 */
+	int (*email_key)(struct usher_call *call, const char *email,
+			 size_t len, struct usher_str *key /* out */);
+	int (*domain_key)(struct usher_call *call, const char *domain,
+			  size_t len, struct usher_str *key /* out */);
+
+	/*
 	 * [handoff, deliver] The value of that name; `kind` is one of enum
 	 * usher_kind.  USHER_E_NOTFOUND, USHER_E_INVAL (unknown kind),
 	 * USHER_E_NOMEM.
@@ -317,6 +336,21 @@ struct usher_host {
 	 sizeof((table)->member) && (table)->member)
 
 /*
+ * A flag of the descriptor: the author's word that the adapter only advises.
+ * None of its hooks refuses anybody, neither with USHER_DENY nor with
+ * set_deny() or set_error(), so that a sign-in without its say is no sign-in
+ * too many.  An operator may then write `on_failure = "default"`, and a call
+ * that fails, is late or cannot be made is as if the tenant had no adapter:
+ * nothing of what it set in that call counts, the partner's wish or the
+ * dashboard is where the user goes, and where deliver failed a session of the
+ * gateway's own is opened.  It is logged and counted each time.  Without the
+ * flag such a setting does not load, and with sync_user, which is a decision,
+ * the flag does not.  A refusal is honoured with or without it, but nobody
+ * hears the refusals of a process that is down.
+ */
+#define USHER_ADVISORY 0x1u
+
+/*
  * The descriptor.  It and all it points to are constant and live as long as
  * the module.  Every hook may be left out (NULL): the gateway's default
  * applies.
@@ -325,7 +359,7 @@ struct usher_adapter {
 	uint32_t magic;			/* USHER_MAGIC */
 	uint32_t struct_size;		/* sizeof(struct usher_adapter) */
 	uint16_t abi_major, abi_minor;	/* USHER_ABI_MAJOR, USHER_ABI_MINOR */
-	uint32_t flags;			/* 0 */
+	uint32_t flags;			/* 0, or USHER_ADVISORY */
 	const char *name;		/* letters, digits, '_', '-', '.' */
 	const char *version;		/* text for people */
 
@@ -369,26 +403,29 @@ struct usher_adapter {
 #define USHER_EXPORT
 #endif
 
-/* The descriptor's first members, up to `flags`. */
-#define USHER_ADAPTER_HEAD						\
+/* The descriptor's first members, up to and with `flags`. */
+#define USHER_ADAPTER_HEAD(flags)					\
 	USHER_MAGIC, (uint32_t)sizeof(struct usher_adapter),		\
-	USHER_ABI_MAJOR, USHER_ABI_MINOR, 0
+	USHER_ABI_MAJOR, USHER_ABI_MINOR, (flags)
 
 USHER_EXPORT const struct usher_adapter *usher_adapter_entry(void);
 
 /*
- * Defines the descriptor and the entry; the arguments are the rest of its
- * initialiser, from `name` on: `.name = "acme", ...` in C; in C++ before 20
- * in their order: "acme", "1.0", init, fini, ...
+ * Defines the descriptor and the entry; the arguments after the flags are the
+ * rest of its initialiser, from `name` on: `.name = "acme", ...` in C; in C++
+ * before 20 in their order: "acme", "1.0", init, fini, ...
  */
-#define USHER_ADAPTER_DEFINE(...)					\
+#define USHER_ADAPTER_DEFINE_FLAGS(flags, ...)				\
 	USHER_EXPORT const struct usher_adapter *usher_adapter_entry(void) \
 	{								\
 		static const struct usher_adapter usher_adapter_ = {	\
-			USHER_ADAPTER_HEAD, __VA_ARGS__			\
+			USHER_ADAPTER_HEAD(flags), __VA_ARGS__		\
 		};							\
 		return &usher_adapter_;					\
 	}
+
+/* The same without flags. */
+#define USHER_ADAPTER_DEFINE(...) USHER_ADAPTER_DEFINE_FLAGS(0, __VA_ARGS__)
 
 #ifdef __cplusplus
 }

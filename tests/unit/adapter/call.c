@@ -142,6 +142,37 @@ START_TEST(fields_attributes_and_infos_are_seen_terminated_and_by_index)
 }
 END_TEST
 
+START_TEST(claims_are_apart_from_what_was_only_posted)
+{
+	struct usher_str name, value;
+	struct fields claims;
+
+	fields_init(&claims, pool);
+	add(&claims, "plan", "pro", FIELD_TEXT);
+	add(&claims, "groups", "[\"a\"]", FIELD_JSON);
+	add(&fields, "plan", "pro", FIELD_TEXT);
+	add(&fields, "role", "admin", FIELD_TEXT);
+	enter(ADAPTER_PHASE_MAP_FIELDS);
+	ck_assert_ptr_null(got(USHER_CLAIM, "plan"));
+	ck_assert_int_eq(host->at(public, USHER_CLAIM, 0, &name, &value),
+			 USHER_E_NOTFOUND);
+	leave(USHER_OK);
+
+	call.claims = &claims;
+	call_begin(&call, &env, scratch);
+	enter(ADAPTER_PHASE_MAP_FIELDS);
+	/* What the adapter does changes none of them. */
+	ck_assert_int_eq(set("plan", "free"), 0);
+	ck_assert_str_eq(got(USHER_CLAIM, "plan"), "pro");
+	ck_assert_ptr_null(got(USHER_CLAIM, "role"));
+	ck_assert_int_eq(host->type(public, USHER_CLAIM, "groups"),
+			 USHER_JSON);
+	ck_assert_int_eq(host->at(public, USHER_CLAIM, 1, &name, &value), 0);
+	ck_assert_str_eq(name.ptr, "groups");
+	leave(USHER_OK);
+}
+END_TEST
+
 START_TEST(changes_are_seen_at_once_and_kept_in_their_order)
 {
 	static const struct {
@@ -648,6 +679,67 @@ START_TEST(macs_are_of_the_named_secret_only)
 }
 END_TEST
 
+/* The key, or "" for what is refused. */
+static const char *key_of(const char *text, bool is_email)
+{
+	struct usher_str key = { "", 0 };
+	int rc = is_email ?
+		host->email_key(public, text, strlen(text), &key) :
+		host->domain_key(public, text, strlen(text), &key);
+
+	ck_assert(!rc || rc == USHER_E_INVAL);
+	ck_assert_uint_eq(strlen(key.ptr), key.len);
+	return key.ptr;
+}
+
+START_TEST(addresses_and_host_names_are_compared_by_their_keys)
+{
+	static const struct {
+		const char *text, *key;
+		bool is_email;
+	} cases[] = {
+		{ "Example.COM", "example.com", false },
+		{ " example.com\xc2\xa0", "example.com", false },
+		{ "B\xc3\x9c" "cher.Example", "xn--bcher-kva.example", false },
+		{ "XN--BCHER-KVA.example", "xn--bcher-kva.example", false },
+		/* Look-alikes are refused rather than read. */
+		{ "example\xe3\x80\x82" "com", "", false },
+		{ "\xef\xbd\x85xample.com", "", false },
+		{ "example..com", "", false },
+		{ "", "", false },
+		{ "a b", "", false },
+		{ "\xff", "", false },
+		{ " Ann@B\xc3\xbc" "cher.example ",
+		  "ann@xn--bcher-kva.example", true },
+		{ "ann@a@b.example", "", true },
+		{ "\"ann\"@b.example", "", true },
+		{ "ann", "", true },
+		{ "@b.example", "", true },
+	};
+	struct usher_str key;
+	unsigned n = 0;
+
+	enter(ADAPTER_PHASE_INIT);
+	for (unsigned i = 0; i < COUNT(cases); i++)
+		ck_assert_msg(!strcmp(key_of(cases[i].text, cases[i].is_email),
+				      cases[i].key), "case %u", i);
+	ck_assert_int_eq(host->domain_key(public, NULL, 1, &key),
+			 USHER_E_INVAL);
+	ck_assert_int_eq(host->email_key(public, NULL, 1, &key),
+			 USHER_E_INVAL);
+	/* It is the arena that they are in. */
+	while (!host->email_key(public, "a@b.example", 11, &key))
+		n++;
+	ck_assert_uint_gt(n, 256);
+	ck_assert_uint_le(call.alloc_used, USHER_ALLOC_MAX);
+	leave(USHER_OK);
+	ck_assert_int_eq(host->domain_key(public, "a", 1, &key),
+			 USHER_E_PHASE);
+	ck_assert_int_eq(host->email_key(public, "a@b", 3, &key),
+			 USHER_E_PHASE);
+}
+END_TEST
+
 START_TEST(random_bytes_differ_and_are_bounded)
 {
 	unsigned char a[16] = { 0 }, b[16] = { 0 };
@@ -736,6 +828,9 @@ static void add_tests(TCase *t)
 	tcase_add_test(t, the_table_says_its_size_and_is_complete);
 	tcase_add_test(t,
 		fields_attributes_and_infos_are_seen_terminated_and_by_index);
+	tcase_add_test(t, claims_are_apart_from_what_was_only_posted);
+	tcase_add_test(t,
+		addresses_and_host_names_are_compared_by_their_keys);
 	tcase_add_test(t,
 		       changes_are_seen_at_once_and_kept_in_their_order);
 	tcase_add_test(t, a_hook_that_declines_leaves_no_trace);

@@ -11,7 +11,7 @@ static int hook(void *state, struct usher_call *call)
 
 static struct usher_adapter good(void)
 {
-	return (struct usher_adapter){ USHER_ADAPTER_HEAD, .name = "acme",
+	return (struct usher_adapter){ USHER_ADAPTER_HEAD(0), .name = "acme",
 				       .version = "1.0", .map_fields = hook,
 				       .deliver = hook };
 }
@@ -46,7 +46,7 @@ START_TEST(every_refusal_says_what_is_wrong_and_leaves_the_output_alone)
 		struct usher_adapter raw;
 		enum err err;
 		const char *says;
-	} cases[16];
+	} cases[17];
 	unsigned n = 0;
 
 #define CASE(change, error, text)			\
@@ -59,6 +59,7 @@ START_TEST(every_refusal_says_what_is_wrong_and_leaves_the_output_alone)
 	CASE(abi_major = 0, ERR_UNSUPPORTED, "ABI 0.0");
 	CASE(abi_minor = 1, ERR_UNSUPPORTED, "newer adapter ABI 1.1");
 	CASE(flags = 0x10, ERR_UNSUPPORTED, "flags 0x10");
+	CASE(flags = USHER_ADVISORY | 0x8, ERR_UNSUPPORTED, "know 0x8;");
 	CASE(struct_size = 0, ERR_SYNTAX, "struct_size is 0");
 	CASE(struct_size = offsetof(struct usher_adapter, version),
 	     ERR_SYNTAX, "struct_size");
@@ -75,7 +76,7 @@ START_TEST(every_refusal_says_what_is_wrong_and_leaves_the_output_alone)
 #undef CASE
 	memset(&out, 0x5a, sizeof(out));
 	before = out;
-	ck_assert_uint_eq(n, 16);
+	ck_assert_uint_eq(n, 17);
 	for (unsigned i = 0; i < n; i++) {
 		ck_assert_msg(check(&cases[i].raw, &out) == cases[i].err,
 			      "case %u: %s", i, message);
@@ -137,8 +138,27 @@ START_TEST(a_longer_struct_may_say_nothing_that_we_do_not_understand)
 }
 END_TEST
 
+START_TEST(who_only_advises_does_not_decide)
+{
+	struct usher_adapter raw = good(), out = { 0 };
+
+	raw.flags = USHER_ADVISORY;
+	ck_assert_int_eq(check(&raw, &out), ERR_OK);
+	ck_assert_uint_eq(out.flags, USHER_ADVISORY);
+	raw.sync_user = hook;
+	ck_assert_int_eq(check(&raw, &out), ERR_SYNTAX);
+	ck_assert_msg(strstr(message, "sync_user hook, which decides; leave")
+		      != NULL, "%s", message);
+	ck_assert_ptr_null(out.sync_user);
+	/* Past the end of an older struct nothing is a hook. */
+	raw.struct_size = offsetof(struct usher_adapter, sync_user);
+	ck_assert_int_eq(check(&raw, &out), ERR_OK);
+}
+END_TEST
+
 static void add_tests(TCase *t)
 {
+	tcase_add_test(t, who_only_advises_does_not_decide);
 	tcase_add_test(t, a_descriptor_of_this_version_is_taken_as_it_is);
 	tcase_add_test(t,
 		every_refusal_says_what_is_wrong_and_leaves_the_output_alone);

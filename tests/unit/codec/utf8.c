@@ -106,8 +106,26 @@ START_TEST(test_length_counts_code_points_and_stray_bytes)
 }
 END_TEST
 
+START_TEST(test_trim_takes_white_space_and_nothing_else)
+{
+	static const struct {
+		const char *in, *out;
+	} cases[] = {
+		{ "", "" }, { " \t\n", "" }, { "a", "a" },
+		{ " a b ", "a b" }, { "\xc2\xa0x\xe3\x80\x80", "x" },
+		{ "\xef\xbb\xbf" "x\xe2\x80\x8b", "x" },
+		{ "\xff x \xff", "\xff x \xff" },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		ck_str_is(utf8_trim(str_from(cases[i].in)), cases[i].out);
+	ck_assert_uint_eq(utf8_trim(STR_NULL).len, 0);
+}
+END_TEST
+
 static void utf8_tests(TCase *t)
 {
+	tcase_add_test(t, test_trim_takes_white_space_and_nothing_else);
 	tcase_add_loop_test(t, test_next_reads_exactly_what_rfc_3629_allows, 0,
 			    sizeof(code_points) / sizeof(code_points[0]));
 	tcase_add_test(t, test_a_bad_byte_is_found_wherever_it_stands);
