@@ -127,7 +127,8 @@ static const struct setting adapter[] = {
 	  .words = { "process", "none" },
 	  .example = "isolation = \"none\";" },
 	NUMBER("deadline_ms", 1, 60000, 50, .example = "deadline_ms = 50;"),
-	{ .name = "on_failure", .type = SETTING_WORD, .words = { "deny" },
+	{ .name = "on_failure", .type = SETTING_WORD,
+	  .words = { "deny", "default" },
 	  .example = "on_failure = \"deny\";" },
 	GROUPS("secrets", adapter_secrets, USHER_SECRETS_MAX,
 	       .example = "secrets = ( { name = \"zendesk\"; "

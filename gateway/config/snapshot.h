@@ -13,6 +13,7 @@
 
 #include "adapter/adapter.h"
 #include "base/log.h"
+#include "base/metric.h"
 #include "base/str.h"
 #include "codec/ip.h"
 #include "codec/url.h"
@@ -71,6 +72,9 @@ struct tenant {
 					 * serving */
 	struct adapter *adapter;	/* NULL: none */
 	uint32_t adapter_deadline_ms;
+	struct metric *adapter_defaults;/* counts its failures that were passed
+					 * over; NULL: on_failure = "deny",
+					 * none is */
 	struct str *json_fields;	/* names whose nested JSON the adapter
 					 * takes */
 	unsigned json_field_count;

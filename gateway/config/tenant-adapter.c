@@ -1,4 +1,5 @@
 /* A tenant's adapter: its settings flattened, its secrets read, loaded. */
+#include "base/metric.h"
 #include "config/secret.h"
 #include "config/snapshot-private.h"
 
@@ -224,6 +225,38 @@ static int load(const struct reader *reader, struct group group,
 	return -1;
 }
 
+/*
+ * Whether it may be passed over when it fails.  The schema's words are deny
+ * and default.
+ */
+static int read_on_failure(const struct reader *reader, struct group group,
+			   struct tenant *out)
+{
+	char labels[METRIC_LABELS_MAX];
+	const char *why = NULL;
+
+	if (group_word(group, "on_failure") == 0)
+		return 0;
+	if (adapter_has_sync(out->adapter))
+		why = "has a sync_user hook, which decides who may enter";
+	else if (!adapter_is_advisory(out->adapter))
+		why = "does not say of itself that it refuses nobody "
+		      "(USHER_ADVISORY)";
+	if (why) {
+		place_error(reader->place, group_line(group, "on_failure"),
+			    "adapter.on_failure", "write \"deny\"",
+			    "cannot be \"default\": %s %s",
+			    adapter_name(out->adapter).ptr, why);
+		return -1;
+	}
+	snprintf(labels, sizeof(labels), "tenant=\"%s\"", out->slug.ptr);
+	out->adapter_defaults =
+		metric_get(METRIC_COUNTER, "usher_adapter_defaults_total",
+			   "Calls of an adapter that failed and were passed "
+			   "over, as on_failure allows.", labels);
+	return 0;
+}
+
 int draft_read_adapter(const struct reader *reader, struct group group,
 		       struct draft *draft, const struct draft *previous)
 {
@@ -240,5 +273,7 @@ int draft_read_adapter(const struct reader *reader, struct group group,
 	/* A tenant that is switched off runs no code. */
 	if (draft->tenant.state != TENANT_SERVING)
 		return 0;
-	return load(reader, group, &flat, secrets, draft, previous);
+	if (load(reader, group, &flat, secrets, draft, previous))
+		return -1;
+	return read_on_failure(reader, group, &draft->tenant);
 }

@@ -55,6 +55,33 @@ void adapt_wake(struct adapter_call *call)
 	ex->wake(ex);
 }
 
+bool adapt_passes_over(struct exchange *ex, const struct adapter_call *call)
+{
+	const char *how;
+
+	switch (call->result) {
+	case ADAPTER_FAILED:
+		how = "failed";
+		break;
+	case ADAPTER_TIMED_OUT:
+		how = "late";
+		break;
+	case ADAPTER_UNAVAILABLE:
+		how = "unavailable";
+		break;
+	default:
+		return false;
+	}
+	if (!ex->tenant->adapter_defaults)
+		return false;
+	metric_add(ex->tenant->adapter_defaults, 1);
+	log_warn("adapter_passed_over", LOG_TEXT("request", ex->id),
+		 LOG_STR("tenant", ex->tenant->slug), LOG_TEXT("was", how),
+		 LOG_TEXT("problem", call->problem));
+	ex->verdict = "adapter_default";
+	return true;
+}
+
 static enum step_result refuse(struct exchange *ex, const char *code,
 			       const char *problem)
 {

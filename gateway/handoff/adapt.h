@@ -15,6 +15,12 @@ enum err adapt_user(struct exchange *ex, struct adapter_call *call,
 void adapt_wake(struct adapter_call *call);
 
 /*
+ * May the exchange go on as if the tenant had no adapter?  Only where it
+ * failed, was late or is away, and `on_failure` allows it; this is counted,
+ * logged and stands in the trail.  A refusal is never passed over.
+ */
+bool adapt_passes_over(struct exchange *ex, const struct adapter_call *call);
+/*
  * The answer to any result but OK and INVALID: 403 with its reason, 502, 504
  * or 503.  What went wrong inside is for the log, not for the user.
  */

@@ -22,7 +22,8 @@ struct callback {
 	struct session current;		/* id 0: nobody is signed in here */
 	const struct tenant *current_tenant;
 	struct session_secret secret;
-	struct adapter_call *call;	/* deliver; NULL: not asked */
+	struct adapter_call *call;	/* deliver; NULL: not asked, or passed
+					 * over */
 	struct answer page;		/* that posts to call->post_url */
 };
 
@@ -296,6 +297,10 @@ static enum step_result delivered(struct exchange *ex)
 	struct callback *callback = ex->work;
 	struct adapter_call *call = callback->call;
 
+	if (adapt_passes_over(ex, call)) {
+		callback->call = NULL;
+		return STEP_NEXT;
+	}
 	if (call->result != ADAPTER_OK)
 		return adapt_refuse(ex, call);
 	if (call->post_url.ptr)

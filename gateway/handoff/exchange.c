@@ -348,6 +348,13 @@ static void finish(struct exchange *ex)
 			  LOG_TEXT("code", ex->code ? ex->code : ""));
 }
 
+static const char *verdict(const struct exchange *ex, enum step_result result)
+{
+	if (result == STEP_NEXT)
+		return ex->verdict ? ex->verdict : "next";
+	return ex->code ? ex->code : "answer";
+}
+
 enum exchange_state exchange_run(struct exchange *ex)
 {
 	enum step_result result = STEP_NEXT;
@@ -366,8 +373,8 @@ enum exchange_state exchange_run(struct exchange *ex)
 			ex->is_waiting = true;
 			return EXCHANGE_WAITING;
 		}
-		note(ex, ex->step->name, result == STEP_NEXT ? "next" :
-		     ex->code ? ex->code : "answer");
+		note(ex, ex->step->name, verdict(ex, result));
+		ex->verdict = NULL;
 		if (result == STEP_NEXT)
 			ex->step++;
 	}

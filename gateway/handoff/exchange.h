@@ -135,6 +135,8 @@ struct exchange {
 	const struct host *host;	/* that the request asked for */
 	const struct tenant *tenant;
 	const char *code;		/* the answer's; NULL: none */
+	const char *verdict;		/* of the running step, in place of
+					 * "next"; constant */
 	struct fields fields;		/* of the body */
 	void *work;			/* the running list's own state */
 

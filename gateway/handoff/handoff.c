@@ -16,7 +16,8 @@
 
 struct handoff {
 	struct exchange *ex;
-	struct adapter_call *call;	/* NULL: the tenant has no adapter */
+	struct adapter_call *call;	/* NULL: the tenant has no adapter, or
+					 * it was passed over */
 	struct validated user;
 	struct str target;		/* where the user goes in the end */
 	struct fields attributes;	/* to set */
@@ -142,6 +143,10 @@ static enum step_result adapter_answered(struct exchange *ex)
 
 	if (call->result == ADAPTER_INVALID)
 		return refuse_invalid(ex, call);
+	if (adapt_passes_over(ex, call)) {
+		handoff->call = NULL;
+		return STEP_NEXT;
+	}
 	if (call->result != ADAPTER_OK)
 		return adapt_refuse(ex, call);
 	if (call->email.ptr)

@@ -241,6 +241,8 @@ static int choose_redirect(void *state, struct usher_call *call)
 								   USHER_OK;
 }
 
-USHER_ADAPTER_DEFINE(.name = "plan-router", .version = "1.0",
-		     .init = router_init, .fini = router_free,
-		     .choose_redirect = choose_redirect)
+/* It sends people somewhere, and keeps nobody out. */
+USHER_ADAPTER_DEFINE_FLAGS(USHER_ADVISORY, .name = "plan-router",
+			   .version = "1.0", .init = router_init,
+			   .fini = router_free,
+			   .choose_redirect = choose_redirect)

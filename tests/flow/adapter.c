@@ -10,6 +10,7 @@
 #include <sqlite3.h>
 
 #define C "ticket.alpha.test"
+#define G "ticket.gamma.test"
 #define USER "email=user%40example.com&name=John+Doe"
 
 struct adapter {
@@ -69,6 +70,18 @@ bool adapter_has_deliver(const struct adapter *adapter)
 {
 	(void)adapter;
 	return play.has_deliver;
+}
+
+bool adapter_has_sync(const struct adapter *adapter)
+{
+	(void)adapter;
+	return false;
+}
+
+bool adapter_is_advisory(const struct adapter *adapter)
+{
+	(void)adapter;
+	return true;
 }
 
 static void *answer_late(void *arg)
@@ -135,6 +148,12 @@ static const struct flow_file files[] = {
 	  "origins = [ \"https://alpha.test\" ]; identity = \"unsigned\";\n"
 	  "redirects = [ \"https://desk.elsewhere.test/\" ];\n"
 	  "adapter = { module = \"actor.so\"; isolation = \"none\"; }; };" },
+	{ "conf.d/gamma.conf",
+	  "tenant = { slug = \"gamma\"; identity = \"unsigned\";\n"
+	  "url = \"https://" G "\";\n"
+	  "redirects = [ \"https://desk.elsewhere.test/\" ];\n"
+	  "adapter = { module = \"actor.so\"; isolation = \"none\";\n"
+	  "on_failure = \"default\"; }; };" },
 	{ "conf.d/beta.conf",
 	  "tenant = { slug = \"beta\"; identity = \"unsigned\";\n"
 	  "url = \"https://ticket.beta.test\"; };" },
@@ -154,11 +173,17 @@ static void teardown(void)
 	flow_stop();
 }
 
-static bool has_user(struct exchange *ex, struct user *user)
+static bool has_user_of(struct exchange *ex, const char *tenant,
+			struct user *user)
 {
 	flow_settle();
-	return users_find(ex->reader, STR("alpha"), STR("user@example.com"),
-			  ex->pool, user) == ERR_OK;
+	return users_find(ex->reader, str_from(tenant),
+			  STR("user@example.com"), ex->pool, user) == ERR_OK;
+}
+
+static bool has_user(struct exchange *ex, struct user *user)
+{
+	return has_user_of(ex, "alpha", user);
 }
 
 /* Rows of the outbox with that event's name. */
@@ -570,9 +595,120 @@ START_TEST(the_question_lets_the_button_lead_to_a_foreign_desk)
 }
 END_TEST
 
+static int64_t passed_over(struct exchange *ex)
+{
+	return metric_value(ex->tenant->adapter_defaults);
+}
+
+static bool has_trail(struct exchange *ex, const char *step)
+{
+	char text[128];
+
+	snprintf(text, sizeof(text),
+		 "{\"step\":\"%s\",\"verdict\":\"adapter_default\"", step);
+	return str_icontains(flow_audit(ex).trail, str_from(text));
+}
+
+static bool is_logged(struct exchange *ex, const char *was)
+{
+	char text[65536], wanted[256];
+	ssize_t n = pread(flow.log_fd, text, sizeof(text) - 1, 0);
+
+	text[n > 0 ? n : 0] = '\0';
+	snprintf(wanted, sizeof(wanted), "\"request\":\"%s\",\"tenant\":"
+		 "\"gamma\",\"was\":\"%s\"", ex->id, was);
+	return strstr(text, "adapter_passed_over") && strstr(text, wanted);
+}
+
+static const struct {
+	void (*act)(struct adapter_call *call);
+	const char *was;
+} failures[] = {
+	{ fall_over, "failed" },
+	{ time_out, "late" },
+	{ be_away, "unavailable" },
+};
+
+#define FAILURES (sizeof(failures) / sizeof(failures[0]))
+
+START_TEST(what_only_advises_is_passed_over_and_that_is_told)
+{
+	struct exchange *ex;
+	struct user user;
+	int64_t before;
+
+	play.handoff = failures[_i / 2].act;
+	play.is_late = _i % 2;
+	ex = flow_post("gamma", USER);
+	before = passed_over(ex);
+	ck_assert_int_ge(before, 1);
+	ck_answer(ex, 302, "");
+	ck_assert(has_user_of(ex, "gamma", &user));
+	ck_str_is(user.view.attributes, "{}");
+	ck_assert(has_trail(ex, "ask_adapter"));
+	ck_assert(is_logged(ex, failures[_i / 2].was));
+	ck_answer(flow_post("gamma", USER), 302, "");
+	ck_assert_int_eq(passed_over(ex), before + 1);
+	/* Where it answers, it counts. */
+	play.handoff = enrich;
+	ex = flow_post("gamma", USER);
+	ck_answer(ex, 302, "");
+	ck_assert(!has_trail(ex, "ask_adapter"));
+	ck_assert_int_eq(passed_over(ex), before + 1);
+}
+END_TEST
+
+START_TEST(a_refusal_is_never_passed_over)
+{
+	static const unsigned which[] = { 0, 1, 5, 6 };
+	unsigned at = which[_i / 2];
+	struct exchange *ex;
+	struct user user;
+
+	play.handoff = refusals[at].act;
+	play.is_late = _i % 2;
+	ex = flow_post("gamma", USER);
+	ck_answer(ex, refusals[at].status, refusals[at].code);
+	ck_assert(!has_user_of(ex, "gamma", &user));
+	ck_assert(!has_trail(ex, "ask_adapter"));
+}
+END_TEST
+
+START_TEST(where_the_way_on_fails_there_is_a_session_of_ours)
+{
+	const char *query = flow_mint("gamma", USER);
+	struct exchange *ex;
+	int64_t before;
+
+	play.has_deliver = true;
+	play.is_late = _i % 2;
+	play.deliver = deny;
+	ck_answer(flow_visit(G, query, NULL), 403, "no_plan");
+	play.deliver = post_astray;
+	ex = flow_visit(G, query, NULL);
+	ck_answer(ex, 502, "adapter_redirect");
+	before = passed_over(ex);
+	play.deliver = failures[_i / 2].act;
+	ex = flow_visit(G, query, NULL);
+	ck_answer(ex, 302, "");
+	ck_assert(flow_header(ex, "Set-Cookie").ptr);
+	ck_str_is(flow_header(ex, "Location"), "https://" G "/dashboard");
+	ck_assert(has_trail(ex, "deliver"));
+	ck_assert_int_eq(passed_over(ex), before + 1);
+	ck_answer(flow_visit(G, query, NULL), 410, "token_used");
+}
+END_TEST
+
 static void adapter_tests(TCase *tcase)
 {
 	tcase_add_checked_fixture(tcase, setup, teardown);
+	tcase_add_loop_test(tcase,
+		what_only_advises_is_passed_over_and_that_is_told, 0,
+		2 * FAILURES);
+	tcase_add_loop_test(tcase, a_refusal_is_never_passed_over, 0, 8);
+	tcase_add_loop_test(tcase,
+		where_the_way_on_fails_there_is_a_session_of_ours, 0,
+		2 * FAILURES);
 	tcase_add_loop_test(tcase, what_an_adapter_refuses_is_refused, 0,
 			    2 * sizeof(refusals) / sizeof(refusals[0]));
 	tcase_add_test(tcase, its_reason_is_shown_and_escaped);

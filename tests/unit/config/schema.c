@@ -128,7 +128,8 @@ START_TEST(broken_tenants)
 		  "must be \"reject\", \"link\" or \"update\"",
 		  "e.g. on_conflict = \"reject\";" },
 		{ "adapter = { module = \"x\"; on_failure = \"allow\"; };", 1,
-		  "adapter.on_failure", "must be \"deny\"", "\"deny\"" },
+		  "adapter.on_failure", "must be \"deny\" or \"default\"",
+		  "\"deny\"" },
 		/* required */
 		{ "adapter = { };", 1, "adapter.module", "is missing",
 		  "add e.g. module = \"fieldmap.so\";" },

@@ -188,6 +188,65 @@ START_TEST(a_failing_adapter_keeps_the_old_one)
 }
 END_TEST
 
+START_TEST(only_what_only_advises_may_be_passed_over)
+{
+	static const struct {
+		const char *module, *config, *says;
+	} cases[] = {
+		{ "good.so", "", "good has a sync_user hook, which decides" },
+		{ "fieldmap.so", "", "fieldmap does not say of itself that it "
+		  "refuses nobody (USHER_ADVISORY)" },
+		{ "advisor.so", "", NULL },
+		{ "plan-router.so", "config = { default = \"https://a.example/"
+		  "\"; };", NULL },
+	};
+	char text[1024], path[ADAPTER_PATH_MAX];
+	struct snapshot *s = NULL, *next;
+	struct adapter *first = NULL;
+
+	begin();
+	plugin("advisor.so", adapter_path("advisor", path));
+	plugin("plan-router.so", built("plan-router"));
+	for (unsigned i = 0; i < COUNT(cases); i++) {
+		snprintf(text, sizeof(text), TENANT("a", ADAPTER("%s",
+			 "on_failure = \"default\"; %s")), cases[i].module,
+			 cases[i].config);
+		rig_write("a.conf", text);
+		if (!cases[i].says) {
+			next = rig_load_good(s);
+			first = rig_tenant(next, "a")->adapter;
+			ck_assert_ptr_nonnull(rig_tenant(next, "a")->
+					      adapter_defaults);
+			snapshot_unref(s);
+			s = next;
+			continue;
+		}
+		next = rig_load(NULL);
+		ck_assert_msg(rig_found(cases[i].says), "%s",
+			      rig_finding(REPORT_TENANT)->problem.ptr);
+		ck_assert(rig_found("cannot be \"default\""));
+		ck_assert_int_eq(rig_tenant(next, "a")->state, TENANT_BROKEN);
+		snapshot_unref(next);
+	}
+	/* A change that would let people by leaves what there is. */
+	rig_write("a.conf", TENANT("a", ADAPTER("good.so",
+						"on_failure = \"default\";")));
+	next = rig_load(s);
+	ck_assert(rig_found("which decides who may enter"));
+	ck_assert_ptr_eq(rig_tenant(next, "a")->adapter, first);
+	snapshot_unref(s);
+	/* The word alone is no new adapter; without it none is passed over. */
+	rig_write("a.conf", TENANT("a", ADAPTER("plan-router.so",
+		  "config = { default = \"https://a.example/\"; };")));
+	s = rig_load_good(next);
+	ck_assert_ptr_eq(rig_tenant(s, "a")->adapter, first);
+	ck_assert_ptr_null(rig_tenant(s, "a")->adapter_defaults);
+	snapshot_unref(next);
+	snapshot_unref(s);
+	rig_end();
+}
+END_TEST
+
 START_TEST(who_is_switched_off_runs_no_code)
 {
 	struct snapshot *s;
@@ -209,6 +268,7 @@ static void adapter_tests(TCase *tcase)
 	tcase_add_test(tcase, settings_have_limits);
 	tcase_add_test(tcase, an_unchanged_adapter_goes_on);
 	tcase_add_test(tcase, a_failing_adapter_keeps_the_old_one);
+	tcase_add_test(tcase, only_what_only_advises_may_be_passed_over);
 	tcase_add_test(tcase, who_is_switched_off_runs_no_code);
 }
 
