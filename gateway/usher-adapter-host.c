@@ -2,12 +2,17 @@
  * usher-adapter-host: the process of one isolated adapter.
  *
  * Started by the gateway and by nothing else: it needs the descriptors that
- * adapter/host.h names.  Its one argument is the user to become.
+ * adapter/host.h names.  Its one argument is the user to become.  Called as
+ *
+ *	usher-adapter-host spawner VERSION FIRST COUNT
+ *
+ * it is the spawner of adapter/spawner.h instead.
  */
 #include <stdio.h>
 #include <sys/socket.h>
 
 #include "adapter/host.h"
+#include "adapter/spawner.h"
 #include "base/hash.h"
 #include "base/num.h"
 
@@ -28,15 +33,38 @@ const char *__asan_default_options(void)
 }
 #endif
 
-int main(int argc, char **argv)
+/* Both have their channel at the same place. */
+static bool has_channel(void)
 {
 	socklen_t size = sizeof(int);
 	int type = 0;
+
+	return getsockopt(HOST_CHANNEL_FD, SOL_SOCKET, SO_TYPE, &type,
+			  &size) == 0 && type == SOCK_SEQPACKET;
+}
+
+static bool is_spawner(int argc, char **argv, struct uid_range *range_r)
+{
+	uint64_t first, count;
+
+	if (argc != 5 || !str_eq(str_from(argv[1]), STR("spawner")) ||
+	    !str_eq(str_from(argv[2]), STR(USHER_VERSION)) ||
+	    num_u64(str_from(argv[3]), 1, UINT32_MAX - UIDS_MAX, &first) ||
+	    num_u64(str_from(argv[4]), 2, UIDS_MAX, &count))
+		return false;
+	*range_r = (struct uid_range){ (uid_t)first, (unsigned)count };
+	return true;
+}
+
+int main(int argc, char **argv)
+{
+	struct uid_range range;
 	uint64_t uid;
 
+	if (is_spawner(argc, argv, &range) && has_channel())
+		spawner_run(range);
 	if (argc != 2 || num_u64(str_from(argv[1]), 0, 0xfffffffeu, &uid) ||
-	    getsockopt(HOST_CHANNEL_FD, SOL_SOCKET, SO_TYPE, &type, &size) ||
-	    type != SOCK_SEQPACKET) {
+	    !has_channel()) {
 		fputs("usher-adapter-host: the gateway starts this program; "
 		      "it is of no use by itself\n", stderr);
 		return 2;

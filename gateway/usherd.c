@@ -19,6 +19,8 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
+#include "adapter/child.h"
+#include "adapter/spawner.h"
 #include "adapter/supervisor.h"
 #include "admin/notify.h"
 #include "admin/reload.h"
@@ -47,6 +49,9 @@ struct daemon {
 	struct reload reload;
 	struct status status;
 	struct server *server;
+	struct spawner spawner;	/* where has_spawner, even if it failed */
+	bool has_spawner;
+	char host_path[PATH_LONGEST];	/* of usher-adapter-host */
 	char keyring_path[PATH_LONGEST], limits_path[PATH_LONGEST];
 	struct watch watch;
 	int signals, admin, timer;	/* -1: not there */
@@ -103,7 +108,78 @@ static void parse_options(int argc, char **argv, struct options *options)
 	}
 }
 
-/* ---- --check ---------------------------------------------------------- */
+/* ---- who we are ------------------------------------------------------- */
+
+/* Is there a user to become?  Only root may, and has to. */
+static bool must_drop(const struct gateway_config *config)
+{
+	return config->user.ptr && geteuid() == 0;
+}
+
+/*
+ * The last moment to keep the right to give adapters users of their own.
+ * Without it, once we are no longer root, they do not start.
+ */
+static void start_spawner(struct daemon *d)
+{
+	const struct uid_range range = uids_range();
+
+	child_find_host(d->host_path, sizeof(d->host_path));
+	if (!range.count) {
+		log_warn("adapters_share_user",
+			 LOG_TEXT("problem", "this user namespace has no ids "
+				  "for adapters to have one each"),
+			 LOG_TEXT("remedy", "map 65536 of them"));
+		return;
+	}
+	d->has_spawner = true;
+	if (spawner_open(&d->spawner, d->host_path, range))
+		log_error("spawner", LOG_TEXT("problem", d->spawner.why));
+}
+
+static const struct passwd *find_user(const char *name)
+{
+	const struct passwd *user = getpwnam(name);
+
+	if (!user)
+		log_error("user_unknown", LOG_TEXT("user", name),
+			  LOG_TEXT("remedy", "make it (adduser --system) or "
+				   "change user in the gateway's file"));
+	else if (user->pw_uid == 0 || user->pw_gid == 0)
+		log_error("user_is_root", LOG_TEXT("user", name),
+			  LOG_TEXT("remedy", "name one that is neither root "
+				   "nor of root's group, or leave user out"));
+	else
+		return user;
+	return NULL;
+}
+
+/* From root to the configured user, for good. `state` becomes his; NULL: it
+ * stays as it is. */
+static int drop_privileges(struct daemon *d,
+			   const struct gateway_config *config,
+			   const char *state)
+{
+	const char *name = config->user.ptr;
+	const struct passwd *user;
+
+	if (!must_drop(config))
+		return 0;
+	user = find_user(name);
+	if (!user)
+		return -1;
+	start_spawner(d);
+	errno = 0;
+	if ((state && chown(state, user->pw_uid, user->pw_gid)) ||
+	    initgroups(name, user->pw_gid) || setgid(user->pw_gid) ||
+	    setuid(user->pw_uid) || setuid(0) == 0 || setgid(0) == 0) {
+		log_error("user_not_taken", LOG_TEXT("user", name),
+			  LOG_TEXT("problem", errno ? strerror(errno) :
+				   "root's rights can be had again"));
+		return -1;
+	}
+	return 0;
+}
 
 /* Without it isolated adapters fail, each with a finding. */
 static void start_supervisor(struct daemon *d)
@@ -112,8 +188,38 @@ static void start_supervisor(struct daemon *d)
 	struct buf why;
 
 	buf_init_fixed(&why, text, sizeof(text));
-	if (supervisor_new(NULL, &d->reload.options.supervisor, &why))
+	if (supervisor_new(d->host_path[0] ? d->host_path : NULL,
+			   &d->reload.options.supervisor, &why))
 		log_error("supervisor", LOG_STR("problem", buf_str(&why)));
+	else if (d->has_spawner)
+		supervisor_use_spawner(d->reload.options.supervisor,
+				       &d->spawner);
+}
+
+static void stop_adapters(struct daemon *d)
+{
+	supervisor_free(d->reload.options.supervisor);
+	if (d->has_spawner)
+		spawner_close(&d->spawner);
+}
+
+/* ---- --check ---------------------------------------------------------- */
+
+/* What is read at start is read by the user that is named, so it is now. */
+static int check_as_user(struct daemon *d)
+{
+	struct snapshot *bare;
+	struct report unused;
+	int rc = 0;
+
+	if (report_init(&unused))
+		return -1;
+	bare = snapshot_load_gateway(&d->reload.options, &unused);
+	if (bare)
+		rc = drop_privileges(d, &bare->gateway, NULL);
+	snapshot_unref(bare);
+	report_done(&unused);
+	return rc;
 }
 
 static int check(struct daemon *d)
@@ -121,24 +227,28 @@ static int check(struct daemon *d)
 	struct snapshot *snapshot;
 	enum report_level worst;
 
+	if (check_as_user(d))
+		return 1;
 	start_supervisor(d);
 	snapshot = snapshot_load(&d->reload.options, NULL, &d->reload.report);
 	worst = show_report(snapshot, &d->reload.report, false, stdout);
 	snapshot_unref(snapshot);
-	supervisor_free(d->reload.options.supervisor);
+	stop_adapters(d);
 	return worst >= REPORT_TENANT ? 1 : 0;
 }
 
 /* ---- coming up -------------------------------------------------------- */
 
 /* No core dumps and no ptrace by others of the same user: keys and personal
- * data are in our memory. */
+ * data are in our memory.  No program that we could start may do more than we
+ * do. */
 static void harden(void)
 {
 	const struct rlimit none = { 0, 0 };
 
 	setrlimit(RLIMIT_CORE, &none);
 	prctl(PR_SET_DUMPABLE, 0);
+	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 	umask(077);
 	signal(SIGPIPE, SIG_IGN);
 	/* a file at its limit is a full disk: an error, not our end */
@@ -185,32 +295,6 @@ static int make_state(const char *dir)
 		  LOG_TEXT("remedy", "make it, owned by the user that the "
 				     "gateway runs as, mode 0700"));
 	return -1;
-}
-
-/* From root to the configured user, for good. */
-static int drop_privileges(const struct gateway_config *config)
-{
-	const char *name = config->user.ptr;
-	const struct passwd *user;
-
-	if (!name || geteuid() != 0)
-		return 0;
-	errno = 0;
-	user = getpwnam(name);
-	if (!user) {
-		log_error("user_unknown", LOG_TEXT("user", name),
-			  LOG_TEXT("remedy", "make it (adduser --system) or "
-				   "change user in the gateway's file"));
-		return -1;
-	}
-	if (chown(config->state.ptr, user->pw_uid, user->pw_gid) ||
-	    initgroups(name, user->pw_gid) || setgid(user->pw_gid) ||
-	    setuid(user->pw_uid) || setuid(0) == 0) {
-		log_error("user_not_taken", LOG_TEXT("user", name),
-			  LOG_TEXT("problem", strerror(errno)));
-		return -1;
-	}
-	return 0;
 }
 
 static int make_keyring(const char *path)
@@ -332,7 +416,8 @@ static int start_serving(struct daemon *d, const struct gateway_config *config)
 		log_error("not_listening", LOG_TEXT("problem", why));
 		return -1;
 	}
-	if (drop_privileges(config) || make_keyring(d->keyring_path) ||
+	if (drop_privileges(d, config, config->state.ptr) ||
+	    make_keyring(d->keyring_path) ||
 	    load_limits(d) || open_store(d, config->state.ptr))
 		return -1;
 	start_supervisor(d);
@@ -512,7 +597,7 @@ static void stop(struct daemon *d)
 	ratelimit_free(d->gateway.limiter);
 	snapshot_slot_free(d->gateway.snapshots);
 	server_free(d->server);
-	supervisor_free(d->reload.options.supervisor);
+	stop_adapters(d);
 	reload_done(&d->reload);
 	watch_close(&d->watch);
 	for (size_t i = 0; i < 3; i++) {

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <signal.h>
 #include <spawn.h>
 #include <sys/socket.h>
@@ -11,6 +12,7 @@
 #include <unistd.h>
 
 #include "adapter/host.h"
+#include "adapter/spawner.h"
 
 #ifndef USHER_HOSTDIR
 #define USHER_HOSTDIR "/usr/libexec/usher"
@@ -56,43 +58,85 @@ static void close_all(int *fds, size_t count)
 	}
 }
 
-/* The descriptors of the child, in order: log, channel, module, filters. */
-static int start(const struct child_spec *spec, const int fds[4], pid_t *pid_r)
+static int set_actions(posix_spawn_file_actions_t *actions, const int fds[4])
 {
-	char name[] = HOST_NAME, uid[24];
-	char *const argv[] = { name, uid, NULL };
+	int rc = posix_spawn_file_actions_addopen(actions, 0, "/dev/null",
+						  O_RDWR, 0);
+
+	if (!rc)
+		rc = posix_spawn_file_actions_adddup2(actions, 0, 1);
+	for (int i = 0; i < 4 && !rc; i++)
+		rc = posix_spawn_file_actions_adddup2(actions, fds[i],
+						      HOST_LOG_FD + i);
+	return rc ? rc : posix_spawn_file_actions_addclosefrom_np(
+				actions, HOST_FILTERS_FD + 1);
+}
+
+static int set_attributes(posix_spawnattr_t *attr)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	posix_spawnattr_setsigmask(attr, &set);
+	sigfillset(&set);
+	posix_spawnattr_setsigdefault(attr, &set);
+	return posix_spawnattr_setflags(attr, POSIX_SPAWN_SETSIGMASK |
+					      POSIX_SPAWN_SETSIGDEF);
+}
+
+int child_start(const char *path, char *const argv[], const int fds[4],
+		pid_t *pid_r)
+{
 	char *const none[] = { NULL };
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attr;
-	sigset_t set;
+	int moved[4], rc = 0;
+
+	for (int i = 0; i < 4; i++) {
+		moved[i] = high(fds[i]);
+		if (moved[i] < 0 && !rc)
+			rc = errno;
+	}
+	if (!rc)
+		rc = posix_spawn_file_actions_init(&actions);
+	if (rc)
+		goto out;
+	rc = posix_spawnattr_init(&attr);
+	if (!rc) {
+		rc = set_actions(&actions, moved);
+		if (!rc)
+			rc = set_attributes(&attr);
+		if (!rc)
+			rc = posix_spawn(pid_r, path, &actions, &attr, argv,
+					 none);
+		posix_spawnattr_destroy(&attr);
+	}
+	posix_spawn_file_actions_destroy(&actions);
+out:
+	close_all(moved, 4);
+	return rc;
+}
+
+/* By ourselves: its parent is this thread. */
+static int start(const struct child_spec *spec, const int fds[4], pid_t *pid_r,
+		 int *pidfd_r, struct buf *problem)
+{
+	char name[] = HOST_NAME, uid[24], text[128];
+	char *const argv[] = { name, uid, NULL };
 	int rc;
 
 	snprintf(uid, sizeof(uid), "%u", (unsigned)spec->uid);
-	rc = posix_spawn_file_actions_init(&actions);
+	rc = child_start(spec->host, argv, fds, pid_r);
+	if (!rc) {
+		*pidfd_r = (int)syscall(SYS_pidfd_open, *pid_r, 0);
+		if (*pidfd_r < 0) {
+			rc = errno;
+			kill(*pid_r, SIGKILL);
+			waitpid(*pid_r, NULL, 0);
+		}
+	}
 	if (rc)
-		return rc;
-	rc = posix_spawnattr_init(&attr);
-	if (rc)
-		goto out;
-	posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDWR, 0);
-	posix_spawn_file_actions_adddup2(&actions, 0, 1);
-	for (int i = 0; i < 4; i++)
-		posix_spawn_file_actions_adddup2(&actions, fds[i],
-						 HOST_LOG_FD + i);
-	rc = posix_spawn_file_actions_addclosefrom_np(&actions,
-						      HOST_FILTERS_FD + 1);
-	sigemptyset(&set);
-	posix_spawnattr_setsigmask(&attr, &set);
-	sigfillset(&set);
-	posix_spawnattr_setsigdefault(&attr, &set);
-	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK |
-					POSIX_SPAWN_SETSIGDEF);
-	if (!rc)
-		rc = posix_spawn(pid_r, spec->host, &actions, &attr, argv,
-				 none);
-	posix_spawnattr_destroy(&attr);
-out:
-	posix_spawn_file_actions_destroy(&actions);
+		buf_puts(problem, strerror_r(rc, text, sizeof(text)));
 	return rc;
 }
 
@@ -100,47 +144,58 @@ enum err child_spawn(const struct child_spec *spec, struct child *child_r,
 		     struct buf *problem)
 {
 	int pair[2] = { -1, -1 }, log[2] = { -1, -1 }, pidfd = -1, rc = 0;
-	int fds[4] = { -1, -1, -1, -1 };
-	char text[128];
-	pid_t pid;
+	char text[256];
+	struct buf why;
+	pid_t pid = 0;
 
+	buf_init_fixed(&why, text, sizeof(text));
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) ||
 	    pipe2(log, O_CLOEXEC | O_NONBLOCK) ||
-	    fcntl(pair[0], F_SETFL, O_NONBLOCK))
+	    fcntl(pair[0], F_SETFL, O_NONBLOCK)) {
 		rc = errno;
-	fds[0] = high(log[1]);
-	fds[1] = high(pair[1]);
-	fds[2] = high(spec->module);
-	fds[3] = high(spec->filters);
-	for (int i = 0; i < 4 && !rc; i++)
-		rc = fds[i] < 0 ? errno : 0;
-	if (!rc)
-		rc = start(spec, fds, &pid);
-	if (!rc) {
-		pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
-		if (pidfd < 0) {
-			rc = errno;
-			kill(pid, SIGKILL);
-			waitpid(pid, NULL, 0);
-		}
+		buf_puts(&why, "there are no descriptors");
 	}
-	close_all(fds, 4);
+	if (!rc) {
+		const int fds[] = { log[1], pair[1], spec->module,
+				    spec->filters };
+
+		rc = spec->spawner ?
+			spawner_start(spec->spawner, spec->uid, fds, &pid,
+				      &pidfd, &why) :
+			start(spec, fds, &pid, &pidfd, &why);
+	}
 	close_all(&pair[1], 1);
 	close_all(&log[1], 1);
 	if (rc) {
 		close_all(&pair[0], 1);
 		close_all(&log[0], 1);
 		buf_printf(problem, "its process cannot be started (%s): %s",
-			   spec->host, strerror_r(rc, text, sizeof(text)));
+			   spec->host, text);
 		return ERR_IO;
 	}
-	*child_r = (struct child){ pid, pair[0], log[0], pidfd };
+	*child_r = (struct child){ pid, pair[0], log[0], pidfd, spec->uid,
+				   spec->spawner };
 	return ERR_OK;
 }
 
 void child_kill(const struct child *child)
 {
-	syscall(SYS_pidfd_send_signal, child->pidfd, SIGKILL, NULL, 0);
+	if (child->spawner)
+		spawner_kill(child->spawner, child->uid);
+	else
+		syscall(SYS_pidfd_send_signal, child->pidfd, SIGKILL, NULL, 0);
+}
+
+/* The spawner never waits, so we do. */
+static int reap_spawned(const struct child *child, siginfo_t *info)
+{
+	struct pollfd end = { .fd = child->pidfd, .events = POLLIN };
+	int rc;
+
+	do
+		rc = poll(&end, 1, SPAWNER_REPLY_MS);
+	while (rc < 0 && errno == EINTR);
+	return spawner_reap(child->spawner, child->uid, info);
 }
 
 static void say_how(const siginfo_t *info, struct buf *how)
@@ -164,9 +219,12 @@ void child_reap(struct child *child, struct buf *how)
 	siginfo_t info = { 0 };
 	int rc;
 
-	do
-		rc = waitid(P_PID, (id_t)child->pid, &info, WEXITED);
-	while (rc && errno == EINTR);
+	if (child->spawner)
+		rc = reap_spawned(child, &info);
+	else
+		do
+			rc = waitid(P_PID, (id_t)child->pid, &info, WEXITED);
+		while (rc && errno == EINTR);
 	if (rc)
 		buf_puts(how, "ended");
 	else

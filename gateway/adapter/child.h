@@ -3,7 +3,7 @@
  *
  * Born with the descriptors that host.h lists and none besides, an empty
  * environment and default signals.  It dies with the thread that spawned it,
- * so that must be one that stays.
+ * so that must be one that stays; or it is the spawner's, and dies with that.
  */
 #ifndef ADAPTER_CHILD_H
 #define ADAPTER_CHILD_H
@@ -13,16 +13,21 @@
 #include "base/buf.h"
 #include "base/error.h"
 
+struct spawner;
+
 struct child_spec {
 	const char *host;	/* path of usher-adapter-host */
 	int module;		/* sealed memory file; stays the caller's */
 	int filters;		/* likewise */
 	uid_t uid;		/* to become; 0: stay */
+	struct spawner *spawner; /* who starts it; NULL: we do */
 };
 
 struct child {
 	pid_t pid;
 	int channel, log, pidfd;	/* non-blocking; -1: closed */
+	uid_t uid;			/* its name, for the spawner */
+	struct spawner *spawner;
 };
 
 /*
@@ -39,5 +44,12 @@ void child_kill(const struct child *child);
 /* Once the pidfd is readable: take its end, close all, and say how it ended in
  * *how ("was ended by signal 11 (Segmentation fault)"). */
 void child_reap(struct child *child, struct buf *how);
+
+/*
+ * A program with `fds` as its descriptors 2 to 5, /dev/null as 0 and 1 and no
+ * other, no environment, default signals.  An errno.
+ */
+int child_start(const char *path, char *const argv[], const int fds[4],
+		pid_t *pid_r);
 
 #endif

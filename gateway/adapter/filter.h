@@ -18,6 +18,7 @@
 
 #include <stdint.h>
 
+#include "adapter/uids.h"
 #include "base/buf.h"
 #include "base/error.h"
 
@@ -36,5 +37,14 @@ struct filter_head {
  * *problem then gained a sentence.
  */
 enum err filter_new(int *fd_r, struct buf *problem);
+
+/*
+ * The program of the spawner (spawner.h), which what it starts has too: it may
+ * become nobody outside of `range`, signals nothing but SIGKILL, and has no
+ * part in sockets, namespaces, foreign memory, modules and the like.  It
+ * stands where FILTER_LOAD's does; there is no other.
+ */
+enum err filter_new_spawner(struct uid_range range, int *fd_r,
+			    struct buf *problem);
 
 #endif

@@ -1,7 +1,9 @@
 #include "adapter/host.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -238,10 +240,26 @@ static void tell_ready(void)
 	send_out();
 }
 
+/* The gateway went before our death was tied to its own. */
+static bool is_orphan(void)
+{
+	char c;
+
+	return recvfrom(HOST_CHANNEL_FD, &c, 1, MSG_PEEK | MSG_DONTWAIT, NULL,
+			NULL) == 0;
+}
+
 static void prepare(void)
 {
 	struct fields none;
 
+	/* It was run by a descriptor's number, where a spawner started it. */
+	prctl(PR_SET_NAME, "usher-adapter", 0, 0, 0);
+	/* What a service manager or a terminal sends to all of us is the
+	 * gateway's affair, which may still need us. */
+	signal(SIGHUP, SIG_IGN);
+	signal(SIGINT, SIG_IGN);
+	signal(SIGTERM, SIG_IGN);
 	buf_init(&host.out, WIRE_FRAME_MAX);
 	host.pool = pool_new(SETTINGS_POOL_MAX);
 	host.call_pool = pool_new(CALL_POOL_MAX);
@@ -275,8 +293,11 @@ static void load(uid_t uid)
 		refuse(&problem);
 		return;
 	}
-	if (sandbox_enter(filters, (size_t)st.st_size, uid, &problem) ||
-	    module_load_fd(HOST_MODULE_FD, &host.adapter, &problem))
+	if (sandbox_enter(filters, (size_t)st.st_size, uid, &problem))
+		refuse(&problem);
+	if (is_orphan())
+		_exit(HOST_DONE);
+	if (module_load_fd(HOST_MODULE_FD, &host.adapter, &problem))
 		refuse(&problem);
 	close(HOST_MODULE_FD);
 	host.env.name = str_from(host.adapter.name);

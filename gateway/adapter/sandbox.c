@@ -122,11 +122,26 @@ static int restrict_paths(int version)
 
 /* ---- who we are ------------------------------------------------------------- */
 
-/* True: from root to a user of our own. False: that was not ours to do. */
+/* The spawner did it before we began. */
+static bool is_already(uid_t uid)
+{
+	uid_t real, effective, saved;
+	gid_t group, effective_group, saved_group;
+
+	return getresuid(&real, &effective, &saved) == 0 &&
+	       getresgid(&group, &effective_group, &saved_group) == 0 &&
+	       real == uid && effective == uid && saved == uid &&
+	       group == uid && effective_group == uid && saved_group == uid &&
+	       getgroups(0, NULL) == 0;
+}
+
+/* True: we are a user of our own. False: that was not ours to become. */
 static bool become(uid_t uid)
 {
-	if (!uid || geteuid() != 0)
+	if (!uid)
 		return false;
+	if (geteuid() != 0)
+		return is_already(uid);
 	if (setgroups(0, NULL) || setresgid(uid, uid, uid) ||
 	    setresuid(uid, uid, uid))
 		return false;
@@ -170,14 +185,14 @@ static int load(struct sock_filter *program, uint32_t count)
 	return (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &prog);
 }
 
-static int load_phase(const struct filter_head *filters, size_t size,
-		      enum filter_phase phase)
+int sandbox_filter(const struct filter_head *filters, size_t size,
+		   enum filter_phase phase)
 {
 	char *at = (char *)(uintptr_t)(filters + 1);
 	uint32_t n = filters->count[FILTER_LOAD];
 	uint32_t m = filters->count[FILTER_STEADY];
 
-	if (!n || !m || n > FILTER_INSTRUCTIONS_MAX ||
+	if (!filters->count[phase] || n > FILTER_INSTRUCTIONS_MAX ||
 	    m > FILTER_INSTRUCTIONS_MAX ||
 	    size < sizeof(*filters) + FILTER_INSTRUCTION_SIZE * (n + m)) {
 		errno = EINVAL;
@@ -185,8 +200,7 @@ static int load_phase(const struct filter_head *filters, size_t size,
 	}
 	if (phase == FILTER_STEADY)
 		at += FILTER_INSTRUCTION_SIZE * n;
-	return load((struct sock_filter *)(void *)at,
-		    phase == FILTER_STEADY ? m : n);
+	return load((struct sock_filter *)(void *)at, filters->count[phase]);
 }
 
 /*
@@ -240,7 +254,7 @@ enum err sandbox_enter(const struct filter_head *filters, size_t size,
 			 "it on Linux 5.13 or later, or as root");
 		return ERR_UNSUPPORTED;
 	}
-	if (load_self_only() || load_phase(filters, size, FILTER_LOAD))
+	if (load_self_only() || sandbox_filter(filters, size, FILTER_LOAD))
 		return fail(problem, "seccomp");
 	return ERR_OK;
 }
@@ -250,7 +264,7 @@ enum err sandbox_close(const struct filter_head *filters, size_t size,
 {
 	if (limit(RLIMIT_NOFILE, 0))
 		return fail(problem, "limit of files");
-	if (load_phase(filters, size, FILTER_STEADY))
+	if (sandbox_filter(filters, size, FILTER_STEADY))
 		return fail(problem, "seccomp");
 	return ERR_OK;
 }

@@ -20,17 +20,23 @@
 #define SANDBOX_FILES 16	/* open ones, while it loads; then 0 */
 
 /*
- * Before foreign code is loaded: limits; the user `uid` (0: nobody's), where
- * this process may become another; no new privileges, no core, no ptrace,
- * death with the parent's thread; Landlock: nothing to be read but the
- * system's library directories.  One of own user and Landlock is demanded.
- * Then the first program.  ERR_UNSUPPORTED; *problem gained a sentence.
+ * Before foreign code is loaded: limits; the user `uid` (0: nobody's), which
+ * the spawner has made it already, or which it becomes where it may; no new
+ * privileges, no core, no ptrace, death with the parent's thread; Landlock:
+ * nothing to be read but the system's library directories.  One of own user
+ * and Landlock is demanded.  Then the first program.  ERR_UNSUPPORTED;
+ * *problem gained a sentence.
  */
 enum err sandbox_enter(const struct filter_head *filters, size_t size,
 		       uid_t uid, struct buf *problem);
 /* After it was loaded: no file can be opened, and the second program. */
 enum err sandbox_close(const struct filter_head *filters, size_t size,
 		       struct buf *problem);
+
+/* Load one of the programs, for good; -1: errno says why. Needs the right to,
+ * or no new privileges. */
+int sandbox_filter(const struct filter_head *filters, size_t size,
+		   enum filter_phase phase);
 
 /* The kernel's Landlock version, 0 without. */
 int sandbox_landlock(void);

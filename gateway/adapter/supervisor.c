@@ -15,6 +15,7 @@
 #include "adapter/filter.h"
 #include "adapter/host.h"
 #include "adapter/relay.h"
+#include "adapter/uids.h"
 #include "base/clock.h"
 #include "base/list.h"
 #include "base/metric.h"
@@ -29,9 +30,6 @@
 #define DATAGRAMS_A_TURN 64	/* then the other children have theirs */
 #define CONFIG_FRAME 32768	/* octets of settings in a frame, about */
 #define WHY_MAX 1100
-/* Where no distribution and no container manager puts a user. */
-#define UID_FIRST 1900000000u
-#define UID_COUNT 20000u
 
 struct entry {
 	struct list node;
@@ -102,7 +100,8 @@ struct supervisor {
 	int64_t armed_ns;
 	uint64_t next_id;
 	uint32_t next_generation;
-	unsigned next_uid;
+	struct uids uids;
+	struct spawner *spawner;
 	bool must_stop;
 	bool is_closed, is_quiet;	/* quiesced: asked for, done */
 	struct source bell_source, timer_source;
@@ -330,7 +329,7 @@ static void spawn(struct isolated *iso)
 {
 	struct supervisor *s = iso->supervisor;
 	const struct child_spec spec = { s->host, iso->module, s->filters,
-					 iso->uid };
+					 iso->uid, s->spawner };
 	struct buf problem;
 
 	buf_init_fixed(&problem, iso->why, sizeof(iso->why));
@@ -821,6 +820,7 @@ static void destroy(struct isolated *iso)
 	void *ctx = iso->freed_ctx;
 
 	list_del(&iso->node);
+	uids_give_back(&iso->supervisor->uids, iso->uid);
 	close(iso->module);
 	free(iso);
 	if (freed)
@@ -986,6 +986,7 @@ enum err supervisor_new(const char *host, struct supervisor **supervisor_r,
 	pthread_cond_init(&s->settled, NULL);
 	list_init(&s->all);
 	list_init(&s->finished);
+	uids_init(&s->uids, uids_range());
 	if (!host)
 		child_find_host(found, sizeof(found));
 	s->host = strdup(host ? host : found);
@@ -1007,6 +1008,13 @@ enum err supervisor_new(const char *host, struct supervisor **supervisor_r,
 	}
 	*supervisor_r = s;
 	return ERR_OK;
+}
+
+void supervisor_use_spawner(struct supervisor *s, struct spawner *spawner)
+{
+	pthread_mutex_lock(&s->lock);
+	s->spawner = spawner;
+	pthread_mutex_unlock(&s->lock);
 }
 
 void supervisor_quiesce(struct supervisor *s)
@@ -1061,7 +1069,7 @@ static struct isolated *isolated_make(struct supervisor *s,
 	}
 	iso->supervisor = s;
 	iso->env = env;
-	iso->child = (struct child){ 0, -1, -1, -1 };
+	iso->child = (struct child){ .channel = -1, .log = -1, .pidfd = -1 };
 	for (int i = WHAT_CHANNEL; i <= WHAT_PIDFD; i++)
 		iso->sources[i] = (struct source){ i, iso };
 	list_init(&iso->entries);
@@ -1092,7 +1100,14 @@ enum err isolated_new(struct supervisor *s, const struct adapter_env *env,
 		return ERR_NOMEM;
 	}
 	pthread_mutex_lock(&s->lock);
-	iso->uid = UID_FIRST + s->next_uid++ % UID_COUNT;
+	if (!uids_take(&s->uids, &iso->uid) && s->uids.range.count) {
+		pthread_mutex_unlock(&s->lock);
+		buf_puts(problem, "all users that adapters may run as are "
+			 "taken");
+		close(iso->module);
+		free(iso);
+		return ERR_LIMIT;
+	}
 	list_add(&s->all, &iso->node);
 	ring(s);
 	while (!iso->is_settled)
@@ -1103,6 +1118,7 @@ enum err isolated_new(struct supervisor *s, const struct adapter_env *env,
 		iso->must_free = true;
 		/* Nobody is told: the env is the caller's to free now. */
 		list_del(&iso->node);
+		uids_give_back(&s->uids, iso->uid);
 		pthread_mutex_unlock(&s->lock);
 		close(iso->module);
 		free(iso);

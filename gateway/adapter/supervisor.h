@@ -36,6 +36,13 @@ struct isolated;
  */
 enum err supervisor_new(const char *host, struct supervisor **supervisor_r,
 			struct buf *problem);
+/*
+ * From now on it is the spawner that starts processes.  It must outlive the
+ * supervisor, and is its thread's alone.  Before the first isolated_new().
+ */
+struct spawner;
+void supervisor_use_spawner(struct supervisor *supervisor,
+			    struct spawner *spawner);
 /* Answer what is under way, as unavailable, and take no calls any more; on
  * return nothing more is called back.  Accepts NULL. */
 void supervisor_quiesce(struct supervisor *supervisor);
