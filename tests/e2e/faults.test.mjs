@@ -1,0 +1,260 @@
+// Every way to misbehave that was thought of, as a real adapter under a real gateway:
+// what the tenant's own users are told, and that its neighbours notice nothing.
+
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import http from 'node:http';
+import path from 'node:path';
+import { execFileSync } from 'node:child_process';
+import { after, before, test } from 'node:test';
+import { collectAdapters, runUsherd, start, temporary, tenant, until } from './harness.mjs';
+
+// An instrumented adapter dies of its sanitizer instead, or has no limit of memory.
+const sanitized = !['', 'no', undefined].includes(process.env.USHER_SANITIZERS);
+const adapter = (module, more = '') => ({ adapter: `{ module = "${module}"; ${more} }` });
+const person = { email: 'user@example.com', name: 'John Doe' };
+const DEADLINE = 100;
+
+/* What the one who asked is told. "told": a sign-in, and the attribute `result`
+ * says what the system call said. */
+const ends = {
+	overflow_stack: 502, write_null: 502, jump_null: 502, run_data: 502, trap: 502, divide: 502, smash_heap: [302, 502], free_twice: 502,
+	leave: 502, leave_at_once: 502, scribble_past_end: 502, call_null: 502,
+};
+const faults = {
+	...(sanitized ? {} : ends),
+	leave_never: 504, hang: 504, hang_deaf: 504, deadlock: 504, be_late: 504,
+	start_thread: sanitized ? [302, 502] : 502, fork_bomb: 502, run_shell: 502, kill_all: 502, stop_self: 502, trace_gateway: 502,
+	send_junk: 502, send_nothing: [302, 502], send_hello: 502, send_future: 502, send_others_reply: 502, send_call: 502, send_flood: [502, 504],
+	send_much: 'Message too long',
+	abort_gateway: 'Operation not permitted', raise_limit: 'Operation not permitted', be_root: 'Operation not permitted',
+	open_etc: 'Operation not permitted', make_socket: 'Operation not permitted', make_code: 'Operation not permitted',
+	close_channel: 'Operation not permitted', cover_channel: 'Operation not permitted', shut_channel: 'Operation not permitted',
+	...(sanitized ? {} : { take_all: 'done', map_10g: 'Cannot allocate memory' }),
+	write_flood: 'done', flood_log: 302, scribble: 302,
+	flood_events: 502, flood_attributes: 502, flood_signs: 502, set_huge: 502, set_garbage: 502, answer_unknown: 502, fail: 502,
+	call_stale: [302, 502], go_astray: 502,
+};
+
+let gw;
+before(async () => {
+	const secret = path.join(temporary(), 'desk');
+	fs.writeFileSync(secret, 'a secret of the desk', { mode: 0o600 });
+	gw = await start({
+		tenants: {
+			alpha: tenant('alpha', adapter('good.so', 'deadline_ms = 10000;')),
+			none: tenant('none', { url: null }),
+			beta: tenant('beta', adapter('faults.so', `deadline_ms = ${DEADLINE}; secrets = ( { name = "desk"; file = "${secret}"; } );`)),
+		},
+	});
+});
+after(() => gw?.stop());
+
+const attributes = async (cookie) => (await gw.request({ host: 'ticket.beta.test', path: '/auth/session', headers: { Cookie: cookie } })).json().user.attributes;
+const state = async (slug) => JSON.parse((await gw.ctl('--json', 'tenants')).out).find((t) => t.slug === slug).adapter;
+
+/** Good sign-ins end a row of failures, so that the breaker stays closed. */
+async function recover() {
+	await until(async () => (await gw.handoff('beta', person)).status === 302, 'the tenant to be back', 30000);
+	for (let i = 0; i < 16; i++)
+		assert.equal((await gw.handoff('beta', person)).status, 302);
+}
+
+/** Sign-ins at the neighbours, one after the other, until told to stop. */
+function neighbours() {
+	const run = { stopped: false, done: 0, bad: [] };
+	run.finished = Promise.all(['alpha', 'none'].map(async (slug) => {
+		while (!run.stopped) {
+			const r = await gw.handoff(slug, person);
+			run.done++;
+			if (r.status !== 302)
+				run.bad.push(`${slug}: ${r.status} ${r.text}`);
+		}
+	}));
+	return run;
+}
+
+for (const [fault, expected] of Object.entries(faults))
+	test(fault, async () => {
+		await recover();
+		const good = neighbours();
+		const r = await gw.handoff('beta', { ...person, fault });
+		if (typeof expected === 'string') {
+			assert.equal(r.status, 302, r.text);
+			const second = await gw.callback(r.headers.location);
+			assert.equal((await attributes(second.cookies[0].split(';')[0])).result, expected);
+		} else {
+			assert.ok([expected].flat().includes(r.status), `${r.status} ${r.text}`);
+		}
+		if (r.status >= 500) {
+			assert.match(r.headers['content-type'], /json/);
+			assert.match(r.json().code, /^adapter_/);
+			assert.ok(!r.text.includes(person.email) && !r.text.includes(JSON.stringify(fault)), r.text);
+		}
+		const before = good.done;
+		await until(() => good.done > before, 'the neighbours to go on');
+		good.stopped = true;
+		await good.finished;
+		assert.deepEqual(good.bad, []);
+	});
+
+test('a late one is answered in time, and not killed for it', async () => {
+	await recover();
+	const { pid } = await state('beta');
+	assert.equal((await gw.handoff('beta', { ...person, fault: 'be_late' })).status, 504);
+	await recover();
+	assert.equal((await state('beta')).pid, pid);
+});
+
+test('five failures in a row open the breaker, one good answer closes it', async () => {
+	await recover();
+	await until(async () => {
+		await gw.handoff('beta', { ...person, fault: 'stop_self' });
+		return (await state('beta')).given_up;
+	}, 'the breaker to open', 30000);
+	const r = await gw.handoff('beta', person);
+	assert.ok([502, 503].includes(r.status), `${r.status}`);
+	assert.ok(Number(r.headers['retry-after']) >= 1 || r.status === 502);
+	assert.equal((await gw.handoff('alpha', person)).status, 302);
+	await recover();
+	assert.equal((await state('beta')).given_up, false);
+});
+
+test('more calls than may wait: those past the limit are told to come back', async () => {
+	gw.writeConf('beta', tenant('beta', adapter('faults.so', 'deadline_ms = 30000;')));
+	assert.equal((await gw.reload()).code, 0);
+	await recover();
+	const { pid } = await state('beta');
+	const agent = new http.Agent({ keepAlive: true });
+	const answers = [];
+	const all = Array.from({ length: 300 }, () => gw.handoff('beta', { ...person, fault: 'deadlock' }, { plain: true, agent })
+		.then((r) => answers.push(r)));
+	await until(() => answers.length >= 300 - 256, 'those past the limit');
+	assert.equal(answers.length, 300 - 256);
+	for (const r of answers) {
+		assert.equal(r.status, 503, r.text);
+		assert.ok(Number(r.headers['retry-after']) >= 1);
+	}
+	assert.equal((await gw.handoff('alpha', person)).status, 302);
+	/* None of those that wait is forgotten when it dies. */
+	process.kill(pid, 'SIGKILL');
+	await Promise.all(all);
+	agent.destroy();
+	assert.ok(answers.slice(300 - 256).every((r) => [502, 503].includes(r.status)));
+	await recover();
+});
+
+/* ---- what does not even load ---------------------------------------------- */
+
+test('what cannot be loaded is reported, and its neighbours come up', async () => {
+	const plugins = collectAdapters(path.join(temporary(), 'plugins'));
+	const file = (name) => path.join(plugins, name);
+	const good = fs.readFileSync(file('good.so'));
+	const write = (name, data, mode = 0o755) => {
+		fs.writeFileSync(file(name), data);
+		fs.chmodSync(file(name), mode);
+	};
+
+	write('empty.so', '');
+	write('text.so', '#!/bin/sh\nexit 0\n');
+	write('short.so', good.subarray(0, 1000));
+	write('half.so', good.subarray(0, 0x1800));	/* of its code, but not its data */
+	write('other-machine.so', Buffer.concat([good.subarray(0, 18), Buffer.from([0xf3, 0]), good.subarray(20)]));
+	write('writable.so', good, 0o777);
+	fs.mkdirSync(file('directory.so'));
+	fs.symlinkSync('/etc/passwd', file('elsewhere.so'));
+	execFileSync('mkfifo', [file('fifo.so')]);
+	if (process.getuid() === 0) {
+		write('foreign.so', good);
+		fs.chownSync(file('foreign.so'), 4242, 4242);
+	}
+	const says = {
+		'missing.so': /No such file/, 'empty.so': /size is 0/, 'text.so': /./, 'short.so': /./, 'half.so': /./, 'other-machine.so': /./,
+		'writable.so': /chmod go-w/, 'directory.so': /not a regular file/, 'elsewhere.so': /./, 'fifo.so': /not a regular file/,
+		...(process.getuid() === 0 ? { 'foreign.so': /belongs to user 4242/ } : {}),
+		'wrong-magic.so': /./, 'other-major.so': /./, 'newer-minor.so': /./, 'unknown-flags.so': /./, 'longer-garbage.so': /./,
+		'no-entry.so': /usher_adapter_entry/, 'null-entry.so': /./, 'missing-symbol.so': /./, 'init-fails.so': /./,
+		'constructor-hang.so': /./, ...(sanitized ? {} : { 'constructor-crash.so': /signal 11/ }),
+	};
+	const atInit = { refuse: /config\.fault: must not be so/, hang: /./, open_etc: /./, run_shell: /signal 31/, leave: /./, send_junk: /./,
+		...(sanitized ? {} : { write_null: /signal 11/ }) };
+	const tenants = { alpha: tenant('alpha', adapter('good.so')) };
+	const problems = {};
+	for (const [module, problem] of Object.entries(says)) {
+		const slug = module.replace('.so', '');
+		tenants[slug] = tenant(slug, { url: null, ...adapter(module) });
+		problems[slug] = problem;
+	}
+	for (const [fault, problem] of Object.entries(atInit)) {
+		const slug = `init-${fault.replace('_', '-')}`;
+		tenants[slug] = tenant(slug, { url: null, ...adapter('faults.so', `config = { fault = "${fault}"; };`) });
+		problems[slug] = problem;
+	}
+	const other = await start({ tenants, plugins });
+	try {
+		assert.equal((await other.handoff('alpha', person)).status, 302);
+		const list = JSON.parse((await other.ctl('--json', 'tenants')).out);
+		for (const [slug, problem] of Object.entries(problems)) {
+			const r = await other.handoff(slug, person);
+			assert.equal(r.status, 503, `${slug}: ${r.status} ${r.text}`);
+			const { state, problem: text } = list.find((t) => t.slug === slug);
+			assert.equal(state, 'broken', slug);
+			assert.match(text, problem, slug);
+			assert.ok(other.log.some((l) => l.includes(`${slug}.conf`)), `${slug} in the log`);
+		}
+		const check = await runUsherd('--config', other.conf, '--check');
+		assert.notEqual(check.code, 0);
+		for (const slug of Object.keys(problems))
+			assert.ok((check.out + check.err).includes(`${slug}.conf:`), `--check names ${slug}.conf`);
+	} finally {
+		await other.stop();
+	}
+});
+
+/* ---- a new one in the place of the old ---------------------------------------- */
+
+test('a hundred swaps under load lose no sign-in', async () => {
+	const plugins = collectAdapters(path.join(temporary(), 'plugins'));
+	const good = fs.readFileSync(path.join(plugins, 'good.so'));
+	/* The loader does not look behind the last section: other bytes, the same code. */
+	const put = (data) => {
+		fs.writeFileSync(path.join(plugins, 'new'), data, { mode: 0o755 });
+		fs.renameSync(path.join(plugins, 'new'), path.join(plugins, 'good.so'));
+	};
+	const other = await start({ plugins, tenants: { alpha: tenant('alpha', adapter('good.so', 'deadline_ms = 10000;')) } });
+	const bad = [];
+	let stopped = false, done = 0;
+	const load = Promise.all(Array.from({ length: 4 }, async () => {
+		while (!stopped) {
+			const r = await other.handoff('alpha', person);
+			done++;
+			if (r.status !== 302)
+				bad.push(`${r.status} ${r.text}`);
+		}
+	}));
+	const pids = new Set();
+	const pid = async () => JSON.parse((await other.ctl('--json', 'tenants')).out)[0].adapter.pid;
+	let kept;
+	for (let i = 0; i < 100; i++) {
+		/* Each tenth is broken: then the one before serves on, and it is said. */
+		const broken = i % 10 === 9;
+		put(broken ? good.subarray(0, 1000 + i) : Buffer.concat([good, Buffer.from(`${i}`)]));
+		const r = await other.reload();
+		const now = await pid();
+		if (broken) {
+			assert.match(r.out, /good\.so/, 'the operator is told');
+			assert.equal(now, kept);
+		} else {
+			assert.equal(r.code, 0, r.out + r.err);
+			assert.ok(!pids.has(now), 'a new process');
+		}
+		pids.add(now);
+		kept = now;
+	}
+	stopped = true;
+	await load;
+	assert.deepEqual(bad, []);
+	assert.ok(done > 100, `${done} sign-ins`);
+	await other.stop();
+	await until(() => ![...pids].some((p) => fs.existsSync(`/proc/${p}`)), 'the old processes to be gone');
+});
