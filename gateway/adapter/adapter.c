@@ -375,6 +375,12 @@ bool adapter_is_advisory(const struct adapter *adapter)
 				   adapter->hooks->flags & USHER_ADVISORY;
 }
 
+struct adapter_facts adapter_facts(const struct adapter *adapter)
+{
+	return adapter->isolated ? isolated_facts(adapter->isolated) :
+				   call_facts(adapter->hooks);
+}
+
 static enum adapter_run run_hooks(struct adapter *adapter, unsigned index,
 				  struct adapter_call *call, bool is_deliver)
 {

@@ -76,6 +76,7 @@ bool adapter_has_deliver(const struct adapter *adapter);
 bool adapter_has_sync(const struct adapter *adapter);
 /* Does it say that it refuses nobody (USHER_ADVISORY)? */
 bool adapter_is_advisory(const struct adapter *adapter);
+struct adapter_facts adapter_facts(const struct adapter *adapter);
 
 enum adapter_run {
 	ADAPTER_DONE,		/* call->result is set */

@@ -1,5 +1,7 @@
 #include "adapter/call.h"
 
+#include <malloc.h>
+
 #include "adapter/input.h"
 #include "adapter/output.h"
 #include "base/clock.h"
@@ -62,11 +64,13 @@ void call_begin(struct adapter_call *call, const struct adapter_env *env,
 		.claims = call->claims,
 		.info = call->info,
 		.may_supply = call->may_supply,
+		.spent_ms = call->spent_ms,
+		.trace = call->trace,
 		.owner = call->owner,
 		.env = env,
 		.scratch = scratch,
 		.now_ms = clock_wall_ms(),
-		.start_mono_ms = clock_mono_ms(),
+		.start_mono_ms = clock_mono_ms() - call->spent_ms,
 	};
 
 	*call = fresh;
@@ -185,6 +189,79 @@ unsigned call_hooks(const struct usher_adapter *adapter, bool is_deliver,
 	return 3;
 }
 
+struct adapter_facts call_facts(const struct usher_adapter *adapter)
+{
+	const struct {
+		bool is_there;
+		enum adapter_phase phase;
+	} hooks[] = {
+		{ adapter->init, ADAPTER_PHASE_INIT },
+		{ adapter->map_fields, ADAPTER_PHASE_MAP_FIELDS },
+		{ adapter->sync_user, ADAPTER_PHASE_SYNC_USER },
+		{ adapter->choose_redirect, ADAPTER_PHASE_CHOOSE_REDIRECT },
+		{ adapter->deliver, ADAPTER_PHASE_DELIVER },
+	};
+	struct adapter_facts facts = {
+		.abi_major = adapter->abi_major,
+		.abi_minor = adapter->abi_minor,
+		.has_fini = adapter->fini,
+		.is_advisory = adapter->flags & USHER_ADVISORY,
+	};
+
+	for (size_t i = 0; i < sizeof(hooks) / sizeof(hooks[0]); i++)
+		if (hooks[i].is_there)
+			facts.hooks |= 1u << hooks[i].phase;
+	return facts;
+}
+
+/* ---- for those who look on ------------------------------------------------ */
+
+static uint64_t heap_in_use(void)
+{
+	struct mallinfo2 info = mallinfo2();
+
+	return info.uordblks + info.hblkhd;
+}
+
+/* What there was before the hook, in the step's own counts. */
+static void begin_step(struct adapter_call *call, enum adapter_phase phase)
+{
+	struct adapter_trace *trace = call->trace;
+	struct adapter_step *step;
+
+	if (!trace || trace->count == ADAPTER_STEPS_MAX)
+		return;
+	step = &trace->steps[trace->count++];
+	*step = (struct adapter_step){ .phase = phase };
+	if (call->env->services->step)
+		call->env->services->step(call, step);
+	step->changes = call->change_count;
+	step->events = call->event_count;
+	step->errors = call->error_count;
+	step->lines = call->log_lines;
+	step->took_ns = clock_mono_ns();
+}
+
+static void end_step(struct adapter_call *call, int returned)
+{
+	struct adapter_trace *trace = call->trace;
+	struct adapter_step *step;
+
+	if (!trace || !trace->count)
+		return;
+	step = &trace->steps[trace->count - 1];
+	step->took_ns = clock_mono_ns() - step->took_ns;
+	step->changes = call->change_count - step->changes;
+	step->events = call->event_count - step->events;
+	step->errors = call->error_count - step->errors;
+	step->lines = call->log_lines - step->lines;
+	step->returned = returned;
+	step->heap = heap_in_use();
+	step->is_over = true;
+	if (call->env->services->step)
+		call->env->services->step(call, step);
+}
+
 void call_run(struct adapter_call *call, void *state,
 	      const struct call_hook *hooks, unsigned count)
 {
@@ -194,8 +271,10 @@ void call_run(struct adapter_call *call, void *state,
 
 		if (!hooks[i].run)
 			continue;
+		begin_step(call, hooks[i].phase);
 		mark = call_enter(call, hooks[i].phase);
 		returned = hooks[i].run(state, &call->public);
+		end_step(call, returned);
 		if (!call_leave(call, &mark, returned))
 			break;
 	}

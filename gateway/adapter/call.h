@@ -33,6 +33,7 @@ struct adapter_secret {
 };
 
 struct adapter_call;
+struct adapter_step;
 
 /* What the floors above lend: this one neither signs nor logs. */
 struct adapter_services {
@@ -56,6 +57,15 @@ struct adapter_services {
 	 */
 	int (*sign)(struct adapter_call *call, struct str secret,
 		    const void *data, size_t len, unsigned char mac_r[32]);
+	/*
+	 * A line that the process of an isolated adapter wrote on standard
+	 * error.  Any thread.  NULL: it goes to `log`, as a warning.
+	 */
+	void (*stray)(struct str tenant, struct str adapter, struct str text);
+	/* Of a call with a trace: a hook begins, and has returned. May be
+	 * NULL. */
+	void (*step)(struct adapter_call *call,
+		     const struct adapter_step *step);
 };
 
 /* What all calls of one adapter share; constant, owned by the adapter. */
@@ -86,6 +96,35 @@ enum adapter_phase {
 	ADAPTER_PHASE_SYNC_USER,
 	ADAPTER_PHASE_CHOOSE_REDIRECT,
 	ADAPTER_PHASE_DELIVER,
+};
+
+/* What a descriptor says of itself, beside its name and version. */
+struct adapter_facts {
+	unsigned abi_major, abi_minor;
+	unsigned hooks;		/* 1 << enum adapter_phase of those it has */
+	bool has_fini;
+	bool is_advisory;	/* USHER_ADVISORY */
+};
+
+/* What one hook did: a line of a trace. */
+struct adapter_step {
+	enum adapter_phase phase;
+	bool is_over;		/* the rest counts; else it did not return */
+	int returned;
+	int64_t took_ns;
+	/* Made by it, and perhaps dropped after it. */
+	unsigned changes, events, errors, lines;
+	/* Octets that malloc has given out in its process, behind it; 0 where
+	 * that is not known. */
+	uint64_t heap;
+};
+
+#define ADAPTER_STEPS_MAX 3
+
+/* The hooks of a call, one by one, for those who look on. */
+struct adapter_trace {
+	struct adapter_step steps[ADAPTER_STEPS_MAX];
+	unsigned count;
 };
 
 /* Absent ones are not found by the adapter. */
@@ -132,6 +171,10 @@ struct adapter_call {
 					 * vouches for; NULL: none */
 	struct adapter_info info;
 	bool may_supply;		/* set_field: the request is unsigned */
+	uint32_t spent_ms;		/* of the deadline, as the adapter sees
+					 * it, before the call began */
+	struct adapter_trace *trace;	/* written while the call runs; NULL:
+					 * nobody looks on */
 	void *owner;			/* the caller's own */
 
 	/*
@@ -201,7 +244,7 @@ struct call_hook {
 								 * NULL */
 };
 
-#define CALL_HOOKS_MAX 3
+#define CALL_HOOKS_MAX ADAPTER_STEPS_MAX
 
 /* The hooks of the handoff or of deliver, in their order; how many. */
 unsigned call_hooks(const struct usher_adapter *adapter, bool is_deliver,
@@ -219,6 +262,7 @@ enum err call_init(const struct usher_adapter *adapter,
 		   struct pool *scratch, void **state_r, bool *owes_fini_r,
 		   struct buf *problem);
 
+struct adapter_facts call_facts(const struct usher_adapter *adapter);
 /* "map_fields" etc. */
 const char *call_phase_name(enum adapter_phase phase);
 

@@ -39,6 +39,7 @@ static struct {
 	struct waiting waiting[HOST_WINDOW];
 	unsigned waiting_count;
 	struct usher_adapter adapter;
+	struct adapter_trace trace;
 	struct adapter_env env;
 	struct adapter_setting settings[USHER_CONFIG_MAX];
 	struct pool *pool, *call_pool, *scratch;
@@ -174,9 +175,18 @@ static int ask_to_sign(struct adapter_call *call, struct str secret,
 	return (int)mac->number;
 }
 
+static void tell_step(struct adapter_call *call,
+		      const struct adapter_step *step)
+{
+	(void)call;
+	relay_write_step(step, head_of(WIRE_STEP), &host.out);
+	send_out();
+}
+
 static const struct adapter_services services = {
 	.log = say,
 	.sign = ask_to_sign,
+	.step = tell_step,
 };
 
 /* ---- from birth to READY ----------------------------------------------------- */
@@ -226,17 +236,16 @@ static void greet(void)
 static void tell_ready(void)
 {
 	const struct usher_adapter *a = &host.adapter;
-	unsigned mask = (a->deliver ? 1u << ADAPTER_PHASE_DELIVER : 0) |
-		(a->map_fields ? 1u << ADAPTER_PHASE_MAP_FIELDS : 0) |
-		(a->sync_user ? 1u << ADAPTER_PHASE_SYNC_USER : 0) |
-		(a->choose_redirect ? 1u << ADAPTER_PHASE_CHOOSE_REDIRECT :
-				      0) |
-		(a->flags & USHER_ADVISORY ? WIRE_ADVISORY : 0);
+	struct adapter_facts facts = call_facts(a);
 
 	wire_begin(&host.out, head_of(WIRE_READY));
 	wire_add(&host.out, WIRE_NAME, 0, str_from(a->name),
 		 str_from(a->version));
-	wire_add_number(&host.out, WIRE_HOOKS, mask);
+	wire_add_number(&host.out, WIRE_HOOKS, facts.hooks |
+			(facts.has_fini ? WIRE_FINI : 0) |
+			(facts.is_advisory ? WIRE_ADVISORY : 0));
+	wire_add_number(&host.out, WIRE_ABI,
+			facts.abi_major << 16 | facts.abi_minor);
 	send_out();
 }
 
@@ -315,6 +324,8 @@ static void run(struct adapter_call *call, enum wire_call_kind kind)
 	unsigned count = kind == WIRE_PROBE ? 0 :
 		call_hooks(&host.adapter, kind == WIRE_DELIVER, hooks);
 
+	host.trace.count = 0;
+	call->trace = wire_find(&host.frame, WIRE_TRACED) ? &host.trace : NULL;
 	call_begin(call, &host.env, host.scratch);
 	relay_read_times(&host.frame, call);
 	call_run(call, host.state, hooks, count);

@@ -35,6 +35,8 @@ enum err relay_write_call(struct adapter_call *call, enum wire_call_kind kind,
 	wire_add_number(out, WIRE_NOW, call->now_ms);
 	wire_add_number(out, WIRE_SINCE, call->start_mono_ms);
 	wire_add_number(out, WIRE_MAY_SUPPLY, call->may_supply);
+	if (call->trace)
+		wire_add_number(out, WIRE_TRACED, 1);
 	for (unsigned i = 0; (info = input_info(&call->info, i)); i++)
 		wire_add_if(out, WIRE_INFO, i, *info);
 	add_fields(out, WIRE_FIELD, call->fields);
@@ -97,6 +99,65 @@ void relay_read_times(const struct wire_frame *frame,
 {
 	call->now_ms = wire_find(frame, WIRE_NOW)->number;
 	call->start_mono_ms = wire_find(frame, WIRE_SINCE)->number;
+}
+
+/* ---- steps -------------------------------------------------------------------- */
+
+void relay_write_step(const struct adapter_step *step, struct wire_head head,
+		      struct buf *out)
+{
+	wire_begin(out, head);
+	wire_add_number(out, WIRE_PHASE, step->phase);
+	if (!step->is_over)
+		return;
+	wire_add_number(out, WIRE_RETURNED, step->returned);
+	wire_add_number(out, WIRE_TOOK, step->took_ns);
+	wire_add_number(out, WIRE_CHANGES, step->changes);
+	wire_add_number(out, WIRE_EVENTS, step->events);
+	wire_add_number(out, WIRE_ERRORS, step->errors);
+	wire_add_number(out, WIRE_LINES, step->lines);
+	wire_add_number(out, WIRE_HEAP, (int64_t)step->heap);
+}
+
+/* All that an end has: the tags, each once, were counted by wire_read(). */
+#define STEP_ITEMS 8
+
+static int64_t number_of(const struct wire_frame *frame, enum wire_tag tag)
+{
+	return wire_find(frame, tag)->number;
+}
+
+enum err relay_read_step(const struct wire_frame *frame,
+			 struct adapter_trace *trace)
+{
+	enum adapter_phase phase =
+		(enum adapter_phase)number_of(frame, WIRE_PHASE);
+	struct adapter_step *last = trace->count ?
+		&trace->steps[trace->count - 1] : NULL;
+
+	if (frame->count == 1) {
+		if (trace->count == ADAPTER_STEPS_MAX ||
+		    (last && (!last->is_over || phase <= last->phase)))
+			return ERR_SYNTAX;
+		trace->steps[trace->count++] =
+			(struct adapter_step){ .phase = phase };
+		return ERR_OK;
+	}
+	if (frame->count != STEP_ITEMS || !last || last->is_over ||
+	    last->phase != phase)
+		return ERR_SYNTAX;
+	*last = (struct adapter_step){
+		.phase = phase,
+		.is_over = true,
+		.returned = (int)number_of(frame, WIRE_RETURNED),
+		.took_ns = number_of(frame, WIRE_TOOK),
+		.changes = (unsigned)number_of(frame, WIRE_CHANGES),
+		.events = (unsigned)number_of(frame, WIRE_EVENTS),
+		.errors = (unsigned)number_of(frame, WIRE_ERRORS),
+		.lines = (unsigned)number_of(frame, WIRE_LINES),
+		.heap = (uint64_t)number_of(frame, WIRE_HEAP),
+	};
+	return ERR_OK;
 }
 
 /* ---- replies ----------------------------------------------------------------- */

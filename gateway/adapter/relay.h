@@ -30,6 +30,14 @@ enum err relay_read_call(const struct wire_frame *frame, struct pool *pool,
 void relay_read_times(const struct wire_frame *frame,
 		      struct adapter_call *call);
 
+/* Child: a step that begins, or is over. */
+void relay_write_step(const struct adapter_step *step, struct wire_head head,
+		      struct buf *out);
+/* Gateway: one line more, or the end of the last one.  ERR_SYNTAX for what
+ * comes out of turn or in part. */
+enum err relay_read_step(const struct wire_frame *frame,
+			 struct adapter_trace *trace);
+
 /* Child, after the hooks ran. ERR_LIMIT. */
 enum err relay_write_reply(const struct adapter_call *call,
 			   struct wire_head head, struct buf *out);

@@ -38,7 +38,7 @@ struct entry {
 	void (*done)(struct adapter_call *call);
 	bool is_deliver, is_sent, is_probe;
 	int64_t deadline_ns;
-	unsigned lines, signs;
+	unsigned lines, signs, steps;
 	size_t len;
 	char data[];
 };
@@ -79,7 +79,7 @@ struct isolated {
 	char why[WHY_MAX];		/* what it did; "": see how it ended */
 	char name[USHER_ADAPTER_NAME_MAX + 1];
 	char version[USHER_ADAPTER_NAME_MAX + 1];
-	unsigned hooks;
+	unsigned hooks, abi;
 	/* the first start */
 	bool is_waited_for, is_settled;
 	/* the end */
@@ -458,6 +458,7 @@ static void on_ready(struct isolated *iso, const struct wire_frame *frame)
 		snprintf(iso->version, sizeof(iso->version), "%s",
 			 name->b.ptr);
 		iso->hooks = (unsigned)wire_find(frame, WIRE_HOOKS)->number;
+		iso->abi = (unsigned)wire_find(frame, WIRE_ABI)->number;
 	}
 	iso->is_ready = true;
 	call_begin(&probe, iso->env, NULL);
@@ -514,6 +515,19 @@ static void on_log(struct isolated *iso, const struct wire_frame *frame)
 		env->services->log((enum log_level)line->number, env->tenant,
 				   str_from(iso->name[0] ? iso->name :
 					    "starting"), line->a);
+}
+
+/* Of a call that was given up nobody looks on any more. */
+static void on_step(struct isolated *iso, const struct wire_frame *frame)
+{
+	struct entry *entry;
+
+	if (!is_of_now(iso, frame, &entry) || !entry || entry->is_probe ||
+	    ++entry->steps > WIRE_STEPS_MAX)
+		end(iso, "it told of a step out of turn");
+	else if (entry->call && (!entry->call->trace ||
+				 relay_read_step(frame, entry->call->trace)))
+		end(iso, "it told of a step that nobody asked for");
 }
 
 static int sign(const struct adapter_env *env, const struct wire_item *data,
@@ -614,6 +628,7 @@ static void on_frame(struct isolated *iso, size_t len)
 		[WIRE_HELLO] = on_hello, [WIRE_READY] = on_ready,
 		[WIRE_REFUSED] = on_refused, [WIRE_REPLY] = on_reply,
 		[WIRE_LOG] = on_log, [WIRE_SIGN] = on_sign,
+		[WIRE_STEP] = on_step,
 	};
 	struct supervisor *s = iso->supervisor;
 	enum wire_type type;
@@ -683,7 +698,10 @@ static void read_stderr(struct isolated *iso)
 		iso->lines++;
 		if (line.len > USHER_LOG_MAX)
 			line.len = USHER_LOG_MAX;
-		if (line.len && env->services->log)
+		if (line.len && env->services->stray)
+			env->services->stray(env->tenant, str_from(iso->name),
+					     line);
+		else if (line.len && env->services->log)
 			env->services->log(LOG_LEVEL_WARN, env->tenant,
 					   str_from(iso->name), line);
 	}
@@ -1167,6 +1185,17 @@ bool isolated_has_sync(const struct isolated *iso)
 bool isolated_is_advisory(const struct isolated *iso)
 {
 	return iso->hooks & WIRE_ADVISORY && !isolated_has_sync(iso);
+}
+
+struct adapter_facts isolated_facts(const struct isolated *iso)
+{
+	return (struct adapter_facts){
+		.abi_major = iso->abi >> 16,
+		.abi_minor = iso->abi & 0xffff,
+		.hooks = iso->hooks & ~(unsigned)(WIRE_FINI | WIRE_ADVISORY),
+		.has_fini = iso->hooks & WIRE_FINI,
+		.is_advisory = iso->hooks & WIRE_ADVISORY,
+	};
 }
 
 static const char *why_not(const struct isolated *iso)

@@ -69,6 +69,7 @@ struct str isolated_version(const struct isolated *isolated);
 bool isolated_has_deliver(const struct isolated *isolated);
 bool isolated_has_sync(const struct isolated *isolated);
 bool isolated_is_advisory(const struct isolated *isolated);
+struct adapter_facts isolated_facts(const struct isolated *isolated);
 
 /*
  * After call_begin().  True: `done` will be called, by the supervisor.

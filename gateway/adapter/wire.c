@@ -69,6 +69,16 @@ static const struct {
 	[WIRE_DATA] = { HAS_A | HAS_B, USHER_SECRET_NAME_MAX, WIRE_SIGN_MAX, 0,
 			0 },
 	[WIRE_MAC] = { HAS_NUMBER | MAY_A, USHER_MAC_LEN, 0, -7, 0 },
+	[WIRE_ABI] = { HAS_NUMBER, 0, 0, 0, UINT32_MAX },
+	[WIRE_TRACED] = { HAS_NUMBER, 0, 0, 1, 1 },
+	[WIRE_PHASE] = { HAS_NUMBER, 0, 0, 2, 5 },
+	[WIRE_RETURNED] = { HAS_NUMBER, 0, 0, INT32_MIN, INT32_MAX },
+	[WIRE_TOOK] = { HAS_NUMBER, 0, 0, 0, INT64_MAX },
+	[WIRE_CHANGES] = { HAS_NUMBER, 0, 0, 0, USHER_ATTRIBUTES_MAX },
+	[WIRE_EVENTS] = { HAS_NUMBER, 0, 0, 0, USHER_EVENTS_MAX },
+	[WIRE_ERRORS] = { HAS_NUMBER, 0, 0, 0, USHER_ERRORS_MAX },
+	[WIRE_LINES] = { HAS_NUMBER, 0, 0, 0, USHER_LOG_LINES_MAX },
+	[WIRE_HEAP] = { HAS_NUMBER, 0, 0, 0, INT64_MAX },
 };
 
 /* Which tags stand in a frame, and how often: 0 means not at all. */
@@ -85,7 +95,8 @@ static const struct {
 	[WIRE_START] = { false, false,
 			 { { WIRE_TENANT, 1, 1 }, { WIRE_DEADLINE, 1, 1 } } },
 	[WIRE_READY] = { true, false,
-			 { { WIRE_NAME, 1, 1 }, { WIRE_HOOKS, 1, 1 } } },
+			 { { WIRE_NAME, 1, 1 }, { WIRE_HOOKS, 1, 1 },
+			   { WIRE_ABI, 1, 1 } } },
 	[WIRE_REFUSED] = { true, false, { { WIRE_PROBLEM, 1, 1 } } },
 	[WIRE_CALL] = { false, true,
 			{ { WIRE_KIND, 1, 1 }, { WIRE_NOW, 1, 1 },
@@ -93,7 +104,8 @@ static const struct {
 			  { WIRE_INFO, 0, 32 },
 			  { WIRE_FIELD, 0, USHER_FIELDS_MAX },
 			  { WIRE_ATTRIBUTE, 0, USHER_FIELDS_MAX },
-			  { WIRE_CLAIM, 0, USHER_FIELDS_MAX } } },
+			  { WIRE_CLAIM, 0, USHER_FIELDS_MAX },
+			  { WIRE_TRACED, 0, 1 } } },
 	[WIRE_REPLY] = { true, true,
 			 { { WIRE_RESULT, 1, 1 }, { WIRE_SUPPLIED, 0, 2 },
 			   { WIRE_CHANGE, 0, USHER_ATTRIBUTES_MAX },
@@ -106,6 +118,11 @@ static const struct {
 	[WIRE_LOG] = { true, true, { { WIRE_LINE, 1, 1 } } },
 	[WIRE_SIGN] = { true, true, { { WIRE_DATA, 1, 1 } } },
 	[WIRE_SIGNED] = { false, true, { { WIRE_MAC, 1, 1 } } },
+	[WIRE_STEP] = { true, true,
+			{ { WIRE_PHASE, 1, 1 }, { WIRE_RETURNED, 0, 1 },
+			  { WIRE_TOOK, 0, 1 }, { WIRE_CHANGES, 0, 1 },
+			  { WIRE_EVENTS, 0, 1 }, { WIRE_ERRORS, 0, 1 },
+			  { WIRE_LINES, 0, 1 }, { WIRE_HEAP, 0, 1 } } },
 };
 
 /* One slice with its terminator, at *at. */

@@ -18,7 +18,7 @@
  *					START	load, init
  *	READY or REFUSED
  *					CALL	(several may wait)
- *	LOG*, SIGN and SIGNED, then REPLY, in the order of the calls
+ *	LOG*, STEP*, SIGN and SIGNED, then REPLY, in the order of the calls
  */
 #ifndef ADAPTER_WIRE_H
 #define ADAPTER_WIRE_H
@@ -37,6 +37,7 @@
 #define WIRE_ITEMS_MAX 896	/* of one frame */
 #define WIRE_SIGN_MAX 65536	/* octets that hmac_sha256() takes */
 #define WIRE_SIGNS_MAX 256	/* SIGN frames of one call */
+#define WIRE_STEPS_MAX 6	/* STEP frames of one call */
 
 enum wire_type {
 	WIRE_HELLO = 1,		/* child */
@@ -49,6 +50,7 @@ enum wire_type {
 	WIRE_LOG,		/* child; id 0: during init */
 	WIRE_SIGN,		/* child; likewise */
 	WIRE_SIGNED,		/* gateway */
+	WIRE_STEP,		/* child: of a call with WIRE_TRACED */
 	WIRE_TYPES
 };
 
@@ -58,7 +60,7 @@ enum wire_tag {
 	WIRE_TENANT,		/* a: slug */
 	WIRE_DEADLINE,		/* number: ms */
 	WIRE_HOOKS,		/* number: 1 << enum adapter_phase, and
-				 * WIRE_ADVISORY */
+				 * WIRE_FINI, WIRE_ADVISORY */
 	WIRE_PROBLEM,		/* a: for people */
 	WIRE_KIND,		/* number: enum wire_call_kind */
 	WIRE_NOW,		/* number: wall clock, ms */
@@ -81,6 +83,16 @@ enum wire_tag {
 	WIRE_MAC,		/* number: what hmac_sha256() returns, a: the
 				 * code, absent with a number other than 0 */
 	WIRE_CLAIM,		/* as WIRE_FIELD */
+	WIRE_ABI,		/* number: major << 16 | minor */
+	WIRE_TRACED,		/* number: 1; tell each step */
+	WIRE_PHASE,		/* number: enum adapter_phase; alone: begins */
+	WIRE_RETURNED,		/* number: what the hook returned */
+	WIRE_TOOK,		/* number: ns */
+	WIRE_CHANGES,		/* number: it made, and so on */
+	WIRE_EVENTS,
+	WIRE_ERRORS,
+	WIRE_LINES,
+	WIRE_HEAP,		/* number: octets */
 	WIRE_TAGS
 };
 
@@ -90,7 +102,9 @@ enum wire_call_kind {
 	WIRE_DELIVER,
 };
 
-#define WIRE_ADVISORY 64	/* USHER_ADVISORY, among WIRE_HOOKS */
+/* Among WIRE_HOOKS. */
+#define WIRE_FINI 1		/* it has fini */
+#define WIRE_ADVISORY 64	/* USHER_ADVISORY */
 
 struct wire_head {
 	enum wire_type type;

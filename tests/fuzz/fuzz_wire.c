@@ -72,6 +72,26 @@ static void take_reply(bool is_deliver)
 	pool_free(pool);
 }
 
+/* As the end of a hook that runs, and as the beginning of the next. */
+static void take_step(void)
+{
+	struct adapter_trace trace = { 0 };
+
+	for (unsigned phase = 0; phase <= ADAPTER_PHASE_DELIVER; phase++) {
+		trace = (struct adapter_trace){
+			{ { .phase = (enum adapter_phase)phase } }, 1
+		};
+		if (relay_read_step(&frame, &trace))
+			fuzz_assert(!trace.steps[0].is_over);
+		else
+			fuzz_assert(trace.count == 1 && trace.steps[0].is_over);
+		trace.steps[0].is_over = true;
+		if (!relay_read_step(&frame, &trace))
+			fuzz_assert(trace.count == 2 &&
+				    !trace.steps[1].is_over);
+	}
+}
+
 static void take_call(void)
 {
 	struct pool *pool = pool_new(512 * 1024);
@@ -106,6 +126,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	buf_done(&again);
 	if (frame.head.type == WIRE_REPLY)
 		take_reply(data[0] & 2);
+	if (frame.head.type == WIRE_STEP)
+		take_step();
 	if (frame.head.type == WIRE_CALL)
 		take_call();
 	return 0;

@@ -112,6 +112,71 @@ static void end(struct adapter *adapter)
 	supervisor = NULL;
 }
 
+START_TEST(a_call_that_is_looked_at_tells_its_steps)
+{
+	struct adapter_trace trace = { 0 };
+	const struct adapter_step *step = trace.steps;
+	struct adapter_facts facts;
+	struct adapter *adapter;
+	struct sign_in s;
+
+	begin();
+	adapter = must_load("misbehave", 10000);
+	facts = adapter_facts(adapter);
+	ck_assert_uint_eq(facts.abi_major, USHER_ABI_MAJOR);
+	ck_assert_uint_eq(facts.abi_minor, USHER_ABI_MINOR);
+	ck_assert_uint_eq(facts.hooks, 1u << ADAPTER_PHASE_MAP_FIELDS |
+			  1u << ADAPTER_PHASE_SYNC_USER |
+			  1u << ADAPTER_PHASE_CHOOSE_REDIRECT);
+	ck_assert(!facts.has_fini);
+	sign_in_init(&s);
+	s.call.trace = &trace;
+	sign_in_field(&s, "map", "set");
+	sign_in_field(&s, "sync", "set_decline");
+	sign_in_field(&s, "choose", "deny");
+	ck_assert_int_eq(finish(adapter, &s), ADAPTER_DENIED);
+	ck_assert_uint_eq(trace.count, 3);
+	for (unsigned i = 0; i < 3; i++) {
+		ck_assert(step[i].is_over);
+		ck_assert_int_eq(step[i].phase, ADAPTER_PHASE_MAP_FIELDS + i);
+		ck_assert_int_ge(step[i].took_ns, 0);
+	}
+	ck_assert_int_eq(step[0].returned, USHER_OK);
+	ck_assert_uint_eq(step[0].changes, 1);
+	/* What it set was dropped, and is told all the same. */
+	ck_assert_int_eq(step[1].returned, USHER_DECLINE);
+	ck_assert_uint_eq(step[1].changes, 1);
+	ck_assert_int_eq(step[2].returned, USHER_DENY);
+	pool_free(s.pool);
+	end(adapter);
+}
+END_TEST
+
+START_TEST(the_hook_that_did_not_return_is_known)
+{
+	static const char *const sins[] = { "crash", "hang" };
+
+	for (unsigned i = 0; i < COUNT(sins); i++) {
+		struct adapter_trace trace = { 0 };
+		struct adapter *adapter;
+		struct sign_in s;
+
+		begin();
+		adapter = must_load("hostile", 200);
+		sign_in_init(&s);
+		s.call.trace = &trace;
+		sign_in_field(&s, "sin", sins[i]);
+		ck_assert_int_ne(finish(adapter, &s), ADAPTER_OK);
+		ck_assert_uint_eq(trace.count, 1);
+		ck_assert_int_eq(trace.steps[0].phase,
+				 ADAPTER_PHASE_MAP_FIELDS);
+		ck_assert(!trace.steps[0].is_over);
+		pool_free(s.pool);
+		end(adapter);
+	}
+}
+END_TEST
+
 START_TEST(the_same_adapter_works_in_a_process_of_its_own)
 {
 	struct adapter *adapter;
@@ -341,6 +406,8 @@ static void supervisor_tests(TCase *tcase)
 	tcase_add_test(tcase, the_sandbox_refuses);
 	tcase_add_test(tcase, what_ends_it_is_an_answer_and_a_new_process);
 	tcase_add_test(tcase, who_hangs_is_late_and_then_gone);
+	tcase_add_test(tcase, a_call_that_is_looked_at_tells_its_steps);
+	tcase_add_test(tcase, the_hook_that_did_not_return_is_known);
 	tcase_add_test(tcase, who_fails_on_and_on_is_left_alone);
 	tcase_add_test(tcase, floods_cost_their_author);
 	tcase_add_test(tcase, a_start_that_fails_says_why);
