@@ -212,7 +212,12 @@ test('watch = true reloads by itself', async () => {
 });
 
 test('started as root it becomes the user that is named', { skip: process.getuid() !== 0 && 'not root' }, async () => {
-	const gw = new Gateway({ gateway: { ...plain, user: '"nobody"' }, tenants: { alpha: tenant('alpha', { url: null, home: null, origins: null, redeem_secret_file: '"secret"' }) } });
+	// An address that is this test's alone, for ports that only root may open.
+	const address = `127.${1 + (process.pid >> 16) % 250}.${(process.pid >> 8) & 255}.${1 + process.pid % 250}`;
+	const gw = new Gateway({
+		gateway: { user: '"nobody"', listen: `( { url = "http://127.0.0.1:0"; }, { url = "http://${address}:80"; } )`, metrics: `"http://${address}:81"` },
+		tenants: { alpha: tenant('alpha', { url: null, home: null, origins: null, redeem_secret_file: '"secret"' }) },
+	});
 	const nobody = Number(execFileSync('id', ['-u', 'nobody']));
 	// The ready file is written as the user, too.
 	fs.chownSync(gw.dir, nobody, 0);
@@ -223,7 +228,11 @@ test('started as root it becomes the user that is named', { skip: process.getuid
 	const status = fs.readFileSync(`/proc/${gw.child.pid}/status`, 'utf8');
 	assert.match(status, new RegExp(`^Uid:\t${nobody}\t${nobody}\t${nobody}\t${nobody}$`, 'm'));
 	assert.ok(!/^Gid:.*\b0\b/m.test(status), 'nor root\'s group');
-	assert.match(status, /^CapEff:\t0+$/m);
+	for (const set of ['CapInh', 'CapPrm', 'CapEff', 'CapAmb'])
+		assert.match(status, new RegExp(`^${set}:\t0+$`, 'm'), set);
+	assert.match(status, /^NoNewPrivs:\t1$/m);
+	for (const [port, page, want] of [[80, '/auth/session', 401], [81, '/readyz', 200]])
+		assert.equal(await new Promise((resolve, reject) => http.get({ host: address, port, path: page, headers: { Host: 'tickets.test' }, agent: false }, (r) => { r.resume(); resolve(r.statusCode); }).on('error', reject)), want, page);
 	assert.equal(fs.statSync(gw.state).uid, nobody);
 	for (const name of fs.readdirSync(gw.state))
 		assert.equal(fs.statSync(path.join(gw.state, name)).uid, nobody, name);
