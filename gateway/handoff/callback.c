@@ -427,7 +427,7 @@ static enum step_result send_on(struct exchange *ex)
 	answer_header(ex, "Cross-Origin-Opener-Policy", STR("same-origin"));
 	if (is_elsewhere(callback))
 		return answer_redirect(ex, 302, call->redirect);
-	session_set_cookie(ex, callback->redeem.job.session_id,
+	session_set_cookie(ex, SESSION_TOP, callback->redeem.job.session_id,
 			   &callback->secret);
 	return answer_redirect(ex, 302, callback->redeem.target);
 }

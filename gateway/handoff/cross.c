@@ -86,6 +86,8 @@ bool cross_is_own(const struct exchange *ex)
 	/* A broken tenant may have no origin: an empty one is nobody's. */
 	if (count_origins(ex, &origin) != 1 || !origin.len)
 		return false;
+	if (ex->steps->is_embedded)
+		return str_eq(ex->snapshot->gateway.public_origin, origin);
 	for (i = 0; i < host->tenant_count; i++)
 		if (str_eq(host->tenants[i]->origin, origin))
 			return true;

@@ -24,8 +24,10 @@ void cross_preflight_headers(struct exchange *ex);
  */
 void cross_callback_headers(struct exchange *ex);
 
-/* Is the request's only Origin this very host's? So it comes from a page of
- * our own. */
+/*
+ * Is the request's only Origin this very host's?  So it comes from a page of
+ * our own.  Frames have the gateway's origin, whoever's tenant they are.
+ */
 bool cross_is_own(const struct exchange *ex);
 
 #endif

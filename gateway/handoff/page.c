@@ -1,14 +1,12 @@
 #include "handoff/page.h"
 
 #include "base/random.h"
-#include "codec/base64url.h"
 #include "codec/html.h"
 
-#define NONCE_SIZE 16
-#define NONCE_LEN BASE64URL_LEN(NONCE_SIZE)
-#define CSP_MAX 8192
+/* A constant array of text. */
+#define TEXT_OF(array) ((struct str){ (array), sizeof(array) - 1 })
 
-static const char style[] =
+static const char card_style[] =
 	":root{color-scheme:light dark;--bg:#f5f6f8;--card:#fff;--ink:#1a1e24;"
 	"--soft:#58616d;--line:#dde1e7;--accent:#0b57d0;--on:#fff}"
 	"@media(prefers-color-scheme:dark){:root{--bg:#121519;--card:#1b2026;"
@@ -50,38 +48,110 @@ static const char reload_script[] =
 static const char submit_script[] =
 	"HTMLFormElement.prototype.submit.call(document.forms[0])";
 
-struct page {
-	struct exchange *ex;
-	struct buf out;
-	char nonce[NONCE_LEN + 1];
-	const char *script;		/* NULL: none */
-};
-
-static bool page_open(struct page *page, struct exchange *ex, size_t reserve,
-		      const char *title, bool posts_here)
+bool page_begin(struct page *page)
 {
-	unsigned char rnd[NONCE_SIZE];
+	const size_t fixed = page->style.len + page->theme.len +
+			     page->script.len + page->title.len * 6 + 1024;
+	unsigned char rnd[PAGE_NONCE_SIZE];
 	struct buf *out = &page->out;
 
-	page->ex = ex;
-	page->script = NULL;
 	if (random_bytes(rnd, sizeof(rnd)))
 		return false;
 	base64url_encode(page->nonce, rnd, sizeof(rnd));
-	page->nonce[NONCE_LEN] = '\0';
-	buf_init_pool(out, ex->pool, PAGE_MAX);
-	if (!buf_reserve(out, reserve + sizeof(style) + 2048))
+	page->nonce[PAGE_NONCE_LEN] = '\0';
+	buf_init_pool(out, page->ex->pool, page->max ? page->max : PAGE_MAX);
+	if (!buf_reserve(out, page->size + fixed))
 		return false;
-	buf_puts(out, "<!doctype html>\n<html lang=\"en\">\n<head>\n"
-		 "<meta charset=\"utf-8\">\n<meta name=\"viewport\" "
-		 "content=\"width=device-width, initial-scale=1\">\n"
-		 "<meta name=\"robots\" content=\"noindex\">\n");
-	if (posts_here)
+	buf_printf(out, "<!doctype html>\n<html lang=\"%s\">\n<head>\n"
+		   "<meta charset=\"utf-8\">\n<meta name=\"viewport\" "
+		   "content=\"width=device-width, initial-scale=1\">\n"
+		   "<meta name=\"robots\" content=\"noindex\">\n",
+		   page->lang ? page->lang : "en");
+	if (page->posts_here)
 		buf_puts(out, "<meta name=\"referrer\" "
 			 "content=\"strict-origin\">\n");
-	buf_printf(out, "<title>%s</title>\n<style nonce=\"%s\">%s</style>\n"
-		   "</head>\n<body>\n<main>\n", title, page->nonce, style);
+	buf_puts(out, "<title>");
+	html_add(out, page->title);
+	buf_printf(out, "</title>\n<style nonce=\"%s\">", page->nonce);
+	buf_adds(out, page->style);
+	buf_adds(out, page->theme);
+	buf_puts(out, "</style>\n</head>\n<body>\n");
 	return true;
+}
+
+static void add_sources(struct buf *csp, const char *name, struct str sources)
+{
+	buf_puts(csp, name);
+	buf_adds(csp, sources.len ? sources : STR("'none'"));
+}
+
+static bool make_policy(const struct page *page, struct buf *csp)
+{
+	buf_init_pool(csp, page->ex->pool, PAGE_CSP_MAX);
+	buf_reserve(csp, 512);
+	buf_printf(csp, "default-src 'none'; style-src 'nonce-%s'; "
+		   "script-src 'nonce-%s'; ", page->nonce, page->nonce);
+	if (page->connect.len) {
+		add_sources(csp, "connect-src ", page->connect);
+		buf_puts(csp, "; ");
+	}
+	if (page->images.len) {
+		add_sources(csp, "img-src ", page->images);
+		buf_puts(csp, "; ");
+	}
+	add_sources(csp, "base-uri 'none'; form-action ", page->forms);
+	add_sources(csp, "; frame-ancestors ", page->ancestors);
+	return buf_is_ok(csp);
+}
+
+static void add_isolation(struct exchange *ex, enum page_place place)
+{
+	if (place == PAGE_FRAMED) {
+		answer_header(ex, "Cross-Origin-Embedder-Policy",
+			      STR("require-corp"));
+		answer_header(ex, "Cross-Origin-Resource-Policy",
+			      STR("cross-origin"));
+		return;
+	}
+	answer_header(ex, "Cross-Origin-Opener-Policy", STR("same-origin"));
+	answer_header(ex, "Cross-Origin-Resource-Policy", STR("same-origin"));
+}
+
+bool page_end(struct page *page, int status)
+{
+	struct exchange *ex = page->ex;
+	struct buf csp;
+
+	if (page->script.len) {
+		buf_printf(&page->out, "<script nonce=\"%s\">", page->nonce);
+		buf_adds(&page->out, page->script);
+		buf_puts(&page->out, "</script>\n");
+	}
+	buf_puts(&page->out, "</body>\n</html>\n");
+	if (!buf_is_ok(&page->out) || !make_policy(page, &csp))
+		return false;
+	ex->answer.status = status;
+	ex->answer.body = buf_str(&page->out);
+	answer_header(ex, "Content-Type", STR("text/html; charset=utf-8"));
+	answer_header(ex, "Content-Security-Policy", buf_str(&csp));
+	add_isolation(ex, page->place);
+	return true;
+}
+
+/* The pages of the gateway look alike. */
+static bool open_card(struct page *page)
+{
+	page->style = TEXT_OF(card_style);
+	if (!page_begin(page))
+		return false;
+	buf_puts(&page->out, "<main>\n");
+	return true;
+}
+
+static bool close_card(struct page *page, int status)
+{
+	buf_puts(&page->out, "</main>\n");
+	return page_end(page, status);
 }
 
 static void add_escaped(struct page *page, const char *before, struct str text,
@@ -115,33 +185,6 @@ static void add_way_back(struct page *page, const struct tenant *tenant)
 		    "</a></p>\n");
 }
 
-/* `forms`: the sources of form-action, "" for none. */
-static bool page_close(struct page *page, int status, struct str forms)
-{
-	struct exchange *ex = page->ex;
-	struct str csp;
-
-	buf_puts(&page->out, "</main>\n");
-	if (page->script)
-		buf_printf(&page->out, "<script nonce=\"%s\">%s</script>\n",
-			   page->nonce, page->script);
-	buf_puts(&page->out, "</body>\n</html>\n");
-	csp = pool_printf(ex->pool, "default-src 'none'; "
-			  "style-src 'nonce-%s'; script-src 'nonce-%s'; "
-			  "base-uri 'none'; form-action %.*s; "
-			  "frame-ancestors 'none'",
-			  page->nonce, page->nonce, STR_ARG(forms));
-	if (!buf_is_ok(&page->out) || !csp.ptr)
-		return false;
-	ex->answer.status = status;
-	ex->answer.body = buf_str(&page->out);
-	answer_header(ex, "Content-Type", STR("text/html; charset=utf-8"));
-	answer_header(ex, "Content-Security-Policy", csp);
-	answer_header(ex, "Cross-Origin-Opener-Policy", STR("same-origin"));
-	answer_header(ex, "Cross-Origin-Resource-Policy", STR("same-origin"));
-	return true;
-}
-
 static const char *status_title(int status)
 {
 	switch (status) {
@@ -172,28 +215,30 @@ static const char *status_title(int status)
 bool page_error(struct exchange *ex, int status, const char *message)
 {
 	const char *title = status_title(status);
-	struct page page;
+	struct page page = { .ex = ex, .title = str_from(title),
+			     .size = strlen(message) * 6 + 1024 };
 
-	if (!page_open(&page, ex, strlen(message) * 6, title, false))
+	if (!open_card(&page))
 		return false;
 	add_heading(&page, ex->tenant, title);
 	add_escaped(&page, "<p>", str_from(message), "</p>\n");
 	add_way_back(&page, ex->tenant);
 	buf_printf(&page.out, "<small>Error %d &middot; request %s</small>\n",
 		   status, ex->id);
-	return page_close(&page, status, STR("'none'"));
+	return close_card(&page, status);
 }
 
 bool page_notice(struct exchange *ex, const char *title, const char *message)
 {
-	struct page page;
+	struct page page = { .ex = ex, .title = str_from(title),
+			     .size = 1536 };
 
-	if (!page_open(&page, ex, 512, title, false))
+	if (!open_card(&page))
 		return false;
 	add_heading(&page, ex->tenant, title);
 	add_escaped(&page, "<p>", str_from(message), "</p>\n");
 	add_way_back(&page, ex->tenant);
-	return page_close(&page, 200, STR("'none'"));
+	return close_card(&page, 200);
 }
 
 bool page_confirm(struct exchange *ex, struct page_person now,
@@ -201,18 +246,20 @@ bool page_confirm(struct exchange *ex, struct page_person now,
 		  const struct str *targets, unsigned target_count,
 		  struct str stay)
 {
-	struct page page;
+	struct page page = { .ex = ex, .title = STR("Switch user?"),
+			     .script = TEXT_OF(reload_script),
+			     .posts_here = true, .size = token.len + 2048 };
 	struct buf forms;
 	unsigned i;
 
-	buf_init_pool(&forms, ex->pool, CSP_MAX);
+	buf_init_pool(&forms, ex->pool, PAGE_CSP_MAX);
 	buf_puts(&forms, "'self'");
 	for (i = 0; i < target_count; i++) {
 		buf_addc(&forms, ' ');
 		buf_adds(&forms, targets[i]);
 	}
-	if (!buf_is_ok(&forms) ||
-	    !page_open(&page, ex, token.len, "Switch user?", true))
+	page.forms = buf_str(&forms);
+	if (!buf_is_ok(&forms) || !open_card(&page))
 		return false;
 	add_heading(&page, ex->tenant, "Switch user?");
 	buf_puts(&page.out, "<p>In this browser you are signed in as</p>\n");
@@ -226,8 +273,7 @@ bool page_confirm(struct exchange *ex, struct page_person now,
 		    "</button>\n</form>\n");
 	add_escaped(&page, "<p><a href=\"", stay, "\">No, stay signed in as ");
 	add_escaped(&page, "", now.name, "</a></p>\n");
-	page.script = reload_script;
-	return page_close(&page, 200, buf_str(&forms));
+	return close_card(&page, 200);
 }
 
 /* Signing out ends at the tenant's home, on another host: browsers
@@ -250,29 +296,32 @@ static struct str logout_forms(struct exchange *ex, const struct tenant *tenant)
 bool page_signed_in(struct exchange *ex, const struct tenant *tenant,
 		    struct page_person person)
 {
-	struct page page;
+	struct page page = { .ex = ex, .title = STR("Signed in"),
+			     .script = TEXT_OF(reload_script),
+			     .forms = logout_forms(ex, tenant),
+			     .posts_here = true, .size = 2048 };
 
-	if (!page_open(&page, ex, 0, "Signed in", true))
+	if (!open_card(&page))
 		return false;
 	add_heading(&page, tenant, "You are signed in");
 	add_person(&page, person);
 	buf_puts(&page.out, "<form method=\"post\" action=\"/auth/logout\">\n"
 		 "<button class=\"quiet\">Sign out</button>\n</form>\n");
 	add_way_back(&page, tenant);
-	page.script = reload_script;
-	return page_close(&page, 200, logout_forms(ex, tenant));
+	return close_card(&page, 200);
 }
 
 bool page_post(struct exchange *ex, struct str url, struct str origin,
 	       const struct adapter_error *fields, unsigned count)
 {
-	struct page page;
-	size_t reserve = url.len;
+	struct page page = { .ex = ex, .title = STR("Signing in"),
+			     .script = TEXT_OF(submit_script),
+			     .forms = origin, .size = url.len + 2048 };
 	unsigned i;
 
 	for (i = 0; i < count; i++)
-		reserve += fields[i].field.len + fields[i].text.len + 64;
-	if (!page_open(&page, ex, reserve, "Signing in", false))
+		page.size += fields[i].field.len + fields[i].text.len + 64;
+	if (!open_card(&page))
 		return false;
 	add_heading(&page, ex->tenant, "Signing you in\xe2\x80\xa6");
 	add_escaped(&page, "<form method=\"post\" action=\"", url, "\">\n");
@@ -282,6 +331,5 @@ bool page_post(struct exchange *ex, struct str url, struct str origin,
 		add_escaped(&page, " value=\"", fields[i].text, "\">\n");
 	}
 	buf_puts(&page.out, "<button>Continue</button>\n</form>\n");
-	page.script = submit_script;
-	return page_close(&page, 200, origin);
+	return close_card(&page, 200);
 }

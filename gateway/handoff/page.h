@@ -1,10 +1,11 @@
 /*
- * page: the few HTML pages of the gateway itself.
+ * page: whole HTML documents: a builder for them, and the few pages of the
+ * gateway itself.
  *
  * Each is one self-contained document: no external resource, everything that
  * varies escaped, style and script under a nonce that the page's own
- * Content-Security-Policy names.  A page is never cached, never framed, and
- * isolated (COOP and CORP same-origin).
+ * Content-Security-Policy names.  A page is never cached and, unless it
+ * is made for a frame, never framed and isolated (COOP and CORP same-origin).
  *
  * The common Referrer-Policy, no-referrer, makes browsers send `Origin: null`
  * with a form that a page posts to its own host (WHATWG Fetch, "append a
@@ -15,12 +16,71 @@
 #ifndef HANDOFF_PAGE_H
 #define HANDOFF_PAGE_H
 
+#include "codec/base64url.h"
 #include "handoff/exchange.h"
 
 #define PAGE_MAX (96 * 1024)		/* octets */
+#define PAGE_CSP_MAX 8192
+#define PAGE_NONCE_SIZE 16
+#define PAGE_NONCE_LEN BASE64URL_LEN(PAGE_NONCE_SIZE)
+
+enum page_place {
+	/* a tab of its own: COOP and CORP same-origin */
+	PAGE_ALONE,
+	/* inside a partner's page, which may be isolated itself: COEP
+	 * require-corp, CORP cross-origin, no COOP */
+	PAGE_FRAMED,
+};
 
 /*
- * Each sets the whole answer and returns true; false, with nothing set, when
+ * One document:
+ *
+ *	struct page page = { .ex = ex, .title = STR("Tickets"),
+ *			     .style = asset_desk_css };
+ *
+ *	if (!page_begin(&page))
+ *		return answer_failure(ex, ERR_NOMEM);
+ *	buf_puts(&page.out, "<main>\n<h1>");
+ *	html_add(&page.out, tenant->name);
+ *	buf_puts(&page.out, "</h1>\n</main>\n");
+ *	return page_end(&page, 200) ? STEP_ANSWER
+ *				    : answer_failure(ex, ERR_NOMEM);
+ *
+ * What is left zero is not in it.  Sources are as in a policy, separated
+ * by spaces; where one is absent the policy says 'none'.
+ */
+struct page {
+	struct exchange *ex;
+	struct str title;		/* any text */
+	const char *lang;		/* NULL: "en" */
+	enum page_place place;
+	/* Put in as they are: constants that do not end their element. */
+	struct str style, script;
+	/* More of the style, which may vary but was checked as strictly. */
+	struct str theme;
+	struct str forms;		/* form-action */
+	struct str connect;		/* connect-src */
+	struct str images;		/* img-src */
+	struct str ancestors;		/* frame-ancestors */
+	bool posts_here;		/* has a form for its own host */
+	size_t size;			/* about what the body will take */
+	size_t max;			/* octets of it all; 0: PAGE_MAX */
+	/* the document so far: between the two calls, append the body to it */
+	struct buf out;
+	char nonce[PAGE_NONCE_LEN + 1];	/* private */
+};
+
+/* All up to and with <body>. false: no memory, or no random bytes. */
+bool page_begin(struct page *page);
+/*
+ * The script and the end; sets the whole answer.  false, with nothing set,
+ * when the page does not fit in memory or its maximum, or the sources in
+ * PAGE_CSP_MAX.
+ */
+bool page_end(struct page *page, int status);
+
+/*
+ * The pages of the gateway itself.  Each sets the whole answer and returns true; false, with nothing set, when
  * the page does not fit in memory or PAGE_MAX, or there are no random bytes.
  */
 

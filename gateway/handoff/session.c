@@ -1,14 +1,32 @@
 #include "handoff/session.h"
 
 #include "base/random.h"
-#include "codec/base64url.h"
 #include "codec/cookie.h"
 #include "codec/json.h"
-#include "crypto/digest.h"
 
 #define VALUE_SIZE (SESSION_ID_SIZE + SESSION_SECRET_SIZE)
 #define VALUE_LEN BASE64URL_LEN(VALUE_SIZE)
 #define COOKIE_FLAGS "; Path=/; Secure; HttpOnly; SameSite=None"
+#define ENDED "; Max-Age=0"
+#define CSRF_LABEL "usher csrf"
+
+/* In a constant initializer, where STR() is not one. */
+#define LIT(text) { "" text, sizeof(text) - 1 }
+
+/* By enum session_kind. */
+static const struct {
+	struct str name, flags, ended;
+} cookies[] = {
+	[SESSION_TOP] = {
+		LIT(SESSION_COOKIE), LIT(COOKIE_FLAGS),
+		LIT(SESSION_COOKIE "=" COOKIE_FLAGS ENDED),
+	},
+	[SESSION_EMBEDDED] = {
+		LIT(SESSION_COOKIE_EMBED), LIT(COOKIE_FLAGS "; Partitioned"),
+		LIT(SESSION_COOKIE_EMBED "=" COOKIE_FLAGS "; Partitioned"
+		    ENDED),
+	},
+};
 
 enum err session_secret_new(struct session_secret *out_r)
 {
@@ -24,8 +42,8 @@ enum err session_secret_new(struct session_secret *out_r)
 	return err;
 }
 
-void session_set_cookie(struct exchange *ex, int64_t id,
-			struct session_secret *secret)
+void session_set_cookie(struct exchange *ex, enum session_kind kind,
+			int64_t id, struct session_secret *secret)
 {
 	uint8_t value[VALUE_SIZE];
 	char text[VALUE_LEN];
@@ -37,24 +55,31 @@ void session_set_cookie(struct exchange *ex, int64_t id,
 	memcpy(value + SESSION_ID_SIZE, secret->bytes, sizeof(secret->bytes));
 	base64url_encode(text, value, sizeof(value));
 	buf_init_fixed(&out, secret->cookie, sizeof(secret->cookie));
-	buf_puts(&out, SESSION_COOKIE "=");
+	buf_adds(&out, cookies[kind].name);
+	buf_addc(&out, '=');
 	buf_add(&out, text, sizeof(text));
-	buf_puts(&out, COOKIE_FLAGS);
+	buf_adds(&out, cookies[kind].flags);
 	answer_header(ex, "Set-Cookie", buf_str(&out));
 	explicit_bzero(value, sizeof(value));
 	explicit_bzero(text, sizeof(text));
 }
 
-void session_clear_cookie(struct exchange *ex)
+void session_clear_cookie(struct exchange *ex, enum session_kind kind)
 {
-	answer_header(ex, "Set-Cookie",
-		      STR(SESSION_COOKIE "=" COOKIE_FLAGS "; Max-Age=0"));
+	answer_header(ex, "Set-Cookie", cookies[kind].ended);
+}
+
+enum session_kind session_kind_of(const struct exchange *ex)
+{
+	return ex->steps->is_embedded ? SESSION_EMBEDDED : SESSION_TOP;
 }
 
 /* The only cookie of our name in all Cookie headers. Two of them mean that
  * somebody planted one: then nobody is signed in. */
-static bool find_cookie(const struct request *request, struct str *value_r)
+static bool find_cookie(const struct exchange *ex, struct str *value_r)
 {
+	const struct str name = cookies[session_kind_of(ex)].name;
+	const struct request *request = &ex->request;
 	unsigned i, found = 0;
 
 	for (i = 0; i < request->header_count; i++) {
@@ -63,11 +88,21 @@ static bool find_cookie(const struct request *request, struct str *value_r)
 
 		if (!str_ieq(h->name, STR("Cookie")))
 			continue;
-		n = cookie_find(h->value, STR(SESSION_COOKIE), value_r);
+		n = cookie_find(h->value, name, value_r);
 		if (n < 0 || (n && found++))
 			return false;
 	}
 	return found == 1;
+}
+
+/* The id and the secret; `value_r` is to be wiped. */
+static bool decode_cookie(struct str text, uint8_t value_r[VALUE_SIZE])
+{
+	size_t len = 0;
+
+	return text.len == VALUE_LEN &&
+	       !base64url_decode(text, value_r, VALUE_SIZE, &len) &&
+	       len == VALUE_SIZE;
 }
 
 static bool parse_cookie(struct str text, int64_t *id_r,
@@ -75,13 +110,10 @@ static bool parse_cookie(struct str text, int64_t *id_r,
 {
 	uint8_t value[VALUE_SIZE];
 	uint64_t id = 0;
-	size_t len = 0;
 	unsigned i;
 	bool good;
 
-	if (text.len != VALUE_LEN ||
-	    base64url_decode(text, value, sizeof(value), &len) ||
-	    len != sizeof(value))
+	if (!decode_cookie(text, value))
 		return false;
 	for (i = 0; i < SESSION_ID_SIZE; i++)
 		id = id << 8 | value[i];
@@ -91,6 +123,40 @@ static bool parse_cookie(struct str text, int64_t *id_r,
 	*id_r = (int64_t)id;
 	explicit_bzero(value, sizeof(value));
 	return good;
+}
+
+enum err session_csrf(const struct exchange *ex,
+		      char out_r[SESSION_CSRF_LEN + 1])
+{
+	uint8_t value[VALUE_SIZE], mac[DIGEST_SIZE];
+	struct str text;
+	enum err err;
+
+	if (!find_cookie(ex, &text) || !decode_cookie(text, value))
+		return ERR_NOT_FOUND;
+	err = digest_hmac_sha256(value + SESSION_ID_SIZE, SESSION_SECRET_SIZE,
+				 CSRF_LABEL, strlen(CSRF_LABEL), mac);
+	if (!err) {
+		base64url_encode(out_r, mac, sizeof(mac));
+		out_r[SESSION_CSRF_LEN] = '\0';
+	}
+	explicit_bzero(value, sizeof(value));
+	explicit_bzero(mac, sizeof(mac));
+	return err;
+}
+
+bool session_has_csrf(const struct exchange *ex)
+{
+	char want[SESSION_CSRF_LEN + 1];
+	struct str given;
+	bool same;
+
+	if (request_header(&ex->request, "X-CSRF-Token", &given) != 1 ||
+	    given.len != SESSION_CSRF_LEN || session_csrf(ex, want))
+		return false;
+	same = digest_equal(given.ptr, want, SESSION_CSRF_LEN);
+	explicit_bzero(want, sizeof(want));
+	return same;
 }
 
 void session_add_user(struct buf *out, const struct user_view *user)
@@ -108,6 +174,18 @@ bool session_is_host_of(const struct exchange *ex, const struct tenant *tenant)
 	return str_eq(tenant->url.host, ex->host->name);
 }
 
+/* Is the session one that this kind of request may use at this host? */
+static bool is_at_home(const struct exchange *ex,
+		       const struct session *session,
+		       const struct tenant *tenant)
+{
+	if (session->kind != session_kind_of(ex) ||
+	    !str_eq(session->host, ex->host->name))
+		return false;
+	return session->kind == SESSION_EMBEDDED ?
+		ex->host->is_gateway : session_is_host_of(ex, tenant);
+}
+
 int session_current(struct exchange *ex, struct session *session_r,
 		    const struct tenant **tenant_r)
 {
@@ -118,7 +196,7 @@ int session_current(struct exchange *ex, struct session *session_r,
 	int64_t id;
 	enum err err;
 
-	if (!find_cookie(&ex->request, &value) ||
+	if (!find_cookie(ex, &value) ||
 	    !parse_cookie(value, &id, hash))
 		return 0;
 	err = sessions_find(store_sessions(ex->gateway->store), id, hash,
@@ -127,8 +205,7 @@ int session_current(struct exchange *ex, struct session *session_r,
 		return err == ERR_NOMEM ? -1 : 0;
 	tenant = snapshot_tenant(ex->snapshot, session.tenant);
 	if (!tenant || tenant->state != TENANT_SERVING ||
-	    !str_eq(session.host, ex->host->name) ||
-	    !session_is_host_of(ex, tenant))
+	    !is_at_home(ex, &session, tenant))
 		return 0;
 	*session_r = session;
 	*tenant_r = tenant;

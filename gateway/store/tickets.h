@@ -41,7 +41,7 @@
 
 #define TICKET_SUBJECT_MAX 800		/* octets: 200 characters */
 #define TICKET_CATEGORY_MAX 256		/* octets */
-#define TICKET_MESSAGE_MAX 10000	/* octets */
+#define TICKET_MESSAGE_MAX 20000	/* octets: 5000 characters */
 #define TICKET_MESSAGES_MAX 500		/* of one ticket */
 #define TICKET_KEY_MAX 64		/* octets */
 #define TICKET_NAME_MAX USER_NAME_MAX

@@ -211,6 +211,79 @@ START_TEST(no_two_pages_share_a_nonce)
 }
 END_TEST
 
+/* A document of somebody else's, in a frame or not. */
+static struct page document(enum page_place place)
+{
+	return (struct page){
+		.ex = &ex, .title = STR("Tickets " EVIL), .lang = "de",
+		.place = place, .style = STR("b{margin:0}"),
+		.theme = STR(":root{--accent:#123456}"),
+		.script = STR("start()"), .connect = STR("'self'"),
+		.images = STR("data:"), .forms = STR("'self'"),
+		.ancestors = STR("https://shop.test https://www.shop.test"),
+	};
+}
+
+START_TEST(a_document_of_ones_own_says_what_it_needs)
+{
+	struct page page = document(PAGE_ALONE);
+	char want[512];
+
+	page.ancestors = STR_NULL;
+	ck_assert(page_begin(&page));
+	buf_puts(&page.out, "<p>Hello</p>\n");
+	ck_assert(page_end(&page, 203));
+	ck_assert_int_eq(ex.answer.status, 203);
+	snprintf(want, sizeof(want), "default-src 'none'; "
+		 "style-src 'nonce-%s'; script-src 'nonce-%s'; "
+		 "connect-src 'self'; img-src data:; base-uri 'none'; "
+		 "form-action 'self'; frame-ancestors 'none'",
+		 page.nonce, page.nonce);
+	ck_str_is(header("Content-Security-Policy"), want);
+	ck_str_is(header("Cross-Origin-Opener-Policy"), "same-origin");
+	ck_str_is(header("Cross-Origin-Resource-Policy"), "same-origin");
+	ck_assert(!header("Cross-Origin-Embedder-Policy").ptr);
+	ck_assert(body_has("<html lang=\"de\">"));
+	ck_assert(body_has("<title>Tickets &quot;&gt;" EVIL_ESCAPED) ||
+		  body_has("<title>Tickets &#34;&gt;" EVIL_ESCAPED));
+	snprintf(want, sizeof(want), "<style nonce=\"%s\">b{margin:0}"
+		 ":root{--accent:#123456}</style>", page.nonce);
+	ck_assert(body_has(want));
+	snprintf(want, sizeof(want), "<body>\n<p>Hello</p>\n"
+		 "<script nonce=\"%s\">start()</script>\n</body>",
+		 page.nonce);
+	ck_assert(body_has(want));
+}
+END_TEST
+
+START_TEST(a_frame_may_stand_in_the_pages_it_names)
+{
+	struct page page = document(PAGE_FRAMED);
+	struct str csp;
+
+	ck_assert(page_begin(&page));
+	ck_assert(page_end(&page, 200));
+	csp = header("Content-Security-Policy");
+	ck_assert(str_icontains(csp, STR("; frame-ancestors "
+					 "https://shop.test "
+					 "https://www.shop.test")));
+	ck_str_is(header("Cross-Origin-Embedder-Policy"), "require-corp");
+	ck_str_is(header("Cross-Origin-Resource-Policy"), "cross-origin");
+	ck_assert(!header("Cross-Origin-Opener-Policy").ptr);
+}
+END_TEST
+
+START_TEST(a_document_past_its_maximum_sets_nothing)
+{
+	struct page page = document(PAGE_ALONE);
+
+	page.max = 1024;
+	ck_assert(!page_begin(&page) || !page_end(&page, 200));
+	ck_assert_int_eq(ex.answer.status, 0);
+	ck_assert_uint_eq(ex.answer.header_count, 0);
+}
+END_TEST
+
 static void page_tests(TCase *tcase)
 {
 	tcase_add_checked_fixture(tcase, setup, teardown);
@@ -222,6 +295,9 @@ static void page_tests(TCase *tcase)
 	tcase_add_test(tcase, a_form_that_posts_itself_names_its_target_alone);
 	tcase_add_test(tcase, a_page_that_does_not_fit_sets_nothing);
 	tcase_add_test(tcase, no_two_pages_share_a_nonce);
+	tcase_add_test(tcase, a_document_of_ones_own_says_what_it_needs);
+	tcase_add_test(tcase, a_frame_may_stand_in_the_pages_it_names);
+	tcase_add_test(tcase, a_document_past_its_maximum_sets_nothing);
 }
 
 UNIT_MAIN("page", page_tests)

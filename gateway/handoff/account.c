@@ -8,46 +8,34 @@
 #include "codec/json.h"
 #include "codec/query.h"
 #include "codec/utf8.h"
-#include "handoff/cross.h"
 #include "handoff/page.h"
 #include "handoff/session.h"
+#include "handoff/who.h"
 
 #define SESSION_JSON_MAX (32 * 1024)
 
-struct desk {
+struct account {
 	struct exchange *ex;
 	struct session session;		/* id 0: nobody is signed in */
 	struct session_end end;		/* of a logout */
 };
 
-/* Finds who asks; ex->tenant is his. Never an answer but for want of memory. */
 static enum step_result find_session(struct exchange *ex)
 {
-	struct desk *desk = pool_alloc(ex->pool, sizeof(*desk));
-	const struct tenant *tenant = NULL;
+	struct account *account = pool_alloc(ex->pool, sizeof(*account));
 
-	if (!desk || session_current(ex, &desk->session, &tenant) < 0)
+	if (!account)
 		return answer_failure(ex, ERR_NOMEM);
-	desk->ex = ex;
-	ex->work = desk;
-	ex->tenant = tenant;
-	if (!tenant && ex->host->tenant_count == 1)
-		ex->tenant = ex->host->tenants[0];	/* for the way back */
-	return STEP_NEXT;
+	account->ex = ex;
+	ex->work = account;
+	return who_find(ex, &account->session);
 }
 
 static bool is_nobody(const struct exchange *ex)
 {
-	const struct desk *desk = ex->work;
+	const struct account *account = ex->work;
 
-	return !desk->session.id;
-}
-
-static enum step_result refuse_nobody(struct exchange *ex)
-{
-	return answer_error(ex, 401, "not_signed_in",
-			    "You are not signed in. Please go back and click "
-			    "the button again.");
+	return !account->session.id;
 }
 
 /* ?tenant=SLUG: for that tenant's users, and for nobody else's. */
@@ -85,8 +73,8 @@ static void add_remote(struct exchange *ex, const char *name, struct str value)
 
 static void add_remotes(struct exchange *ex)
 {
-	const struct desk *desk = ex->work;
-	const struct user_view *user = &desk->session.user;
+	const struct account *account = ex->work;
+	const struct user_view *user = &account->session.user;
 
 	answer_header_num(ex, "Remote-User", user->id);
 	add_remote(ex, "Remote-Email", user->email);
@@ -96,7 +84,7 @@ static void add_remotes(struct exchange *ex)
 
 static enum step_result answer_session(struct exchange *ex)
 {
-	const struct desk *desk = ex->work;
+	const struct account *account = ex->work;
 	char expires[CLOCK_TEXT_MAX];
 	struct buf json;
 
@@ -107,20 +95,20 @@ static enum step_result answer_session(struct exchange *ex)
 		return answer_error(ex, 400, "malformed_query",
 				    "The query is malformed.");
 	case ASKED_OTHER:
-		return refuse_nobody(ex);
+		return who_refuse_nobody(ex);
 	case ASKED_RIGHT:
 	case ASKED_NOTHING:
 		break;
 	}
 	if (is_nobody(ex))
-		return refuse_nobody(ex);
-	clock_text(desk->session.expires_s * 1000, expires);
+		return who_refuse_nobody(ex);
+	clock_text(account->session.expires_s * 1000, expires);
 	buf_init_pool(&json, ex->pool, SESSION_JSON_MAX);
-	buf_reserve(&json, 512 + desk->session.user.attributes.len);
+	buf_reserve(&json, 512 + account->session.user.attributes.len);
 	buf_addc(&json, '{');
 	json_add_member(&json, "tenant", ex->tenant->slug);
 	buf_puts(&json, ",\"user\":");
-	session_add_user(&json, &desk->session.user);
+	session_add_user(&json, &account->session.user);
 	json_add_member(&json, "expires_at", str_from(expires));
 	buf_addc(&json, '}');
 	if (!buf_is_ok(&json))
@@ -163,21 +151,11 @@ static enum step_result answer_check(struct exchange *ex)
 	return answer_empty(ex, 200);
 }
 
-/* The cookie goes with requests from anywhere: only a page of our own
- * may sign anybody out. */
-static enum step_result check_own(struct exchange *ex)
-{
-	if (cross_is_own(ex))
-		return STEP_NEXT;
-	return answer_error(ex, 403, "origin_refused",
-			    "Requests from this site are not accepted.");
-}
-
 static void ended(struct job *job)
 {
-	struct desk *desk = list_entry(job, struct desk, end.job);
+	struct account *account = list_entry(job, struct account, end.job);
 
-	desk->ex->wake(desk->ex);
+	account->ex->wake(account->ex);
 }
 
 static int logout_status(const struct exchange *ex)
@@ -189,10 +167,10 @@ static int logout_status(const struct exchange *ex)
 
 static enum step_result session_ended(struct exchange *ex)
 {
-	struct desk *desk = ex->work;
+	struct account *account = ex->work;
 
-	if (desk->end.job.result)
-		return answer_failure(ex, desk->end.job.result);
+	if (account->end.job.result)
+		return answer_failure(ex, account->end.job.result);
 	exchange_audited(ex, logout_status(ex), NULL);
 	return STEP_NEXT;
 }
@@ -200,19 +178,19 @@ static enum step_result session_ended(struct exchange *ex)
 /* Gone for good before anybody is told so. */
 static enum step_result end_session(struct exchange *ex)
 {
-	struct desk *desk = ex->work;
+	struct account *account = ex->work;
 	enum err err;
 
 	if (is_nobody(ex))
 		return STEP_NEXT;
-	desk->end.job.done = ended;
-	desk->end.session_id = desk->session.id;
-	desk->end.user_id = desk->session.user.id;
-	desk->end.audit = exchange_audit(ex, logout_status(ex), NULL);
-	err = sessions_end(store_sessions(ex->gateway->store), &desk->end);
+	account->end.job.done = ended;
+	account->end.session_id = account->session.id;
+	account->end.user_id = account->session.user.id;
+	account->end.audit = exchange_audit(ex, logout_status(ex), NULL);
+	err = sessions_end(store_sessions(ex->gateway->store), &account->end);
 	if (!err)
 		return STEP_WAIT;
-	desk->end.job.result = err;
+	account->end.job.result = err;
 	return session_ended(ex);
 }
 
@@ -220,7 +198,7 @@ static enum step_result answer_logout(struct exchange *ex)
 {
 	int status = logout_status(ex);
 
-	session_clear_cookie(ex);
+	session_clear_cookie(ex, session_kind_of(ex));
 	if (status == 303)
 		return answer_redirect(ex, 303, ex->tenant->home);
 	if (status == 200 && page_notice(ex, "Signed out",
@@ -231,45 +209,19 @@ static enum step_result answer_logout(struct exchange *ex)
 
 static enum step_result show_dashboard(struct exchange *ex)
 {
-	const struct desk *desk = ex->work;
+	const struct account *account = ex->work;
 	struct page_person person = {
-		desk->session.user.name, desk->session.user.email
+		account->session.user.name, account->session.user.email
 	};
 
 	if (ex->tenant && !ex->tenant->desk)
 		return answer_error(ex, 404, "not_found",
 				    "There is nothing here.");
 	if (is_nobody(ex))
-		return refuse_nobody(ex);
+		return who_refuse_nobody(ex);
 	if (!page_signed_in(ex, ex->tenant, person))
 		return answer_failure(ex, ERR_NOMEM);
 	return STEP_ANSWER;
-}
-
-/* A host of one tenant leads to its desk; others have no front page. */
-static enum step_result show_home(struct exchange *ex)
-{
-	const struct host *host = ex->host;
-
-	if (host->tenant_count == 1 && !host->is_gateway &&
-	    host->tenants[0]->state == TENANT_SERVING)
-		return answer_redirect(ex, 302, host->tenants[0]->dashboard);
-	if (!page_notice(ex, "Sign-in gateway",
-			 "This host signs people in to their help desk. There "
-			 "is nothing to see here."))
-		return answer_failure(ex, ERR_NOMEM);
-	return STEP_ANSWER;
-}
-
-static enum step_result refuse_path(struct exchange *ex)
-{
-	return answer_error(ex, 404, "not_found", "There is nothing here.");
-}
-
-static enum step_result refuse_method(struct exchange *ex)
-{
-	return answer_error(ex, 405, "method_not_allowed",
-			    "This method is not possible here.");
 }
 
 static const struct step session_list[] = {
@@ -286,7 +238,7 @@ static const struct step check_list[] = {
 
 static const struct step logout_list[] = {
 	{ "find_session", find_session, NULL },
-	{ "check_origin", check_own, NULL },
+	{ "check_origin", who_check_origin, NULL },
 	{ "end_session", end_session, session_ended },
 	{ "answer_logout", answer_logout, NULL },
 	{ NULL, NULL, NULL }
@@ -295,21 +247,6 @@ static const struct step logout_list[] = {
 static const struct step dashboard_list[] = {
 	{ "find_session", find_session, NULL },
 	{ "show_dashboard", show_dashboard, NULL },
-	{ NULL, NULL, NULL }
-};
-
-static const struct step home_list[] = {
-	{ "show_home", show_home, NULL },
-	{ NULL, NULL, NULL }
-};
-
-static const struct step not_found_list[] = {
-	{ "not_found", refuse_path, NULL },
-	{ NULL, NULL, NULL }
-};
-
-static const struct step not_allowed_list[] = {
-	{ "not_allowed", refuse_method, NULL },
 	{ NULL, NULL, NULL }
 };
 
@@ -329,16 +266,4 @@ const struct steps steps_logout = {
 const struct steps steps_dashboard = {
 	.name = "dashboard",
 	.list = dashboard_list,
-};
-const struct steps steps_home = {
-	.name = "home",
-	.list = home_list,
-};
-const struct steps steps_not_found = {
-	.name = "not_found",
-	.list = not_found_list,
-};
-const struct steps steps_not_allowed = {
-	.name = "not_allowed",
-	.list = not_allowed_list,
 };

@@ -368,7 +368,7 @@ START_TEST(there_is_no_hsts_for_loopback_names)
 }
 END_TEST
 
-static void desk_tests(TCase *tcase)
+static void account_tests(TCase *tcase)
 {
 	tcase_add_checked_fixture(tcase, setup, flow_stop);
 	tcase_add_test(tcase, nobody_is_nobody);
@@ -388,4 +388,4 @@ static void desk_tests(TCase *tcase)
 	tcase_add_test(tcase, there_is_no_hsts_for_loopback_names);
 }
 
-UNIT_MAIN("desk", desk_tests)
+UNIT_MAIN("account", account_tests)

@@ -1,0 +1,60 @@
+/*
+ * The front page, and what is nowhere.
+ */
+#include "handoff/steps.h"
+
+#include "handoff/page.h"
+
+/* A host of one tenant leads to its desk; others have no front page. */
+static enum step_result show_home(struct exchange *ex)
+{
+	const struct host *host = ex->host;
+
+	if (host->tenant_count == 1 && !host->is_gateway &&
+	    host->tenants[0]->state == TENANT_SERVING)
+		return answer_redirect(ex, 302, host->tenants[0]->dashboard);
+	if (!page_notice(ex, "Sign-in gateway",
+			 "This host signs people in to their help desk. There "
+			 "is nothing to see here."))
+		return answer_failure(ex, ERR_NOMEM);
+	return STEP_ANSWER;
+}
+
+static enum step_result refuse_path(struct exchange *ex)
+{
+	return answer_error(ex, 404, "not_found", "There is nothing here.");
+}
+
+static enum step_result refuse_method(struct exchange *ex)
+{
+	return answer_error(ex, 405, "method_not_allowed",
+			    "This method is not possible here.");
+}
+
+static const struct step home_list[] = {
+	{ "show_home", show_home, NULL },
+	{ NULL, NULL, NULL }
+};
+
+static const struct step not_found_list[] = {
+	{ "not_found", refuse_path, NULL },
+	{ NULL, NULL, NULL }
+};
+
+static const struct step not_allowed_list[] = {
+	{ "not_allowed", refuse_method, NULL },
+	{ NULL, NULL, NULL }
+};
+
+const struct steps steps_home = {
+	.name = "home",
+	.list = home_list,
+};
+const struct steps steps_not_found = {
+	.name = "not_found",
+	.list = not_found_list,
+};
+const struct steps steps_not_allowed = {
+	.name = "not_allowed",
+	.list = not_allowed_list,
+};
