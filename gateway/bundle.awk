@@ -27,7 +27,7 @@ FNR == 1 {
 }
 
 {
-	gsub(/\\/, "\\\\")
+	gsub(/\\/, "&&")	# "\\\\" is one of them to some awks, two to others
 	gsub(/"/, "\\\"")
 	gsub(/\?/, "\\?")	# no trigraphs
 	printf "\t\"%s\\n\"\n", $0
