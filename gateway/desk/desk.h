@@ -46,7 +46,14 @@
  *	 "ticket":THREAD or null,"logout":"/auth/logout"}
  *	</script>
  * (absent settings are null), everything in it escaped so that no text can end
- * the element.
+ * the element.  "tickets" is the list without `state`.  In a frame there is
+ * also "embedded":true, and "logout" is null.
+ *
+ * The body is <div id="desk"></div>, which the script fills, a <noscript> that
+ * says so, and the data, in this order before the script.  The tenant's colour
+ * comes after the style, as
+ *	:root{--accent:#rrggbb;--on-accent:#rrggbb}
+ * the second being what can be read on the first; absent: the style's own.
  */
 #ifndef DESK_DESK_H
 #define DESK_DESK_H
