@@ -29,14 +29,19 @@ static struct ratelimit_rule rule_of(const struct exchange *ex)
 		ex->tenant->rate_limit : ex->snapshot->gateway.rate_limit;
 }
 
-static enum step_result tell(struct exchange *ex,
-			     struct ratelimit_verdict verdict)
+static void add_headers(struct exchange *ex, struct ratelimit_verdict verdict)
 {
 	answer_header_num(ex, "X-RateLimit-Limit", verdict.limit);
 	answer_header_num(ex, "X-RateLimit-Remaining", verdict.remaining);
 	answer_header_num(ex, "RateLimit-Limit", verdict.limit);
 	answer_header_num(ex, "RateLimit-Remaining", verdict.remaining);
 	answer_header_num(ex, "RateLimit-Reset", verdict.reset_s);
+}
+
+static enum step_result tell(struct exchange *ex,
+			     struct ratelimit_verdict verdict)
+{
+	add_headers(ex, verdict);
 	if (!verdict.allowed)
 		return refuse_rate(ex, verdict.retry_after_s);
 	return STEP_NEXT;
@@ -47,6 +52,13 @@ enum step_result entry_limit_rate(struct exchange *ex)
 	return tell(ex, ratelimit_check(ex->gateway->limiter,
 					scope_of(ex, false), rule_of(ex),
 					&ex->client, ex->start_ms));
+}
+
+void entry_tell_rate(struct exchange *ex)
+{
+	add_headers(ex, ratelimit_peek(ex->gateway->limiter,
+				       scope_of(ex, false), rule_of(ex),
+				       &ex->client, ex->start_ms));
 }
 
 enum step_result entry_limit_guesses(struct exchange *ex, bool is_wrong)

@@ -22,6 +22,9 @@ enum step_result entry_find_tenant(struct exchange *ex);
  */
 enum step_result entry_limit_rate(struct exchange *ex);
 
+/* The rate-limit headers alone: nothing is charged, nobody refused. */
+void entry_tell_rate(struct exchange *ex);
+
 /*
  * The same where a secret is shown: credit of the same size, but apart, and
  * used up by wrong secrets alone.  A right one is free, however often it

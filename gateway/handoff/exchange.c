@@ -158,6 +158,7 @@ static enum step_result enter(struct exchange *ex)
 	if (!ex->host)
 		return answer_error(ex, 421, "unknown_host",
 				    "This host is not served here.");
+	ex->client = ex->request.peer;	/* for the answers until it is known */
 	if (find_client(ex))
 		return answer_error(ex, 400, "bad_forwarded_for",
 				    "The X-Forwarded-For header is malformed.");
@@ -361,8 +362,11 @@ enum exchange_state exchange_run(struct exchange *ex)
 
 	if (!ex->is_waiting && ex->step == ex->steps->list) {
 		result = enter(ex);
-		if (result == STEP_ANSWER)
+		if (result == STEP_ANSWER) {
 			note(ex, "enter", ex->code);
+			if (ex->host && ex->steps->refused)
+				ex->steps->refused(ex);
+		}
 	}
 	while (result == STEP_NEXT && ex->step->name) {
 		bool resumes = ex->is_waiting;

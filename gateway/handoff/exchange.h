@@ -92,6 +92,9 @@ struct steps {
 	const char *name;		/* for metrics and the trail */
 	const struct step *list;
 	bool is_audited;		/* its trail is kept */
+	/* for a request that is refused before the first step (and only where
+	 * the host is known): headers that each answer of the list has */
+	void (*refused)(struct exchange *ex);
 	/* inside a partner's frame: sessions are of that kind */
 	bool is_embedded;
 };

@@ -364,10 +364,39 @@ static const struct step handoff_list[] = {
 	{ NULL, NULL, NULL }
 };
 
+/* What each answer of this path has, however early it comes. */
+static void refused_early(struct exchange *ex)
+{
+	if (!ex->host->is_gateway)
+		return;
+	ex->tenant = snapshot_tenant(ex->snapshot, ex->request.params[0]);
+	entry_tell_rate(ex);
+	cross_handoff_headers(ex);
+}
+
 const struct steps steps_handoff = {
 	.name = "handoff",
 	.list = handoff_list,
 	.is_audited = true,
+	.refused = refused_early,
+};
+
+static enum step_result refuse_method(struct exchange *ex)
+{
+	refused_early(ex);
+	return answer_error(ex, 405, "method_not_allowed",
+			    "This method is not possible here.");
+}
+
+static const struct step method_list[] = {
+	{ "not_allowed", refuse_method, NULL },
+	{ NULL, NULL, NULL }
+};
+
+const struct steps steps_handoff_method = {
+	.name = "not_allowed",
+	.list = method_list,
+	.refused = refused_early,
 };
 
 /* Preflights are free: whether there is such a tenant must not be learnt from

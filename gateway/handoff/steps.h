@@ -10,6 +10,8 @@
 /* POST and OPTIONS of /api/auth/redirect/{tenant} */
 extern const struct steps steps_handoff;
 extern const struct steps steps_preflight;
+/* 405 of that path; `Allow` was set already */
+extern const struct steps steps_handoff_method;
 /* POST /api/auth/redeem/{tenant} */
 extern const struct steps steps_redeem;
 /* /auth/callback, whatever the method */

@@ -3,11 +3,14 @@
 #include "handoff/steps.h"
 
 #define ANY ROUTE_ANY_METHOD
+#define OTHER ROUTE_OTHER_METHOD
 
 const struct route router_table[] = {
 	{ "/api/auth/redirect/{}", METHOD_POST, ROUTE_GATEWAY, &steps_handoff },
 	{ "/api/auth/redirect/{}", METHOD_OPTIONS, ROUTE_GATEWAY,
 	  &steps_preflight },
+	{ "/api/auth/redirect/{}", OTHER, ROUTE_GATEWAY,
+	  &steps_handoff_method },
 	{ "/api/auth/redeem/{}", METHOD_POST, ROUTE_GATEWAY, &steps_redeem },
 	{ "/auth/callback", ANY, ROUTE_TENANT, &steps_callback },
 	{ "/auth/session", METHOD_GET, ROUTE_TENANT, &steps_session },
@@ -19,6 +22,7 @@ const struct route router_table[] = {
 };
 
 #undef ANY
+#undef OTHER
 
 static unsigned place_of(const struct host *host)
 {
@@ -100,10 +104,16 @@ struct router_match router_find(const struct route *table, enum method method,
 			memcpy(match.params, params, sizeof(params));
 			return match;
 		}
-		methods |= 1u << r->method;
+		if (r->method == ROUTE_OTHER_METHOD) {
+			match.steps = r->steps;
+			memcpy(match.params, params, sizeof(params));
+		} else {
+			methods |= 1u << r->method;
+		}
 	}
 	if (methods) {
-		match.steps = &steps_not_allowed;
+		if (match.steps == &steps_not_found)
+			match.steps = &steps_not_allowed;
 		match.allow = allow_text(methods);
 	}
 	return match;

@@ -19,6 +19,9 @@ enum route_place {
 };
 
 #define ROUTE_ANY_METHOD (-1)
+/* Behind the routes of a path: its own list for the methods that none of
+ * them has, in place of the common 405. */
+#define ROUTE_OTHER_METHOD (-2)
 
 struct route {
 	const char *pattern;	/* "{}" stands for one filled segment; at most

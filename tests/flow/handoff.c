@@ -614,6 +614,35 @@ START_TEST(a_gateway_that_stops_takes_nothing_new)
 }
 END_TEST
 
+/* A partner's script can read them all, and knows what it has left. */
+START_TEST(answers_before_the_first_step_have_the_headers_of_all)
+{
+	struct exchange *answers[3];
+
+	answers[0] = flow_call(&steps_handoff, .method = METHOD_POST,
+			       .param = "alpha", .type = FORM, .body = USER,
+			       .headers = { "Origin: " ALPHA,
+					    "X_Forwarded_For: 198.51.100.3" });
+	ck_answer(answers[0], 400, "bad_forwarded_for");
+	answers[1] = flow_call(&steps_handoff_method, .method = METHOD_GET,
+			       .param = "alpha",
+			       .headers = { "Origin: " ALPHA });
+	ck_answer(answers[1], 405, "method_not_allowed");
+	flow.gateway.is_stopping = true;
+	answers[2] = flow_call(&steps_handoff, .method = METHOD_POST,
+			       .param = "alpha", .type = FORM, .body = USER,
+			       .headers = { "Origin: " ALPHA });
+	ck_answer(answers[2], 503, "stopping");
+	for (int i = 0; i < 3; i++) {
+		ck_str_is(flow_header(answers[i],
+				      "Access-Control-Allow-Origin"), ALPHA);
+		ck_str_is(flow_header(answers[i], "Vary"), "Origin");
+		ck_assert_uint_gt(flow_header(answers[i],
+					      "X-RateLimit-Remaining").len, 0);
+	}
+}
+END_TEST
+
 START_TEST(a_forwarded_address_counts_from_trusted_proxies_only)
 {
 	ck_answer(flow_call(&steps_handoff, .method = METHOD_POST,
@@ -672,6 +701,8 @@ static void handoff_tests(TCase *tcase)
 	tcase_add_test(tcase, a_mode_that_is_not_there_yet_lets_nobody_in);
 	tcase_add_test(tcase, a_full_disk_is_503_and_nothing_is_half_done);
 	tcase_add_test(tcase, a_gateway_that_stops_takes_nothing_new);
+	tcase_add_test(tcase,
+		       answers_before_the_first_step_have_the_headers_of_all);
 	tcase_add_test(tcase,
 		       a_forwarded_address_counts_from_trusted_proxies_only);
 	tcase_add_test(tcase, an_untrusted_proxy_next_door_is_worth_a_warning);
