@@ -14,7 +14,7 @@
 #include "store/db.h"
 
 #define OUTBOX_EVENT_MAX 128		/* octets of an event's name */
-#define OUTBOX_BODY_MAX 16384		/* octets */
+#define OUTBOX_BODY_MAX 163840		/* octets: a ticket's message, escaped */
 #define OUTBOX_EVENTS_MAX 32		/* of one job */
 
 struct outbox_event {

@@ -15,6 +15,14 @@
  * tickets: numbered per tenant, so that nobody can tell from his own number how
  * many others' there are; a number is never given twice.  `key` is the
  * client's, by which a repeated request is known (store/tickets.h).
+ * A list of all is merged from that of the open and that of the closed ones, so
+ * that no filter ever reads rows in vain.  The id is AUTOINCREMENT, so that who
+ * reads a thread while it is erased never reads the next one's.  `turns` counts
+ * what its user closed and opened in the hour from `turned_ms` on.
+ *
+ * ticket_messages: the id is the ticket's times 1024 and the message's place,
+ * so that a thread lies together and in order.  The first one has an empty
+ * key: its ticket has one.  The index on user_id is for the hourly limits.
  *
  * redemptions: the sweep needs the index on exp_s; both grow at their right
  * edge, since jti and exp are in the order of time.
@@ -96,35 +104,41 @@ static const char *const steps[] = {
 	") STRICT, WITHOUT ROWID;"
 
 	"CREATE TABLE tickets("
-	"	id INTEGER PRIMARY KEY,"
+	"	id INTEGER PRIMARY KEY AUTOINCREMENT,"
 	"	tenant TEXT NOT NULL,"
 	"	number INTEGER NOT NULL,"
 	"	user_id INTEGER NOT NULL,"
-	"	subject TEXT NOT NULL,"
-	"	category TEXT NOT NULL,"
 	"	closed INTEGER NOT NULL DEFAULT 0 CHECK (closed IN (0, 1)),"
 	"	messages INTEGER NOT NULL,"
 	"	by_agent INTEGER NOT NULL,"	/* the last message */
 	"	created_ms INTEGER NOT NULL,"
 	"	updated_ms INTEGER NOT NULL,"
-	"	key TEXT NOT NULL"
+	"	turns INTEGER NOT NULL DEFAULT 0,"
+	"	turned_ms INTEGER NOT NULL DEFAULT 0,"
+	"	key TEXT NOT NULL,"
+	"	subject TEXT NOT NULL,"
+	"	category TEXT NOT NULL"
 	") STRICT;"
 	"CREATE UNIQUE INDEX tickets_number ON tickets(tenant, number);"
 	"CREATE UNIQUE INDEX tickets_key ON tickets(user_id, key);"
-	"CREATE INDEX tickets_user ON tickets(user_id, updated_ms, number);"
-	"CREATE INDEX tickets_tenant ON tickets(tenant, updated_ms, number);"
+	"CREATE INDEX tickets_user"
+	"	ON tickets(user_id, closed, updated_ms, number);"
+	"CREATE INDEX tickets_tenant"
+	"	ON tickets(tenant, closed, updated_ms, number);"
 
 	"CREATE TABLE ticket_messages("
-	"	id INTEGER PRIMARY KEY AUTOINCREMENT,"
+	"	id INTEGER PRIMARY KEY,"
 	"	ticket_id INTEGER NOT NULL,"
-	"	by_agent INTEGER NOT NULL,"
-	"	name TEXT NOT NULL,"
-	"	body TEXT NOT NULL,"
+	"	user_id INTEGER NOT NULL,"	/* who wrote it; 0: an agent */
 	"	created_ms INTEGER NOT NULL,"
-	"	key TEXT NOT NULL"
+	"	key TEXT NOT NULL,"
+	"	name TEXT NOT NULL,"
+	"	body TEXT NOT NULL"
 	") STRICT;"
 	"CREATE UNIQUE INDEX ticket_messages_key"
-	"	ON ticket_messages(ticket_id, key);",
+	"	ON ticket_messages(ticket_id, user_id, key);"
+	"CREATE INDEX ticket_messages_user"
+	"	ON ticket_messages(user_id, created_ms) WHERE user_id > 0;",
 };
 
 #define STEPS ((int)(sizeof(steps) / sizeof(steps[0])))
