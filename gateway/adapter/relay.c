@@ -240,6 +240,14 @@ static bool is_whole(struct str name)
 	return strlen(name.ptr) == name.len;
 }
 
+/* Of a user that we do not know it is kept, and not found all the same. */
+static int replay_removal(struct usher_call *public, const char *name)
+{
+	int rc = output_del_attribute(public, name);
+
+	return rc == USHER_E_NOTFOUND ? 0 : rc;
+}
+
 static int replay(const struct wire_item *item, struct adapter_call *call)
 {
 	struct usher_call *public = &call->public;
@@ -253,7 +261,7 @@ static int replay(const struct wire_item *item, struct adapter_call *call)
 					item->b.len);
 	case WIRE_CHANGE:
 		return str_is_null(item->b) ?
-			output_del_attribute(public, name) :
+			replay_removal(public, name) :
 			output_set_attribute(public, name, item->b.ptr,
 					     item->b.len);
 	case WIRE_REDIRECT:
