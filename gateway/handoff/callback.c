@@ -16,6 +16,9 @@
 /* Octets in the head of a success: names, cookie, policies; not the target. */
 #define HEADERS_LEN 320
 
+/* Octets of the origins that a form may lead to, about. */
+#define FORMS_MAX 2048
+
 struct callback {
 	struct redeem redeem;		/* first: what redeem.c knows */
 	struct str text;		/* the token as it came */
@@ -262,6 +265,40 @@ static enum step_result ask_before_switch(struct exchange *ex)
 	return STEP_ANSWER;
 }
 
+static bool is_same_origin(const struct url *a, const struct url *b)
+{
+	return a->is_https == b->is_https && a->port == b->port &&
+	       str_eq(a->host, b->host);
+}
+
+/*
+ * Where a form that posts itself to `target` may lead: browsers hold
+ * form-action against each redirect that follows as well, and a desk with
+ * several hosts sends people on to another of them.  Those are among the
+ * tenant's redirects; of very many, the first.  Absent: no memory.
+ */
+static struct str list_forms(struct exchange *ex, const struct url *target)
+{
+	const struct redirect_policy *policy = &ex->tenant->redirects;
+	struct buf out;
+
+	buf_init_pool(&out, ex->pool, FORMS_MAX + URL_MAX);
+	url_add_origin(&out, target);
+	for (unsigned i = 0; i < policy->entry_count; i++) {
+		const struct url *url = &policy->entries[i].url;
+		bool is_new = !is_same_origin(url, target);
+
+		for (unsigned j = 0; j < i && is_new; j++)
+			is_new = !is_same_origin(url, &policy->entries[j].url);
+		if (!is_new || out.len > FORMS_MAX ||
+		    (!url->is_https && !policy->allow_http_loopback))
+			continue;
+		buf_addc(&out, ' ');
+		url_add_origin(&out, url);
+	}
+	return buf_is_ok(&out) ? buf_str(&out) : STR_NULL;
+}
+
 /*
  * The page is written while the token is still unspent, and kept: one that
  * does not fit must not cost the user his sign-in.
@@ -272,18 +309,17 @@ static enum step_result prepare_post(struct exchange *ex)
 	struct adapter_call *call = callback->call;
 	struct answer before;
 	struct url url;
-	struct buf origin;
+	struct str forms;
 
 	if (redirect_check(&ex->tenant->redirects, ex->pool, call->post_url,
 			   &call->post_url, NULL) ||
 	    url_parse(ex->pool, call->post_url, &url, NULL))
 		return adapt_refuse_target(ex);
-	buf_init_pool(&origin, ex->pool, URL_MAX);
-	url_add_origin(&origin, &url);
-	if (!buf_is_ok(&origin))
+	forms = list_forms(ex, &url);
+	if (!forms.ptr)
 		return answer_failure(ex, ERR_NOMEM);
 	before = ex->answer;
-	if (!page_post(ex, call->post_url, buf_str(&origin), call->post_fields,
+	if (!page_post(ex, call->post_url, forms, call->post_fields,
 		       call->post_field_count))
 		return adapt_refuse_size(ex);
 	callback->page = ex->answer;

@@ -311,12 +311,12 @@ bool page_signed_in(struct exchange *ex, const struct tenant *tenant,
 	return close_card(&page, 200);
 }
 
-bool page_post(struct exchange *ex, struct str url, struct str origin,
+bool page_post(struct exchange *ex, struct str url, struct str forms,
 	       const struct adapter_error *fields, unsigned count)
 {
 	struct page page = { .ex = ex, .title = STR("Signing in"),
 			     .script = TEXT_OF(submit_script),
-			     .forms = origin, .size = url.len + 2048 };
+			     .forms = forms, .size = url.len + 2048 };
 	unsigned i;
 
 	for (i = 0; i < count; i++)

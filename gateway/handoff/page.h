@@ -110,10 +110,10 @@ bool page_signed_in(struct exchange *ex, const struct tenant *tenant,
 		    struct page_person person);
 
 /*
- * A form that posts itself to `url`, at `origin`.  The names and values
- * may be any text.
+ * A form that posts itself to `url`; `forms` are the origins that it may lead
+ * to.  The names and values may be any text.
  */
-bool page_post(struct exchange *ex, struct str url, struct str origin,
+bool page_post(struct exchange *ex, struct str url, struct str forms,
 	       const struct adapter_error *fields, unsigned count);
 
 #endif

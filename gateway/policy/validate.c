@@ -25,6 +25,12 @@ void validate_add_error(struct invalid_list *list, struct str field,
 {
 	struct invalid one;
 
+	/* An adapter and we may find the same fault: it is told once. */
+	for (unsigned i = 0; i < list->count; i++)
+		if (str_eq(list->v[i].field, cut(field, FIELD_NAME_MAX)) &&
+		    str_eq(list->v[i].message,
+			   cut(message, VALIDATE_MESSAGE_MAX)))
+			return;
 	if (list->count == VALIDATE_ERRORS_MAX)
 		return;
 	one.field = pool_str(list->pool, cut(field, FIELD_NAME_MAX));

@@ -54,7 +54,7 @@ struct validated {
 /* What is wrong lives in `pool`. */
 void invalid_list_init(struct invalid_list *list, struct pool *pool);
 /*
- * Add one, copied; for adapters too.  The name is cut at FIELD_NAME_MAX and
+ * Add one, copied, unless it is there; for adapters too.  The name is cut at FIELD_NAME_MAX and
  * the message at VALIDATE_MESSAGE_MAX octets, at a character's start.
  * Without memory nothing is added, but the list never counts as clean again.
  */

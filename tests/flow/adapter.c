@@ -146,7 +146,10 @@ static const struct flow_file files[] = {
 	  "tenant = { slug = \"alpha\"; name = \"Alpha\";\n"
 	  "url = \"https://" C "\"; home = \"https://alpha.test/\";\n"
 	  "origins = [ \"https://alpha.test\" ]; identity = \"unsigned\";\n"
-	  "redirects = [ \"https://desk.elsewhere.test/\" ];\n"
+	  "redirects = [ \"https://desk.elsewhere.test/\",\n"
+	  "\"https://help.elsewhere.test/a/\",\n"
+	  "\"https://help.elsewhere.test/b/\",\n"
+	  "\"https://desk.elsewhere.test:8443/\" ];\n"
 	  "adapter = { module = \"actor.so\"; isolation = \"none\"; }; };" },
 	{ "conf.d/gamma.conf",
 	  "tenant = { slug = \"gamma\"; identity = \"unsigned\";\n"
@@ -495,7 +498,9 @@ START_TEST(deliver_may_post_the_user_on)
 	ck_assert(flow_body_has(ex, "name=\"jwt\""));
 	ck_assert(!flow_body_has(ex, "ey.\"J\""));
 	ck_assert(str_icontains(flow_header(ex, "Content-Security-Policy"),
-			STR("form-action https://desk.elsewhere.test;")));
+			STR("form-action https://desk.elsewhere.test "
+			    "https://help.elsewhere.test "
+			    "https://desk.elsewhere.test:8443;")));
 	ck_assert(!flow_header(ex, "Set-Cookie").ptr);
 	ck_answer(flow_visit(C, query, NULL), 410, "token_used");
 }

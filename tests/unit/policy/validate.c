@@ -228,6 +228,24 @@ START_TEST(an_adapters_error_alone_is_an_error)
 }
 END_TEST
 
+START_TEST(the_same_error_is_told_once)
+{
+	struct request r;
+
+	setup(&r);
+	put(&r, "email", "nonsense");
+	put(&r, "name", "x");
+	validate_add_error(&r.list, STR("email"),
+			   STR("The email field must be a valid email "
+			       "address."));
+	validate_add_error(&r.list, STR("email"), STR("No."));
+	validate_add_error(&r.list, STR("name"), STR("No."));
+	ck_assert_int_eq(run(&r), ERR_SYNTAX);
+	ck_assert_uint_eq(r.list.count, 3);
+	pool_free(r.pool);
+}
+END_TEST
+
 START_TEST(errors_have_limits)
 {
 	struct request r;
@@ -342,6 +360,7 @@ static void validate_tests(TCase *tcase)
 	tcase_add_test(tcase, nested_values_are_no_text);
 	tcase_add_test(tcase, an_adapters_errors_count_too);
 	tcase_add_test(tcase, an_adapters_error_alone_is_an_error);
+	tcase_add_test(tcase, the_same_error_is_told_once);
 	tcase_add_test(tcase, errors_have_limits);
 	tcase_add_test(tcase, an_error_lost_is_not_forgotten);
 	tcase_add_test(tcase, no_memory_is_said_at_every_allocation);
