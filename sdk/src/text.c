@@ -205,6 +205,24 @@ void usher_buf_int(struct usher_buf *buf, int64_t number)
 	usher_buf_add(buf, digits + at, sizeof(digits) - at);
 }
 
+void usher_buf_percent(struct usher_buf *buf, struct usher_str s)
+{
+	static const char hex[] = "0123456789ABCDEF";
+	static const char plain[] = "-._~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				    "abcdefghijklmnopqrstuvwxyz";
+	size_t i;
+
+	for (i = 0; i < s.len; i++) {
+		unsigned char c = (unsigned char)s.ptr[i];
+		char text[3] = { '%', hex[c >> 4], hex[c & 15] };
+
+		if (c && strchr(plain, c))
+			usher_buf_add(buf, s.ptr + i, 1);
+		else
+			usher_buf_add(buf, text, sizeof(text));
+	}
+}
+
 int usher_buf_end(struct usher_buf *buf, struct usher_str *text)
 {
 	if (buf->failed)

@@ -72,6 +72,8 @@ void usher_buf_add(struct usher_buf *buf, const void *data, size_t len);
 void usher_buf_puts(struct usher_buf *buf, const char *text);
 void usher_buf_str(struct usher_buf *buf, struct usher_str s);
 void usher_buf_int(struct usher_buf *buf, int64_t number);
+/* As a part of a URL: all but RFC 3986's unreserved characters escaped. */
+void usher_buf_percent(struct usher_buf *buf, struct usher_str s);
 /* The whole, terminated: 0, or USHER_E_LIMIT when it did not fit. */
 int usher_buf_end(struct usher_buf *buf, struct usher_str *text /* out */);
 
@@ -97,6 +99,16 @@ void usher_json_member_raw(struct usher_buf *buf, const char *name,
 /* `"name":` and an opening bracket. */
 void usher_json_member_open(struct usher_buf *buf, const char *name,
 			    char bracket);
+
+/*
+ * The elements of a JSON array of plain values, one at a time: *rest is the
+ * array at first, and afterwards what is left of it.  1: *item is the next
+ * one, a text with its escapes undone (in the arena), or the letters of a
+ * number, true, false or null.  0: there are no more.  USHER_E_INVAL: *rest is
+ * no such array, or not as the host gives JSON; USHER_E_NOMEM.
+ */
+int usher_json_next(struct usher_call *call, struct usher_str *rest,
+		    struct usher_str *item /* out */);
 
 /* ---- tokens -------------------------------------------------------------- */
 

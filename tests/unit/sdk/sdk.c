@@ -187,6 +187,78 @@ START_TEST(json_is_written_piece_by_piece)
 }
 END_TEST
 
+/* The elements, each in angle brackets; what ends them where it is no end. */
+static const char *elements(const char *json)
+{
+	static char text[1024];
+	struct usher_str rest = S(json), item;
+	struct usher_buf buf;
+	int rc;
+
+	usher_buf_init_array(&buf, text, sizeof(text));
+	while ((rc = usher_json_next(public, &rest, &item)) > 0) {
+		usher_buf_puts(&buf, "<");
+		usher_buf_str(&buf, item);
+		usher_buf_puts(&buf, ">");
+	}
+	if (rc)
+		usher_buf_puts(&buf, rc == USHER_E_INVAL ? "!" : "?");
+	ck_assert_int_eq(usher_buf_end(&buf, &item), 0);
+	return item.ptr;
+}
+
+START_TEST(json_lists_are_read_element_by_element)
+{
+	static const struct {
+		const char *json, *want;
+	} cases[] = {
+		{ "[]", "" },
+		{ "[\"a\"]", "<a>" },
+		{ "[\"a\",\"\",\"b c\"]", "<a><><b c>" },
+		{ "[1,-2.5e+3,true,null]", "<1><-2.5e+3><true><null>" },
+		{ "[\"\\\"\\\\\\/\\n\"]", "<\"\\/\n>" },
+		{ "[\"\\u0041\\u00fc\\u20ac\\ud83d\\ude00\"]",
+		  "<A\xc3\xbc\xe2\x82\xac\xf0\x9f\x98\x80>" },
+		{ "[\"],[\"]", "<],[>" },
+		{ "", "!" },
+		{ "x", "!" },
+		{ "[", "!" },
+		{ "[,]", "!" },
+		{ "[\"a\"", "!" },
+		{ "[\"a\",]", "<a>!" },
+		{ "[\"a\"]x", "!" },
+		{ "[\"a\\\"]", "!" },
+		{ "[\"\\x\"]", "!" },
+		{ "[\"\\u12\"]", "!" },
+		{ "[\"\\u0000\"]", "!" },
+		{ "[\"\\ud83d\"]", "!" },
+		{ "[\"\\ud83d\\u0041\"]", "!" },
+		{ "[\"\\ude00\"]", "!" },
+		{ "[[\"a\"]]", "!" },
+		{ "{\"a\":\"b\"}", "!" },
+	};
+
+	for (unsigned i = 0; i < COUNT(cases); i++)
+		ck_assert_msg(!strcmp(elements(cases[i].json), cases[i].want),
+			      "%s gives %s", cases[i].json,
+			      elements(cases[i].json));
+}
+END_TEST
+
+START_TEST(parts_of_a_url_are_escaped)
+{
+	static const char every[] = "-._~09AZaz /?#&=%+\"\xc3\xbc\x7f";
+	char array[128];
+	struct usher_str text;
+	struct usher_buf buf;
+
+	usher_buf_init_array(&buf, array, sizeof(array));
+	usher_buf_percent(&buf, S(every));
+	ck_assert_int_eq(usher_buf_end(&buf, &text), 0);
+	is(text, "-._~09AZaz%20%2F%3F%23%26%3D%25%2B%22%C3%BC%7F");
+}
+END_TEST
+
 START_TEST(base64url_is_that_of_rfc_4648)
 {
 	static const char *const cases[][2] = {
@@ -295,6 +367,8 @@ static void add_tests(TCase *t)
 	tcase_add_test(t, copies_are_in_the_arena_and_terminated);
 	tcase_add_test(t, a_buffer_that_overflows_says_so_at_the_end);
 	tcase_add_test(t, json_is_written_piece_by_piece);
+	tcase_add_test(t, json_lists_are_read_element_by_element);
+	tcase_add_test(t, parts_of_a_url_are_escaped);
 	tcase_add_test(t, base64url_is_that_of_rfc_4648);
 	tcase_add_test(t, a_token_is_the_one_that_another_library_makes);
 	tcase_add_test(t, a_token_that_cannot_be_made_is_an_error);
