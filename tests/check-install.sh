@@ -31,7 +31,8 @@ adapters=$(pkg-config --variable=adapterdir usher-sdk)
 
 for file in "$root/sbin/usherd" "$root/bin/usherctl" \
 	"$root/libexec/usher/usher-adapter-host" \
-	"$adapters/fieldmap.so" "$adapters/plan-router.so" \
+	"$adapters/allowlist.so" "$adapters/fieldmap.so" \
+	"$adapters/plan-router.so" "$adapters/zendesk.so" \
 	"$root/include/usher/adapter.h" "$root/include/usher/sdk.h" \
 	"$libdir/libusher-sdk.a" "$datadir/usher/usher-adapter.mk" \
 	"$datadir/usher/template/Makefile" "$datadir/usher/template/acme.c" \

@@ -85,8 +85,9 @@ START_TEST(the_commented_examples_hold)
 {
 	struct snapshot *s;
 	FILE *file;
-	char line[1024], *hash, text[32768];
-	size_t len = 0;
+	char line[1024], *hash, text[32768], other[4096];
+	size_t len = 0, other_len = 0;
+	bool is_other = false;
 	const char *src = getenv("srcdir");
 	char from[PATH_MAX];
 
@@ -102,6 +103,15 @@ START_TEST(the_commented_examples_hold)
 		hash = strstr(line, "\t# ");
 		if (!hash)
 			hash = strstr(line, "\t#\t");
+		/* An adapter in place of the one above. */
+		is_other = hash && (is_other || strstr(line, "# ... or"));
+		if (is_other) {
+			if (strpbrk(line, "={}") && !strstr(line, "... or"))
+				other_len += (size_t)snprintf(other +
+					other_len, sizeof(other) - other_len,
+					"%s", hash + 2);
+			continue;
+		}
 		/* Prose has no "name = value". */
 		if (hash && is_setting && !strstr(line, "mkdir") &&
 		    !strstr(line, "json = true") &&
@@ -127,6 +137,15 @@ START_TEST(the_commented_examples_hold)
 		  "0123456789abcdef");
 	ck_assert(rig_tenant(s, "yourcompany")->has_rate_limit);
 	ck_assert(!str_is_null(rig_tenant(s, "yourcompany")->certificate));
+	snapshot_unref(s);
+	ck_assert(strstr(other, "zendesk.so") != NULL);
+	snprintf(text, sizeof(text), TENANT("yourcompany", "%s"), other);
+	rig_write("yourcompany.conf", text);
+	rig_write("secrets/zendesk", "a shared secret");
+	plugin("zendesk");
+	s = rig_load_good(NULL);
+	ck_str_is(adapter_name(rig_tenant(s, "yourcompany")->adapter),
+		  "zendesk");
 	snapshot_unref(s);
 	end_supervised();
 }
