@@ -253,9 +253,10 @@ static void tell_ready(void)
 static bool is_orphan(void)
 {
 	char c;
+	ssize_t n = recvfrom(HOST_CHANNEL_FD, &c, 1, MSG_PEEK | MSG_DONTWAIT,
+			     NULL, NULL);
 
-	return recvfrom(HOST_CHANNEL_FD, &c, 1, MSG_PEEK | MSG_DONTWAIT, NULL,
-			NULL) == 0;
+	return n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR);
 }
 
 static void prepare(void)
