@@ -95,9 +95,9 @@ static void read_frame(const void *data, size_t len, struct wire_frame *frame)
 }
 
 /*
- * Ends the process by a plain system call: before a function that is known not
- * to return, AddressSanitizer makes one that the sandbox refuses, and the
- * reason would be lost.
+ * Ends the process by a plain system call, as does whoever ends it inside the
+ * sandbox: before a function that is known not to return, AddressSanitizer
+ * makes one that the sandbox refuses, and the reason would be lost.
  */
 static void refuse(const struct buf *problem)
 {
@@ -306,7 +306,7 @@ static void load(uid_t uid)
 	if (sandbox_enter(filters, (size_t)st.st_size, uid, &problem))
 		refuse(&problem);
 	if (is_orphan())
-		_exit(HOST_DONE);
+		syscall(SYS_exit_group, HOST_DONE);
 	if (module_load_fd(HOST_MODULE_FD, &host.adapter, &problem))
 		refuse(&problem);
 	close(HOST_MODULE_FD);
