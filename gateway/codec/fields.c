@@ -5,7 +5,9 @@
 
 void fields_init(struct fields *fields, struct pool *pool)
 {
-	*fields = (struct fields){ .pool = pool, .max = FIELDS_MAX };
+	*fields = (struct fields){
+		.pool = pool, .max = FIELDS_MAX, .value_max = FIELD_VALUE_MAX,
+	};
 }
 
 /*
@@ -49,9 +51,11 @@ enum err fields_add_at(struct fields *fields, struct str name,
 	if (name.len > FIELD_NAME_MAX)
 		return fault_set(fault, ERR_LIMIT, offset,
 				 "a field name longer than 128 octets");
-	if (value.len > FIELD_VALUE_MAX)
+	if (value.len > fields->value_max)
 		return fault_set(fault, ERR_LIMIT, offset,
-				 "a value longer than 8192 octets");
+				 fields->value_max == FIELD_VALUE_MAX ?
+				 "a value longer than 8192 octets" :
+				 "a value that is too long");
 	if (find(fields, name))
 		return fault_set(fault, ERR_DUPLICATE, offset,
 				 "a field name given twice");
@@ -74,7 +78,7 @@ enum err fields_set(struct fields *fields, struct str name, struct str value,
 	struct field *old = find(fields, name);
 	struct str n, v;
 
-	if (name.len > FIELD_NAME_MAX || value.len > FIELD_VALUE_MAX ||
+	if (name.len > FIELD_NAME_MAX || value.len > fields->value_max ||
 	    (!old && fields->count >= fields->max))
 		return ERR_LIMIT;
 	v = pool_str(fields->pool, value);

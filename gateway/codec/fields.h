@@ -31,6 +31,7 @@ struct fields {
 	unsigned count;
 	/* private */
 	unsigned cap, max;	/* max: of count; parsers may lower it */
+	size_t value_max;	/* octets of one value; parsers may raise it */
 	struct pool *pool;
 };
 

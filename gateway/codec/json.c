@@ -53,6 +53,7 @@ struct scan {
 	struct str in;
 	size_t at;
 	struct fault *fault;
+	bool has_lines;		/* TAB, LF and CR are text */
 };
 
 static enum err fail(const struct scan *s, enum err err, size_t at,
@@ -61,15 +62,18 @@ static enum err fail(const struct scan *s, enum err err, size_t at,
 	return fault_set(s->fault, err, at, detail);
 }
 
-/* Does the escape whose '\' is at `at` stand for a control character? */
-static bool is_control_escape(struct str in, size_t at)
+/* Does the escape whose '\' is at `at` stand for a control character that may
+ * not be there? */
+static bool is_control_escape(const struct scan *s, size_t at)
 {
+	const struct str in = s->in;
 	int cp = 0;
 
 	if (at + 1 >= in.len)
 		return false;
 	if (in.ptr[at + 1] != 'u')
-		return in.ptr[at + 1] && strchr("bfnrt", in.ptr[at + 1]);
+		return in.ptr[at + 1] && strchr(s->has_lines ? "bf" : "bfnrt",
+						in.ptr[at + 1]);
 	if (at + 6 > in.len)
 		return false;
 	for (size_t i = at + 2; i < at + 6; i++) {
@@ -79,6 +83,8 @@ static bool is_control_escape(struct str in, size_t at)
 			return false;
 		cp = cp << 4 | digit;
 	}
+	if (s->has_lines && (cp == '\t' || cp == '\n' || cp == '\r'))
+		return false;
 	return cp < 0x20 || (cp >= 0x7f && cp < 0xa0);
 }
 
@@ -93,7 +99,7 @@ static enum err skip_string(struct scan *s)
 	for (; at < in.len && in.ptr[at] != '"'; at++) {
 		if (in.ptr[at] != '\\')
 			continue;
-		if (is_control_escape(in, at))
+		if (is_control_escape(s, at))
 			return fail(s, ERR_CONTROL, at, "a control character");
 		at++;
 	}
@@ -107,9 +113,9 @@ static enum err skip_string(struct scan *s)
 	return ERR_OK;
 }
 
-static enum err check_raw(struct str in, struct fault *fault)
+static enum err check_raw(struct str in, bool has_lines, struct fault *fault)
 {
-	struct scan s = { .in = in, .fault = fault };
+	struct scan s = { .in = in, .fault = fault, .has_lines = has_lines };
 	unsigned depth = 0, values = 0;
 	enum err err;
 
@@ -141,7 +147,7 @@ static enum err check_raw(struct str in, struct fault *fault)
 /* Where the `index`-th member's name stands in what jansson found correct. */
 static size_t member_at(struct str in, unsigned index)
 {
-	struct scan s = { .in = in };
+	struct scan s = { .in = in, .has_lines = true };
 	unsigned depth = 0;
 
 	while (s.at < in.len) {
@@ -303,6 +309,9 @@ static enum err read_member(struct fields *out, const char *key, json_t *v,
 	if (!name.len)
 		return fault_set(fault, ERR_SYNTAX, at,
 				 "a field without a name");
+	if (utf8_check_text(name, NULL))
+		return fault_set(fault, ERR_CONTROL, at,
+				 "a control character");
 	if (json_is_null(v))
 		return ERR_OK;
 	err = read_value(out->pool, v, &value);
@@ -357,13 +366,13 @@ static enum err read_document(struct str in, struct fields *out,
 	return err;
 }
 
-enum err json_parse_fields(struct str in, struct fields *out,
-			   struct fault *fault)
+static enum err parse(struct str in, bool has_lines, struct fields *out,
+		      struct fault *fault)
 {
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	enum err err;
 
-	err = check_raw(in, fault);
+	err = check_raw(in, has_lines, fault);
 	if (err)
 		return err;
 	if (!in.len)
@@ -375,6 +384,24 @@ enum err json_parse_fields(struct str in, struct fields *out,
 	err = read_document(in, out, fault);
 	pool_free(work);
 	work = NULL;
+	return err;
+}
+
+enum err json_parse_fields(struct str in, struct fields *out,
+			   struct fault *fault)
+{
+	return parse(in, false, out, fault);
+}
+
+enum err json_parse_text(struct str in, struct fields *out,
+			 struct fault *fault)
+{
+	const size_t before = out->value_max;
+	enum err err;
+
+	out->value_max = JSON_TEXT_MAX;
+	err = parse(in, true, out, fault);
+	out->value_max = before;
 	return err;
 }
 

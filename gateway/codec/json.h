@@ -28,6 +28,14 @@ enum err json_parse_fields(struct str in, struct fields *out,
 			   struct fault *fault);
 
 /*
+ * The same for people's text: values may hold TAB, LF and CR (escaped, as JSON
+ * has it), and one text may have JSON_TEXT_MAX octets.
+ */
+#define JSON_TEXT_MAX (32 * 1024)
+enum err json_parse_text(struct str in, struct fields *out,
+			 struct fault *fault);
+
+/*
  * Append a quoted string; escapes what RFC 8259 demands, and '<', '>', '&',
  * U+2028 and U+2029 so that the text may stand inside HTML.  Bytes that are
  * not UTF-8 become U+FFFD, so that what is written always is JSON.

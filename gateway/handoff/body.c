@@ -13,6 +13,12 @@ static enum step_result refuse_type(struct exchange *ex)
 			    "application/json, in UTF-8.");
 }
 
+static enum step_result refuse_text_type(struct exchange *ex)
+{
+	return answer_error(ex, 415, "unsupported_media_type",
+			    "Send the fields as application/json, in UTF-8.");
+}
+
 static enum step_result refuse_malformed(struct exchange *ex, const char *kind,
 					 const struct fault *fault)
 {
@@ -89,26 +95,63 @@ static enum step_result check_nested(struct exchange *ex,
 	return STEP_NEXT;
 }
 
-enum step_result body_read(struct exchange *ex, const struct str *nested,
-			   unsigned nested_count)
+/* The body's media type; ERR_UNSUPPORTED for what is not text in UTF-8. */
+static enum err read_type(struct exchange *ex, struct media *media_r)
 {
-	struct media media;
-	enum step_result result;
 	struct str type;
 	enum err err;
 
-	if (ex->request.is_body_too_large)
-		return answer_error(ex, 413, "body_too_large",
-				    "The body is over 16 KiB.");
 	if (!is_plain(&ex->request) ||
 	    request_header(&ex->request, "Content-Type", &type) != 1)
-		return refuse_type(ex);
-	err = media_parse(ex->pool, type, &media);
+		return ERR_UNSUPPORTED;
+	err = media_parse(ex->pool, type, media_r);
+	if (err == ERR_NOMEM)
+		return err;
+	if (err ||
+	    (media_r->charset.ptr && !str_eq(media_r->charset, STR("utf-8"))))
+		return ERR_UNSUPPORTED;
+	return ERR_OK;
+}
+
+static enum step_result refuse_large(struct exchange *ex)
+{
+	return answer_error(ex, 413, "body_too_large",
+			    "The body is over 16 KiB.");
+}
+
+enum step_result body_read_text(struct exchange *ex)
+{
+	struct fault fault = { 0 };
+	struct media media;
+	enum err err;
+
+	if (ex->request.is_body_too_large)
+		return refuse_large(ex);
+	err = read_type(ex, &media);
 	if (err == ERR_NOMEM)
 		return answer_failure(ex, err);
-	if (err ||
-	    (media.charset.ptr && !str_eq(media.charset, STR("utf-8"))))
-		return refuse_type(ex);
+	if (err || !media_is(&media, "application", "json"))
+		return refuse_text_type(ex);
+	fields_init(&ex->fields, ex->pool);
+	if (ex->request.body.len &&
+	    json_parse_text(ex->request.body, &ex->fields, &fault))
+		return refuse_malformed(ex, "JSON", &fault);
+	return STEP_NEXT;
+}
+
+enum step_result body_read(struct exchange *ex, const struct str *nested,
+			   unsigned nested_count)
+{
+	enum step_result result;
+	struct media media;
+	enum err err;
+
+	if (ex->request.is_body_too_large)
+		return refuse_large(ex);
+	err = read_type(ex, &media);
+	if (err)
+		return err == ERR_NOMEM ? answer_failure(ex, err)
+					: refuse_type(ex);
 	fields_init(&ex->fields, ex->pool);
 	result = parse(ex, &media);
 	if (result != STEP_NEXT)

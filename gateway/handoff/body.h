@@ -15,4 +15,11 @@
 enum step_result body_read(struct exchange *ex, const struct str *nested,
 			   unsigned nested_count);
 
+/*
+ * The same for what people write: application/json alone, whose values may hold
+ * line ends, and any of which may be nested: look at its kind.  No body at all
+ * is an empty object.
+ */
+enum step_result body_read_text(struct exchange *ex);
+
 #endif
