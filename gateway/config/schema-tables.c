@@ -8,6 +8,7 @@
 #include "adapter/adapter.h"
 #include "codec/url.h"
 #include "config/snapshot.h"
+#include "store/tickets.h"
 
 #define YEAR_S (365 * 24 * 3600)
 #define PATH_LEN 1024
@@ -194,6 +195,13 @@ const struct setting schema_tenant[] = {
 	       "secret_file = \"secrets/webhook\"; "
 	       "events = [ \"user.synced\" ]; } );"),
 	SWITCH("desk", true),
+	TEXT("accent", 1, 32, .example = "accent = \"#0b57d0\";"),
+	TEXTS("categories", TICKET_CATEGORY_MAX, CONFIG_CATEGORIES_MAX,
+	      .example = "categories = [ \"Billing\", \"Other\" ];"),
+	TEXT("terms", 1, URL_MAX,
+	     .example = "terms = \"https://yourcompany.com/terms\";"),
+	TEXT("attribution", 1, NAME_LEN,
+	     .example = "attribution = \"Support by Your Company\";"),
 	SWITCH("enabled", true),
 	END
 };

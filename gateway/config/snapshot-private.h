@@ -7,6 +7,7 @@
  *	gateway.c	the gateway group, listeners
  *	tenant.c	a tenant's group -> a draft -> a struct tenant
  *	tenant-adapter.c  its adapter
+ *	tenant-desk.c	what its desk looks like
  *	hosts.c		who lives on which host name
  *	snapshot.c	counting, look-ups, the slot
  */
@@ -115,6 +116,10 @@ bool is_slug(struct str s);
  */
 int draft_read_adapter(const struct reader *reader, struct group group,
 		       struct draft *draft, const struct draft *previous);
+
+/* The desk's settings. Findings tell whether they may be used. */
+void tenant_read_desk(const struct reader *reader, struct group group,
+		      struct tenant *out);
 
 /*
  * Finish a tenant: where it lives, where its users may go, its keys.

@@ -28,6 +28,7 @@
 #define CONFIG_TENANTS_MAX 20000
 #define CONFIG_LISTENERS_MAX 16
 #define CONFIG_PROXIES_MAX 64
+#define CONFIG_CATEGORIES_MAX 32	/* of one tenant's tickets */
 
 enum tenant_state {
 	TENANT_SERVING,
@@ -79,6 +80,14 @@ struct tenant {
 					 * takes */
 	unsigned json_field_count;
 	bool desk;
+	/* of the desk's page */
+	struct str accent;		/* "#rrggbb"; absent: the desk's own */
+	struct str accent_ink;		/* what can be read on it: "#ffffff"
+					 * or "#000000"; absent likewise */
+	struct str *categories;
+	unsigned category_count;
+	struct str terms;		/* absolute URL; absent: none */
+	struct str attribution;		/* a line of text; absent: none */
 	/* where it came from, for messages; a broken one's line is that of its
 	 * first error */
 	struct str file;

@@ -324,7 +324,6 @@ static void read_rest(const struct reader *reader, struct group group,
 {
 	out->state = group_switch(group, "enabled") ? TENANT_SERVING :
 		TENANT_DISABLED;
-	out->desk = group_switch(group, "desk");
 	/* The words stand in the order of the enums. */
 	out->switch_user = (enum switch_user)group_word(group, "switch_user");
 	out->on_conflict = (enum on_conflict)group_word(group, "on_conflict");
@@ -366,6 +365,7 @@ struct draft *draft_read(const struct reader *reader, struct group group,
 	read_redeem_secret(&mine, group, &draft->tenant);
 	read_certificate(&mine, group, &draft->tenant);
 	read_session(&mine, group, &draft->tenant);
+	tenant_read_desk(&mine, group, &draft->tenant);
 	read_rest(&mine, group, &draft->tenant);
 	/* Code is run only for what is sound otherwise. */
 	if (!reader->place->errors && group_has(group, "adapter"))
