@@ -4,7 +4,7 @@
  * Everything is of the user who is signed in, at his tenant; nothing of
  * anybody else's can be named.  The same lists answer twice: at the tenant's
  * host for the session of a tab, and under /embed/{tenant} at the gateway's
- * for the session of a frame (struct steps: is_embedded).
+ * for the session of a frame (struct steps: is_embedded), of that tenant.
  *
  *	GET  /dashboard, /tickets/new, /tickets/{number}    the page
  *	GET  /api/tickets?state=open|closed&before=CURSOR&limit=N
@@ -12,26 +12,35 @@
  *		the last changed first, 50 at a time unless asked for fewer
  *	POST /api/tickets  {"subject","category"?,"message"}
  *		201 {"ticket":THREAD}; 200 for a repeated Idempotency-Key
- *	GET  /api/tickets/{number}
+ *	GET  /api/tickets/{number}?before=ID
  *		200 {"ticket":THREAD}
  *	POST /api/tickets/{number}/messages  {"message"}
- *		201 {"ticket":THREAD}; 200 repeated; 409 ticket_closed
- *	POST /api/tickets/{number}/close, /reopen
- *		200 {"ticket":THREAD}
+ *		201 {"ticket":THREAD}; 200 repeated; 409 ticket_closed, or
+ *		ticket_full (TICKET_MESSAGES_MAX)
+ *	POST /api/tickets/{number}/close, /reopen   {} or no body
+ *		200 {"ticket":THREAD}, also where it is so already
  *
  *	TICKET  {"number":7,"subject","category","state":"open" or "closed",
  *		"messages":2,"last":"user" or "agent",
- *		"created_at":"2026-11-22T10:00:00Z","updated_at"}
+ *		"created_at":"2026-11-22T10:00:00.000Z","updated_at"}
  *	THREAD  a TICKET with "thread":[{"id":1,"author":"user" or "agent",
- *		"name","message","created_at"}...], the oldest first
+ *		"name","message","created_at"}...], the oldest first, and
+ *		"earlier": null, or an ID: only the newest messages that an
+ *		answer has room for are there (LISTING_THREAD_MAX), and those
+ *		before ID come with ?before=ID
+ *
+ * A subject has 1 to 200 characters in one line, a category is one of the
+ * tenant's or empty, a message has 1 to 5000 characters, its lines ended by LF
+ * (CRLF and CR become that).  White space around each is dropped.
  *
  * A POST carries JSON (application/json), a same-origin Origin, X-CSRF-Token
  * (below) and, where it writes a message, Idempotency-Key: 1 to 64 of
  * [A-Za-z0-9_-].  Refusals: 401 not_signed_in; 403 origin_refused,
  * csrf_refused; 404 not_found (another's ticket looks like none; also where the
- * tenant has no desk); 400 malformed, 413, 415; 422 in the guide's shape, on
- * subject, category, message and idempotency_key; 409; 429 too_many_tickets
- * with Retry-After; 503.
+ * tenant has no desk); 400 malformed_query, malformed_body; 413
+ * body_too_large, 415 unsupported_media_type; 422 validation_failed in the
+ * guide's shape, on subject, category, message and idempotency_key; 409; 429
+ * too_many_tickets (of tickets, messages, or turns) with Retry-After; 503.
  *
  * The CSRF token is derived from the session's secret (HMAC-SHA256 of a label,
  * in base64url), so it needs no row of its own, ends with the session, and
@@ -47,11 +56,13 @@
  *	</script>
  * (absent settings are null), everything in it escaped so that no text can end
  * the element.  "tickets" is the list without `state`.  In a frame there is
- * also "embedded":true, and "logout" is null.
+ * also "embedded":true, "logout" is null, and the paths begin with
+ * "/embed/SLUG/": "api" is "/embed/SLUG/api/tickets", "base" "/embed/SLUG/".
+ * The page's own paths are base + "dashboard", "tickets/new" and "tickets/7".
  *
  * The body is <div id="desk"></div>, which the script fills, a <noscript> that
- * says so, and the data, in this order before the script.  The tenant's colour
- * comes after the style, as
+ * says so, who is signed in, and a form that signs out, and the data, in this
+ * order before the script.  The tenant's colour comes after the style, as
  *	:root{--accent:#rrggbb;--on-accent:#rrggbb}
  * the second being what can be read on the first; absent: the style's own.
  */
@@ -59,8 +70,6 @@
 #define DESK_DESK_H
 
 #include "handoff/exchange.h"
-
-#define DESK_PAGE_TICKETS 50		/* of a page of the list */
 
 /* The page, whatever its path; 404 for a number that is not his. */
 extern const struct steps steps_desk_page;
@@ -70,5 +79,14 @@ extern const struct steps steps_ticket_show;
 extern const struct steps steps_ticket_reply;
 extern const struct steps steps_ticket_close;
 extern const struct steps steps_ticket_reopen;
+
+/* The same in a frame: params are {tenant}, {number}. */
+extern const struct steps steps_frame_desk_page;
+extern const struct steps steps_frame_tickets_list;
+extern const struct steps steps_frame_tickets_create;
+extern const struct steps steps_frame_ticket_show;
+extern const struct steps steps_frame_ticket_reply;
+extern const struct steps steps_frame_ticket_close;
+extern const struct steps steps_frame_ticket_reopen;
 
 #endif

@@ -105,11 +105,14 @@ struct trail_entry {
 	int64_t ns;			/* spent in it, waiting included */
 };
 
+struct desk_cache;
+
 /* What all exchanges share; owned by main (or a test). */
 struct gateway {
 	struct snapshot_slot *snapshots;
 	struct store *store;
 	struct ratelimit *limiter;
+	struct desk_cache *desk_cache;	/* desk/cache.h; NULL: none */
 	_Atomic bool is_stopping;	/* refuse new work with 503 */
 };
 

@@ -38,11 +38,9 @@ static const char card_style[] =
 	"a{color:var(--accent)}"
 	":focus-visible{outline:3px solid var(--accent);outline-offset:2px}";
 
-/* no-store does not keep a page out of the back/forward cache: after signing
- * out, Back would show who was here. */
 static const char reload_script[] =
 	"addEventListener('pageshow',function(e){"
-	"if(e.persisted)location.reload()})";
+	"if(e.persisted)location.reload()});";
 
 /* A field named "submit" would hide the form's own method. */
 static const char submit_script[] =
@@ -122,8 +120,9 @@ bool page_end(struct page *page, int status)
 	struct exchange *ex = page->ex;
 	struct buf csp;
 
-	if (page->script.len) {
-		buf_printf(&page->out, "<script nonce=\"%s\">", page->nonce);
+	if (page->script.len || page->is_personal) {
+		buf_printf(&page->out, "<script nonce=\"%s\">%s", page->nonce,
+			   page->is_personal ? reload_script : "");
 		buf_adds(&page->out, page->script);
 		buf_puts(&page->out, "</script>\n");
 	}
@@ -247,8 +246,8 @@ bool page_confirm(struct exchange *ex, struct page_person now,
 		  struct str stay)
 {
 	struct page page = { .ex = ex, .title = STR("Switch user?"),
-			     .script = TEXT_OF(reload_script),
-			     .posts_here = true, .size = token.len + 2048 };
+			     .posts_here = true, .is_personal = true,
+			     .size = token.len + 2048 };
 	struct buf forms;
 	unsigned i;
 
@@ -297,7 +296,7 @@ bool page_signed_in(struct exchange *ex, const struct tenant *tenant,
 		    struct page_person person)
 {
 	struct page page = { .ex = ex, .title = STR("Signed in"),
-			     .script = TEXT_OF(reload_script),
+			     .is_personal = true,
 			     .forms = logout_forms(ex, tenant),
 			     .posts_here = true, .size = 2048 };
 

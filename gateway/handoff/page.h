@@ -63,6 +63,10 @@ struct page {
 	struct str images;		/* img-src */
 	struct str ancestors;		/* frame-ancestors */
 	bool posts_here;		/* has a form for its own host */
+	/* loads again when it comes back from the back/forward cache, which
+	 * no-store does not rule out: after signing out, Back would show who
+	 * was here */
+	bool is_personal;
 	size_t size;			/* about what the body will take */
 	size_t max;			/* octets of it all; 0: PAGE_MAX */
 	/* the document so far: between the two calls, append the body to it */
@@ -80,8 +84,9 @@ bool page_begin(struct page *page);
 bool page_end(struct page *page, int status);
 
 /*
- * The pages of the gateway itself.  Each sets the whole answer and returns true; false, with nothing set, when
- * the page does not fit in memory or PAGE_MAX, or there are no random bytes.
+ * The pages of the gateway itself.  Each sets the whole answer and returns
+ * true; false, with nothing set, when the page does not fit in memory or
+ * PAGE_MAX, or there are no random bytes.
  */
 
 /* What went wrong, in plain words, the request id and, where the tenant names

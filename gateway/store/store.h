@@ -19,6 +19,7 @@
 #include "store/outbox.h"
 #include "store/redemptions.h"
 #include "store/sessions.h"
+#include "store/tickets.h"
 #include "store/users.h"
 #include "store/writer.h"
 
@@ -54,5 +55,6 @@ struct writer *store_writer(struct store *store);
 struct users *store_users(struct store *store);
 struct sessions *store_sessions(struct store *store);
 struct redemptions *store_redemptions(struct store *store);
+struct tickets *store_tickets(struct store *store);
 
 #endif

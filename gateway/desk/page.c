@@ -1,0 +1,232 @@
+/*
+ * The page: one document, with the first data in it.
+ */
+#include "desk/desk.h"
+
+#include "codec/html.h"
+#include "codec/json.h"
+#include "desk/assets.h"
+#include "desk/listing.h"
+#include "desk/visit.h"
+#include "handoff/page.h"
+#include "handoff/session.h"
+
+/* What a list and a thread can take at their longest, and the rest. */
+#define DESK_PAGE_MAX (192 * 1024)
+/* Of a thread inside the page; the API gives the rest. */
+#define THREAD_MAX (16 * 1024)
+#define SKELETON_USUAL 8192
+#define PATH_LONGEST 160
+
+/* What is shown. */
+struct view {
+	struct exchange *ex;
+	const struct visit *visit;
+	struct listing list, thread;	/* thread.json absent: no ticket */
+	bool is_framed;
+	char base[PATH_LONGEST];	/* of the page's paths: ends in '/' */
+};
+
+static enum err fetch(struct view *view)
+{
+	const struct visit *visit = view->visit;
+	const struct input_query query = { .limit = INPUT_LIST_MAX };
+	enum err err = ERR_OK;
+
+	if (visit->number)
+		err = listing_thread(view->ex, visit->session.user.id,
+				     visit->number, 0, THREAD_MAX,
+				     &view->thread);
+	if (!err)
+		err = listing_tickets(view->ex, visit->session.user.id, &query,
+				      &view->list);
+	return err;
+}
+
+/* null for what is absent. */
+static void add_setting(struct buf *out, const char *name, struct str value)
+{
+	if (str_is_null(value))
+		json_add_member_raw(out, name, STR("null"));
+	else
+		json_add_member(out, name, value);
+}
+
+static void add_tenant(struct buf *out, const struct tenant *tenant)
+{
+	unsigned i;
+
+	json_add_member_raw(out, "tenant", STR("{"));
+	json_add_member(out, "slug", tenant->slug);
+	json_add_member(out, "name", tenant->name);
+	add_setting(out, "home", tenant->home);
+	add_setting(out, "accent", tenant->accent);
+	json_add_member_raw(out, "categories", STR("["));
+	for (i = 0; i < tenant->category_count; i++) {
+		if (i)
+			buf_addc(out, ',');
+		json_add_str(out, tenant->categories[i]);
+	}
+	buf_addc(out, ']');
+	add_setting(out, "terms", tenant->terms);
+	add_setting(out, "attribution", tenant->attribution);
+	buf_addc(out, '}');
+}
+
+/* Everything is escaped so that nothing can end the element. */
+static void add_data(const struct view *view, const char *csrf,
+		     struct buf *out)
+{
+	const struct user_view *user = &view->visit->session.user;
+	struct str base = str_from(view->base), thread = view->thread.json;
+
+	buf_puts(out, "<script type=\"application/json\" id=\"data\">{");
+	add_tenant(out, view->ex->tenant);
+	json_add_member_raw(out, "user", STR("{"));
+	json_add_member(out, "name", user->name);
+	json_add_member(out, "email", user->email);
+	buf_addc(out, '}');
+	json_add_member(out, "csrf", str_from(csrf));
+	buf_printf(out, ",\"api\":\"%sapi/tickets\"", view->base);
+	json_add_member(out, "base", base);
+	buf_addc(out, ',');
+	buf_adds(out, view->list.json);
+	json_add_member_raw(out, "ticket",
+			    thread.ptr ? thread : STR("null"));
+	if (view->is_framed)
+		buf_puts(out, ",\"logout\":null,\"embedded\":true");
+	else
+		buf_puts(out, ",\"logout\":\"/auth/logout\"");
+	buf_puts(out, "}</script>\n");
+}
+
+/* Nothing shows before the script runs but where none does. */
+static void add_skeleton(const struct view *view, struct buf *out)
+{
+	const struct user_view *user = &view->visit->session.user;
+	const struct tenant *tenant = view->ex->tenant;
+
+	buf_puts(out, "<div id=\"desk\"></div>\n<noscript>\n<main>\n<h1>");
+	html_add(out, tenant->name);
+	buf_puts(out, "</h1>\n<p>You are signed in as <b>");
+	html_add(out, user->name);
+	buf_puts(out, "</b>, ");
+	html_add(out, user->email);
+	buf_puts(out, ". Your tickets are shown by a script, and this browser "
+		 "runs none: please allow scripts for this page.</p>\n");
+	if (!view->is_framed)
+		buf_puts(out, "<form method=\"post\" action=\"/auth/logout\">"
+			 "<button>Sign out</button></form>\n");
+	buf_puts(out, "</main>\n</noscript>\n");
+}
+
+/* Signing out ends at the tenant's home, on another host: browsers
+ * apply form-action to each redirect on the way there. */
+static struct str form_sources(const struct view *view)
+{
+	const struct tenant *tenant = view->ex->tenant;
+	struct url home;
+	struct buf out;
+
+	buf_init_pool(&out, view->ex->pool, URL_MAX);
+	buf_puts(&out, "'self'");
+	if (tenant->home.len &&
+	    !url_parse(view->ex->pool, tenant->home, &home, NULL)) {
+		buf_addc(&out, ' ');
+		url_add_origin(&out, &home);
+	}
+	return buf_is_ok(&out) ? buf_str(&out) : STR("'self'");
+}
+
+/* The pages that may frame this one; absent: none. */
+static struct str ancestors(const struct view *view)
+{
+	const struct cors *cors = &view->ex->tenant->cors;
+	struct buf out;
+	unsigned i;
+
+	if (!view->is_framed || !cors->count)
+		return STR_NULL;
+	buf_init_pool(&out, view->ex->pool, PAGE_CSP_MAX);
+	for (i = 0; i < cors->count; i++) {
+		if (i)
+			buf_addc(&out, ' ');
+		buf_adds(&out, cors->origins[i]);
+	}
+	return buf_is_ok(&out) ? buf_str(&out) : STR_NULL;
+}
+
+/* The accent is "#rrggbb": the configuration saw to it. */
+static struct str theme(const struct view *view)
+{
+	const struct tenant *tenant = view->ex->tenant;
+
+	if (str_is_null(tenant->accent))
+		return STR_NULL;
+	return pool_printf(view->ex->pool,
+			   ":root{--accent:%.*s;--on-accent:%.*s}\n",
+			   STR_ARG(tenant->accent),
+			   STR_ARG(tenant->accent_ink));
+}
+
+static bool write_page(const struct view *view, const char *csrf)
+{
+	struct page page = {
+		.ex = view->ex,
+		.title = view->ex->tenant->name,
+		.place = view->is_framed ? PAGE_FRAMED : PAGE_ALONE,
+		.style = asset_desk_css, .theme = theme(view),
+		.script = asset_desk_js,
+		.forms = form_sources(view), .connect = STR("'self'"),
+		.images = STR("data:"), .ancestors = ancestors(view),
+		.posts_here = true, .is_personal = true,
+		.size = view->list.json.len + view->thread.json.len +
+			SKELETON_USUAL,
+		.max = DESK_PAGE_MAX,
+	};
+
+	if (!page_begin(&page))
+		return false;
+	add_skeleton(view, &page.out);
+	add_data(view, csrf, &page.out);
+	return page_end(&page, 200);
+}
+
+static enum step_result show_desk(struct exchange *ex)
+{
+	struct view view = { .ex = ex, .visit = ex->work,
+			     .is_framed = ex->steps->is_embedded, .base = "/" };
+	char csrf[SESSION_CSRF_LEN + 1];
+	enum err err;
+
+	if (view.is_framed)
+		snprintf(view.base, sizeof(view.base), "/embed/%.*s/",
+			 STR_ARG(ex->tenant->slug));
+	err = session_csrf(ex, csrf);
+	if (!err)
+		err = fetch(&view);
+	if (!err && !write_page(&view, csrf))
+		err = ERR_NOMEM;
+	listing_done(&view.list);
+	listing_done(&view.thread);
+	explicit_bzero(csrf, sizeof(csrf));
+	if (err == ERR_NOT_FOUND)
+		return visit_refuse_ticket(ex);
+	return err ? answer_failure(ex, err) : STEP_ANSWER;
+}
+
+static const struct step page_list[] = {
+	{ "find_session", visit_begin, NULL },
+	{ "show_desk", show_desk, NULL },
+	{ NULL, NULL, NULL }
+};
+
+const struct steps steps_desk_page = {
+	.name = "desk_page",
+	.list = page_list,
+};
+const struct steps steps_frame_desk_page = {
+	.name = "frame_desk_page",
+	.list = page_list,
+	.is_embedded = true,
+};
