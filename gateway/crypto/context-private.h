@@ -13,7 +13,7 @@
 
 /* One thread's; never NULL inside. Freed, and wiped, when the thread ends. */
 struct crypto_context {
-	EVP_MD_CTX *md;		/* SHA-256 */
+	EVP_MD_CTX *md;		/* of whichever digest */
 	EVP_MAC_CTX *mac;	/* HMAC-SHA-256 */
 	EVP_CIPHER_CTX *seal, *open;
 	/* Serial numbers of the keys that seal and open hold; 0: none. */
@@ -24,6 +24,8 @@ struct crypto_context {
 struct crypto_context *crypto_context(void);
 
 const EVP_MD *crypto_sha256(void);
+/* NULL: OpenSSL lacks it. */
+const EVP_MD *crypto_sha384(void);
 const EVP_CIPHER *crypto_aes_256_gcm(void);
 
 #endif

@@ -9,6 +9,7 @@
 #include "base/banned.h"
 
 static _Atomic(EVP_MD *) sha256;
+static _Atomic(EVP_MD *) sha384;
 static _Atomic(EVP_MAC *) hmac;
 static _Atomic(EVP_CIPHER *) aes_256_gcm;
 
@@ -39,6 +40,8 @@ static _Thread_local struct crypto_context *mine;
 
 FETCH_ONCE(get_sha256, EVP_MD, sha256,
 	   EVP_MD_fetch(NULL, "SHA256", NULL), EVP_MD_free)
+FETCH_ONCE(get_sha384, EVP_MD, sha384,
+	   EVP_MD_fetch(NULL, "SHA384", NULL), EVP_MD_free)
 FETCH_ONCE(get_hmac, EVP_MAC, hmac,
 	   EVP_MAC_fetch(NULL, "HMAC", NULL), EVP_MAC_free)
 FETCH_ONCE(get_aes_256_gcm, EVP_CIPHER, aes_256_gcm,
@@ -47,6 +50,11 @@ FETCH_ONCE(get_aes_256_gcm, EVP_CIPHER, aes_256_gcm,
 const EVP_MD *crypto_sha256(void)
 {
 	return get_sha256();
+}
+
+const EVP_MD *crypto_sha384(void)
+{
+	return get_sha384();
 }
 
 const EVP_CIPHER *crypto_aes_256_gcm(void)

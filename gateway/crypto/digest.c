@@ -6,22 +6,37 @@
 #include "base/banned.h"
 #include "crypto/context-private.h"
 
-enum err digest_sha256(const void *data, size_t len,
-		       uint8_t out[DIGEST_SIZE])
+static enum err digest(const EVP_MD *type, const void *data, size_t len,
+		       uint8_t *out, unsigned out_len)
 {
 	struct crypto_context *ctx = crypto_context();
-	uint8_t md[DIGEST_SIZE];
+	uint8_t md[EVP_MAX_MD_SIZE];
 	unsigned size;
 
 	if (!ctx)
 		return ERR_NOMEM;
-	if (EVP_DigestInit_ex2(ctx->md, crypto_sha256(), NULL) <= 0 ||
+	if (!type || EVP_DigestInit_ex2(ctx->md, type, NULL) <= 0 ||
 	    EVP_DigestUpdate(ctx->md, data, len) <= 0 ||
 	    EVP_DigestFinal_ex(ctx->md, md, &size) <= 0 ||
-	    size != DIGEST_SIZE)
+	    size != out_len)
 		return ERR_INTERNAL;
-	memcpy(out, md, DIGEST_SIZE);
+	memcpy(out, md, out_len);
 	return ERR_OK;
+}
+
+enum err digest_sha256(const void *data, size_t len,
+		       uint8_t out[DIGEST_SIZE])
+{
+	/* The context has it, so that a thread's first call may fail there. */
+	if (!crypto_context())
+		return ERR_NOMEM;
+	return digest(crypto_sha256(), data, len, out, DIGEST_SIZE);
+}
+
+enum err digest_sha384(const void *data, size_t len,
+		       uint8_t out[DIGEST_384_SIZE])
+{
+	return digest(crypto_sha384(), data, len, out, DIGEST_384_SIZE);
 }
 
 /* One part of a message, so that HKDF need not glue parts together. */

@@ -1,5 +1,5 @@
 /*
- * digest: SHA-256 (FIPS 180-4), HMAC-SHA-256 (RFC 2104), HKDF-SHA-256
+ * digest: SHA-256 and SHA-384 (FIPS 180-4), HMAC-SHA-256 (RFC 2104), HKDF-SHA-256
  * (RFC 5869) and comparison in constant time.
  *
  * Any thread may call any of these at any time.  Algorithms are fetched from
@@ -16,12 +16,15 @@
 
 #include "base/error.h"
 
-#define DIGEST_SIZE 32		/* bytes of every digest here */
+#define DIGEST_SIZE 32		/* bytes of a digest with SHA-256 */
+#define DIGEST_384_SIZE 48
 #define DIGEST_HKDF_MAX (255 * DIGEST_SIZE)
 #define DIGEST_HKDF_INFO_MAX 512	/* ours: bytes of `info` */
 
 enum err digest_sha256(const void *data, size_t len,
 		       uint8_t out[DIGEST_SIZE]);
+enum err digest_sha384(const void *data, size_t len,
+		       uint8_t out[DIGEST_384_SIZE]);
 /* A key of any length, empty ones included. */
 enum err digest_hmac_sha256(const void *key, size_t key_len, const void *data,
 			    size_t len, uint8_t out[DIGEST_SIZE]);

@@ -33,6 +33,26 @@ START_TEST(sha256_of_the_standard)
 }
 END_TEST
 
+/* The same standard's, section C of its examples. */
+START_TEST(sha384_of_the_standard)
+{
+	uint8_t want[DIGEST_384_SIZE], got[DIGEST_384_SIZE];
+
+	unit_hex("cb00753f45a35e8bb5a03d699ac65007272c32ab0eded163"
+		 "1a8b605a43ff5bed8086072ba1e7cc2358baeca134c825a7",
+		 want, sizeof(want));
+	/* SHA-256 in between: one context serves both. */
+	for (int i = 0; i < 2; i++) {
+		uint8_t other[DIGEST_SIZE];
+
+		memset(got, 0, sizeof(got));
+		ck_assert_int_eq(digest_sha384("abc", 3, got), 0);
+		ck_assert_mem_eq(got, want, DIGEST_384_SIZE);
+		ck_assert_int_eq(digest_sha256("abc", 3, other), 0);
+	}
+}
+END_TEST
+
 START_TEST(nothing_may_be_null)
 {
 	uint8_t want[DIGEST_SIZE], got[DIGEST_SIZE];
@@ -219,6 +239,7 @@ END_TEST
 static void digest_tests(TCase *tc)
 {
 	tcase_add_loop_test(tc, sha256_of_the_standard, 0, COUNT(sha256));
+	tcase_add_test(tc, sha384_of_the_standard);
 	tcase_add_test(tc, nothing_may_be_null);
 	tcase_add_loop_test(tc, hmac_of_the_rfc, 0, COUNT(hmac));
 	tcase_add_test(tc, hmac_with_a_long_key);
