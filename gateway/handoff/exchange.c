@@ -183,6 +183,17 @@ static bool is_hsts(const struct exchange *ex)
 	return ex->request.is_tls || ex->snapshot->gateway.public_url.is_https;
 }
 
+/* What is the same for everybody says how long it may be kept. */
+static bool has_cache_control(const struct answer *answer)
+{
+	unsigned i;
+
+	for (i = 0; i < answer->header_count; i++)
+		if (str_eq(answer->headers[i].name, STR("Cache-Control")))
+			return true;
+	return false;
+}
+
 static void add_common(struct exchange *ex)
 {
 	struct answer *answer = &ex->answer;
@@ -191,7 +202,9 @@ static void add_common(struct exchange *ex)
 
 	h[n++] = (struct header){ STR("X-Request-Id"),
 				  { ex->id, REQUEST_ID_LEN } };
-	h[n++] = (struct header){ STR("Cache-Control"), STR("no-store") };
+	if (!has_cache_control(answer))
+		h[n++] = (struct header){ STR("Cache-Control"),
+					  STR("no-store") };
 	h[n++] = (struct header){ STR("Referrer-Policy"), STR("no-referrer") };
 	h[n++] = (struct header){ STR("X-Content-Type-Options"),
 				  STR("nosniff") };

@@ -42,6 +42,12 @@ static const char reload_script[] =
 	"addEventListener('pageshow',function(e){"
 	"if(e.persisted)location.reload()});";
 
+/* The page around a frame cannot see why this one did not come. */
+static const char tell_script[] =
+	"var d=document.querySelector('main').lastElementChild.dataset;"
+	"if(parent!==window)parent.postMessage({usher:'refused',"
+	"status:+d.status,code:d.code},'*')";
+
 /* A field named "submit" would hide the form's own method. */
 static const char submit_script[] =
 	"HTMLFormElement.prototype.submit.call(document.forms[0])";
@@ -217,13 +223,20 @@ bool page_error(struct exchange *ex, int status, const char *message)
 	struct page page = { .ex = ex, .title = str_from(title),
 			     .size = strlen(message) * 6 + 1024 };
 
+	if (ex->steps->is_embedded) {
+		page.place = PAGE_FRAMED;
+		page.ancestors = STR("*");
+		page.script = TEXT_OF(tell_script);
+	}
 	if (!open_card(&page))
 		return false;
 	add_heading(&page, ex->tenant, title);
 	add_escaped(&page, "<p>", str_from(message), "</p>\n");
-	add_way_back(&page, ex->tenant);
-	buf_printf(&page.out, "<small>Error %d &middot; request %s</small>\n",
-		   status, ex->id);
+	if (page.place == PAGE_ALONE)
+		add_way_back(&page, ex->tenant);
+	buf_printf(&page.out, "<small data-status=\"%d\" data-code=\"%s\">"
+		   "Error %d &middot; request %s</small>\n",
+		   status, ex->code ? ex->code : "", status, ex->id);
 	return close_card(&page, status);
 }
 

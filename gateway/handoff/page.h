@@ -89,8 +89,13 @@ bool page_end(struct page *page, int status);
  * PAGE_MAX, or there are no random bytes.
  */
 
-/* What went wrong, in plain words, the request id and, where the tenant names
- * its home, the way back. */
+/*
+ * What went wrong, in plain words, the request id and, where the tenant names
+ * its home, the way back.  In a list for frames: to be seen inside any page,
+ * for there is nothing in it to be seen or clicked but this, and
+ * the page around is told, {usher:"refused",status,code}, since it cannot see
+ * for itself why its frame does not answer.
+ */
 bool page_error(struct exchange *ex, int status, const char *message);
 
 /* A short notice that nothing went wrong: `title`, `message`, the way back. */

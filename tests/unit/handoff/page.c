@@ -10,10 +10,13 @@
 
 static struct exchange ex;
 static struct tenant tenant;
+static const struct steps in_a_tab = { .name = "test" };
+static const struct steps in_a_frame = { .name = "test", .is_embedded = true };
 
 static void setup(void)
 {
-	ex = (struct exchange){ .pool = pool_new(EXCHANGE_POOL_MAX) };
+	ex = (struct exchange){ .pool = pool_new(EXCHANGE_POOL_MAX),
+				.steps = &in_a_tab };
 	memcpy(ex.id, "01ARZ3NDEKTSV4RRFFQ69G5FAV", REQUEST_ID_LEN);
 	tenant = (struct tenant){
 		.slug = STR("acme"), .name = STR("Acme " EVIL),
@@ -115,6 +118,27 @@ START_TEST(an_error_of_nobody_has_no_way_back)
 	ck_assert(page_error(&ex, 404, "Tenant not found."));
 	check_page(404, "'none'");
 	ck_assert(!body_has("<a "));
+}
+END_TEST
+
+/* The partner's page cannot look into its frame, whatever its origin. */
+START_TEST(an_error_in_a_frame_is_seen_there_and_told)
+{
+	struct str csp;
+
+	ex.steps = &in_a_frame;
+	ex.code = "tenant_not_found";
+	ck_assert(page_error(&ex, 404, "Tenant not found. " EVIL));
+	csp = header("Content-Security-Policy");
+	ck_assert_ptr_nonnull(strstr(csp.ptr, "; frame-ancestors *"));
+	ck_str_is(header("Cross-Origin-Embedder-Policy"), "require-corp");
+	ck_str_is(header("Cross-Origin-Resource-Policy"), "cross-origin");
+	ck_assert_ptr_null(header("Cross-Origin-Opener-Policy").ptr);
+	ck_assert(body_has("data-status=\"404\" "
+			   "data-code=\"tenant_not_found\""));
+	ck_assert_uint_eq(count("<script"), 1);
+	ck_assert(!body_has("<a "));
+	ck_assert(!body_has("<script>"));
 }
 END_TEST
 
@@ -289,6 +313,7 @@ static void page_tests(TCase *tcase)
 	tcase_add_checked_fixture(tcase, setup, teardown);
 	tcase_add_test(tcase, an_error_says_what_why_and_where_to_go);
 	tcase_add_test(tcase, an_error_of_nobody_has_no_way_back);
+	tcase_add_test(tcase, an_error_in_a_frame_is_seen_there_and_told);
 	tcase_add_test(tcase, the_question_has_one_button_and_the_token_in_it);
 	tcase_add_test(tcase,
 		       the_signed_in_page_can_sign_out_and_forgets_on_back);
