@@ -12,6 +12,7 @@
 /* All terminated. */
 extern const struct str asset_desk_css;		/* the desk's page */
 extern const struct str asset_desk_js;
+extern const struct str asset_embed_css;
 extern const struct str asset_embed_js;		/* the frame's side */
 extern const struct str asset_usher_js;		/* the partner's side */
 

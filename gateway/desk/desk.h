@@ -56,8 +56,10 @@
  *	</script>
  * (absent settings are null), everything in it escaped so that no text can end
  * the element.  "tickets" is the list without `state`.  In a frame there is
- * also "embedded":true, "logout" is null, and the paths begin with
- * "/embed/SLUG/": "api" is "/embed/SLUG/api/tickets", "base" "/embed/SLUG/".
+ * also "embedded":true, and the paths begin with "/embed/SLUG/": "api" is
+ * "/embed/SLUG/api/tickets", "base" "/embed/SLUG/", "logout"
+ * "/embed/SLUG/logout".  A form may post to "logout" in either place: the
+ * answer leads on to where signing out is said.
  * The page's own paths are base + "dashboard", "tickets/new" and "tickets/7".
  *
  * The body is <div id="desk"></div>, which the script fills, a <noscript> that

@@ -25,6 +25,7 @@ struct view {
 	struct listing list, thread;	/* thread.json absent: no ticket */
 	bool is_framed;
 	char base[PATH_LONGEST];	/* of the page's paths: ends in '/' */
+	char logout[PATH_LONGEST];
 };
 
 static enum err fetch(struct view *view)
@@ -93,10 +94,9 @@ static void add_data(const struct view *view, const char *csrf,
 	buf_adds(out, view->list.json);
 	json_add_member_raw(out, "ticket",
 			    thread.ptr ? thread : STR("null"));
+	json_add_member(out, "logout", str_from(view->logout));
 	if (view->is_framed)
-		buf_puts(out, ",\"logout\":null,\"embedded\":true");
-	else
-		buf_puts(out, ",\"logout\":\"/auth/logout\"");
+		buf_puts(out, ",\"embedded\":true");
 	buf_puts(out, "}</script>\n");
 }
 
@@ -114,9 +114,8 @@ static void add_skeleton(const struct view *view, struct buf *out)
 	html_add(out, user->email);
 	buf_puts(out, ". Your tickets are shown by a script, and this browser "
 		 "runs none: please allow scripts for this page.</p>\n");
-	if (!view->is_framed)
-		buf_puts(out, "<form method=\"post\" action=\"/auth/logout\">"
-			 "<button>Sign out</button></form>\n");
+	buf_printf(out, "<form method=\"post\" action=\"%s\">"
+		   "<button>Sign out</button></form>\n", view->logout);
 	buf_puts(out, "</main>\n</noscript>\n");
 }
 
@@ -195,13 +194,17 @@ static bool write_page(const struct view *view, const char *csrf)
 static enum step_result show_desk(struct exchange *ex)
 {
 	struct view view = { .ex = ex, .visit = ex->work,
-			     .is_framed = ex->steps->is_embedded, .base = "/" };
+			     .is_framed = ex->steps->is_embedded, .base = "/",
+			     .logout = "/auth/logout" };
 	char csrf[SESSION_CSRF_LEN + 1];
 	enum err err;
 
-	if (view.is_framed)
+	if (view.is_framed) {
 		snprintf(view.base, sizeof(view.base), "/embed/%.*s/",
 			 STR_ARG(ex->tenant->slug));
+		snprintf(view.logout, sizeof(view.logout), "%slogout",
+			 view.base);
+	}
 	err = session_csrf(ex, csrf);
 	if (!err)
 		err = fetch(&view);

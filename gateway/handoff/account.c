@@ -162,6 +162,8 @@ static int logout_status(const struct exchange *ex)
 {
 	if (!request_prefers_html(&ex->request))
 		return 204;
+	if (ex->steps->is_embedded)
+		return ex->tenant ? 303 : 200;
 	return ex->tenant && ex->tenant->home.len ? 303 : 200;
 }
 
@@ -194,13 +196,26 @@ static enum step_result end_session(struct exchange *ex)
 	return session_ended(ex);
 }
 
+/* Home, or, in a frame, to its first page, which says so. */
+static enum step_result leave(struct exchange *ex)
+{
+	struct str path;
+
+	if (!ex->steps->is_embedded)
+		return answer_redirect(ex, 303, ex->tenant->home);
+	path = pool_printf(ex->pool, "/embed/%.*s#signed-out",
+			   STR_ARG(ex->tenant->slug));
+	return path.ptr ? answer_redirect(ex, 303, path)
+			: answer_failure(ex, ERR_NOMEM);
+}
+
 static enum step_result answer_logout(struct exchange *ex)
 {
 	int status = logout_status(ex);
 
 	session_clear_cookie(ex, session_kind_of(ex));
 	if (status == 303)
-		return answer_redirect(ex, 303, ex->tenant->home);
+		return leave(ex);
 	if (status == 200 && page_notice(ex, "Signed out",
 					 "You are signed out."))
 		return STEP_ANSWER;
@@ -262,6 +277,12 @@ const struct steps steps_logout = {
 	.name = "logout",
 	.list = logout_list,
 	.is_audited = true,
+};
+const struct steps steps_embed_logout = {
+	.name = "embed_logout",
+	.list = logout_list,
+	.is_audited = true,
+	.is_embedded = true,
 };
 const struct steps steps_dashboard = {
 	.name = "dashboard",

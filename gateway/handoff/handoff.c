@@ -10,6 +10,7 @@
 #include "handoff/adapt.h"
 #include "handoff/body.h"
 #include "handoff/cross.h"
+#include "handoff/embed.h"
 #include "handoff/entry.h"
 #include "handoff/invalid.h"
 #include "handoff/token.h"
@@ -29,20 +30,31 @@ struct handoff {
 	int64_t user_id;
 };
 
-static enum step_result find_tenant(struct exchange *ex)
+static enum step_result begin(struct exchange *ex)
 {
-	enum step_result result = entry_find_tenant(ex);
-	struct handoff *handoff;
+	struct handoff *handoff = pool_alloc(ex->pool, sizeof(*handoff));
 
-	cross_handoff_headers(ex);
-	if (result != STEP_NEXT)
-		return result;
-	handoff = pool_alloc(ex->pool, sizeof(*handoff));
 	if (!handoff)
 		return answer_failure(ex, ERR_NOMEM);
 	handoff->ex = ex;
 	ex->work = handoff;
 	return STEP_NEXT;
+}
+
+static enum step_result find_tenant(struct exchange *ex)
+{
+	enum step_result result = entry_find_tenant(ex);
+
+	cross_handoff_headers(ex);
+	return result != STEP_NEXT ? result : begin(ex);
+}
+
+/* Nobody but the frame may read the answer: no CORS. */
+static enum step_result find_framed(struct exchange *ex)
+{
+	enum step_result result = entry_find_tenant(ex);
+
+	return result != STEP_NEXT ? result : begin(ex);
 }
 
 static enum step_result check_origin(struct exchange *ex)
@@ -247,9 +259,11 @@ static enum err collect_changes(struct handoff *handoff)
 			    &handoff->event_count);
 }
 
+/* A frame's script cannot see a redirect's target. */
 static bool wants_json(const struct exchange *ex)
 {
-	return str_eq(fields_value(&ex->fields, STR("response")), STR("json"));
+	return ex->steps->is_embedded ||
+	       str_eq(fields_value(&ex->fields, STR("response")), STR("json"));
 }
 
 static void synced(struct job *job)
@@ -397,6 +411,36 @@ const struct steps steps_handoff_method = {
 	.name = "not_allowed",
 	.list = method_list,
 	.refused = refused_early,
+};
+
+static const struct step embed_list[] = {
+	{ "find_tenant", find_framed, NULL },
+	{ "limit_rate", entry_limit_rate, NULL },
+	{ "check_frame", embed_check_frame, NULL },
+	{ "check_embedder", embed_check_embedder, NULL },
+	{ "check_type", embed_check_type, NULL },
+	{ "read_body", read_body, NULL },
+	{ "verify_identity", verify_identity, NULL },
+	{ "ask_adapter", ask_adapter, adapter_answered },
+	{ "validate", check_fields, NULL },
+	{ "choose_redirect", choose_redirect, NULL },
+	{ "sync_user", sync_user, user_synced },
+	{ "mint_token", mint_token, NULL },
+	{ NULL, NULL, NULL }
+};
+
+static void refused_framed(struct exchange *ex)
+{
+	ex->tenant = snapshot_tenant(ex->snapshot, ex->request.params[0]);
+	entry_tell_rate(ex);
+}
+
+const struct steps steps_embed_handoff = {
+	.name = "embed_handoff",
+	.list = embed_list,
+	.is_audited = true,
+	.is_embedded = true,
+	.refused = refused_framed,
 };
 
 /* Preflights are free: whether there is such a tenant must not be learnt from

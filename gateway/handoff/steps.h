@@ -12,6 +12,11 @@ extern const struct steps steps_handoff;
 extern const struct steps steps_preflight;
 /* 405 of that path; `Allow` was set already */
 extern const struct steps steps_handoff_method;
+/* The same inside a frame, and what the frame does then: POST of
+ * /embed/{tenant}/handoff, /session and /logout */
+extern const struct steps steps_embed_handoff;
+extern const struct steps steps_embed_session;
+extern const struct steps steps_embed_logout;
 /* POST /api/auth/redeem/{tenant} */
 extern const struct steps steps_redeem;
 /* /auth/callback, whatever the method */

@@ -1,1 +1,137 @@
+// The frame on a partner's page: learns from the page around it who the user
+// is, and signs him in, in a tab or in here.
+//
+//	frame to page	{usher: 'hello', version: 1, was}	was: '', or
+//		'signed-out' or 'expired' when a desk was in here before
+//	page to frame	{usher: 'connect'} and a MessagePort
+//
+// and then, over the port,
+//
+//	page	{type: 'handoff', mode: 'tab' or 'frame', fields: {...}}
+//		{type: 'sign-out'}
+//	frame	{type: 'redirect', url, expires_in}	mode tab: yours to open
+//		{type: 'signed-in'}	mode frame: the desk is on its way
+//		{type: 'signed-out'}
+//		{type: 'again'}		the user pressed the button
+//		{type: 'refused', status, body, request}
+//
+// The hello says nothing that anybody may not know, so it goes to whoever is
+// there.  Everything else goes over the port, and that is taken from the page
+// around alone, and only where the browser says that it is of one of the
+// tenant's origins.
 'use strict';
+(() => {
+	const main = document.getElementById('frame');
+	const line = main.querySelector('[role=status]');
+	const button = main.querySelector('button');
+	const origins = main.dataset.origins.split(' ');
+	const base = location.pathname;
+	const was = location.hash.slice(1);
+	let port = null;
+	let embedder = '';
+
+	addEventListener('message', (event) => {
+		if (port || parent === window || event.source !== parent ||
+		    !event.data || event.data.usher !== 'connect' ||
+		    !event.ports.length)
+			return;
+		if (event.origin === 'null' || !origins.includes(event.origin)) {
+			console.warn(`usher: ${event.origin} may not embed this desk`);
+			return;
+		}
+		embedder = event.origin;
+		port = event.ports[0];
+		port.onmessage = (message) => answer(message.data || {});
+	});
+
+	button.addEventListener('click', () => {
+		if (!port)
+			return;
+		say('One moment, please…');
+		port.postMessage({ type: 'again' });
+	});
+
+	function say(text, label) {
+		line.textContent = text;
+		button.textContent = label || '';
+		button.hidden = !label;
+	}
+
+	function refuse(status, body, request) {
+		say(body.message, 'Try again');
+		port.postMessage({ type: 'refused', status, body, request });
+	}
+
+	// The origin that arrives is the gateway's own: whose page it is for is
+	// told beside it.
+	async function ask(path, body) {
+		const response = await fetch(base + path, {
+			method: body ? 'POST' : 'GET',
+			headers: Object.assign({ 'Accept': 'application/json' },
+				body && { 'Content-Type': 'application/json', 'X-Embedded-By': embedder }),
+			body: body && JSON.stringify(body),
+			redirect: 'error',
+			referrerPolicy: 'strict-origin',
+		});
+		const request = response.headers.get('X-Request-Id');
+		const text = await response.text();
+		let json = {};
+		try {
+			json = JSON.parse(text);
+		} catch (error) {
+			// an empty body, or none of the gateway's
+		}
+		if (!response.ok && !json.message)
+			json.message = 'This did not work. Please try again.';
+		return { ok: response.ok, status: response.status, body: json, request };
+	}
+
+	async function signInHere(url) {
+		const opened = await ask('/session', { token: new URL(url).searchParams.get('token') });
+		if (!opened.ok)
+			return refuse(opened.status, opened.body, opened.request);
+		// Did the browser keep the cookie?
+		const kept = await ask('/api/tickets?limit=1');
+		if (kept.status === 401)
+			return refuse(401, { code: 'cookies_blocked', message: 'Your browser keeps no cookies for this frame.' }, kept.request);
+		port.postMessage({ type: 'signed-in' });
+		location.replace(`${base}/dashboard`);
+	}
+
+	async function handOff(mode, fields) {
+		if (mode === 'frame' && main.dataset.desk !== 'yes')
+			return refuse(404, { code: 'desk_off', message: 'This desk does not open inside other pages.' });
+		say('Signing you in…');
+		const handed = await ask('/handoff', fields);
+		if (!handed.ok)
+			return refuse(handed.status, handed.body, handed.request);
+		if (mode === 'frame')
+			return signInHere(handed.body.redirect_url);
+		say('The support desk opens in a tab of its own.');
+		port.postMessage({ type: 'redirect', url: handed.body.redirect_url, expires_in: handed.body.expires_in });
+	}
+
+	async function signOut() {
+		const ended = await ask('/logout', {});
+		if (!ended.ok)
+			return refuse(ended.status, ended.body, ended.request);
+		say('You are signed out.');
+		port.postMessage({ type: 'signed-out' });
+	}
+
+	function answer(message) {
+		const work = message.type === 'handoff' ? handOff(message.mode, message.fields || {}) :
+			message.type === 'sign-out' ? signOut() : Promise.resolve();
+
+		work.catch(() => refuse(0, { code: 'unreachable', message: 'The support desk cannot be reached right now.' }));
+	}
+
+	if (parent === window)
+		say('This page works only inside another one.');
+	else if (was === 'signed-out')
+		say('You are signed out.', 'Sign in again');
+	else if (was === 'expired')
+		say('You were signed out after some time without activity.', 'Sign in again');
+	if (parent !== window)
+		parent.postMessage({ usher: 'hello', version: 1, was }, '*');
+})();

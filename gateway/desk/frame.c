@@ -1,0 +1,91 @@
+#include "desk/frame.h"
+
+#include "codec/html.h"
+#include "desk/assets.h"
+#include "handoff/embed.h"
+#include "handoff/entry.h"
+#include "handoff/page.h"
+
+/* Octets of frame-ancestors: the header has more in it, and the head has
+ * a limit (http/response.h). */
+#define ANCESTORS_MAX 6144
+
+/* A browser says where the page will be; old ones say nothing. */
+static enum step_result check_place(struct exchange *ex)
+{
+	struct str dest;
+	int n = request_header(&ex->request, "Sec-Fetch-Dest", &dest);
+
+	if (!n || (n == 1 && (str_eq(dest, STR("iframe")) ||
+			      str_eq(dest, STR("frame")))))
+		return STEP_NEXT;
+	return answer_error(ex, 403, "not_a_frame",
+			    "This page works only inside another one.");
+}
+
+/* The tenant's origins, as a policy and the script take them. */
+static enum step_result check_origins(struct exchange *ex)
+{
+	const struct cors *cors = &ex->tenant->cors;
+	struct buf *list = pool_alloc(ex->pool, sizeof(*list));
+	unsigned i;
+
+	if (!cors->count)
+		return answer_error(ex, 403, "embedding_off",
+				    "This desk names no site that may embed "
+				    "it.");
+	if (!list)
+		return answer_failure(ex, ERR_NOMEM);
+	buf_init_pool(list, ex->pool, ANCESTORS_MAX);
+	for (i = 0; i < cors->count; i++) {
+		if (i)
+			buf_addc(list, ' ');
+		buf_adds(list, cors->origins[i]);
+	}
+	if (!buf_is_ok(list))
+		return answer_error(ex, 500, "too_many_origins",
+				    "This desk names more sites than fit in an "
+				    "answer.");
+	ex->work = list;
+	return STEP_NEXT;
+}
+
+static enum step_result show_frame(struct exchange *ex)
+{
+	const struct buf *list = ex->work;
+	struct page page = {
+		.ex = ex,
+		.title = ex->tenant->name,
+		.place = PAGE_FRAMED,
+		.style = asset_embed_css,
+		.script = asset_embed_js,
+		.connect = STR("'self'"),
+		.ancestors = buf_str(list),
+		.size = list->len + 512,
+	};
+
+	if (!page_begin(&page))
+		return answer_failure(ex, ERR_NOMEM);
+	buf_puts(&page.out, "<main id=\"frame\" data-origins=\"");
+	html_add(&page.out, page.ancestors);
+	buf_printf(&page.out, "\" data-desk=\"%s\">\n<p role=\"status\">",
+		   embed_has_desk(ex->tenant) ? "yes" : "no");
+	buf_puts(&page.out, "One moment, please\xe2\x80\xa6</p>\n"
+		 "<button type=\"button\" hidden></button>\n</main>\n");
+	return page_end(&page, 200) ? STEP_ANSWER
+				    : answer_failure(ex, ERR_NOMEM);
+}
+
+static const struct step frame_list[] = {
+	{ "find_tenant", entry_find_tenant, NULL },
+	{ "check_place", check_place, NULL },
+	{ "check_origins", check_origins, NULL },
+	{ "show_frame", show_frame, NULL },
+	{ NULL, NULL, NULL }
+};
+
+const struct steps steps_frame = {
+	.name = "frame",
+	.list = frame_list,
+	.is_embedded = true,
+};
