@@ -1,5 +1,7 @@
 #include "http/router.h"
 
+#include "desk/frame.h"
+#include "desk/sdk.h"
 #include "handoff/steps.h"
 
 #define ANY ROUTE_ANY_METHOD
@@ -17,6 +19,13 @@ const struct route router_table[] = {
 	{ "/auth/check", METHOD_GET, ROUTE_TENANT, &steps_check },
 	{ "/auth/logout", METHOD_POST, ROUTE_TENANT, &steps_logout },
 	{ "/dashboard", METHOD_GET, ROUTE_TENANT, &steps_dashboard },
+	{ "/embed/{}", METHOD_GET, ROUTE_GATEWAY, &steps_frame },
+	{ "/embed/{}/handoff", METHOD_POST, ROUTE_GATEWAY,
+	  &steps_embed_handoff },
+	{ "/embed/{}/session", METHOD_POST, ROUTE_GATEWAY,
+	  &steps_embed_session },
+	{ "/embed/{}/logout", METHOD_POST, ROUTE_GATEWAY, &steps_embed_logout },
+	{ "/sdk/{}", METHOD_GET, ROUTE_GATEWAY, &steps_sdk },
 	{ "/", METHOD_GET, ROUTE_ANY, &steps_home },
 	{ 0 },
 };

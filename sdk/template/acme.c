@@ -11,35 +11,36 @@
 #include <usher/adapter.h>
 #include <usher/sdk.h>
 
-struct state {
+struct acme {
 	char pro_page[USHER_URL_MAX + 1];	/* empty: none */
 };
 
 /* Settings are the host's memory: copy what the hooks need. */
-static int init(const struct usher_host *host, struct usher_call *call,
-		void **state)
+static int acme_init(const struct usher_host *host, struct usher_call *call,
+		     void **state)
 {
-	struct state *s = calloc(1, sizeof(*s));
+	struct acme *acme = calloc(1, sizeof(*acme));
 	struct usher_str page = usher_config_str(call, "pro_page", "");
 
-	if (!s)
+	(void)host;
+	if (!acme)
 		return USHER_FAIL;
-	if (page.len >= sizeof(s->pro_page)) {
-		host->set_error(call, "pro_page", "is too long", 11);
-		free(s);
+	if (page.len >= sizeof(acme->pro_page)) {
+		call->host->set_error(call, "pro_page", "is too long", 11);
+		free(acme);
 		return USHER_FAIL;
 	}
-	memcpy(s->pro_page, page.ptr, page.len);
-	*state = s;
+	memcpy(acme->pro_page, page.ptr, page.len);
+	*state = acme;
 	return USHER_OK;
 }
 
-static void fini(void *state)
+static void acme_fini(void *state)
 {
 	free(state);
 }
 
-static int map_fields(void *state, struct usher_call *call)
+static int acme_map_fields(void *state, struct usher_call *call)
 {
 	static const char problem[] = "The selected plan is invalid.";
 	struct usher_str plan;
@@ -55,7 +56,7 @@ static int map_fields(void *state, struct usher_call *call)
 	return USHER_OK;
 }
 
-static int sync_user(void *state, struct usher_call *call)
+static int acme_sync_user(void *state, struct usher_call *call)
 {
 	static const char reason[] = "This account is closed.";
 	struct usher_str status, json;
@@ -78,20 +79,21 @@ static int sync_user(void *state, struct usher_call *call)
 	return USHER_OK;
 }
 
-static int choose_redirect(void *state, struct usher_call *call)
+static int acme_choose_redirect(void *state, struct usher_call *call)
 {
-	const struct state *s = state;
+	const struct acme *acme = state;
 	struct usher_str plan;
 
-	if (!s->pro_page[0] ||
+	if (!acme->pro_page[0] ||
 	    call->host->get(call, USHER_ATTRIBUTE, "plan", &plan) ||
 	    !usher_str_is(plan, "pro"))
 		return USHER_DECLINE;
-	call->host->set_redirect(call, s->pro_page, strlen(s->pro_page));
+	call->host->set_redirect(call, acme->pro_page, strlen(acme->pro_page));
 	return USHER_OK;
 }
 
-USHER_ADAPTER_DEFINE(.name = "acme", .version = "0.1", .init = init,
-		     .fini = fini, .map_fields = map_fields,
-		     .sync_user = sync_user,
-		     .choose_redirect = choose_redirect)
+USHER_ADAPTER_DEFINE(.name = "acme", .version = "0.1",
+		     .init = acme_init, .fini = acme_fini,
+		     .map_fields = acme_map_fields,
+		     .sync_user = acme_sync_user,
+		     .choose_redirect = acme_choose_redirect)

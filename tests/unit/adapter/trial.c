@@ -7,14 +7,12 @@ static struct trial_result result;
 
 static enum err run(const char *name, const char *fixture)
 {
-	struct trial_options options = { .services = &test_services };
 	char path[ADAPTER_PATH_MAX];
 	struct buf out;
 
 	buf_init_fixed(&out, output, sizeof(output));
-	options.path = adapter_path(name, path);
-	return trial_run(&options, STR("the.fixture"), str_from(fixture),
-			 &out, &result);
+	return trial_run(adapter_path(name, path), STR("the.fixture"),
+			 str_from(fixture), &test_services, &out, &result);
 }
 
 static void shows(const char *text)
