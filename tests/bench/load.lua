@@ -1,6 +1,6 @@
 -- load: what wrk sends. Arguments after "--": the job, and what it needs.
---	changed | same | json | check | session | callback | bare
-local job, extra, lines
+--	changed [TENANT [FIELDS]] | same | json | check | session | callback | bare
+local job, extra, fields, lines
 local counter = 0
 local threads = 0
 thread_id = 0 -- global: setup() sets it in each thread
@@ -11,7 +11,7 @@ function setup(thread)
 end
 
 function init(args)
-	job, extra = args[1], args[2]
+	job, extra, fields = args[1], args[2], args[3] or ""
 	if job == "callback" then
 		-- each thread reads its own share of the tokens
 		lines = io.lines(extra .. "." .. thread_id)
@@ -20,16 +20,17 @@ end
 
 local function form(name)
 	local user = 1 + (counter * 7919 + thread_id * 104729) % 4096
-	return string.format("email=user%d%%40example.com&name=John+Q.+Doe+%s&company_name=Example+Ltd", user, name)
+	return string.format("email=user%d%%40example.com&name=John+Q.+Doe+%s&company_name=Example+Ltd%s", user, name, fields)
 end
 
 function request()
 	counter = counter + 1
 	if job == "bare" or job == "changed" or job == "same" then
 		local name = job == "same" and "same" or counter .. "-" .. thread_id
-		return wrk.format("POST", "/api/auth/redirect/alpha", {
+		local tenant = extra or "alpha"
+		return wrk.format("POST", "/api/auth/redirect/" .. tenant, {
 			["Host"] = "tickets.test",
-			["Origin"] = "https://alpha.test",
+			["Origin"] = "https://" .. tenant .. ".test",
 			["Content-Type"] = "application/x-www-form-urlencoded",
 		}, form(name))
 	elseif job == "json" then
