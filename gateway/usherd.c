@@ -421,6 +421,9 @@ static int start_serving(struct daemon *d, const struct gateway_config *config)
 	    load_limits(d) || open_store(d, config->state.ptr))
 		return -1;
 	start_supervisor(d);
+	if (d->reload.options.supervisor)
+		supervisor_on_batch(d->reload.options.supervisor,
+				    server_batch_done, d->server);
 	first = reload_first(&d->reload);
 	if (!first)
 		return -1;

@@ -14,6 +14,7 @@
 #include <usher/adapter.h>
 
 #include "base/buf.h"
+#include "base/list.h"
 #include "base/log.h"
 #include "base/pool.h"
 #include "base/str.h"
@@ -211,6 +212,8 @@ struct adapter_call {
 	bool is_denied;
 	unsigned stamp;			/* counts changes and their undoing */
 	struct adapter_view views[4];	/* by enum usher_kind */
+	struct list node;		/* of those to be called back */
+	void (*done)(struct adapter_call *call);
 };
 
 /* Bytes that a scratch pool may hand out: the arena, and room for checks. */

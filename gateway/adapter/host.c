@@ -12,17 +12,21 @@
 #include "adapter/module.h"
 #include "adapter/relay.h"
 #include "adapter/sandbox.h"
+#include "base/clock.h"
 #include "codec/json.h"
 
 #define SETTINGS_POOL_MAX (16u * 1024 * 1024)
 #define CALL_POOL_MAX (2u * 1024 * 1024)
 #define PROBLEM_MAX 1024
+/* An answer waits for others to go with it, but not for longer than this when
+ * the next call is begun. */
+#define ANSWER_WAIT_NS 100000
 
 #ifndef USHER_VERSION
 #define USHER_VERSION "0"
 #endif
 
-/* A call that came in while another waited for a signature. */
+/* A datagram that came in while a call waited for a signature. */
 struct waiting {
 	char *data;
 	size_t len;
@@ -30,9 +34,12 @@ struct waiting {
 
 /* The stack is small, and there is one of each. */
 static struct {
-	char in[WIRE_FRAME_MAX];
+	char in[WIRE_DATAGRAM_MAX];	/* with the running call's frame */
+	char aside[WIRE_DATAGRAM_MAX];	/* what comes meanwhile */
 	struct wire_frame frame, signed_frame;
-	struct buf out;
+	struct buf out;			/* a frame */
+	struct buf datagram;		/* those that were not sent yet */
+	int64_t first_ns;		/* since when the first waits */
 	uint32_t generation;
 	uint64_t call_id;		/* the one that runs; 0: none */
 	unsigned signs;
@@ -54,44 +61,87 @@ static struct wire_head head_of(enum wire_type type)
 	return (struct wire_head){ type, host.generation, host.call_id };
 }
 
-static void send_out(void)
+static void flush(void)
 {
 	ssize_t n;
 
-	if (!buf_is_ok(&host.out))
-		_exit(HOST_NO_MEMORY);
+	if (!host.datagram.len)
+		return;
 	do
-		n = sendto(HOST_CHANNEL_FD, host.out.ptr, host.out.len,
-			   MSG_NOSIGNAL, NULL, 0);
+		n = sendto(HOST_CHANNEL_FD, host.datagram.ptr,
+			   host.datagram.len, MSG_NOSIGNAL, NULL, 0);
 	while (n < 0 && errno == EINTR);
 	if (n < 0)
 		_exit(HOST_NO_CHANNEL);
+	buf_clear(&host.datagram);
 }
 
-/* The length of the next datagram, in `host.in`. */
-static size_t receive(void)
+/* Send `out` together with what comes soon. */
+static void queue_out(void)
+{
+	uint32_t len = (uint32_t)host.out.len;
+
+	if (!buf_is_ok(&host.out))
+		_exit(HOST_NO_MEMORY);
+	if (host.datagram.len + sizeof(len) + len > WIRE_DATAGRAM_MAX)
+		flush();
+	if (!host.datagram.len)
+		host.first_ns = clock_mono_ns();
+	/* It has room for the longest. */
+	buf_add(&host.datagram, &len, sizeof(len));
+	buf_adds(&host.datagram, buf_str(&host.out));
+}
+
+static void send_out(void)
+{
+	queue_out();
+	flush();
+}
+
+/* The next datagram, in `to`. */
+static struct str receive(char to[WIRE_DATAGRAM_MAX])
 {
 	ssize_t n;
 
 	do
-		n = recvfrom(HOST_CHANNEL_FD, host.in, sizeof(host.in), 0, NULL,
+		n = recvfrom(HOST_CHANNEL_FD, to, WIRE_DATAGRAM_MAX, 0, NULL,
 			     NULL);
 	while (n < 0 && errno == EINTR);
 	if (n == 0)
 		_exit(HOST_DONE);
 	if (n < 0)
 		_exit(HOST_NO_CHANNEL);
-	return (size_t)n;
+	return (struct str){ to, (size_t)n };
 }
 
-static void read_frame(const void *data, size_t len, struct wire_frame *frame)
+/* Cut the next frame off; false: there are no more. */
+static bool next_frame(struct str *datagram, struct str *data_r)
 {
-	if (wire_read(data, len, false, frame))
+	int more = wire_next(datagram, data_r);
+
+	if (more < 0)
+		_exit(HOST_BAD_FRAME);
+	return more > 0;
+}
+
+static void read_frame(struct str data, struct wire_frame *frame)
+{
+	if (wire_read(data.ptr, data.len, false, frame))
 		_exit(HOST_BAD_FRAME);
 	if (!host.generation)
 		host.generation = frame->head.generation;
 	if (frame->head.generation != host.generation)
 		_exit(HOST_BAD_FRAME);
+}
+
+/* A datagram of one frame. */
+static void read_single(struct str datagram, struct wire_frame *frame)
+{
+	struct str data;
+
+	if (!next_frame(&datagram, &data) || datagram.len)
+		_exit(HOST_BAD_FRAME);
+	read_frame(data, frame);
 }
 
 /*
@@ -123,18 +173,36 @@ static void say(enum log_level level, struct str tenant, struct str adapter,
 	send_out();
 }
 
-static void keep_waiting(size_t len)
+static void keep_waiting(struct str datagram)
 {
 	struct waiting *w = &host.waiting[host.waiting_count];
 
 	if (host.waiting_count == HOST_WINDOW)
 		_exit(HOST_BAD_FRAME);
-	w->data = malloc(len);
+	w->data = malloc(datagram.len);
 	if (!w->data)
 		_exit(HOST_NO_MEMORY);
-	memcpy(w->data, host.in, len);
-	w->len = len;
+	memcpy(w->data, datagram.ptr, datagram.len);
+	w->len = datagram.len;
 	host.waiting_count++;
+}
+
+/* Past the calls that come before it. */
+static void receive_signed(void)
+{
+	for (;;) {
+		struct str datagram = receive(host.aside), rest = datagram;
+		struct str data;
+
+		if (!next_frame(&rest, &data))
+			_exit(HOST_BAD_FRAME);
+		read_frame(data, &host.signed_frame);
+		if (host.signed_frame.head.type == WIRE_SIGNED && !rest.len)
+			return;
+		if (host.signed_frame.head.type != WIRE_CALL)
+			_exit(HOST_BAD_FRAME);
+		keep_waiting(datagram);
+	}
 }
 
 /*
@@ -156,16 +224,7 @@ static int ask_to_sign(struct adapter_call *call, struct str secret,
 	wire_add(&host.out, WIRE_DATA, 0, secret,
 		 (struct str){ len ? data : "", len });
 	send_out();
-	for (;;) {
-		size_t got = receive();
-
-		read_frame(host.in, got, &host.signed_frame);
-		if (host.signed_frame.head.type == WIRE_SIGNED)
-			break;
-		if (host.signed_frame.head.type != WIRE_CALL)
-			_exit(HOST_BAD_FRAME);
-		keep_waiting(got);
-	}
+	receive_signed();
 	mac = wire_find(&host.signed_frame, WIRE_MAC);
 	if (host.signed_frame.head.id != host.call_id ||
 	    (mac->number == 0) != (mac->a.len == USHER_MAC_LEN))
@@ -209,7 +268,7 @@ static void keep_settings(const struct wire_frame *frame)
 static void read_settings(void)
 {
 	for (;;) {
-		read_frame(host.in, receive(), &host.frame);
+		read_single(receive(host.in), &host.frame);
 		if (host.frame.head.type != WIRE_CONFIG)
 			break;
 		keep_settings(&host.frame);
@@ -271,12 +330,14 @@ static void prepare(void)
 	signal(SIGINT, SIG_IGN);
 	signal(SIGTERM, SIG_IGN);
 	buf_init(&host.out, WIRE_FRAME_MAX);
+	buf_init(&host.datagram, WIRE_DATAGRAM_MAX);
 	host.pool = pool_new(SETTINGS_POOL_MAX);
 	host.call_pool = pool_new(CALL_POOL_MAX);
 	host.scratch = pool_new(CALL_SCRATCH_MAX);
 	/* Its room is taken once, before there are limits. */
 	if (!host.pool || !host.call_pool || !host.scratch ||
-	    !buf_reserve(&host.out, WIRE_FRAME_MAX))
+	    !buf_reserve(&host.out, WIRE_FRAME_MAX) ||
+	    !buf_reserve(&host.datagram, WIRE_DATAGRAM_MAX))
 		_exit(HOST_NO_MEMORY);
 	/* Whatever this draws or opens once, it does here. */
 	fields_init(&none, host.scratch);
@@ -332,12 +393,12 @@ static void run(struct adapter_call *call, enum wire_call_kind kind)
 	call_run(call, host.state, hooks, count);
 }
 
-static void serve(char *data, size_t len)
+static void serve(struct str data)
 {
 	struct relay_lists lists;
 	struct adapter_call call;
 
-	read_frame(data, len, &host.frame);
+	read_frame(data, &host.frame);
 	if (host.frame.head.type != WIRE_CALL || !host.frame.head.id)
 		_exit(HOST_BAD_FRAME);
 	host.call_id = host.frame.head.id;
@@ -348,33 +409,49 @@ static void serve(char *data, size_t len)
 						  WIRE_KIND)->number);
 	if (relay_write_reply(&call, head_of(WIRE_REPLY), &host.out))
 		_exit(HOST_NO_MEMORY);
-	send_out();
+	queue_out();
 	pool_reset(host.call_pool);
 	host.call_id = 0;
 }
 
-/* Those that came in meanwhile are older than what is still in the channel. */
-static void serve_next(void)
+/* Quick answers go together; a slow hook keeps nobody else's back. */
+static void serve_all(struct str datagram)
 {
-	struct waiting next;
-	size_t len;
+	struct str data;
 
-	if (!host.waiting_count) {
-		len = receive();
-		next.data = malloc(len);
-		if (!next.data)
-			_exit(HOST_NO_MEMORY);
-		memcpy(next.data, host.in, len);
-		next.len = len;
-	} else {
-		next = host.waiting[0];
-		host.waiting_count--;
-		memmove(host.waiting, host.waiting + 1,
-			host.waiting_count * sizeof(next));
+	while (next_frame(&datagram, &data)) {
+		if (host.datagram.len &&
+		    clock_mono_ns() - host.first_ns > ANSWER_WAIT_NS)
+			flush();
+		serve(data);
 	}
-	serve(next.data, next.len);
+	flush();
+}
+
+/* Those that came in meanwhile are older than what is still in the channel. */
+static void serve_waiting(void)
+{
+	struct waiting next = host.waiting[0];
+
+	host.waiting_count--;
+	memmove(host.waiting, host.waiting + 1,
+		host.waiting_count * sizeof(next));
+	serve_all((struct str){ next.data, next.len });
 	explicit_bzero(next.data, next.len);
 	free(next.data);
+}
+
+static void serve_next(void)
+{
+	struct str datagram;
+
+	if (host.waiting_count) {
+		serve_waiting();
+		return;
+	}
+	datagram = receive(host.in);
+	serve_all(datagram);
+	explicit_bzero(host.in, datagram.len);
 }
 
 void host_run(uid_t uid)

@@ -22,7 +22,7 @@
 #define HOST_FILTERS_FD 5
 
 /* Calls that may wait in its channel; the gateway keeps to it. */
-#define HOST_WINDOW 8
+#define HOST_WINDOW 16
 
 /* Exit statuses, for the gateway's message. */
 enum host_exit {

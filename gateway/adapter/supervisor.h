@@ -4,12 +4,20 @@
  * It spawns them, reads what they say, times their calls, ends those that hang
  * or lie, and starts them anew: after 10 ms, doubling to 5 s; the fifth failure
  * in a row opens the breaker, and after 5 s one call tries whether it may be
- * closed.  Sixteen answers end a row of failures.
+ * closed.  Sixteen answers end a row of failures (breaker-private.h).
  *
  * A call is answered at its deadline at the latest; a later reply is dropped.
- * A process is killed when its oldest call is past the deadline and it made
- * no progress for SUPERVISOR_STALL_MS; each reply is progress, and so is
- * what it logs or has signed, which is bounded.
+ * An adapter has at most 256 calls under way (calls-private.h), 16 of them
+ * before its process.  The process is killed when its oldest call is past the
+ * deadline and nothing came from it for 250 ms; what counts as coming is a
+ * reply, a line for the log or a request to sign, all of which are bounded.
+ * From spawn to the first answer it has 5 s, and of its standard error 50
+ * lines a second are kept (lines-private.h).
+ *
+ * Calls go to the process straight from the thread that makes them; a thread
+ * that works in turns sends all of a turn in one datagram, and the answers of
+ * a datagram come back in one.  A process that ends takes with it the answers
+ * of the last tenth of a millisecond.
  */
 #ifndef ADAPTER_SUPERVISOR_H
 #define ADAPTER_SUPERVISOR_H
@@ -18,14 +26,8 @@
 #include "adapter/module.h"
 #include "adapter/wire.h"
 
-#define SUPERVISOR_CALLS_MAX 256	/* outstanding, of one adapter */
-#define SUPERVISOR_STALL_MS 250
-#define SUPERVISOR_START_MS 5000	/* from spawn to the first answer */
-#define SUPERVISOR_RETRY_MIN_MS 10
-#define SUPERVISOR_RETRY_MAX_MS 5000
-#define SUPERVISOR_FAILURES_MAX 5	/* in a row; then the breaker opens */
-#define SUPERVISOR_ANSWERS_GOOD 16	/* answers that end the row */
-#define SUPERVISOR_LINES_MAX 50		/* of its stderr, a second */
+/* Adapters of which one turn of a thread may hold calls back. */
+#define ISOLATED_HELD_MAX 32
 
 struct supervisor;
 struct isolated;
@@ -43,6 +45,12 @@ enum err supervisor_new(const char *host, struct supervisor **supervisor_r,
 struct spawner;
 void supervisor_use_spawner(struct supervisor *supervisor,
 			    struct spawner *spawner);
+/*
+ * Called by the supervisor after it called back a group of calls: where a
+ * server wakes each worker once rather than once a call.  NULL: none.
+ */
+void supervisor_on_batch(struct supervisor *supervisor,
+			 void (*batch_done)(void *ctx), void *ctx);
 /* Answer what is under way, as unavailable, and take no calls any more; on
  * return nothing more is called back.  Accepts NULL. */
 void supervisor_quiesce(struct supervisor *supervisor);
@@ -79,8 +87,16 @@ bool isolated_call(struct isolated *isolated, enum wire_call_kind kind,
 		   struct adapter_call *call,
 		   void (*done)(struct adapter_call *call));
 
+/*
+ * This thread calls isolated_flush() whenever it is about to wait: from now on
+ * its calls are sent only then, those of one adapter together.
+ */
+void isolated_promise_flush(void);
+void isolated_flush(void);
+
 struct isolated_stats {
 	pid_t pid;		/* 0: there is none now */
+	bool is_serving;	/* it is ready */
 	bool is_open;		/* the breaker */
 	unsigned outstanding;
 	uint64_t calls, timeouts, unavailable, failures;

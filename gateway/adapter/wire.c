@@ -15,6 +15,7 @@ struct raw_item {
 	int64_t number;
 };
 
+_Static_assert(sizeof(uint32_t) == WIRE_LENGTH_SIZE, "as a datagram has it");
 _Static_assert(sizeof(struct raw_head) == 16, "no padding");
 _Static_assert(sizeof(struct raw_item) == 24, "no padding");
 
@@ -187,6 +188,23 @@ static enum err check_counts(const struct wire_frame *frame)
 	return seen == frame->count ? ERR_OK : ERR_SYNTAX;
 }
 
+int wire_next(struct str *datagram, struct str *frame_r)
+{
+	uint32_t len;
+
+	if (!datagram->len)
+		return 0;
+	if (datagram->len < sizeof(len))
+		return -1;
+	memcpy(&len, datagram->ptr, sizeof(len));
+	if (!len || len > datagram->len - sizeof(len))
+		return -1;
+	*frame_r = (struct str){ datagram->ptr + sizeof(len), len };
+	datagram->ptr += sizeof(len) + len;
+	datagram->len -= sizeof(len) + len;
+	return 1;
+}
+
 enum err wire_read(const void *data, size_t len, bool from_child,
 		   struct wire_frame *frame_r)
 {
@@ -236,6 +254,16 @@ void wire_begin(struct buf *out, struct wire_head head)
 
 	buf_clear(out);
 	buf_add(out, &raw, sizeof(raw));
+}
+
+void wire_address(struct buf *frame, uint32_t generation, uint64_t id)
+{
+	struct raw_head raw;
+
+	memcpy(&raw, frame->ptr, sizeof(raw));
+	raw.generation = generation;
+	raw.id = id;
+	memcpy(frame->ptr, &raw, sizeof(raw));
 }
 
 static void add_slice(struct buf *out, struct str s)

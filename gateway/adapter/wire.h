@@ -2,9 +2,10 @@
  * wire: what the gateway and the process of an isolated adapter say to each
  * other.
  *
- * One frame is one datagram of a SOCK_SEQPACKET pair: a header, then items
- * that fill the rest exactly.  An item is a tag, a number and two slices, and
- * each kind of frame has its own list of tags, with how often each may stand.
+ * A datagram of a SOCK_SEQPACKET pair is one frame or several, each behind its
+ * length.  A frame is a header, then items that fill the rest exactly.  An
+ * item is a tag, a number and two slices, and each kind of frame has its own
+ * list of tags, with how often each may stand.
  * Both ends are of one build on one machine: numbers are in its byte order,
  * and another WIRE_VERSION is refused.
  *
@@ -34,6 +35,8 @@
 
 #define WIRE_VERSION 1
 #define WIRE_FRAME_MAX 131072	/* octets */
+#define WIRE_LENGTH_SIZE 4	/* a uint32_t before each frame */
+#define WIRE_DATAGRAM_MAX (WIRE_FRAME_MAX + WIRE_LENGTH_SIZE)
 #define WIRE_ITEMS_MAX 896	/* of one frame */
 #define WIRE_SIGN_MAX 65536	/* octets that hmac_sha256() takes */
 #define WIRE_SIGNS_MAX 256	/* SIGN frames of one call */
@@ -127,7 +130,13 @@ struct wire_frame {
 };
 
 /*
- * Read one datagram.  `from_child` says which end spoke: frames that are the
+ * Cut the next frame off a datagram.  1: *frame_r; 0: there are no more; -1:
+ * the rest is not what a datagram is made of.
+ */
+int wire_next(struct str *datagram, struct str *frame_r);
+
+/*
+ * Read one frame.  `from_child` says which end spoke: frames that are the
  * other's to send are refused.  ERR_SYNTAX, ERR_LIMIT (too many items),
  * ERR_UNSUPPORTED (another version).  *frame_r is then undefined.
  */
@@ -150,6 +159,8 @@ void wire_add_text(struct buf *out, enum wire_tag tag, struct str a);
 /* Does nothing with an absent `a`. */
 void wire_add_if(struct buf *out, enum wire_tag tag, int64_t number,
 		 struct str a);
+/* Into a frame that was written: what was not known then. */
+void wire_address(struct buf *frame, uint32_t generation, uint64_t id);
 /* Octets that an item takes: what still fits in a frame. */
 size_t wire_size(struct str a, struct str b);
 

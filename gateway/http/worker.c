@@ -6,6 +6,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "adapter/supervisor.h"
 #include "base/clock.h"
 #include "base/log.h"
 
@@ -189,6 +190,7 @@ static void *serve(void *arg)
 	struct worker *worker = arg;
 
 	worker->now_ms = clock_mono_ms();
+	isolated_promise_flush();
 	while (!has_ended(worker)) {
 		look_around(worker);
 		collect(worker);
@@ -200,6 +202,7 @@ static void *serve(void *arg)
 			door->has_work = false;
 			MHD_run(door->daemon);
 		}
+		isolated_flush();
 	}
 	abandon(worker);
 	for (unsigned i = 0; i < worker->options.door_count; i++)

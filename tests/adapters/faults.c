@@ -278,15 +278,19 @@ static long shut_channel(void)
 
 /* ---- lies on the channel ---------------------------------------------------- */
 
-/* The head of a frame, as the gateway's own host writes it. */
+/* A frame that is only a head, as the gateway's own host writes it. */
 static long send_head(unsigned char version, unsigned char type,
 		      uint32_t generation, uint64_t id)
 {
-	unsigned char head[16] = { version, type };
+	unsigned char frame[4 + 16] = { 0 }, *head = frame + 4;
+	const uint32_t len = 16;
 
+	memcpy(frame, &len, sizeof(len));
+	head[0] = version;
+	head[1] = type;
 	memcpy(head + 4, &generation, sizeof(generation));
 	memcpy(head + 8, &id, sizeof(id));
-	return send(CHANNEL, head, sizeof(head), 0);
+	return send(CHANNEL, frame, sizeof(frame), 0);
 }
 
 static long send_junk(void)

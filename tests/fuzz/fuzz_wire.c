@@ -1,6 +1,6 @@
 /*
  * The channel's codec, from both ends.  The first octet chooses who speaks;
- * the rest is one datagram.  What is read can be written, and is then the same
+ * the rest is one frame, and by the way a datagram.  What is read can be written, and is then the same
  * to the octet; a reply is also taken, as the gateway takes it.
  */
 #include "adapter/relay.h"
@@ -106,6 +106,22 @@ static void take_call(void)
 	pool_free(pool);
 }
 
+/* Frames tile it, each behind its length. */
+static void take_datagram(struct str datagram)
+{
+	const char *at = datagram.ptr, *end = at + datagram.len;
+	struct str part;
+	int more;
+
+	while ((more = wire_next(&datagram, &part)) > 0) {
+		fuzz_assert(part.len && part.ptr == at + WIRE_LENGTH_SIZE);
+		at = part.ptr + part.len;
+		fuzz_assert(at <= end && datagram.ptr == at &&
+			    datagram.len == (size_t)(end - at));
+	}
+	fuzz_assert((more == 0) == (at == end));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	bool from_child = size && data[0] & 1;
@@ -114,6 +130,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (!size)
 		return 0;
 	hash_init();
+	take_datagram(fuzz_str(data + 1, size - 1));
 	if (wire_read(data + 1, size - 1, from_child, &frame))
 		return 0;
 	buf_init(&again, WIRE_FRAME_MAX);

@@ -4,6 +4,8 @@
 #include <pthread.h>
 #include <signal.h>
 
+#include "adapter/breaker-private.h"
+#include "adapter/lines-private.h"
 #include "base/clock.h"
 #include "unit/adapter/adapters.h"
 
@@ -14,7 +16,30 @@ static struct adapter_secret secrets[] = {
 	{ STR("desk"), STR("s3cret") },
 };
 
-static char last_event[64];
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t answered = PTHREAD_COND_INITIALIZER;
+static unsigned answers;
+
+/* What befell processes, by what the log would call it. */
+static struct {
+	const char *name;
+	unsigned count;
+} events[] = {
+	{ "adapter_process_failed", 0 },
+	{ "adapter_process_ready", 0 },
+	{ "adapter_breaker_open", 0 },
+	{ "adapter_breaker_closed", 0 },
+};
+static pthread_cond_t told = PTHREAD_COND_INITIALIZER;
+
+static unsigned *event_count(const char *name)
+{
+	for (unsigned i = 0; i < COUNT(events); i++)
+		if (!strcmp(events[i].name, name))
+			return &events[i].count;
+	ck_abort_msg("%s is no event", name);
+	return NULL;
+}
 
 static void keep_event(enum log_level level, const char *event,
 		       struct str tenant, struct str text)
@@ -22,16 +47,24 @@ static void keep_event(enum log_level level, const char *event,
 	(void)level;
 	(void)text;
 	ck_str_is(tenant, "acme");
-	snprintf(last_event, sizeof(last_event), "%s", event);
+	pthread_mutex_lock(&lock);
+	++*event_count(event);
+	pthread_cond_signal(&told);
+	pthread_mutex_unlock(&lock);
+}
+
+/* Until it was told so often since begin(). */
+static void await_event(const char *event, unsigned count)
+{
+	pthread_mutex_lock(&lock);
+	while (*event_count(event) < count)
+		pthread_cond_wait(&told, &lock);
+	pthread_mutex_unlock(&lock);
 }
 
 static const struct adapter_services services = {
 	.hmac_sha256 = test_hmac, .log = test_log, .tell = keep_event,
 };
-
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static pthread_cond_t answered = PTHREAD_COND_INITIALIZER;
-static unsigned answers;
 
 static void done(struct adapter_call *call)
 {
@@ -46,6 +79,8 @@ static void begin(void)
 {
 	struct buf problem;
 
+	for (unsigned i = 0; i < COUNT(events); i++)
+		events[i].count = 0;
 	buf_init_fixed(&problem, message, sizeof(message));
 	ck_assert_msg(supervisor_new(NULL, &supervisor, &problem) == ERR_OK,
 		      "%s", message);
@@ -282,11 +317,8 @@ START_TEST(what_ends_it_is_an_answer_and_a_new_process)
 			      "%s: '%s'", cases[i].sin, s.call.problem);
 		pool_free(s.pool);
 		/* Down, then there again. */
-		while (commit(adapter, &s, "none") == ADAPTER_UNAVAILABLE) {
-			pool_free(s.pool);
-			usleep(1000);
-		}
-		ck_assert_int_eq(s.call.result, ADAPTER_OK);
+		await_event("adapter_process_ready", i + 1);
+		ck_assert_int_eq(commit(adapter, &s, "none"), ADAPTER_OK);
 		pool_free(s.pool);
 		adapter_unref(adapter);
 		sign_in_init(&s);
@@ -306,11 +338,11 @@ START_TEST(who_hangs_is_late_and_then_gone)
 	adapter = must_load("hostile", 50);
 	ck_assert_int_eq(commit(adapter, &s, "hang"), ADAPTER_TIMED_OUT);
 	pool_free(s.pool);
-	/* Until it is killed the next ones are late too; then it is down. */
-	while (commit(adapter, &s, "none") != ADAPTER_OK) {
-		pool_free(s.pool);
-		usleep(1000);
-	}
+	/* Until it is killed the next one is late too, or finds nobody. */
+	ck_assert_int_ge(commit(adapter, &s, "none"), ADAPTER_FAILED);
+	pool_free(s.pool);
+	await_event("adapter_process_ready", 1);
+	ck_assert_int_eq(commit(adapter, &s, "none"), ADAPTER_OK);
 	pool_free(s.pool);
 	end(adapter);
 }
@@ -319,20 +351,21 @@ END_TEST
 START_TEST(who_fails_on_and_on_is_left_alone)
 {
 	struct adapter *adapter;
+	struct isolated_stats stats;
 	struct sign_in s;
-	unsigned failures = 0;
 
 	begin();
 	adapter = must_load("hostile", 10000);
-	last_event[0] = '\0';
-	while (failures < SUPERVISOR_FAILURES_MAX) {
-		if (commit(adapter, &s, "junk") == ADAPTER_FAILED)
-			failures++;
-		else
-			usleep(1000);
+	for (unsigned i = 1; i <= BREAKER_FAILURES_MAX; i++) {
+		ck_assert_int_eq(commit(adapter, &s, "junk"), ADAPTER_FAILED);
 		pool_free(s.pool);
+		if (i < BREAKER_FAILURES_MAX)
+			await_event("adapter_process_ready", i);
 	}
-	ck_assert_str_eq(last_event, "adapter_breaker_open");
+	await_event("adapter_breaker_open", 1);
+	ck_assert(adapter_process(adapter, &stats));
+	ck_assert(stats.is_open && !stats.is_serving && !stats.pid);
+	ck_assert_uint_eq(stats.failures, BREAKER_FAILURES_MAX);
 	ck_assert_int_eq(commit(adapter, &s, "none"), ADAPTER_UNAVAILABLE);
 	pool_free(s.pool);
 	end(adapter);
@@ -354,7 +387,7 @@ START_TEST(floods_cost_their_author)
 	pool_free(s.pool);
 	end(adapter);
 	ck_assert_uint_le(log_count, USHER_LOG_LINES_MAX +
-			  3 * SUPERVISOR_LINES_MAX);
+			  3 * LINES_MAX);
 }
 END_TEST
 

@@ -84,11 +84,63 @@ START_TEST(counts_and_lengths_have_limits)
 }
 END_TEST
 
+START_TEST(a_datagram_is_frames_behind_their_lengths)
+{
+	static const uint32_t two = 2, three = 3;
+	struct str whole, rest, frame_r = STR_NULL;
+	struct buf out;
+
+	buf_init(&out, 64);
+	buf_add(&out, &two, sizeof(two));
+	buf_puts(&out, "ab");
+	buf_add(&out, &three, sizeof(three));
+	buf_puts(&out, "cde");
+	whole = rest = buf_str(&out);
+	ck_assert_int_eq(wire_next(&rest, &frame_r), 1);
+	ck_str_is(frame_r, "ab");
+	ck_assert_int_eq(wire_next(&rest, &frame_r), 1);
+	ck_str_is(frame_r, "cde");
+	ck_assert_int_eq(wire_next(&rest, &frame_r), 0);
+	/* Cut anywhere but between the two it is none. */
+	for (size_t len = 1; len < whole.len; len++) {
+		int more = 1;
+
+		rest = (struct str){ whole.ptr, len };
+		while (more > 0)
+			more = wire_next(&rest, &frame_r);
+		ck_assert_int_eq(more, len == 6 ? 0 : -1);
+	}
+	rest = (struct str){ "\0\0\0\0", 4 };
+	ck_assert_int_eq(wire_next(&rest, &frame_r), -1);
+	rest = (struct str){ "\377\377\377\377xxxx", 8 };
+	ck_assert_int_eq(wire_next(&rest, &frame_r), -1);
+	buf_done(&out);
+}
+END_TEST
+
+START_TEST(a_frame_is_addressed_when_its_turn_comes)
+{
+	struct buf out;
+
+	buf_init(&out, WIRE_FRAME_MAX);
+	wire_begin(&out, (struct wire_head){ WIRE_LOG, 0, 0 });
+	wire_add(&out, WIRE_LINE, 2, STR("hello"), STR_NULL);
+	wire_address(&out, 7, UINT64_MAX);
+	ck_assert_int_eq(read_back(&out, true), ERR_OK);
+	ck_assert_uint_eq(frame.head.generation, 7);
+	ck_assert(frame.head.id == UINT64_MAX);
+	ck_str_is(wire_find(&frame, WIRE_LINE)->a, "hello");
+	buf_done(&out);
+}
+END_TEST
+
 static void wire_tests(TCase *tcase)
 {
 	tcase_add_test(tcase, what_is_written_is_read);
 	tcase_add_test(tcase, every_shorter_frame_is_refused);
 	tcase_add_test(tcase, counts_and_lengths_have_limits);
+	tcase_add_test(tcase, a_datagram_is_frames_behind_their_lengths);
+	tcase_add_test(tcase, a_frame_is_addressed_when_its_turn_comes);
 }
 
 UNIT_MAIN("wire", wire_tests)

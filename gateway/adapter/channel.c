@@ -1,0 +1,210 @@
+#include "adapter/supervisor-private.h"
+
+#include <errno.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+#include "base/clock.h"
+
+/* Octets of settings in a frame, about. */
+#define SETTINGS_FRAME 32768
+
+int channel_watch(struct isolated *iso, enum source_kind kind, int fd)
+{
+	struct epoll_event event = { .events = EPOLLIN,
+				     .data.ptr = &iso->sources[kind] };
+
+	return epoll_ctl(iso->supervisor->epoll, EPOLL_CTL_ADD, fd, &event);
+}
+
+void channel_unwatch(struct isolated *iso, int fd)
+{
+	epoll_ctl(iso->supervisor->epoll, EPOLL_CTL_DEL, fd, NULL);
+}
+
+/* ---- sending ------------------------------------------------------------- */
+
+/* Be told when there is room. */
+static void want_room(struct isolated *iso, bool wanted)
+{
+	struct epoll_event event = {
+		.events = EPOLLIN | (wanted ? EPOLLOUT : 0),
+		.data.ptr = &iso->sources[SOURCE_CHANNEL],
+	};
+
+	iso->is_full = wanted;
+	epoll_ctl(iso->supervisor->epoll, EPOLL_CTL_MOD, iso->child.channel,
+		  &event);
+}
+
+/* A datagram. Under the lock.  One that takes nothing more has ended, and its
+ * pidfd will say so. */
+static bool put(struct isolated *iso, struct iovec *pieces, unsigned count)
+{
+	const struct msghdr message = { .msg_iov = pieces,
+					.msg_iovlen = count };
+	ssize_t n;
+
+	if (iso->is_full)
+		return false;
+	do
+		n = sendmsg(iso->child.channel, &message,
+			    MSG_DONTWAIT | MSG_NOSIGNAL);
+	while (n < 0 && errno == EINTR);
+	if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+		want_room(iso, true);
+	return n >= 0;
+}
+
+void channel_send_calls(struct isolated *iso)
+{
+	struct iovec pieces[2 * CALLS_WINDOW];
+	unsigned count;
+
+	if (iso->life != LIFE_SERVING && iso->life != LIFE_STARTING)
+		return;
+	while ((count = calls_gather(&iso->calls, pieces)) > 0 &&
+	       put(iso, pieces, 2 * count)) {
+		/* From the first on it should make progress. */
+		if (!iso->calls.sent)
+			atomic_store_explicit(&iso->progress_ns,
+					      clock_mono_ns(),
+					      memory_order_relaxed);
+		calls_sent(&iso->calls, count);
+	}
+}
+
+static bool put_frame(struct isolated *iso, const void *data, size_t len)
+{
+	uint32_t size = (uint32_t)len;
+	struct iovec pieces[2] = { { &size, sizeof(size) },
+				   { (void *)(uintptr_t)data, len } };
+
+	return put(iso, pieces, 2);
+}
+
+/* The next CONFIG frame, or START behind the last setting. */
+static bool put_settings(struct isolated *iso)
+{
+	const struct adapter_env *env = iso->env;
+	struct buf *out = &iso->supervisor->out;
+	unsigned i = iso->settings_sent;
+	bool is_start = i == env->setting_count;
+
+	wire_begin(out, (struct wire_head){ is_start ? WIRE_START : WIRE_CONFIG,
+					    iso->generation, 0 });
+	if (is_start) {
+		wire_add_text(out, WIRE_TENANT, env->tenant);
+		wire_add_number(out, WIRE_DEADLINE, env->deadline_ms);
+	}
+	for (; i < env->setting_count && out->len < SETTINGS_FRAME; i++)
+		wire_add(out, WIRE_SETTING, 0, env->settings[i].key,
+			 env->settings[i].value);
+	if (!buf_is_ok(out) || !put_frame(iso, out->ptr, out->len))
+		return false;
+	iso->settings_sent = i;
+	if (is_start)
+		iso->greeting = GREETING_TOLD;
+	return true;
+}
+
+void channel_flush(struct isolated *iso)
+{
+	bool is_going = iso->life == LIFE_STARTING ||
+			iso->life == LIFE_SERVING;
+
+	pthread_mutex_lock(&iso->lock);
+	if (is_going && iso->answer_len) {
+		is_going = put_frame(iso, iso->answer, iso->answer_len);
+		if (is_going)
+			iso->answer_len = 0;
+	}
+	while (is_going && iso->greeting == GREETING_HELLO)
+		is_going = put_settings(iso);
+	if (is_going)
+		channel_send_calls(iso);
+	pthread_mutex_unlock(&iso->lock);
+}
+
+void channel_room(struct isolated *iso)
+{
+	pthread_mutex_lock(&iso->lock);
+	want_room(iso, false);
+	pthread_mutex_unlock(&iso->lock);
+	channel_flush(iso);
+}
+
+/* ---- receiving ----------------------------------------------------------- */
+
+static bool is_listened_to(const struct isolated *iso)
+{
+	return iso->life == LIFE_STARTING || iso->life == LIFE_SERVING;
+}
+
+static void hear_datagram(struct isolated *iso, struct str datagram)
+{
+	struct str frame;
+	int more = 1;
+
+	iso->supervisor->now_ns = clock_mono_ns();
+	atomic_store_explicit(&iso->progress_ns, iso->supervisor->now_ns,
+			      memory_order_relaxed);
+	while (is_listened_to(iso) && more > 0) {
+		more = wire_next(&datagram, &frame);
+		if (more > 0)
+			hear_frame(iso, frame);
+		else if (more < 0)
+			life_end(iso, "it sent a malformed frame");
+	}
+}
+
+/* How many came; -1: there is nobody any more. */
+static int take(struct isolated *iso, struct mmsghdr *messages, unsigned most)
+{
+	struct supervisor *s = iso->supervisor;
+	struct iovec pieces[CHANNEL_BATCH];
+	int n;
+
+	for (unsigned i = 0; i < most; i++) {
+		pieces[i] = (struct iovec){ s->in[i], sizeof(s->in[i]) };
+		messages[i] = (struct mmsghdr){
+			.msg_hdr = { .msg_iov = &pieces[i], .msg_iovlen = 1 },
+		};
+	}
+	do
+		n = recvmmsg(iso->child.channel, messages, most, MSG_DONTWAIT,
+			     NULL);
+	while (n < 0 && errno == EINTR);
+	if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+		return 0;
+	return n > 0 ? n : -1;
+}
+
+void channel_receive(struct isolated *iso, unsigned most)
+{
+	struct mmsghdr messages[CHANNEL_BATCH];
+	int n = CHANNEL_BATCH;
+
+	while (is_listened_to(iso) && most && n == CHANNEL_BATCH) {
+		n = take(iso, messages, CHANNEL_BATCH);
+		for (int i = 0; i < n && is_listened_to(iso); i++) {
+			size_t len = messages[i].msg_len;
+
+			if (messages[i].msg_hdr.msg_flags & MSG_TRUNC)
+				life_end(iso, "it sent a frame that is too "
+					      "long");
+			else if (len)
+				hear_datagram(iso, (struct str){
+					iso->supervisor->in[i], len });
+			else
+				n = -1;
+		}
+		most -= most < CHANNEL_BATCH ? most : CHANNEL_BATCH;
+	}
+	if (n < 0 && is_listened_to(iso)) {
+		/* Its own end is more telling, if that is why. */
+		channel_unwatch(iso, iso->child.channel);
+		child_kill(&iso->child);
+	}
+	channel_flush(iso);
+}

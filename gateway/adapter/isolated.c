@@ -1,0 +1,345 @@
+#include "adapter/supervisor-private.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "adapter/relay.h"
+#include "base/clock.h"
+
+/* Octets that the frame of an ordinary call has. */
+#define FRAME_USUAL 1023
+
+/* ---- for the thread ------------------------------------------------------ */
+
+void isolated_settle(struct isolated *iso)
+{
+	struct supervisor *s = iso->supervisor;
+
+	pthread_mutex_lock(&s->lock);
+	iso->is_settled = true;
+	pthread_cond_broadcast(&s->settled);
+	pthread_mutex_unlock(&s->lock);
+}
+
+bool isolated_is_first(struct isolated *iso)
+{
+	bool is_first;
+
+	pthread_mutex_lock(&iso->supervisor->lock);
+	is_first = !iso->is_settled;
+	pthread_mutex_unlock(&iso->supervisor->lock);
+	return is_first;
+}
+
+bool isolated_must_free(struct isolated *iso)
+{
+	bool must_free;
+
+	pthread_mutex_lock(&iso->supervisor->lock);
+	must_free = iso->must_free;
+	pthread_mutex_unlock(&iso->supervisor->lock);
+	return must_free;
+}
+
+void isolated_close(struct isolated *iso)
+{
+	pthread_mutex_lock(&iso->lock);
+	iso->is_closed = true;
+	pthread_mutex_unlock(&iso->lock);
+}
+
+void isolated_call_fail(struct adapter_call *call, enum adapter_result result,
+			const char *problem)
+{
+	snprintf(call->problem, sizeof(call->problem), "%s", problem);
+	call->result = result;
+}
+
+/* ---- making and freeing -------------------------------------------------- */
+
+static struct metric *metric_of(const struct isolated *iso,
+				enum metric_kind kind, const char *name,
+				const char *help)
+{
+	char labels[METRIC_LABELS_MAX];
+
+	snprintf(labels, sizeof(labels), "tenant=\"%.*s\"",
+		 STR_ARG(iso->env->tenant));
+	return metric_get(kind, name, help, labels);
+}
+
+static void find_metrics(struct isolated *iso)
+{
+	iso->metrics = (struct isolated_metrics){
+		.up = metric_of(iso, METRIC_GAUGE, "usher_adapter_up",
+				"Is an isolated adapter's process serving?"),
+		.open = metric_of(iso, METRIC_GAUGE,
+				  "usher_adapter_breaker_open",
+				  "Did its process fail so often that it is "
+				  "left alone?"),
+		.restarts = metric_of(iso, METRIC_COUNTER,
+				      "usher_adapter_restarts_total",
+				      "Processes of adapters that took the "
+				      "place of one that failed."),
+		.failures = metric_of(iso, METRIC_COUNTER,
+				      "usher_adapter_failures_total",
+				      "Processes of adapters that failed."),
+		.timeouts = metric_of(iso, METRIC_COUNTER,
+				      "usher_adapter_timeouts_total",
+				      "Calls that were not answered in time."),
+		.unavailable = metric_of(iso, METRIC_COUNTER,
+					 "usher_adapter_unavailable_total",
+					 "Calls that no process could take."),
+		.seconds = metric_of(iso, METRIC_HISTOGRAM,
+				     "usher_adapter_call_seconds",
+				     "Calls of isolated adapters that were "
+				     "answered, from asking to the answer."),
+	};
+}
+
+void isolated_destroy(struct isolated *iso)
+{
+	struct supervisor *s = iso->supervisor;
+
+	alarms_remove(&s->alarms, &iso->alarm);
+	pthread_mutex_lock(&s->lock);
+	uids_give_back(&s->uids, iso->uid);
+	pthread_mutex_unlock(&s->lock);
+	if (iso->module >= 0)
+		close(iso->module);
+	pthread_mutex_destroy(&iso->lock);
+	free(iso);
+}
+
+static struct isolated *make(struct supervisor *s,
+			     const struct adapter_env *env,
+			     const struct module_copy *copy)
+{
+	struct isolated *iso = calloc(1, sizeof(*iso));
+
+	if (!iso)
+		return NULL;
+	pthread_mutex_init(&iso->lock, NULL);
+	iso->supervisor = s;
+	iso->env = env;
+	iso->child = (struct child){ .channel = -1, .log = -1, .pidfd = -1 };
+	for (int i = SOURCE_CHANNEL; i <= SOURCE_PIDFD; i++)
+		iso->sources[i] = (struct source){ i, iso };
+	calls_init(&iso->calls);
+	list_init(&iso->node);
+	list_init(&iso->order);
+	iso->retry_ns = iso->alarm_ns = ALARM_NEVER;
+	iso->module = fcntl(copy->fd, F_DUPFD_CLOEXEC, 3);
+	if (alarms_add(&s->alarms, &iso->alarm, iso) || iso->module < 0) {
+		isolated_destroy(iso);
+		return NULL;
+	}
+	find_metrics(iso);
+	return iso;
+}
+
+enum err isolated_new(struct supervisor *s, const struct adapter_env *env,
+		      const struct module_copy *copy,
+		      struct isolated **isolated_r, struct buf *problem)
+{
+	struct isolated *iso = make(s, env, copy);
+
+	if (!iso) {
+		buf_puts(problem, "out of memory or of descriptors");
+		return ERR_NOMEM;
+	}
+	pthread_mutex_lock(&s->lock);
+	if (!uids_take(&s->uids, &iso->uid) && s->uids.range.count) {
+		pthread_mutex_unlock(&s->lock);
+		buf_puts(problem, "all users that adapters may run as are "
+			 "taken");
+		isolated_destroy(iso);
+		return ERR_LIMIT;
+	}
+	list_add(&s->orders, &iso->order);
+	supervisor_ring(s);
+	while (!iso->is_settled)
+		pthread_cond_wait(&s->settled, &s->lock);
+	pthread_mutex_unlock(&s->lock);
+	/* The thread knows nothing any more of one that did not start. */
+	if (iso->is_forgotten) {
+		buf_puts(problem, iso->why);
+		isolated_destroy(iso);
+		return ERR_UNSUPPORTED;
+	}
+	*isolated_r = iso;
+	return ERR_OK;
+}
+
+void isolated_free(struct isolated *iso, void (*freed)(void *ctx), void *ctx)
+{
+	struct supervisor *s;
+
+	if (!iso)
+		return;
+	s = iso->supervisor;
+	pthread_mutex_lock(&s->lock);
+	iso->must_free = true;
+	iso->freed = freed;
+	iso->freed_ctx = ctx;
+	list_add(&s->orders, &iso->order);
+	supervisor_ring(s);
+	pthread_mutex_unlock(&s->lock);
+}
+
+struct str isolated_name(const struct isolated *iso)
+{
+	return str_from(iso->name);
+}
+
+struct str isolated_version(const struct isolated *iso)
+{
+	return str_from(iso->version);
+}
+
+bool isolated_has_deliver(const struct isolated *iso)
+{
+	return iso->hooks & 1u << ADAPTER_PHASE_DELIVER;
+}
+
+bool isolated_has_sync(const struct isolated *iso)
+{
+	return iso->hooks & 1u << ADAPTER_PHASE_SYNC_USER;
+}
+
+bool isolated_is_advisory(const struct isolated *iso)
+{
+	return iso->hooks & WIRE_ADVISORY && !isolated_has_sync(iso);
+}
+
+struct adapter_facts isolated_facts(const struct isolated *iso)
+{
+	return (struct adapter_facts){
+		.abi_major = iso->abi >> 16,
+		.abi_minor = iso->abi & 0xffff,
+		.hooks = iso->hooks & ~(unsigned)(WIRE_FINI | WIRE_ADVISORY),
+		.has_fini = iso->hooks & WIRE_FINI,
+		.is_advisory = iso->hooks & WIRE_ADVISORY,
+	};
+}
+
+void isolated_stats(struct isolated *iso, struct isolated_stats *stats_r)
+{
+	pthread_mutex_lock(&iso->lock);
+	*stats_r = iso->stats;
+	stats_r->outstanding = iso->calls.count;
+	stats_r->is_serving = iso->life == LIFE_SERVING;
+	stats_r->is_open = iso->breaker.is_open;
+	pthread_mutex_unlock(&iso->lock);
+}
+
+/* ---- calls --------------------------------------------------------------- */
+
+/*
+ * Those for which this thread has calls that it did not send yet.  Their
+ * exchanges wait, so none of them is freed meanwhile.
+ */
+static _Thread_local struct {
+	bool is_promised;
+	unsigned count;
+	struct isolated *v[ISOLATED_HELD_MAX];
+} held;
+
+void isolated_promise_flush(void)
+{
+	held.is_promised = true;
+}
+
+void isolated_flush(void)
+{
+	for (unsigned i = 0; i < held.count; i++) {
+		pthread_mutex_lock(&held.v[i]->lock);
+		channel_send_calls(held.v[i]);
+		pthread_mutex_unlock(&held.v[i]->lock);
+	}
+	held.count = 0;
+}
+
+static bool is_held(const struct isolated *iso)
+{
+	for (unsigned i = 0; i < held.count; i++)
+		if (held.v[i] == iso)
+			return true;
+	return false;
+}
+
+/* Under the lock: once it is released, the call may be over. */
+static void send_or_hold(struct isolated *iso)
+{
+	if (!held.is_promised || (held.count == ISOLATED_HELD_MAX &&
+				  !is_held(iso)))
+		channel_send_calls(iso);
+	else if (!is_held(iso))
+		held.v[held.count++] = iso;
+}
+
+static const char *why_not(const struct isolated *iso)
+{
+	if (iso->life != LIFE_SERVING || iso->is_closed)
+		return "its process is not running";
+	if (!breaker_may(&iso->breaker, iso->calls.count))
+		return "it failed too often and is on trial";
+	if (iso->calls.count >= CALLS_MAX)
+		return "too many of its calls are under way";
+	return NULL;
+}
+
+/* Under the lock. NULL, or why not. */
+static const char *enqueue(struct isolated *iso, enum wire_call_kind kind,
+			   struct adapter_call *call, struct buf *frame)
+{
+	const char *why = why_not(iso);
+	struct call_entry *entry;
+
+	if (why)
+		return why;
+	entry = calls_add(&iso->calls, frame);
+	if (!entry)
+		return "out of memory";
+	wire_address(&entry->frame, iso->generation, entry->id);
+	entry->call = call;
+	entry->is_deliver = kind == WIRE_DELIVER;
+	entry->start_ns = clock_mono_ns();
+	entry->deadline_ns = entry->start_ns +
+		(int64_t)iso->env->deadline_ms * MS;
+	if (entry->deadline_ns < iso->alarm_ns) {
+		iso->alarm_ns = entry->deadline_ns;
+		alarms_set(&iso->supervisor->alarms, &iso->alarm,
+			   iso->alarm_ns);
+	}
+	send_or_hold(iso);
+	return NULL;
+}
+
+bool isolated_call(struct isolated *iso, enum wire_call_kind kind,
+		   struct adapter_call *call,
+		   void (*done)(struct adapter_call *call))
+{
+	const char *why = NULL;
+	struct buf frame;
+
+	call->done = done;
+	buf_init(&frame, WIRE_FRAME_MAX);
+	if (!buf_reserve(&frame, FRAME_USUAL) ||
+	    relay_write_call(call, kind, (struct wire_head){ WIRE_CALL, 0, 0 },
+			     &frame))
+		why = "the request does not fit in a frame";
+	pthread_mutex_lock(&iso->lock);
+	if (!why)
+		why = enqueue(iso, kind, call, &frame);
+	iso->stats.calls++;
+	if (why)
+		iso->stats.unavailable++;
+	pthread_mutex_unlock(&iso->lock);
+	buf_done(&frame);
+	if (!why)
+		return true;
+	metric_add(iso->metrics.unavailable, 1);
+	isolated_call_fail(call, ADAPTER_UNAVAILABLE, why);
+	return false;
+}
