@@ -42,6 +42,10 @@
  * guide's shape, on subject, category, message and idempotency_key; 409; 429
  * too_many_tickets (of tickets, messages, or turns) with Retry-After; 503.
  *
+ * A GET of the API may carry X-CSRF-Token as well, and is then refused (403
+ * csrf_refused) where it is not this session's: a page that stayed open while
+ * somebody else signed in shows nothing of theirs under the old name.
+ *
  * The CSRF token is derived from the session's secret (HMAC-SHA256 of a label,
  * in base64url), so it needs no row of its own, ends with the session, and
  * is of no use to read the cookie.

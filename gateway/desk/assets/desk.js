@@ -1,1 +1,840 @@
+/* The desk's page: see desk/desk.h for its data and the API behind it.
+ * Whatever comes from people is put in as text, never as markup. */
 'use strict';
+(() => {
+const data = JSON.parse(document.getElementById('data').textContent);
+const { tenant, user, base, api } = data;
+const embedded = data.embedded === true;
+const HOME = 'dashboard', NEW = 'tickets/new';
+const SUBJECT_MAX = 200, MESSAGE_MAX = 5000;	/* characters */
+const PATIENCE_MS = 20000;
+const STALE_MS = 15000;
+
+/* ---- elements ------------------------------------------------------------ */
+
+function put(node, attributes, children) {
+	for (const [name, value] of Object.entries(attributes || {})) {
+		if (typeof value === 'function')
+			node.addEventListener(name.slice(2), value);
+		else if (value === true)
+			node.setAttribute(name, '');
+		else if (value !== false && value != null)
+			node.setAttribute(name, value);
+	}
+	node.append(...children.flat().filter((child) => child != null && child !== false));
+	return node;
+}
+const el = (tag, attributes, ...children) =>
+	put(document.createElement(tag), attributes, children);
+const svg = (tag, attributes, ...children) =>
+	put(document.createElementNS('http://www.w3.org/2000/svg', tag), attributes, children);
+
+const icon = (path) => svg('svg', { class: 'icon', viewBox: '0 0 16 16', 'aria-hidden': 'true' },
+	svg('path', { d: path }));
+const BACK = 'M10 3 5 8l5 5', PLUS = 'M8 3v10M3 8h10', TICK = 'm3 8.5 3.5 3.5L13 5',
+	DOT = 'M8 8h.01', ALERT = 'M8 1.5a6.5 6.5 0 1 0 0 13 6.5 6.5 0 0 0 0-13M8 4.8v3.7M8 11.1v.01', REPLY = 'M6.5 4 3 7.5 6.5 11M3 7.5h6a4 4 0 0 1 4 4v.5';
+
+/* A link within the desk. In a frame no address of its own could be opened. */
+function link(to, attributes, ...children) {
+	const go = (event) => {
+		if (!embedded && (event.button || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey))
+			return;
+		event.preventDefault();
+		visit(to);
+	};
+	return el('a', { href: base + to, onclick: go, onauxclick: embedded && go, ...attributes }, ...children);
+}
+
+const button = (text, onclick, attributes) =>
+	el('button', { type: 'button', class: 'button', onclick, ...attributes }, text);
+
+/* ---- time ---------------------------------------------------------------- */
+
+const exact = new Intl.DateTimeFormat('en', { dateStyle: 'full', timeStyle: 'short' });
+const day = new Intl.DateTimeFormat('en', { dateStyle: 'medium' });
+const ago = new Intl.RelativeTimeFormat('en', { numeric: 'auto' });
+
+function relative(date) {
+	const s = Math.min((date - Date.now()) / 1000, 0);
+	if (s > -45)
+		return 'just now';
+	if (s > -3600)
+		return ago.format(Math.round(s / 60) || -1, 'minute');
+	if (s > -86400)
+		return ago.format(Math.round(s / 3600), 'hour');
+	if (s > -7 * 86400)
+		return ago.format(Math.round(s / 86400), 'day');
+	return day.format(date);
+}
+
+function time(text) {
+	const date = new Date(text);
+	return el('time', { datetime: text, title: exact.format(date) }, relative(date));
+}
+setInterval(() => {
+	for (const node of document.querySelectorAll('time'))
+		node.textContent = relative(new Date(node.dateTime));
+}, 30000);
+
+function span(seconds) {
+	if (seconds < 60)
+		return `${seconds} s`;
+	if (seconds < 3600)
+		return `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
+	return `${Math.floor(seconds / 3600)} h ${Math.floor(seconds % 3600 / 60)} min`;
+}
+
+const plural = (n, word) => `${n} ${word}${n === 1 ? '' : 's'}`;
+
+/* ---- drafts: what was typed outlives a reload, not the sign-out ------------ */
+
+const PREFIX = 'usher-draft ';
+const drafts = {
+	get(name) {
+		try {
+			const found = JSON.parse(sessionStorage.getItem(PREFIX + name));
+			return found && found.user === user.email ? found : {};
+		} catch {
+			return {};
+		}
+	},
+	set(name, value) {
+		try {
+			sessionStorage.setItem(PREFIX + name, JSON.stringify({ ...value, user: user.email }));
+		} catch { /* full, or not allowed in a frame */ }
+	},
+	drop(name) {
+		try {
+			sessionStorage.removeItem(PREFIX + name);
+		} catch { /* as above */ }
+	},
+	clear() {
+		try {
+			for (const key of Object.keys(sessionStorage))
+				if (key.startsWith(PREFIX))
+					sessionStorage.removeItem(key);
+		} catch { /* as above */ }
+	},
+};
+
+/* The same content is the same submission, however often it is tried: one key. */
+function keyFor(name, content) {
+	const draft = drafts.get(name), text = JSON.stringify(content);
+	if (draft.sent === text && draft.key)
+		return draft.key;
+	const key = crypto.randomUUID ? crypto.randomUUID() :
+		Array.from(crypto.getRandomValues(new Uint8Array(16)), (n) => n.toString(16).padStart(2, '0')).join('');
+	drafts.set(name, { ...content, key, sent: text });
+	return key;
+}
+
+/* ---- the API ---------------------------------------------------------------- */
+
+let csrf = data.csrf;
+let ended = false;	/* the session: another may have begun since */
+
+async function fetchText(url, options) {
+	const abort = new AbortController();
+	const timer = setTimeout(() => abort.abort(), PATIENCE_MS);
+	try {
+		const response = await fetch(url, { credentials: 'same-origin', cache: 'no-store', redirect: 'error',
+			signal: abort.signal, ...options });
+		return { response, text: await response.text() };
+	} catch {
+		throw { code: navigator.onLine === false ? 'offline' : 'no_answer' };
+	} finally {
+		clearTimeout(timer);
+	}
+}
+
+function failure(response, answer) {
+	const wait = Number(response.headers.get('Retry-After'));
+	if (response.status === 401)
+		ended = true;
+	return { status: response.status, code: answer.code || '', errors: answer.errors,
+		id: response.headers.get('X-Request-Id'), until: wait > 0 ? Date.now() + wait * 1000 : 0 };
+}
+
+async function send(url, body, key) {
+	const headers = { Accept: 'application/json', 'X-CSRF-Token': csrf };
+	if (body)
+		headers['Content-Type'] = 'application/json';
+	if (key)
+		headers['Idempotency-Key'] = key;
+	const { response, text } = await fetchText(url,
+		{ method: body ? 'POST' : 'GET', headers, body: body && JSON.stringify(body) });
+	let answer = {};
+	try {
+		answer = JSON.parse(text) || {};
+	} catch { /* not the desk's: whoever stands before it */ }
+	if (!response.ok || !(answer.ticket || answer.tickets))
+		throw failure(response, answer);
+	return answer;
+}
+
+/* The next session's token, if it is the same person's. */
+async function renew() {
+	const { response, text } = await fetchText(base + HOME, { headers: { Accept: 'text/html' } });
+	if (!response.ok)
+		throw failure(response, {});
+	const found = new DOMParser().parseFromString(text, 'text/html').getElementById('data');
+	const next = found ? JSON.parse(found.textContent) : { user: {} };
+	if (next.user.email !== user.email)
+		throw { code: 'other_user' };
+	csrf = next.csrf;
+	ended = false;
+	say(null);
+}
+
+/* The token goes with every question: what a session that came after answers
+ * may be somebody else's. */
+async function ask(url, body, key) {
+	if (ended)
+		await renew();
+	try {
+		return await send(url, body, key);
+	} catch (error) {
+		if (error.code !== 'csrf_refused')
+			throw error;
+		await renew();
+		return send(url, body, key);
+	}
+}
+
+/* ---- what is known: the server's first page, and every answer since ----------- */
+
+const lists = new Map();	/* state -> {tickets, next, at} */
+const threads = new Map();	/* number -> {ticket, at} */
+
+function remember(ticket) {
+	threads.set(ticket.number, { ticket, at: Date.now() });
+	for (const [state, list] of lists) {
+		const at = list.tickets.findIndex((known) => known.number === ticket.number);
+		if (at >= 0)
+			list.tickets.splice(at, 1);
+		/* the last changed first; beyond what was loaded it comes with "Show more" */
+		if (!state || state === ticket.state) {
+			const to = list.tickets.findIndex((known) => known.updated_at <= ticket.updated_at);
+			if (to >= 0 || !list.next)
+				list.tickets.splice(to < 0 ? list.tickets.length : to, 0, ticket);
+		}
+	}
+	return ticket;
+}
+
+async function loadList(state, before) {
+	const query = new URLSearchParams();
+	if (state)
+		query.set('state', state);
+	if (before)
+		query.set('before', before);
+	const answer = await ask(`${api}${query.toString() && '?'}${query}`);
+	const known = before ? lists.get(state).tickets : [];
+	const numbers = new Set(known.map((ticket) => ticket.number));
+	const list = { tickets: known.concat(answer.tickets.filter((ticket) => !numbers.has(ticket.number))),
+		next: answer.next, at: Date.now() };
+	lists.set(state, list);
+	return list;
+}
+
+const loadThread = async (number) =>
+	remember((await ask(`${api}/${number}`)).ticket);
+
+/* ---- what went wrong, in words ------------------------------------------------- */
+
+const wayBack = (text) => tenant.home && !embedded &&
+	el('a', { class: 'button', href: tenant.home }, text || `Go to ${tenant.name}`);
+
+function explain(error, kept) {
+	const keeps = kept ? ' Your text is kept.' : '';
+	switch (error.code) {
+	case 'offline':
+		return ['You are offline', `Connect again, then try once more.${keeps}`];
+	case 'no_answer':
+		return ['No answer', `The desk could not be reached.${keeps}`];
+	case 'other_user':
+		return ['Somebody else is signed in now',
+			`This page belongs to ${user.email}, but this browser has signed in as somebody else since. Copy what you still need, then load the page again.`];
+	case 'ticket_closed':
+		return ['This ticket was closed in the meantime', `Reopen it to answer.${keeps}`];
+	}
+	switch (error.status) {
+	case 401:
+		return ['Your session has ended', embedded ? `Load the page around this desk again to sign in.${keeps}` :
+			`${tenant.home ? `Sign in again through ${tenant.name}` : 'Sign in again where you came from'}${kept ? ', then come back to this tab and try again' : ''}.${keeps}`];
+	case 403:
+		return ['That was not allowed', `Load the page again and try once more.${keeps}`];
+	case 404:
+		return ['There is no such ticket', 'It may belong to another account, or the address is mistyped.'];
+	case 409:
+		return ['That did not fit any more', `The ticket has changed in the meantime.${keeps}`];
+	case 413:
+		return ['That is too long', `Please send it in several parts.${keeps}`];
+	case 429:
+		return ['That was a lot at once', `There is a limit to how much can be sent in an hour.${keeps}`];
+	case 503:
+		return ['The desk is busy', `Please try again in a moment.${keeps}`];
+	}
+	return ['Something went wrong', `It is not your fault. Please try again.${keeps}`];
+}
+
+/* A notice about `error`: what happened, how long it lasts, what can be done. */
+function trouble(error, { kept = false, retry, label = 'Try again' } = {}) {
+	const [title, text] = explain(error, kept);
+	const left = el('p', { class: 'left' });
+	const again = retry && button(label, retry);
+	const actions = [error.status === 401 && wayBack(),
+		error.code === 'other_user' ? button('Load again', () => location.reload()) : again];
+	const tick = () => {
+		const s = Math.ceil((error.until - Date.now()) / 1000);
+		left.textContent = s > 0 ? `You can try again in ${span(s)}.` : 'You can try again now.';
+		if (s > 0 && box.isConnected)
+			setTimeout(tick, 1000);
+	};
+	const box = el('div', { class: 'notice', tabindex: '-1' }, icon(ALERT), el('div', {},
+		el('p', { class: 'title' }, title), el('p', {}, text), error.until ? left : null,
+		error.id && error.status >= 500 ? el('p', { class: 'soft' }, `If it happens again, quote ${error.id}`) : null,
+		el('div', { class: 'actions' }, ...actions)));
+	if (error.until)
+		setTimeout(tick);
+	announce(`${title}. ${text}`);
+	return box;
+}
+
+/* ---- the shell ------------------------------------------------------------------ */
+
+const live = el('p', { class: 'hidden', role: 'status', 'aria-live': 'polite' });
+const banner = el('div', { class: 'banner' });
+const main = el('main', { id: 'main', tabindex: '-1' });
+
+function announce(text) {
+	live.textContent = '';
+	setTimeout(() => { live.textContent = text; }, 50);
+}
+
+/* Across the page, above whatever is shown. */
+function say(...nodes) {
+	banner.replaceChildren(...nodes.filter(Boolean));
+}
+
+const initial = (name) => (Array.from(name.trim())[0] || '?').toUpperCase();
+const mark = (name, kind) => el('span', { class: `mark ${kind || ''}`, 'aria-hidden': 'true' }, initial(name));
+
+function shell() {
+	const signOut = data.logout && el('form', { method: 'post', action: data.logout, onsubmit: drafts.clear },
+		el('button', { class: 'button' }, 'Sign out'));
+	const foot = [tenant.attribution && el('span', { dir: 'auto' }, tenant.attribution),
+		tenant.terms && el('a', { href: tenant.terms, target: embedded && '_blank', rel: 'noopener' }, 'Terms'),
+		tenant.home && !embedded && el('a', { href: tenant.home }, `Back to ${tenant.name}`)].filter(Boolean);
+	document.documentElement.classList.toggle('embedded', embedded);
+	document.getElementById('desk').append(
+		el('a', { class: 'skip', href: '#main', onclick: (event) => { event.preventDefault(); main.focus(); } }, 'Skip to content'),
+		el('header', { class: 'top' }, el('div', {},
+			link(HOME, { class: 'brand' }, mark(tenant.name), el('span', { dir: 'auto' }, tenant.name)),
+			el('p', { class: 'person' }, el('span', { class: 'hidden' }, 'Signed in as '),
+				user.name !== user.email && el('b', { dir: 'auto' }, user.name), ' ', el('span', { class: 'soft' }, user.email)),
+			signOut)),
+		banner, main, foot.length ? el('footer', {}, el('p', {}, ...foot)) : '', live);
+}
+
+/* ---- where we are ------------------------------------------------------------------ */
+
+let place = embedded ? HOME : '';	/* in a frame there is no history */
+let turn = 0;		/* counts views: a late answer is not shown in the next */
+let refresh = () => {};	/* of the view that is shown */
+let lastOpened = 0;
+
+function where() {
+	const to = embedded ? place : location.pathname.slice(base.length) + location.search;
+	const [path, query] = to.split('?');
+	const number = /^tickets\/(\d{1,15})$/.exec(path);
+	const state = new URLSearchParams(query).get('state');
+	if (path === NEW)
+		return { view: newView };
+	if (number)
+		return { view: threadView, argument: Number(number[1]) };
+	return { view: listView, argument: state === 'open' || state === 'closed' ? state : '' };
+}
+
+function visit(to, replace) {
+	if (embedded)
+		place = to;
+	else
+		history[replace ? 'replaceState' : 'pushState'](null, '', base + to);
+	show();
+	scrollTo(0, 0);
+}
+
+function show({ first = false, focus } = {}) {
+	const { view, argument } = where();
+	turn++;
+	refresh = () => {};
+	main.replaceChildren();
+	view(argument);
+	/* the one that was left, on the way back; else where the view begins */
+	const back = focus && main.querySelector(focus);
+	if (!first)
+		(back || main.querySelector('h1') || main).focus({ preventScroll: true });
+}
+
+function head(title, { back = true, aside, sub } = {}) {
+	document.title = `${title} – ${tenant.name}`;
+	return el('div', { class: 'head' },
+		back && link(HOME, { class: 'back' }, icon(BACK), 'Your tickets'),
+		el('div', { class: 'line' }, el('h1', { tabindex: '-1', dir: 'auto' }, title), aside), sub);
+}
+
+const badge = (ticket) => el('span', { class: `badge ${ticket.state}` },
+	icon(ticket.state === 'open' ? DOT : TICK), ticket.state === 'open' ? 'Open' : 'Closed');
+
+/* Grey rows while something loads; seen only when that takes a while. */
+function waiting(what) {
+	return el('div', { class: 'waiting', role: 'img', 'aria-label': `Loading ${what}` },
+		...[0, 1, 2].map(() => el('div', {}, el('i'), el('i'))));
+}
+
+/* ---- the list ------------------------------------------------------------------------ */
+
+function row(ticket) {
+	const who = ticket.last === 'agent' ? [icon(REPLY), 'Support answered '] : ['You wrote '];
+	return el('li', {}, link(`tickets/${ticket.number}`, { 'data-number': ticket.number },
+		el('span', { class: 'subject', dir: 'auto' }, ticket.subject), badge(ticket),
+		el('span', { class: 'meta' }, el('span', {}, `#${ticket.number}`),
+			ticket.category && el('span', { dir: 'auto' }, ticket.category),
+			el('span', {}, plural(ticket.messages, 'message')),
+			el('span', { class: ticket.last }, ...who, time(ticket.updated_at)))));
+}
+
+function nothing(state) {
+	if (state)
+		return el('div', { class: 'empty' }, el('h2', {}, `No ${state} tickets`),
+			el('p', {}, state === 'open' ? 'Everything you asked has been dealt with.' : 'What has been dealt with will be listed here.'),
+			link(HOME, { class: 'button' }, 'Show all tickets'));
+	return el('div', { class: 'empty' },
+		svg('svg', { class: 'picture', viewBox: '0 0 120 84', 'aria-hidden': 'true' },
+			svg('path', { d: 'M44 30h58a8 8 0 0 1 8 8v24a8 8 0 0 1-8 8h-4v10L84 70H52a8 8 0 0 1-8-8z', class: 'far' }),
+			svg('path', { d: 'M18 4h58a8 8 0 0 1 8 8v26a8 8 0 0 1-8 8H38L24 58V46h-6a8 8 0 0 1-8-8V12a8 8 0 0 1 8-8z', class: 'near' }),
+			svg('path', { d: 'M26 19h42M26 31h26', class: 'ink' })),
+		el('h2', {}, 'How can we help?'),
+		el('p', {}, `Write to ${tenant.name}, and the whole conversation stays here for you to come back to.`),
+		link(NEW, { class: 'button primary' }, icon(PLUS), 'New ticket'));
+}
+
+function listView(state) {
+	const mine = turn;
+	const filters = [['', 'All'], ['open', 'Open'], ['closed', 'Closed']];
+	const tabs = el('nav', { class: 'filter', 'aria-label': 'Show' }, ...filters.map(([value, text]) =>
+		link(HOME + (value && `?state=${value}`), { 'aria-current': value === state && 'true', 'data-filter': value || 'all' }, text)));
+	const create = link(NEW, { class: 'button primary' }, icon(PLUS), 'New ticket');
+	const body = el('div', {});
+
+	main.append(head('Your tickets', { back: false, aside: create }), tabs, body);
+
+	function fill(list) {
+		const held = document.activeElement.dataset.number;
+		const rows = el('ul', { class: 'tickets' }, ...list.tickets.map(row));
+		const isBare = !state && !list.tickets.length;
+		tabs.hidden = create.hidden = isBare;
+		if (!list.tickets.length)
+			body.replaceChildren(nothing(state));
+		else
+			body.replaceChildren(rows, list.next ? more(list) : '');
+		if (held && rows.querySelector(`[data-number="${held}"]`))
+			rows.querySelector(`[data-number="${held}"]`).focus({ preventScroll: true });
+	}
+
+	function more(list) {
+		const box = el('div', { class: 'more' });
+		const next = button('Show more', async () => {
+			const count = list.tickets.length;
+			if (isBusy(next))
+				return;
+			busy(next, 'Loading…');
+			try {
+				const now = await loadList(state, list.next);
+				if (mine !== turn)
+					return;
+				fill(now);
+				const rows = body.querySelectorAll('.tickets a');
+				if (rows.length)
+					rows[Math.min(count, rows.length - 1)].focus();
+				announce(plural(now.tickets.length - count, 'more ticket'));
+			} catch (error) {
+				if (mine === turn)
+					box.replaceChildren(trouble(error, { retry: () => { box.replaceChildren(next); rest(next, 'Show more'); next.click(); } }));
+			}
+		});
+		box.append(next);
+		return box;
+	}
+
+	async function load() {
+		try {
+			const list = await loadList(state);
+			if (mine === turn)
+				fill(list);
+		} catch (error) {
+			if (mine !== turn)
+				return;
+			if (lists.has(state))
+				background(error);
+			else
+				body.replaceChildren(trouble(error, { retry: () => { body.replaceChildren(waiting('tickets')); load(); } }));
+		}
+	}
+
+	const known = lists.get(state);
+	refresh = () => {
+		const list = lists.get(state);
+		/* what was opened with "Show more" is not folded up again */
+		if (list && list.tickets.length <= 50 && Date.now() - list.at > STALE_MS)
+			load();
+	};
+	if (known) {
+		fill(known);
+		refresh();
+	} else {
+		body.append(waiting('tickets'));
+		load();
+	}
+}
+
+/* Of a look in the background only the end of the session is news. */
+function background(error) {
+	if (error.status === 401)
+		say(trouble(error, { kept: true }));
+}
+
+/* ---- fields ----------------------------------------------------------------------------- */
+
+function busy(node, text) {
+	node.setAttribute('aria-disabled', 'true');
+	node.lastChild.textContent = text;
+}
+
+function rest(node, text) {
+	node.removeAttribute('aria-disabled');
+	node.lastChild.textContent = text;
+}
+
+const isBusy = (node) => node.getAttribute('aria-disabled') === 'true';
+
+/* A label, the control, what is left of its length, and what is wrong with it. */
+function field(name, label, control, { max, optional } = {}) {
+	const left = el('p', { class: 'soft', id: `${name}-left`, hidden: true });
+	const wrong = el('p', { class: 'wrong', id: `${name}-wrong`, hidden: true });
+	const describe = () => {
+		const ids = [left, wrong].filter((node) => !node.hidden).map((node) => node.id).join(' ');
+		if (ids)
+			control.setAttribute('aria-describedby', ids);
+		else
+			control.removeAttribute('aria-describedby');
+	};
+	const count = () => {
+		const n = max - Array.from(control.value).length;
+		left.hidden = !max || n > max / 10;
+		left.textContent = n < 0 ? `${plural(-n, 'character')} too many` : `${plural(n, 'character')} left`;
+		describe();
+	};
+	put(control, { id: name, name, dir: 'auto', oninput: () => { count(); set(''); } }, []);
+	function set(text) {
+		wrong.hidden = !text;
+		wrong.replaceChildren(...(text ? [icon(ALERT), text] : []));
+		if (text)
+			control.setAttribute('aria-invalid', 'true');
+		else
+			control.removeAttribute('aria-invalid');
+		describe();
+	}
+	function problem() {
+		const text = control.value.trim();
+		if (!text && !optional)
+			return `Please fill in the ${label.toLowerCase()}.`;
+		return max && Array.from(control.value).length > max ? `At most ${max} characters, please.` : '';
+	}
+	count();
+	return { name, label, control, set, problem, count,
+		node: el('div', { class: 'field' }, el('label', { for: name }, label, optional && el('span', { class: 'soft' }, ' (optional)')), control, wrong, left) };
+}
+
+/* Messages at their fields, and a summary of them that takes the focus. */
+function refuse(fields, errors, place) {
+	const bad = fields.filter((one) => errors[one.name]);
+	const others = Object.keys(errors).filter((name) => !fields.some((one) => one.name === name)).map((name) => errors[name]);
+	for (const one of fields)
+		one.set(errors[one.name] || '');
+	const goTo = (one) => (event) => { event.preventDefault(); one.control.focus(); };
+	const box = el('div', { class: 'notice', tabindex: '-1' }, icon(ALERT), el('div', {},
+		el('p', { class: 'title' }, 'Not sent yet'),
+		el('ul', {}, ...bad.map((one) => el('li', {}, el('a', { href: `#${one.name}`, onclick: goTo(one) }, errors[one.name]))),
+			...others.map((text) => el('li', {}, text)))));
+	place.replaceChildren(box);
+	box.focus();
+}
+
+/* {"subject":["text"...]} as {subject: "text"} */
+const firsts = (errors) => Object.fromEntries(Object.entries(errors).map(([name, texts]) => [name, String([].concat(texts)[0])]));
+
+function check(fields) {
+	const found = fields.map((one) => [one.name, one.problem()]).filter(([, text]) => text);
+	return found.length ? Object.fromEntries(found) : null;
+}
+
+/* ---- a new ticket --------------------------------------------------------------------------- */
+
+function newView() {
+	const mine = turn, draft = drafts.get('new');
+	const subject = field('subject', 'Subject', el('input', { type: 'text', autocomplete: 'off', required: true }), { max: SUBJECT_MAX });
+	const category = tenant.categories && tenant.categories.length ? field('category', 'Category',
+		el('select', {}, el('option', { value: '' }, 'No category'),
+			...tenant.categories.map((name) => el('option', { value: name }, name))), { optional: true }) : null;
+	const message = field('message', 'Message', el('textarea', { rows: '8', required: true }), { max: MESSAGE_MAX });
+	const fields = [subject, category, message].filter(Boolean);
+	const notes = el('div', {});
+	const send = el('button', { class: 'button primary' }, 'Send');
+	const values = () => Object.fromEntries(fields.map((one) => [one.name, one.control.value]));
+	const save = () => {
+		if (fields.some((one) => one.control.value))
+			drafts.set('new', { ...drafts.get('new'), ...values() });
+		else
+			drafts.drop('new');
+	};
+
+	for (const one of fields) {
+		one.control.value = draft[one.name] || '';
+		one.count();
+	}
+
+	async function submit(event) {
+		if (event)
+			event.preventDefault();
+		if (isBusy(send))
+			return;
+		const bad = check(fields);
+		if (bad) {
+			refuse(fields, bad, notes);
+			return;
+		}
+		const body = values();
+		if (!body.category)
+			delete body.category;
+		busy(send, 'Sending…');
+		notes.replaceChildren();
+		try {
+			const ticket = remember((await ask(api, body, keyFor('new', body))).ticket);
+			drafts.drop('new');
+			announce(`Ticket number ${ticket.number} was sent`);
+			if (mine === turn)
+				visit(`tickets/${ticket.number}`, true);
+		} catch (error) {
+			if (mine !== turn) {
+				say(trouble(error, { kept: true, label: 'Show it', retry: () => { say(null); visit(NEW); } }));
+				return;
+			}
+			rest(send, 'Send');
+			if (error.status === 422 && error.errors) {
+				refuse(fields, firsts(error.errors), notes);
+				return;
+			}
+			const box = trouble(error, { kept: true, retry: () => { send.focus(); submit(); } });
+			notes.replaceChildren(box);
+			box.focus();
+		}
+	}
+
+	main.append(head('New ticket', { sub: el('p', { class: 'soft' }, `${tenant.name} answers here. Nobody else sees what you write.`) }),
+		el('form', { class: 'card', novalidate: true, onsubmit: submit, oninput: save, onchange: save }, notes,
+			...fields.map((one) => one.node),
+			el('div', { class: 'actions' }, send, link(HOME, { class: 'button' }, 'Cancel'))));
+}
+
+/* ---- a ticket ----------------------------------------------------------------------------------- */
+
+function bubble(message) {
+	const isUser = message.author === 'user';
+	const name = message.name || (isUser ? user.name : 'Support');
+	return el('li', { class: `message ${message.author}` }, mark(isUser ? name : tenant.name, message.author),
+		el('article', {}, el('header', {}, el('b', { dir: 'auto' }, isUser ? 'You' : name),
+			!isUser && el('span', { class: 'role' }, `${tenant.name} support`),
+			el('span', { class: 'when' }, message.sending ? 'Sending…' : time(message.created_at))),
+		el('p', { class: 'text', dir: 'auto' }, message.message)));
+}
+
+function threadView(number) {
+	const mine = turn, name = `reply ${number}`;
+	const list = el('ol', { class: 'thread', 'aria-label': 'Messages' });
+	const notes = el('div', { class: 'notes' });
+	const answer = field('message', 'Your answer', el('textarea', { rows: '4', required: true,
+		onkeydown: (event) => { if (event.key === 'Enter' && (event.ctrlKey || event.metaKey)) submit(); } }), { max: MESSAGE_MAX });
+	const send = el('button', { class: 'button primary' }, 'Send answer');
+	const close = button('Close ticket', () => turnTo('closed'));
+	const reopen = button('Reopen ticket', () => turnTo('open'), { class: 'button primary' });
+	const form = el('form', { class: 'card', novalidate: true, onsubmit: submit, oninput: save }, answer.node,
+		el('div', { class: 'actions' }, send, close));
+	const closed = el('div', { class: 'card closed-note' }, el('p', {}, el('b', {}, 'This ticket is closed.'), ' Is something missing? Reopen it to write again.'),
+		el('div', { class: 'actions' }, reopen));
+	let known, isSending = false;
+
+	function save() {
+		if (answer.control.value)
+			drafts.set(name, { ...drafts.get(name), message: answer.control.value });
+		else
+			drafts.drop(name);
+	}
+
+	function fill(ticket) {
+		const next = list.isConnected ? null : head(ticket.subject, { sub: el('p', { class: 'meta' }) });
+		if (next)
+			main.replaceChildren(next, list, notes, form, closed);
+		if (ticket !== known) {
+			list.replaceChildren(...ticket.thread.map(bubble));
+			main.querySelector('.head .meta').replaceChildren(badge(ticket), el('span', {}, `#${ticket.number}`),
+				...(ticket.category ? [el('span', { dir: 'auto' }, ticket.category)] : []),
+				el('span', {}, 'Opened ', time(ticket.created_at)));
+		}
+		known = ticket;
+		form.hidden = ticket.state !== 'open';
+		closed.hidden = !form.hidden;
+	}
+
+	const complain = (error, retry, kept = true) => {
+		const box = trouble(error, { kept, retry });
+		notes.replaceChildren(box);
+		box.focus();
+	};
+
+	/* Shown as done at once, and taken back if it could not be. */
+	async function turnTo(state) {
+		const before = known;
+		if (isSending)
+			return;
+		isSending = true;
+		notes.replaceChildren();
+		fill({ ...before, state });
+		(state === 'open' ? answer.control : reopen).focus();
+		try {
+			const { ticket } = await ask(`${api}/${number}/${state === 'open' ? 'reopen' : 'close'}`, {});
+			remember(ticket);
+			announce(state === 'open' ? 'The ticket is open again' : 'The ticket is closed');
+			if (mine === turn)
+				fill(ticket);
+		} catch (error) {
+			if (mine === turn) {
+				fill(before);
+				complain(error, () => turnTo(state), Boolean(answer.control.value));
+			}
+		} finally {
+			isSending = false;
+		}
+	}
+
+	async function submit(event) {
+		if (event)
+			event.preventDefault();
+		if (isSending)
+			return;
+		const bad = check([answer]);
+		if (bad) {
+			answer.set(bad.message);
+			answer.control.focus();
+			return;
+		}
+		const text = answer.control.value, body = { message: text };
+		const pending = bubble({ author: 'user', message: text, sending: true });
+		const key = keyFor(name, body);
+		isSending = true;
+		pending.classList.add('sending');
+		list.append(pending);
+		notes.replaceChildren();
+		answer.control.value = '';
+		answer.control.readOnly = true;
+		busy(send, 'Sending…');
+		try {
+			const { ticket } = await ask(`${api}/${number}/messages`, body, key);
+			drafts.drop(name);
+			remember(ticket);
+			announce('Your answer was sent');
+			if (mine === turn)
+				fill(ticket);
+		} catch (error) {
+			pending.remove();
+			answer.control.value = text;
+			if (mine !== turn)
+				say(trouble(error, { kept: true, label: 'Show it', retry: () => { say(null); visit(`tickets/${number}`); } }));
+			else if (error.status === 422 && error.errors && error.errors.message) {
+				answer.set(firsts(error.errors).message);
+				answer.control.focus();
+			} else if (error.code === 'ticket_closed') {
+				complain(error);
+				load();
+			} else {
+				complain(error, () => { answer.control.focus(); submit(); });
+			}
+		} finally {
+			isSending = false;
+			answer.control.readOnly = false;
+			rest(send, 'Send answer');
+			answer.count();
+		}
+	}
+
+	async function load() {
+		try {
+			const ticket = await loadThread(number);
+			if (mine === turn && !isSending)
+				fill(ticket);
+		} catch (error) {
+			if (mine !== turn)
+				return;
+			if (known)
+				background(error);
+			else
+				main.replaceChildren(head(error.status === 404 ? 'Not found' : 'Your ticket'),
+					trouble(error, { retry: error.status === 404 ? null : () => { show(); } }));
+		}
+	}
+
+	lastOpened = number;
+	answer.control.value = drafts.get(name).message || '';
+	answer.count();
+	refresh = () => {
+		if (known && Date.now() - threads.get(number).at > STALE_MS)
+			load();
+	};
+	if (threads.has(number)) {
+		fill(threads.get(number).ticket);
+		refresh();
+	} else {
+		main.replaceChildren(head(`Ticket #${number}`), waiting('the ticket'));
+		load().then(() => {
+			if (mine === turn && document.activeElement === document.body)
+				main.querySelector('h1').focus({ preventScroll: true });
+		});
+	}
+}
+
+/* ---- begin ---------------------------------------------------------------------------------------- */
+
+try {	/* what another user of this tab left */
+	for (const name of Object.keys(sessionStorage))
+		if (name.startsWith(PREFIX) && JSON.parse(sessionStorage.getItem(name)).user !== user.email)
+			sessionStorage.removeItem(name);
+} catch {
+	drafts.clear();
+}
+if (data.tickets)
+	lists.set('', { tickets: data.tickets, next: data.next, at: Date.now() });
+if (data.ticket)
+	remember(data.ticket);
+if (embedded && data.ticket)
+	place = `tickets/${data.ticket.number}`;
+shell();
+show({ first: true });
+addEventListener('popstate', () => show({ focus: `[data-number="${lastOpened}"]` }));
+addEventListener('offline', () => say(el('p', { class: 'notice' }, icon(ALERT), 'You are offline. What you type is kept.')));
+addEventListener('online', () => { say(null); refresh(); });
+document.addEventListener('visibilitychange', () => {
+	if (document.visibilityState === 'visible')
+		refresh();
+});
+})();
