@@ -2,7 +2,7 @@
 // session of a frame is one of a frame alone.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { start, tenant } from './harness.mjs';
+import { start, tenant, until } from './harness.mjs';
 
 let gw;
 before(async () => {
@@ -293,7 +293,11 @@ test('signing out in a frame', async () => {
 test('every way through it is in the trail', async () => {
 	const r = await handoff('alpha', zoe, { headers: { 'X-Embedded-By': 'https://evil.test' } });
 	const id = r.headers['x-request-id'];
-	const told = await gw.ctl('explain', id);
-	assert.match(told.out, /check_embedder/);
-	assert.match(told.out, /embedder_refused/);
+	// What refuses is written unawaited.
+	const told = await until(async () => {
+		const { code, out } = await gw.ctl('explain', id);
+		return code === 0 && out;
+	}, 'the trail');
+	assert.match(told, /check_embedder/);
+	assert.match(told, /embedder_refused/);
 });
