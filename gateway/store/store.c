@@ -3,6 +3,7 @@
 #include "store/redemptions-private.h"
 #include "store/schema.h"
 #include "store/sessions-private.h"
+#include "store/tickets-private.h"
 #include "store/users-private.h"
 
 struct store {
@@ -14,6 +15,7 @@ struct store {
 	struct sessions *sessions;
 	struct users *users;
 	struct redemptions *redemptions;
+	struct tickets *tickets;
 	struct chore audit;
 };
 
@@ -28,7 +30,11 @@ static enum err start(struct store *store, const struct store_options *options)
 		return err;
 	writer_on_batch(store->writer, options->batch_done,
 			options->batch_ctx);
-	store->users = users_new(store->writer, store->sessions);
+	err = tickets_new(store->writer, &store->tickets);
+	if (err)
+		return err;
+	store->users = users_new(store->writer, store->sessions,
+				 store->tickets);
 	if (!store->users)
 		return ERR_NOMEM;
 	err = sessions_start(store->sessions, store->writer, sweep_ms);
@@ -102,6 +108,7 @@ void store_close(struct store *store)
 	writer_stop(store->writer);
 	redemptions_free(store->redemptions);
 	users_free(store->users);
+	tickets_free(store->tickets);
 	sessions_free(store->sessions);
 	db_close(store->db);
 	db_unlock(store->lock);
@@ -131,4 +138,9 @@ struct sessions *store_sessions(struct store *store)
 struct redemptions *store_redemptions(struct store *store)
 {
 	return store->redemptions;
+}
+
+struct tickets *store_tickets(struct store *store)
+{
+	return store->tickets;
 }

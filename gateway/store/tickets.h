@@ -134,7 +134,8 @@ struct ticket_change {
 	struct tickets *tickets;
 	int64_t changed_id;		/* whose list is another now; 0: none's */
 };
-/* As tickets_create(); ERR_SYNTAX also for an agent without a name. */
+/* As tickets_create(); ERR_SYNTAX also for an agent's reply without a
+ * name. */
 enum err tickets_change(struct tickets *tickets, struct ticket_change *change);
 
 /* One page of a list, the last changed first. */

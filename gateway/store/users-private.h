@@ -5,10 +5,12 @@
 #define STORE_USERS_PRIVATE_H
 
 #include "store/sessions.h"
+#include "store/tickets.h"
 #include "store/users.h"
 
-/* NULL: no memory. Neither is owned. */
-struct users *users_new(struct writer *writer, struct sessions *sessions);
+/* NULL: no memory. None is owned. */
+struct users *users_new(struct writer *writer, struct sessions *sessions,
+			struct tickets *tickets);
 /* After the writer ended. Accepts NULL. */
 void users_free(struct users *users);
 

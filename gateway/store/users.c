@@ -5,6 +5,7 @@
 #include "store/db-private.h"
 #include "store/known.h"
 #include "store/sessions-private.h"
+#include "store/tickets-private.h"
 #include "store/users-private.h"
 
 #define COLUMNS "id, email, name, attributes, verified, tenant, email_key," \
@@ -14,10 +15,12 @@
 struct users {
 	struct writer *writer;
 	struct sessions *sessions;
+	struct tickets *tickets;
 	struct known *known;
 };
 
-struct users *users_new(struct writer *writer, struct sessions *sessions)
+struct users *users_new(struct writer *writer, struct sessions *sessions,
+			struct tickets *tickets)
 {
 	struct users *u = calloc(1, sizeof(*u));
 
@@ -26,6 +29,7 @@ struct users *users_new(struct writer *writer, struct sessions *sessions)
 	*u = (struct users){
 		.writer = writer,
 		.sessions = sessions,
+		.tickets = tickets,
 		.known = known_new(USERS_KNOWN_MAX),
 	};
 	if (!u->known) {
@@ -487,6 +491,8 @@ static enum err erase_run(struct db *db, struct job *job)
 	if (!err)
 		err = sessions_delete_of(e->users->sessions, db, e->user_id);
 	if (!err)
+		err = tickets_delete_of(db, e->user_id);
+	if (!err)
 		err = query_begin(db, SQL_USER_ERASE,
 			"DELETE FROM users WHERE id = ?1", &q);
 	if (err)
@@ -506,6 +512,7 @@ static void erase_settle(struct job *job)
 		return;
 	known_drop(e->users->known, e->key);
 	sessions_drop_of(e->users->sessions, e->user_id);
+	tickets_touch(e->users->tickets, e->user_id);
 }
 
 enum err users_erase(struct users *users, struct user_erase *e)

@@ -114,8 +114,8 @@ struct user_block {
 };
 enum err users_block(struct users *users, struct user_block *block);
 
-/* Delete the user, his attributes and sessions. ERR_NOT_FOUND. What the outbox
- * and the audit trail hold is left to their own retention. */
+/* Delete the user, his attributes, sessions and tickets. ERR_NOT_FOUND. What
+ * the outbox and the audit trail hold is left to their own retention. */
 struct user_erase {
 	struct job job;
 	int64_t user_id;
