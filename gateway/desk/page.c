@@ -155,26 +155,14 @@ static struct str ancestors(const struct view *view)
 	return buf_is_ok(&out) ? buf_str(&out) : STR_NULL;
 }
 
-/* The accent is "#rrggbb": the configuration saw to it. */
-static struct str theme(const struct view *view)
-{
-	const struct tenant *tenant = view->ex->tenant;
-
-	if (str_is_null(tenant->accent))
-		return STR_NULL;
-	return pool_printf(view->ex->pool,
-			   ":root{--accent:%.*s;--on-accent:%.*s}\n",
-			   STR_ARG(tenant->accent),
-			   STR_ARG(tenant->accent_ink));
-}
-
 static bool write_page(const struct view *view, const char *csrf)
 {
 	struct page page = {
 		.ex = view->ex,
 		.title = view->ex->tenant->name,
 		.place = view->is_framed ? PAGE_FRAMED : PAGE_ALONE,
-		.style = asset_desk_css, .theme = theme(view),
+		.style = asset_desk_css,
+		.theme = page_theme(view->ex, view->ex->tenant),
 		.script = asset_desk_js,
 		.forms = form_sources(view), .connect = STR("'self'"),
 		.images = STR("data:"), .ancestors = ancestors(view),

@@ -74,6 +74,11 @@ struct page {
 	char nonce[PAGE_NONCE_LEN + 1];	/* private */
 };
 
+/*
+ * The tenant's colour, as a page's theme: --accent, and --on-accent for what
+ * lies on it; absent where the tenant names none, or without memory.
+ */
+struct str page_theme(struct exchange *ex, const struct tenant *tenant);
 /* All up to and with <body>. false: no memory, or no random bytes. */
 bool page_begin(struct page *page);
 /*
@@ -90,8 +95,10 @@ bool page_end(struct page *page, int status);
  */
 
 /*
- * What went wrong, in plain words, the request id and, where the tenant names
- * its home, the way back.  In a list for frames: to be seen inside any page,
+ * What went wrong and what to do, in plain words (advice.h; `message` where
+ * that leaves it to the answer), the time left where the answer has a
+ * Retry-After, the request id and, where the tenant names its home, the
+ * way back.  In a list for frames: to be seen inside any page,
  * for there is nothing in it to be seen or clicked but this, and
  * the page around is told, {usher:"refused",status,code}, since it cannot see
  * for itself why its frame does not answer.

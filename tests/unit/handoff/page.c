@@ -101,14 +101,62 @@ static void check_page(int status, const char *forms)
 
 START_TEST(an_error_says_what_why_and_where_to_go)
 {
-	ck_assert(page_error(&ex, 410, "It was used. " EVIL));
+	ex.code = "token_used";
+	ck_assert(page_error(&ex, 410, "For programs."));
 	check_page(410, "'none'");
-	ck_assert(body_has("This link was used already"));
-	ck_assert(body_has("It was used. &quot;&gt;" EVIL_ESCAPED) ||
-		  body_has("It was used. &#34;&gt;" EVIL_ESCAPED));
-	ck_assert(body_has("01ARZ3NDEKTSV4RRFFQ69G5FAV"));
+	ck_assert(body_has("This sign-in link was used already"));
+	ck_assert(body_has("click its button again"));
+	ck_assert(body_has("<code>01ARZ3NDEKTSV4RRFFQ69G5FAV</code>"));
 	ck_assert(body_has("href=\"https://acme.test:8443/shop?a=1&amp;b=2\""));
-	ck_assert_uint_eq(count("<script"), 0);
+	ck_assert(!body_has("id=\"again\""));
+	ck_assert(!body_has("class=\"wait\""));
+}
+END_TEST
+
+START_TEST(what_only_the_answer_knows_is_told_escaped)
+{
+	ex.code = "not_a_customer";
+	ck_assert(page_error(&ex, 403, "You are none. " EVIL));
+	check_page(403, "'none'");
+	ck_assert(body_has("Not allowed"));
+	ck_assert(body_has("You are none. &quot;&gt;" EVIL_ESCAPED) ||
+		  body_has("You are none. &#34;&gt;" EVIL_ESCAPED));
+}
+END_TEST
+
+/* What was asked with GET may be asked again; a form may not. */
+START_TEST(what_passes_can_be_tried_again_when_it_is_time)
+{
+	ex.code = "busy";
+	answer_header(&ex, "Retry-After", STR("7"));
+	ck_assert(page_error(&ex, 503, "Busy."));
+	check_page(503, "'none'");
+	ck_assert(body_has("data-seconds=\"7\">You can try again in "
+			   "7 seconds."));
+	ck_assert(body_has("id=\"again\" href=\"\""));
+
+	ex.answer = (struct answer){ 0 };
+	ex.request.method = METHOD_POST;
+	ex.code = "too_many_requests";
+	answer_header(&ex, "Retry-After", STR("601"));
+	ck_assert(page_error(&ex, 429, "Too many requests."));
+	ck_assert(body_has("data-seconds=\"601\">You can try again in "
+			   "11 minutes."));
+	ck_assert(!body_has("id=\"again\""));
+}
+END_TEST
+
+START_TEST(a_tenants_colour_is_on_its_pages)
+{
+	tenant.accent = STR("#ffd400");
+	tenant.accent_ink = STR("#000000");
+	ck_assert(page_error(&ex, 404, "Nothing."));
+	check_page(404, "'none'");
+	ck_assert(body_has(":root{--accent:#ffd400;--on-accent:#000000}"));
+	ex.answer = (struct answer){ 0 };
+	ex.tenant = NULL;
+	ck_assert(page_error(&ex, 404, "Nothing."));
+	ck_assert(!body_has("#ffd400"));
 }
 END_TEST
 
@@ -312,6 +360,9 @@ static void page_tests(TCase *tcase)
 {
 	tcase_add_checked_fixture(tcase, setup, teardown);
 	tcase_add_test(tcase, an_error_says_what_why_and_where_to_go);
+	tcase_add_test(tcase, what_only_the_answer_knows_is_told_escaped);
+	tcase_add_test(tcase, what_passes_can_be_tried_again_when_it_is_time);
+	tcase_add_test(tcase, a_tenants_colour_is_on_its_pages);
 	tcase_add_test(tcase, an_error_of_nobody_has_no_way_back);
 	tcase_add_test(tcase, an_error_in_a_frame_is_seen_there_and_told);
 	tcase_add_test(tcase, the_question_has_one_button_and_the_token_in_it);

@@ -1,0 +1,25 @@
+/*
+ * advice: what a person is told about an answer that is no success: a title,
+ * what happened, and what to do.
+ *
+ * Programs get the code and the message of answer_error(); this is for the
+ * pages that people see in its place.  Plain English, nothing about the inside
+ * of the gateway, and nothing to do that the reader cannot do.
+ */
+#ifndef HANDOFF_ADVICE_H
+#define HANDOFF_ADVICE_H
+
+#include <stdbool.h>
+
+struct advice {
+	const char *title;	/* without a full stop */
+	const char *what;	/* NULL: the answer's own message says it */
+	const char *todo;
+	/* loading the same address again may work: for answers to a GET */
+	bool is_passing;
+};
+
+/* By its code, else by its status. Constant, never NULL. `code` may be. */
+const struct advice *advice_for(int status, const char *code);
+
+#endif

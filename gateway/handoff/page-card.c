@@ -1,0 +1,339 @@
+/* The pages of the gateway itself. */
+#include "handoff/page.h"
+
+#include "base/num.h"
+#include "codec/html.h"
+#include "handoff/advice.h"
+
+#define RETRY_S_MAX (366 * 24 * 3600)
+
+/* A constant array of text. */
+#define TEXT_OF(array) ((struct str){ (array), sizeof(array) - 1 })
+
+static const char card_style[] =
+	":root{color-scheme:light dark;--bg:#f5f6f8;--card:#fff;"
+	"--sunken:#f0f2f5;--ink:#1a1e24;--soft:#57606c;--line:#dde1e7;"
+	"--edge:#828b98;--accent:#0b57d0;--on-accent:#fff}"
+	"@media(prefers-color-scheme:dark){:root{--bg:#121519;--card:#1b2026;"
+	"--sunken:#242a32;--ink:#e9ecef;--soft:#a7b0bb;--line:#323943;"
+	"--edge:#77818e;--accent:#8ab4f8;--on-accent:#0d1117}}"
+	"*{box-sizing:border-box}[hidden]{display:none!important}"
+	"body{margin:0;min-height:100vh;display:grid;place-items:center;"
+	"padding:1.25rem;background:var(--bg);color:var(--ink);"
+	"overflow-wrap:anywhere;font:1rem/1.55 system-ui,-apple-system,"
+	"\"Segoe UI\",Roboto,\"Liberation Sans\",sans-serif}"
+	"main{width:100%;max-width:30rem;padding:2rem 1.75rem;"
+	"background:var(--card);border:1px solid var(--line);"
+	"border-radius:.9rem}"
+	".org{display:flex;align-items:center;gap:.6rem;margin:0 0 1.5rem;"
+	"font-weight:600;line-height:1.3}"
+	".org::before{content:attr(data-mark);content:attr(data-mark)/\"\";"
+	"text-transform:uppercase;flex:none;display:grid;place-items:center;"
+	"width:2rem;height:2rem;border-radius:.55rem;"
+	"background:var(--accent);color:var(--on-accent);"
+	"border:1px solid rgb(128 128 128/.25)}"
+	"h1{margin:0 0 .75rem;font-size:1.45rem;line-height:1.25;"
+	"letter-spacing:-.015em;text-wrap:balance}"
+	"p{margin:0 0 1rem}"
+	"main>:last-child{margin-bottom:0}"
+	".soft,.who span,small{color:var(--soft)}"
+	".who{margin:0 0 1.25rem;padding:.75rem 1rem;"
+	"border:1px solid var(--line);border-radius:.6rem}"
+	".who b,.who span{display:block}"
+	".wait{padding:.65rem 1rem;background:var(--sunken);"
+	"border-radius:.6rem}"
+	"form{margin:0 0 1rem}"
+	".actions{display:flex;flex-wrap:wrap;gap:.6rem;margin:1.5rem 0}"
+	"button,.button{display:block;flex:1 1 auto;width:100%;font:inherit;"
+	"font-weight:600;line-height:1.35;padding:.7rem 1rem;"
+	"text-align:center;text-decoration:none;cursor:pointer;"
+	"border:1px solid rgb(128 128 128/.25);border-radius:.6rem;"
+	"background:var(--accent);color:var(--on-accent)}"
+	".actions .button{width:auto}"
+	".quiet{background:none;color:var(--ink);border-color:var(--edge)}"
+	".quiet:hover{background:var(--sunken)}"
+	"a{color:inherit;text-underline-offset:.2em}"
+	"small{display:block;padding-top:1rem;font-size:.8125rem;"
+	"border-top:1px solid var(--line)}"
+	"code{font:.95em ui-monospace,\"DejaVu Sans Mono\",monospace;"
+	"user-select:all}"
+	".copy{display:inline;width:auto;padding:.05rem .5rem;"
+	"margin-left:.4rem;font-size:.75rem;font-weight:400;"
+	"background:none;color:inherit;border-color:var(--edge)}"
+	":focus-visible{outline:2px solid var(--ink);outline-offset:2px}"
+	"@media(forced-colors:active){.button,button{border-color:"
+	"currentColor}}";
+
+/* What helps on the page of an error: its number by one click, and the time
+ * until another try counted down. */
+static const char help_script[] =
+	"(function(){var d=document,c=d.querySelector('code'),"
+	"w=d.querySelector('.wait'),a=d.getElementById('again'),b,t;"
+	"if(navigator.clipboard){b=d.createElement('button');b.type='button';"
+	"b.className='copy';b.textContent='Copy';b.onclick=function(){"
+	"navigator.clipboard.writeText(c.textContent).then(function(){"
+	"b.textContent='Copied'})};c.after(b)}"
+	"if(!w)return;t=Date.now()+w.dataset.seconds*1000;"
+	"(function tick(){var s=Math.ceil((t-Date.now())/1000);"
+	"if(a)a.hidden=s>0;"
+	"if(s>0){w.textContent='You can try again in '+(s<60?s+' s':"
+	"Math.floor(s/60)+' min '+s%60+' s')+'.';setTimeout(tick,1000)}"
+	"else{w.setAttribute('role','status');"
+	"w.textContent='You can try again now.'}})()})();";
+
+/* The page around a frame cannot see why this one did not come. */
+static const char tell_script[] =
+	"var d=document.querySelector('main').lastElementChild.dataset;"
+	"if(parent!==window)parent.postMessage({usher:'refused',"
+	"status:+d.status,code:d.code},'*')";
+
+/* A field named "submit" would hide the form's own method. */
+static const char submit_script[] =
+	"HTMLFormElement.prototype.submit.call(document.forms[0])";
+
+static void add_escaped(struct page *page, const char *before, struct str text,
+			const char *after)
+{
+	buf_puts(&page->out, before);
+	html_add(&page->out, text);
+	buf_puts(&page->out, after);
+}
+
+/* Of a name, for its mark. */
+static struct str first_letter(struct str name)
+{
+	size_t len = 1;
+
+	while (len < name.len && ((unsigned char)name.ptr[len] & 0xc0) == 0x80)
+		len++;
+	return (struct str){ name.ptr, len };
+}
+
+/* The pages of the gateway look alike: a card, under the tenant's name. */
+static bool open_card(struct page *page, const struct tenant *tenant,
+		      const char *title)
+{
+	page->style = TEXT_OF(card_style);
+	page->theme = page_theme(page->ex, tenant);
+	if (!page_begin(page))
+		return false;
+	buf_puts(&page->out, "<main>\n");
+	if (tenant && tenant->name.len) {
+		add_escaped(page, "<p class=\"org\" data-mark=\"",
+			    first_letter(tenant->name), "\">");
+		add_escaped(page, "<span dir=\"auto\">", tenant->name,
+			    "</span></p>\n");
+	}
+	add_escaped(page, "<h1>", str_from(title), "</h1>\n");
+	return true;
+}
+
+static bool close_card(struct page *page, int status)
+{
+	buf_puts(&page->out, "</main>\n");
+	return page_end(page, status);
+}
+
+static void add_person(struct page *page, struct page_person person)
+{
+	add_escaped(page, "<p class=\"who\"><b dir=\"auto\">", person.name,
+		    "</b>");
+	add_escaped(page, "<span>", person.email, "</span></p>\n");
+}
+
+static void add_home(struct page *page, const struct tenant *tenant,
+		     const char *link)
+{
+	add_escaped(page, link, tenant->home, "\">Back to ");
+	add_escaped(page, "", tenant->name.len ? tenant->name : tenant->home,
+		    "</a>\n");
+}
+
+static void add_way_back(struct page *page, const struct tenant *tenant)
+{
+	if (tenant && tenant->home.len)
+		add_home(page, tenant, "<a class=\"button quiet\" href=\"");
+}
+
+/* Seconds that the answer asks to wait; 0: it names none. */
+static int64_t retry_after(const struct exchange *ex)
+{
+	const struct answer *answer = &ex->answer;
+	uint64_t s;
+	unsigned i;
+
+	for (i = 0; i < answer->header_count; i++)
+		if (str_ieq(answer->headers[i].name, STR("Retry-After")) &&
+		    !num_u64(answer->headers[i].value, 0, RETRY_S_MAX, &s))
+			return (int64_t)s;
+	return 0;
+}
+
+static void add_wait(struct page *page, int64_t seconds)
+{
+	bool is_long = seconds >= 120;
+
+	if (seconds)
+		buf_printf(&page->out, "<p class=\"wait\" data-seconds="
+			   "\"%lld\">You can try again in %lld %s.</p>\n",
+			   (long long)seconds,
+			   (long long)(is_long ? (seconds + 59) / 60 : seconds),
+			   is_long ? "minutes" : "seconds");
+}
+
+/* What a form posted can be posted again, but by its own page only. */
+static void add_actions(struct page *page, bool is_passing)
+{
+	const struct tenant *tenant = page->ex->tenant;
+	bool has_home = tenant && tenant->home.len;
+
+	if (page->ex->request.method != METHOD_GET)
+		is_passing = false;
+	if (!has_home && !is_passing)
+		return;
+	buf_puts(&page->out, "<p class=\"actions\">");
+	if (has_home)
+		add_home(page, tenant, "<a class=\"button\" href=\"");
+	if (is_passing)
+		buf_puts(&page->out, "<a class=\"button quiet\" id=\"again\" "
+			 "href=\"\">Try again</a>");
+	buf_puts(&page->out, "</p>\n");
+}
+
+static void add_number(struct page *page, int status)
+{
+	struct exchange *ex = page->ex;
+
+	buf_printf(&page->out, "<small data-status=\"%d\" data-code=\"%s\">"
+		   "Error %d &middot; request <code>%s</code></small>\n",
+		   status, ex->code ? ex->code : "", status, ex->id);
+}
+
+bool page_error(struct exchange *ex, int status, const char *message)
+{
+	const struct advice *advice = advice_for(status, ex->code);
+	struct page page = { .ex = ex, .title = str_from(advice->title),
+			     .script = TEXT_OF(help_script),
+			     .size = strlen(message) * 6 + 2048 };
+
+	if (ex->steps->is_embedded) {
+		page.place = PAGE_FRAMED;
+		page.ancestors = STR("*");
+		page.script = TEXT_OF(tell_script);
+	}
+	if (!open_card(&page, ex->tenant, advice->title))
+		return false;
+	add_escaped(&page, "<p>", str_from(advice->what ? advice->what
+							: message), "</p>\n");
+	add_escaped(&page, "<p>", str_from(advice->todo), "</p>\n");
+	if (page.place == PAGE_ALONE) {
+		add_wait(&page, retry_after(ex));
+		add_actions(&page, advice->is_passing);
+	}
+	add_number(&page, status);
+	return close_card(&page, status);
+}
+
+bool page_notice(struct exchange *ex, const char *title, const char *message)
+{
+	struct page page = { .ex = ex, .title = str_from(title),
+			     .size = 1536 };
+
+	if (!open_card(&page, ex->tenant, title))
+		return false;
+	add_escaped(&page, "<p>", str_from(message), "</p>\n");
+	add_way_back(&page, ex->tenant);
+	return close_card(&page, 200);
+}
+
+bool page_confirm(struct exchange *ex, struct page_person now,
+		  struct page_person next, struct str token,
+		  const struct str *targets, unsigned target_count,
+		  struct str stay)
+{
+	struct page page = { .ex = ex, .title = STR("Switch user?"),
+			     .posts_here = true, .is_personal = true,
+			     .size = token.len + 2048 };
+	struct buf forms;
+	unsigned i;
+
+	buf_init_pool(&forms, ex->pool, PAGE_CSP_MAX);
+	buf_puts(&forms, "'self'");
+	for (i = 0; i < target_count; i++) {
+		buf_addc(&forms, ' ');
+		buf_adds(&forms, targets[i]);
+	}
+	page.forms = buf_str(&forms);
+	if (!buf_is_ok(&forms) ||
+	    !open_card(&page, ex->tenant, "Switch user?"))
+		return false;
+	buf_puts(&page.out, "<p>In this browser you are signed in as</p>\n");
+	add_person(&page, now);
+	buf_puts(&page.out, "<p>Do you want to go on as</p>\n");
+	add_person(&page, next);
+	add_escaped(&page, "<form method=\"post\" action=\"/auth/callback\">\n"
+		    "<input type=\"hidden\" name=\"token\" value=\"", token,
+		    "\">\n");
+	add_escaped(&page, "<button>Go on as ", next.name,
+		    "</button>\n</form>\n");
+	add_escaped(&page, "<a class=\"button quiet\" href=\"", stay,
+		    "\">No, stay ");
+	add_escaped(&page, "", now.name, "</a>\n");
+	return close_card(&page, 200);
+}
+
+/* Signing out ends at the tenant's home, on another host: browsers
+ * apply form-action to each redirect on the way there. */
+static struct str logout_forms(struct exchange *ex, const struct tenant *tenant)
+{
+	struct url home;
+	struct buf out;
+
+	buf_init_pool(&out, ex->pool, URL_MAX);
+	buf_puts(&out, "'self'");
+	if (tenant->home.len &&
+	    !url_parse(ex->pool, tenant->home, &home, NULL)) {
+		buf_addc(&out, ' ');
+		url_add_origin(&out, &home);
+	}
+	return buf_is_ok(&out) ? buf_str(&out) : STR("'self'");
+}
+
+bool page_signed_in(struct exchange *ex, const struct tenant *tenant,
+		    struct page_person person)
+{
+	struct page page = { .ex = ex, .title = STR("Signed in"),
+			     .is_personal = true,
+			     .forms = logout_forms(ex, tenant),
+			     .posts_here = true, .size = 2048 };
+
+	if (!open_card(&page, tenant, "You are signed in"))
+		return false;
+	add_person(&page, person);
+	buf_puts(&page.out, "<form method=\"post\" action=\"/auth/logout\">\n"
+		 "<button class=\"quiet\">Sign out</button>\n</form>\n");
+	add_way_back(&page, tenant);
+	return close_card(&page, 200);
+}
+
+bool page_post(struct exchange *ex, struct str url, struct str forms,
+	       const struct adapter_error *fields, unsigned count)
+{
+	struct page page = { .ex = ex, .title = STR("Signing in"),
+			     .script = TEXT_OF(submit_script),
+			     .forms = forms, .size = url.len + 2048 };
+	unsigned i;
+
+	for (i = 0; i < count; i++)
+		page.size += fields[i].field.len + fields[i].text.len + 64;
+	if (!open_card(&page, ex->tenant, "Signing you in\xe2\x80\xa6"))
+		return false;
+	add_escaped(&page, "<form method=\"post\" action=\"", url, "\">\n");
+	for (i = 0; i < count; i++) {
+		add_escaped(&page, "<input type=\"hidden\" name=\"",
+			    fields[i].field, "\"");
+		add_escaped(&page, " value=\"", fields[i].text, "\">\n");
+	}
+	buf_puts(&page.out, "<button>Continue</button>\n</form>\n");
+	return close_card(&page, 200);
+}
