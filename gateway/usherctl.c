@@ -9,6 +9,7 @@
 #include "admin/command.h"
 #include "admin/console.h"
 #include "admin/keyctl.h"
+#include "admin/scaffold.h"
 #include "base/hash.h"
 
 static const struct command commands[] = {
@@ -26,11 +27,14 @@ static const struct command commands[] = {
 	{ "key new", "", "make a key ring where there is none",
 	  0, 0, keyctl_new, NULL },
 	{ "key rotate", "", "add a new newest key", 0, 0, keyctl_rotate, NULL },
+	{ "adapter new", "NAME", "a directory to begin an adapter in",
+	  1, 1, scaffold_new, scaffold_options },
 	{ "adapter check", "FILE.so [FIXTURE...]",
-	  "load an adapter, hold it against fixtures",
-	  1, 64, adapterctl_check, NULL },
+	  "is an adapter fit: fixtures, hostile input, leaks",
+	  1, 64, adapterctl_check, adapterctl_check_options },
 	{ "adapter run", "FILE.so [NAME=VALUE...]",
-	  "one handoff with these fields", 1, 64, adapterctl_run, NULL },
+	  "one handoff, step by step",
+	  1, 64, adapterctl_run, adapterctl_run_options },
 	{ 0 }
 };
 

@@ -5,8 +5,11 @@
 #	include $(shell pkg-config --variable=makefile usher-sdk)
 #
 # make            acme.so
-# make check      exports and imports, and the fixtures (FIXTURES, default
-#                 acme.fixture where there is one) through `usherctl adapter`
+# make check      is it fit? how it is linked, the fixtures (FIXTURES, default
+#                 acme.fixture where there is one), hostile requests, leaks:
+#                 `usherctl adapter check`, to which CHECKFLAGS go
+# make run        one handoff, step by step: FIELDS="email=... plan=pro", and
+#                 RUNFLAGS for `usherctl adapter run`
 # make install    into the gateway's directory of adapters (DESTDIR, ADAPTERDIR)
 # make clean
 #
@@ -14,7 +17,6 @@
 
 PKG_CONFIG ?= pkg-config
 USHERCTL ?= usherctl
-NM ?= nm
 INSTALL ?= install
 
 USHER_SDK_CFLAGS ?= $(shell $(PKG_CONFIG) --cflags usher-sdk)
@@ -46,16 +48,10 @@ $(ADAPTER).so: $(usher_objects)
 -include $(SOURCES:.c=.d)
 
 check: $(ADAPTER).so
-	@exported=$$($(NM) -D --defined-only $(ADAPTER).so | \
-		awk '$$2 ~ /[A-Z]/ { print $$3 }' | \
-		grep -vxE '_(init|fini)|__gcov_.*|__llvm_.*|__asan_.*|__odr_asan.*'); \
-	test "$$exported" = usher_adapter_entry || { \
-		echo "$(ADAPTER).so must export usher_adapter_entry and nothing" \
-			"else; it exports:" $$exported >&2; exit 1; }
-	@for fixture in $(FIXTURES); do \
-		$(USHERCTL) adapter check ./$(ADAPTER).so $$fixture || exit 1; \
-	done
-	@echo "$(ADAPTER).so: ok"
+	$(USHERCTL) adapter check $(CHECKFLAGS) ./$(ADAPTER).so $(FIXTURES)
+
+run: $(ADAPTER).so
+	$(USHERCTL) adapter run $(RUNFLAGS) ./$(ADAPTER).so $(FIELDS)
 
 install: $(ADAPTER).so
 	$(INSTALL) -d $(DESTDIR)$(ADAPTERDIR)
@@ -66,4 +62,4 @@ install: $(ADAPTER).so
 clean:
 	rm -f $(ADAPTER).so $(ADAPTER).so.tmp $(usher_objects) $(SOURCES:.c=.d)
 
-.PHONY: all check install clean
+.PHONY: all check run install clean

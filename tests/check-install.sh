@@ -3,8 +3,8 @@
 # manual hold for somebody who has nothing but what was installed?
 #
 # Installs the build tree (USHER_BUILD) below a directory of its own, looks for
-# every file that a document names, follows sdk/README.md from `cp -r` to `make
-# install`, and lets the installed daemon load what came of it.
+# every file that a document names, follows sdk/README.md from `usherctl adapter
+# new` to `make install`, and lets the installed daemon load what came of it.
 set -eu
 
 [ -n "${USHER_BUILD:-}" ] || { echo "USHER_BUILD names no build tree"; exit 1; }
@@ -37,6 +37,8 @@ for file in "$root/sbin/usherd" "$root/bin/usherctl" \
 	"$libdir/libusher-sdk.a" "$datadir/usher/usher-adapter.mk" \
 	"$datadir/usher/template/Makefile" "$datadir/usher/template/acme.c" \
 	"$datadir/usher/template/acme.fixture" \
+	"$datadir/usher/template/README.md" \
+	"$datadir/usher/template/gitignore" \
 	"$datadir/man/man8/usherd.8" "$datadir/man/man1/usherctl.1" \
 	"$datadir/man/man5/usher.conf.5" "$datadir/doc/usher/README.md" \
 	"$datadir/doc/usher/conf.d/gateway.conf" \
@@ -60,11 +62,18 @@ fi
 PATH=$root/bin:$root/sbin:$PATH
 export PATH
 unset MAKEFLAGS MFLAGS MAKELEVEL CFLAGS LDFLAGS CPPFLAGS LIBS 2>/dev/null || true
+# ... and the host is where we put it rather than where it would be.
+USHER_ADAPTER_HOST=$root/libexec/usher/usher-adapter-host
+export USHER_ADAPTER_HOST
 cd "$dir"
-cp -r "$(pkg-config --variable=template usher-sdk)" acme && cd acme
+usherctl adapter new acme >"$dir/log" && cd acme
+grep -q 'make check' "$dir/log"
 "$make" -s
 "$make" -s check >"$dir/log" 2>&1 || { cat "$dir/log"; exit 1; }
-grep -q 'acme.so: ok' "$dir/log"
+grep -q 'acme.so: fit' "$dir/log"
+grep -q '8 of 8 expectations hold' "$dir/log"
+"$make" -s run FIELDS='email=ann@partner.example plan=pro' >"$dir/log"
+grep -q 'set attribute plan = pro' "$dir/log"
 "$make" -s install
 [ -s "$adapters/acme.so" ] || { echo "acme.so went elsewhere"; exit 1; }
 echo "install: an adapter from the template builds, holds and installs"

@@ -3,7 +3,7 @@
 #
 # Each public header compiles alone, as C99 and as C++11, with every warning an
 # error; the helper library is C99; and the template builds with its own
-# Makefile into a file that exports one symbol and needs only libc.
+# Makefile into a file that exports one symbol, needs only libc, and is fit.
 #
 #   CC=... CXX=... tests/check-sdk.sh
 set -eu
@@ -75,7 +75,12 @@ PATH=$dir:$PATH
 export PATH
 lines=$(grep -c . "$dir/acme/Makefile")
 [ "$lines" = 3 ] || { echo "the template's Makefile has $lines lines"; exit 1; }
-${MAKE:-make} -s -C "$dir/acme" CC="$CC" FIXTURES= check install
+[ -n "${USHER_BUILD:-}" ] || { echo "USHER_BUILD names no build tree"; exit 1; }
+USHERCTL=$USHER_BUILD/gateway/usherctl
+export USHERCTL
+mv "$dir/acme/gitignore" "$dir/acme/.gitignore"
+${MAKE:-make} -s -C "$dir/acme" CC="$CC" check install >"$dir/said" 2>&1 || { cat "$dir/said"; exit 1; }
+grep -q 'acme\.so: fit' "$dir/said"
 [ -f "$dir/adapters/acme.so" ]
 needed=$(${READELF:-readelf} -d "$dir/acme/acme.so" |
 	sed -n 's/.*(NEEDED).*\[\(.*\)\].*/\1/p' | grep -v '^libc\.' || true)
@@ -88,9 +93,9 @@ int acme_leak(void)
 	return 0;
 }
 END
-if ${MAKE:-make} -s -C "$dir/acme" CC="$CC" FIXTURES= check 2>"$dir/said"; then
+if ${MAKE:-make} -s -C "$dir/acme" CC="$CC" FIXTURES= check >"$dir/said" 2>&1; then
 	echo "a second exported symbol was not found"
 	exit 1
 fi
 grep -q acme_leak "$dir/said"
-echo "sdk: the template builds, exports one symbol and needs only libc"
+echo "sdk: the template builds, exports one symbol, needs only libc and is fit"

@@ -146,8 +146,8 @@ static int greet(struct spawner *s)
 	static const char *const steps[SPAWNER_STEPS] = {
 		[SPAWNER_STEP_DESCRIPTORS] = "its descriptors",
 		[SPAWNER_STEP_USER] = "its user",
-		[SPAWNER_STEP_CAPABILITIES] = "its capabilities (CAP_SETUID, "
-			"CAP_SETGID and CAP_KILL are needed)",
+		[SPAWNER_STEP_CAPABILITIES] = ("its capabilities "
+			"(CAP_SETUID, CAP_SETGID and CAP_KILL are needed)"),
 		[SPAWNER_STEP_PRIVILEGES] = "its privileges",
 		[SPAWNER_STEP_FILTER] = "its filter of system calls",
 	};

@@ -1,15 +1,12 @@
 #include "adapter/trial.h"
 
-#include "codec/utf8.h"
+#include <stdlib.h>
 
-#define TRIAL_DEADLINE_MS 1000
 #define TRIAL_POOL_MAX (8u * 1024 * 1024)
-#define REQUEST_POOL_MAX (256 * 1024)	/* as much as an exchange's */
 
 struct trial {
-	const char *path;
+	const struct trial_options *options;
 	struct str name;
-	const struct adapter_services *services;
 	struct buf *out;
 	struct trial_result result;
 	unsigned line;
@@ -18,15 +15,25 @@ struct trial {
 	unsigned setting_count;
 	struct adapter_secret secrets[USHER_SECRETS_MAX];
 	unsigned secret_count;
-	struct adapter *adapter;
-	/* the request at hand */
-	struct pool *request;
-	struct fields fields, attributes;
-	struct adapter_call call;
+	struct rig *rig;
+	struct specimen specimen;	/* the request at hand */
 	bool has_run;
 };
 
 /* ---- messages ------------------------------------------------------------ */
+
+const char *trial_result_name(enum adapter_result result)
+{
+	static const char *const names[] = {
+		[ADAPTER_OK] = "ok", [ADAPTER_INVALID] = "invalid (422)",
+		[ADAPTER_DENIED] = "denied (403)",
+		[ADAPTER_FAILED] = "failed (502)",
+		[ADAPTER_TIMED_OUT] = "timed out (504)",
+		[ADAPTER_UNAVAILABLE] = "unavailable (503)",
+	};
+
+	return names[result];
+}
 
 static enum err complain(struct trial *t, const char *problem)
 {
@@ -51,7 +58,7 @@ static void print_value(struct trial *t, const char *what, struct str value)
 
 static void print_outputs(struct trial *t)
 {
-	const struct adapter_call *call = &t->call;
+	const struct adapter_call *call = &t->specimen.call;
 
 	print_value(t, "email", call->email);
 	print_value(t, "name", call->name);
@@ -77,16 +84,10 @@ static void print_outputs(struct trial *t)
 
 static void print_result(struct trial *t, const char *what)
 {
-	static const char *const names[] = {
-		[ADAPTER_OK] = "ok", [ADAPTER_INVALID] = "invalid (422)",
-		[ADAPTER_DENIED] = "denied (403)",
-		[ADAPTER_FAILED] = "failed (502)",
-		[ADAPTER_TIMED_OUT] = "timed out (504)",
-		[ADAPTER_UNAVAILABLE] = "unavailable (503)",
-	};
-	const struct adapter_call *call = &t->call;
+	const struct adapter_call *call = &t->specimen.call;
 
-	buf_printf(t->out, "%s: %s\n", what, names[call->result]);
+	buf_printf(t->out, "%s: %s\n", what,
+		   trial_result_name(call->result));
 	if (call->result == ADAPTER_OK)
 		print_outputs(t);
 	if (call->result == ADAPTER_INVALID)
@@ -103,50 +104,58 @@ static void print_result(struct trial *t, const char *what)
 
 static enum err begin_request(struct trial *t)
 {
-	pool_free(t->request);
-	t->request = pool_new(REQUEST_POOL_MAX);
-	if (!t->request)
-		return complain(t, "out of memory");
-	fields_init(&t->fields, t->request);
-	fields_init(&t->attributes, t->request);
-	t->call = (struct adapter_call){
-		.pool = t->request, .fields = &t->fields,
-		.attributes = &t->attributes, .may_supply = true,
-		.info = { .tenant_slug = STR("trial"),
-			  .tenant_name = STR("Trial"),
-			  .tenant_url = STR("https://desk.example"),
-			  .dashboard = STR("https://desk.example/dashboard"),
-			  .request_id = STR("00000000000000000000000000"),
-			  .identity = STR("unsigned") },
-	};
+	specimen_done(&t->specimen);
 	t->has_run = false;
-	return ERR_OK;
+	return specimen_init(&t->specimen) ? complain(t, "out of memory") :
+					     ERR_OK;
 }
 
 static enum err load(struct trial *t)
 {
-	struct adapter_options options = {
-		.tenant = STR("trial"), .path = t->path,
+	struct rig_options options = {
+		.path = t->options->path,
+		.supervisor = t->options->supervisor,
+		.services = t->options->services,
 		.settings = t->settings, .setting_count = t->setting_count,
 		.secrets = t->secrets, .secret_count = t->secret_count,
-		.deadline_ms = TRIAL_DEADLINE_MS, .workers = 1,
 	};
 	char problem[ADAPTER_LOAD_PROBLEM_MAX];
+	const struct adapter *adapter;
 	struct buf text;
 	enum err err;
 
-	if (t->adapter)
+	if (t->rig)
 		return ERR_OK;
 	buf_init_fixed(&text, problem, sizeof(problem));
-	err = adapter_load(&options, t->services, NULL, &t->adapter, &text);
+	err = rig_new(&options, &t->rig, &text);
 	if (err) {
-		buf_printf(t->out, "%s: %.*s\n", t->path,
+		buf_printf(t->out, "%s: %.*s\n", options.path,
 			   STR_ARG(buf_str(&text)));
 		return err;
 	}
-	buf_printf(t->out, "%s: %s %s\n", t->path, adapter_name(t->adapter).ptr,
-		   adapter_version(t->adapter).ptr);
+	if (t->options->loaded)
+		t->options->loaded(t->options->ctx, &options);
+	adapter = rig_adapter(t->rig);
+	buf_printf(t->out, "%s: %s %s\n", options.path,
+		   adapter_name(adapter).ptr, adapter_version(adapter).ptr);
 	return ERR_OK;
+}
+
+/* What became of its process is no fixture's fault: the next run has a new
+ * one. */
+static enum err start_again(struct trial *t)
+{
+	char problem[ADAPTER_LOAD_PROBLEM_MAX];
+	enum adapter_result result = t->specimen.call.result;
+	struct buf text;
+
+	if (result != ADAPTER_TIMED_OUT && result != ADAPTER_UNAVAILABLE &&
+	    result != ADAPTER_FAILED)
+		return ERR_OK;
+	if (!rig_is_isolated(t->rig))
+		return ERR_OK;
+	buf_init_fixed(&text, problem, sizeof(problem));
+	return rig_restart(t->rig, &text) ? complain(t, problem) : ERR_OK;
 }
 
 static enum err run(struct trial *t, bool is_deliver)
@@ -155,22 +164,24 @@ static enum err run(struct trial *t, bool is_deliver)
 
 	if (err)
 		return err;
-	t->call.fields = is_deliver ? NULL : &t->fields;
-	if (is_deliver)
-		adapter_deliver(t->adapter, 0, &t->call, NULL);
-	else
-		adapter_handoff(t->adapter, 0, &t->call, NULL);
+	t->specimen.is_deliver = is_deliver;
+	rig_run(t->rig, &t->specimen);
 	t->has_run = true;
 	t->result.runs++;
 	print_result(t, is_deliver ? "deliver" : "handoff");
-	return ERR_OK;
+	if (t->options->ran)
+		t->options->ran(t->options->ctx, t->rig, &t->specimen);
+	return start_again(t);
 }
 
 static enum err add_setting(struct trial *t, struct str name, struct str value)
 {
-	if (t->adapter)
+	if (t->rig)
 		return complain(t, "settings come before the adapter is "
 				"loaded");
+	for (unsigned i = 0; i < t->options->setting_count; i++)
+		if (str_eq(t->options->settings[i].key, name))
+			return ERR_OK;
 	if (t->setting_count == TRIAL_SETTINGS_MAX)
 		return complain(t, "more than 256 settings");
 	t->settings[t->setting_count++] = (struct adapter_setting){
@@ -181,8 +192,11 @@ static enum err add_setting(struct trial *t, struct str name, struct str value)
 
 static enum err add_secret(struct trial *t, struct str name, struct str value)
 {
-	if (t->adapter)
+	if (t->rig)
 		return complain(t, "secrets come before the adapter is loaded");
+	for (unsigned i = 0; i < t->options->secret_count; i++)
+		if (str_eq(t->options->secrets[i].name, name))
+			return ERR_OK;
 	if (t->secret_count == USHER_SECRETS_MAX)
 		return complain(t, "more than 16 secrets");
 	t->secrets[t->secret_count++] = (struct adapter_secret){
@@ -191,57 +205,34 @@ static enum err add_secret(struct trial *t, struct str name, struct str value)
 	return ERR_OK;
 }
 
-static enum err add_field(struct trial *t, struct fields *to, struct str name,
-			  struct str value, enum field_kind kind)
+/* NULL for `why`: all is well. */
+static enum err check(struct trial *t, const char *why)
+{
+	return why ? complain(t, why) : ERR_OK;
+}
+
+static enum err add(struct trial *t, enum specimen_part part, struct str name,
+		    struct str value)
 {
 	enum err err = t->has_run ? begin_request(t) : ERR_OK;
 
-	if (!err && utf8_check_text(value, NULL))
-		return complain(t, "a value is UTF-8 without control "
-				"characters");
-	if (!err && fields_set(to, name, value, kind))
-		return complain(t, "too many or too long");
-	return err;
+	return err ? err : check(t, specimen_add(&t->specimen, part, name,
+						 value));
 }
 
 static enum err add_info(struct trial *t, struct str name, struct str value)
 {
-	static const struct {
-		const char *name;
-		size_t offset;
-	} known[] = {
-		{ "user.id", offsetof(struct adapter_info, user_id) },
-		{ "user.email", offsetof(struct adapter_info, user_email) },
-		{ "user.name", offsetof(struct adapter_info, user_name) },
-		{ "user.external_id",
-		  offsetof(struct adapter_info, user_external_id) },
-		{ "redirect_url",
-		  offsetof(struct adapter_info, redirect_url) },
-		{ "request.id", offsetof(struct adapter_info, request_id) },
-	};
 	enum err err = t->has_run ? begin_request(t) : ERR_OK;
 
-	for (unsigned i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
-		struct str copy;
-
-		if (err || !str_eq(name, str_from(known[i].name)))
-			continue;
-		copy = pool_str(t->request, value);
-		memcpy((char *)&t->call.info + known[i].offset, &copy,
-		       sizeof(copy));
-		return ERR_OK;
-	}
-	return err ? err : complain(t, "info is user.id, user.email, "
-				    "user.name, user.external_id, redirect_url "
-				    "or request.id");
+	return err ? err : check(t, specimen_info(&t->specimen, name, value));
 }
 
 static enum err set_signed(struct trial *t)
 {
 	enum err err = t->has_run ? begin_request(t) : ERR_OK;
 
-	t->call.may_supply = false;
-	t->call.info.identity = STR("signed");
+	if (!err)
+		specimen_sign(&t->specimen);
 	return err;
 }
 
@@ -250,9 +241,9 @@ static enum err set_signed(struct trial *t)
 static const struct adapter_change *last_change(const struct trial *t,
 						struct str name)
 {
-	for (unsigned i = t->call.change_count; i-- > 0;)
-		if (str_eq(t->call.changes[i].name, name))
-			return &t->call.changes[i];
+	for (unsigned i = t->specimen.call.change_count; i-- > 0;)
+		if (str_eq(t->specimen.call.changes[i].name, name))
+			return &t->specimen.call.changes[i];
 	return NULL;
 }
 
@@ -270,12 +261,12 @@ static bool has_event(const struct trial *t, struct str name, struct str json)
 {
 	struct str prefix = STR("adapter.");
 
-	for (unsigned i = 0; i < t->call.event_count; i++) {
-		struct str is = t->call.events[i].name;
+	for (unsigned i = 0; i < t->specimen.call.event_count; i++) {
+		struct str is = t->specimen.call.events[i].name;
 
 		is.ptr += prefix.len;
 		is.len -= prefix.len;
-		if (str_eq(is, name) && str_eq(t->call.events[i].json, json))
+		if (str_eq(is, name) && str_eq(t->specimen.call.events[i].json, json))
 			return true;
 	}
 	return false;
@@ -292,7 +283,7 @@ static bool is_value(struct str is, struct str want)
 static int holds(const struct trial *t, struct str what, struct str name,
 		 struct str value)
 {
-	const struct adapter_call *call = &t->call;
+	const struct adapter_call *call = &t->specimen.call;
 	const struct adapter_change *change = last_change(t, name);
 
 	if (str_eq(what, STR("ok")))
@@ -394,15 +385,18 @@ static enum err statement(struct trial *t, struct str line)
 	if (str_eq(verb, STR("secret")))
 		return add_secret(t, name, value);
 	if (str_eq(verb, STR("field")))
-		return add_field(t, &t->fields, name, value, FIELD_TEXT);
+		return add(t, SPECIMEN_FIELD, name, value);
 	if (str_eq(verb, STR("json")))
-		return add_field(t, &t->fields, name, value, FIELD_JSON);
+		return add(t, SPECIMEN_JSON, name, value);
+	if (str_eq(verb, STR("claim")))
+		return add(t, SPECIMEN_CLAIM, name, value);
 	if (str_eq(verb, STR("attribute")))
-		return add_field(t, &t->attributes, name, value, FIELD_TEXT);
+		return add(t, SPECIMEN_ATTRIBUTE, name, value);
 	if (str_eq(verb, STR("info")))
 		return add_info(t, name, value);
 	return complain(t, "not understood; there are config, secret, load, "
-			"field, json, attribute, info, signed, handoff, "
+			"field, json, claim, attribute, info, signed, "
+			"handoff, "
 			"deliver and expect");
 }
 
@@ -425,26 +419,43 @@ static enum err read_lines(struct trial *t, struct str fixture)
 	return err ? err : load(t);
 }
 
-enum err trial_run(const char *path, struct str name, struct str fixture,
-		   const struct adapter_services *services, struct buf *out,
+/* What the command line said comes first. */
+static enum err begin(struct trial *t)
+{
+	const struct trial_options *o = t->options;
+
+	t->pool = pool_new(TRIAL_POOL_MAX);
+	if (!t->pool)
+		return ERR_NOMEM;
+	if (o->setting_count > TRIAL_SETTINGS_MAX ||
+	    o->secret_count > USHER_SECRETS_MAX)
+		return complain(t, "too many settings or secrets");
+	for (unsigned i = 0; i < o->setting_count; i++)
+		t->settings[t->setting_count++] = o->settings[i];
+	for (unsigned i = 0; i < o->secret_count; i++)
+		t->secrets[t->secret_count++] = o->secrets[i];
+	return ERR_OK;
+}
+
+enum err trial_run(const struct trial_options *options, struct str name,
+		   struct str fixture, struct buf *out,
 		   struct trial_result *result_r)
 {
 	struct trial *t = calloc(1, sizeof(*t));
-	enum err err = ERR_NOMEM;
+	enum err err;
 
 	if (!t)
-		return err;
-	t->path = path;
+		return ERR_NOMEM;
+	t->options = options;
 	t->name = name;
-	t->services = services;
 	t->out = out;
-	t->pool = pool_new(TRIAL_POOL_MAX);
-	if (t->pool)
+	err = begin(t);
+	if (!err)
 		err = read_lines(t, fixture);
 	if (!err)
 		*result_r = t->result;
-	adapter_unref(t->adapter);
-	pool_free(t->request);
+	rig_free(t->rig);
+	specimen_done(&t->specimen);
 	pool_free(t->pool);
 	free(t);
 	return err;

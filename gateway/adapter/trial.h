@@ -11,6 +11,7 @@
  *	load				load now rather than at the first run
  *	field plan = pro		a field of the next request
  *	json tags = ["a"]		the same, nested JSON
+ *	claim role = agent		the same, vouched for by an assertion
  *	attribute plan = free		stored about the user before it
  *	info user.id = 42		what the gateway knows: see USHER_INFO
  *	signed				the next request carries an assertion
@@ -34,7 +35,7 @@
 #ifndef ADAPTER_TRIAL_H
 #define ADAPTER_TRIAL_H
 
-#include "adapter/adapter.h"
+#include "adapter/rig.h"
 
 #define TRIAL_TEXT_MAX (256 * 1024)	/* octets of a fixture */
 #define TRIAL_LINE_MAX (16 * 1024)
@@ -46,14 +47,33 @@ struct trial_result {
 	unsigned failures;	/* of them */
 };
 
+/* `settings` and `secrets` take the place of the fixture's of these names. */
+struct trial_options {
+	const char *path;		/* of the module */
+	struct supervisor *supervisor;	/* NULL: in this process */
+	const struct adapter_services *services;
+	const struct adapter_setting *settings;
+	unsigned setting_count;
+	const struct adapter_secret *secrets;
+	unsigned secret_count;
+	/* Called after the loading and after each run; may be NULL. */
+	void *ctx;
+	void (*loaded)(void *ctx, const struct rig_options *with);
+	void (*ran)(void *ctx, const struct rig *rig,
+		    const struct specimen *specimen);
+};
+
+/* "ok", "invalid (422)" and so on. */
+const char *trial_result_name(enum adapter_result result);
+
 /*
  * Report to *out: what each run gave, each expectation that did not hold,
  * with `name` and the line.  ERR_OK when the fixture was read to its end
  * (*result_r says how it went); else the adapter could not be loaded or a line
  * could not be understood, and *out says so.
  */
-enum err trial_run(const char *path, struct str name, struct str fixture,
-		   const struct adapter_services *services, struct buf *out,
+enum err trial_run(const struct trial_options *options, struct str name,
+		   struct str fixture, struct buf *out,
 		   struct trial_result *result_r);
 
 #endif

@@ -11,36 +11,35 @@
 #include <usher/adapter.h>
 #include <usher/sdk.h>
 
-struct acme {
+struct state {
 	char pro_page[USHER_URL_MAX + 1];	/* empty: none */
 };
 
 /* Settings are the host's memory: copy what the hooks need. */
-static int acme_init(const struct usher_host *host, struct usher_call *call,
-		     void **state)
+static int init(const struct usher_host *host, struct usher_call *call,
+		void **state)
 {
-	struct acme *acme = calloc(1, sizeof(*acme));
+	struct state *s = calloc(1, sizeof(*s));
 	struct usher_str page = usher_config_str(call, "pro_page", "");
 
-	(void)host;
-	if (!acme)
+	if (!s)
 		return USHER_FAIL;
-	if (page.len >= sizeof(acme->pro_page)) {
-		call->host->set_error(call, "pro_page", "is too long", 11);
-		free(acme);
+	if (page.len >= sizeof(s->pro_page)) {
+		host->set_error(call, "pro_page", "is too long", 11);
+		free(s);
 		return USHER_FAIL;
 	}
-	memcpy(acme->pro_page, page.ptr, page.len);
-	*state = acme;
+	memcpy(s->pro_page, page.ptr, page.len);
+	*state = s;
 	return USHER_OK;
 }
 
-static void acme_fini(void *state)
+static void fini(void *state)
 {
 	free(state);
 }
 
-static int acme_map_fields(void *state, struct usher_call *call)
+static int map_fields(void *state, struct usher_call *call)
 {
 	static const char problem[] = "The selected plan is invalid.";
 	struct usher_str plan;
@@ -56,7 +55,7 @@ static int acme_map_fields(void *state, struct usher_call *call)
 	return USHER_OK;
 }
 
-static int acme_sync_user(void *state, struct usher_call *call)
+static int sync_user(void *state, struct usher_call *call)
 {
 	static const char reason[] = "This account is closed.";
 	struct usher_str status, json;
@@ -79,21 +78,20 @@ static int acme_sync_user(void *state, struct usher_call *call)
 	return USHER_OK;
 }
 
-static int acme_choose_redirect(void *state, struct usher_call *call)
+static int choose_redirect(void *state, struct usher_call *call)
 {
-	const struct acme *acme = state;
+	const struct state *s = state;
 	struct usher_str plan;
 
-	if (!acme->pro_page[0] ||
+	if (!s->pro_page[0] ||
 	    call->host->get(call, USHER_ATTRIBUTE, "plan", &plan) ||
 	    !usher_str_is(plan, "pro"))
 		return USHER_DECLINE;
-	call->host->set_redirect(call, acme->pro_page, strlen(acme->pro_page));
+	call->host->set_redirect(call, s->pro_page, strlen(s->pro_page));
 	return USHER_OK;
 }
 
-USHER_ADAPTER_DEFINE(.name = "acme", .version = "0.1",
-		     .init = acme_init, .fini = acme_fini,
-		     .map_fields = acme_map_fields,
-		     .sync_user = acme_sync_user,
-		     .choose_redirect = acme_choose_redirect)
+USHER_ADAPTER_DEFINE(.name = "acme", .version = "0.1", .init = init,
+		     .fini = fini, .map_fields = map_fields,
+		     .sync_user = sync_user,
+		     .choose_redirect = choose_redirect)

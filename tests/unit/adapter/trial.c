@@ -7,12 +7,14 @@ static struct trial_result result;
 
 static enum err run(const char *name, const char *fixture)
 {
+	struct trial_options options = { .services = &test_services };
 	char path[ADAPTER_PATH_MAX];
 	struct buf out;
 
 	buf_init_fixed(&out, output, sizeof(output));
-	return trial_run(adapter_path(name, path), STR("the.fixture"),
-			 str_from(fixture), &test_services, &out, &result);
+	options.path = adapter_path(name, path);
+	return trial_run(&options, STR("the.fixture"), str_from(fixture),
+			 &out, &result);
 }
 
 static void shows(const char *text)

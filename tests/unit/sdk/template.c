@@ -9,6 +9,7 @@ START_TEST(the_template_does_what_its_fixture_says)
 	char path[ADAPTER_PATH_MAX], name[ADAPTER_PATH_MAX];
 	static char output[65536], text[16384];
 	const char *srcdir = getenv("srcdir");
+	struct trial_options options = { .services = &test_services };
 	struct trial_result result;
 	struct buf out;
 	FILE *file;
@@ -21,9 +22,10 @@ START_TEST(the_template_does_what_its_fixture_says)
 	len = fread(text, 1, sizeof(text), file);
 	fclose(file);
 	buf_init_fixed(&out, output, sizeof(output));
-	ck_assert_msg(trial_run(adapter_path("acme", path), str_from(name),
-				(struct str){ text, len }, &test_services,
-				&out, &result) == ERR_OK, "%s", output);
+	options.path = adapter_path("acme", path);
+	ck_assert_msg(trial_run(&options, str_from(name),
+				(struct str){ text, len }, &out,
+				&result) == ERR_OK, "%s", output);
 	ck_assert_uint_eq(result.runs, 4);
 	ck_assert_msg(result.failures == 0, "%s", output);
 }

@@ -1,0 +1,448 @@
+#include "adapter/hostile.h"
+
+/* ---- values ---------------------------------------------------------------- */
+
+static const struct {
+	const char *what, *text;
+	unsigned times;		/* the text is repeated */
+} values[] = {
+	{ "an empty value", "", 1 },
+	{ "one letter", "x", 1 },
+	{ "spaces", " \xc2\xa0 \xe2\x80\x83", 4 },
+	{ "65 octets", "a", 65 },
+	{ "129 octets", "b", 129 },
+	{ "256 octets", "c", 256 },
+	{ "513 octets", "d", 513 },
+	{ "1025 octets", "e", 1025 },
+	{ "2049 octets", "f", 2049 },
+	{ "8192 octets", "g", 8192 },
+	{ "2730 letters of three octets", "\xe0\xa4\x95", 2730 },
+	{ "2048 letters of four octets", "\xf0\x9f\x98\x80", 2048 },
+	{ "combining marks", "e\xcc\x81\xcc\xa3\xcc\x82", 80 },
+	{ "right-to-left", "\xe2\x80\xae" "abc \xd7\xa9\xd7\x9c\xd7\x95\xd7\x9d"
+			   " \xd8\xb3\xd9\x84\xd8\xa7\xd9\x85", 3 },
+	{ "astral letters", "\xf0\x9d\x94\x98\xf0\x9f\x91\xa9\xe2\x80\x8d"
+			    "\xf0\x9f\x92\xbb", 5 },
+	{ "noncharacters", "\xef\xbf\xbe\xf4\x8f\xbf\xbf", 2 },
+	{ "what cannot be seen", "\xe2\x80\x8b\xef\xbb\xbf\xe2\x80\x8e", 3 },
+	{ "-1", "-1", 1 },
+	{ "a number past 64 bits", "99999999999999999999999", 1 },
+	{ "the least number", "-9223372036854775808", 1 },
+	{ "1e999", "1e999", 1 },
+	{ "true", "true", 1 },
+	{ "null", "null", 1 },
+	{ "JSON in a text", "{\"a\":[1,2,", 1 },
+	{ "quotes and backslashes", "\"\\'`", 40 },
+	{ "a format", "%s%n%x%1000000d", 3 },
+	{ "markup", "<script>alert(1)</script>&lt;", 1 },
+	{ "a path", "../../../../etc/passwd", 1 },
+	{ "commas and dots", ",.;:=", 60 },
+	{ "an URL", "https://evil.example/a?b=c#d", 1 },
+	{ "a script as an URL", "javascript:alert(1)", 1 },
+	{ "half an URL", "https://", 1 },
+	{ "a long URL", "https://evil.example/aaaaaaaaaaa", 64 },
+	{ "an address", "ann@partner.example", 1 },
+	{ "many at signs", "@", 64 },
+	{ "an address of 320 octets", "aaaaaaaaa@aaaaaa", 20 },
+};
+#define VALUE_COUNT (sizeof(values) / sizeof(values[0]))
+
+static struct str value_of(unsigned index, struct pool *pool)
+{
+	struct buf text;
+
+	buf_init_pool(&text, pool, FIELD_VALUE_MAX + 1);
+	buf_puts(&text, "");
+	for (unsigned i = 0; i < values[index].times; i++)
+		buf_puts(&text, values[index].text);
+	return buf_is_ok(&text) ? buf_str(&text) : STR_NULL;
+}
+
+static const struct {
+	const char *what, *text;
+} json_values[] = {
+	{ "an empty array", "[]" },
+	{ "an empty object", "{}" },
+	{ "a deep array", "[[[[[[[[[[[[[[[\"x\"]]]]]]]]]]]]]]]" },
+	{ "objects", "[{\"a\":1},{\"a\":{\"b\":[null,true,-1.5e300]}}]" },
+	{ "escapes", "[\"\\\"\\\\\\u0001\xf0\x9f\x98\x80\",\"\"]" },
+};
+#define JSON_COUNT (sizeof(json_values) / sizeof(json_values[0]))
+
+/* ---- words ----------------------------------------------------------------- */
+
+void hostile_add_word(struct hostile_words *words, struct str word)
+{
+	if (!word.len || word.len > FIELD_NAME_MAX ||
+	    words->count == HOSTILE_WORDS_MAX)
+		return;
+	for (unsigned i = 0; i < words->count; i++)
+		if (str_eq(words->v[i], word))
+			return;
+	words->v[words->count++] = word;
+}
+
+/* ---- the parts of a request -------------------------------------------------- */
+
+static void know_user(struct specimen *s, struct str text)
+{
+	specimen_info(s, STR("user.id"), STR("42"));
+	specimen_info(s, STR("user.email"), STR("old@partner.example"));
+	specimen_info(s, STR("user.name"), text);
+	specimen_info(s, STR("user.external_id"), text);
+	specimen_info(s, STR("redirect_url"),
+		      STR("https://desk.example/dashboard"));
+}
+
+static void add_user(struct specimen *s, enum specimen_part part)
+{
+	specimen_add(s, part, STR("email"), STR("ann@partner.example"));
+	specimen_add(s, part, STR("name"), STR("Ann"));
+}
+
+/* As many of the words as a body has room for. */
+static void add_words(struct specimen *s, const struct hostile_words *words,
+		      enum specimen_part part, struct str value)
+{
+	size_t total = 0;
+
+	for (unsigned i = 0; i < words->count; i++) {
+		total += value.len + words->v[i].len + 2;
+		if (total > HOSTILE_BODY_MAX)
+			return;
+		specimen_add(s, part, words->v[i], value);
+	}
+}
+
+/* `count` with names of `len` octets, each another. */
+static void add_many(struct specimen *s, enum specimen_part part,
+		     unsigned count, size_t len, struct str value)
+{
+	char name[FIELD_NAME_MAX + 1];
+
+	memset(name, 'n', sizeof(name));
+	name[len] = '\0';
+	for (unsigned i = 0; i < count; i++) {
+		for (unsigned k = 0, n = i; k < 4; k++, n /= 10)
+			name[1 + k] = (char)('0' + n % 10);
+		specimen_add(s, part, (struct str){ name, len }, value);
+	}
+}
+
+/* ---- single requests --------------------------------------------------------- */
+
+static void make_nothing(struct specimen *s)
+{
+	(void)s;
+}
+
+static void make_user(struct specimen *s)
+{
+	add_user(s, SPECIMEN_FIELD);
+}
+
+static void make_empty_user(struct specimen *s)
+{
+	specimen_add(s, SPECIMEN_FIELD, STR("email"), STR(""));
+	specimen_add(s, SPECIMEN_FIELD, STR("name"), STR(""));
+}
+
+static void make_email_only(struct specimen *s)
+{
+	specimen_add(s, SPECIMEN_FIELD, STR("email"),
+		     STR("ann@partner.example"));
+}
+
+static void make_name_only(struct specimen *s)
+{
+	specimen_add(s, SPECIMEN_FIELD, STR("name"), STR("Ann"));
+}
+
+static void make_signed(struct specimen *s)
+{
+	add_user(s, SPECIMEN_CLAIM);
+}
+
+static void make_signed_nothing(struct specimen *s)
+{
+	specimen_sign(s);
+}
+
+static void make_known(struct specimen *s)
+{
+	add_user(s, SPECIMEN_FIELD);
+	know_user(s, STR("Ann"));
+}
+
+static void make_full(struct specimen *s)
+{
+	add_many(s, SPECIMEN_FIELD, FIELDS_MAX, 40, STR("v"));
+	add_many(s, SPECIMEN_ATTRIBUTE, USHER_FIELDS_MAX, 40, STR("v"));
+}
+
+static void make_long_names(struct specimen *s)
+{
+	add_many(s, SPECIMEN_FIELD, 100, FIELD_NAME_MAX, STR("v"));
+	add_many(s, SPECIMEN_ATTRIBUTE, 100, USHER_NAME_MAX, STR("v"));
+}
+
+static void make_full_signed(struct specimen *s)
+{
+	add_many(s, SPECIMEN_CLAIM, FIELDS_MAX, 12, STR("v"));
+}
+
+static void make_large(struct specimen *s)
+{
+	static char value[FIELD_VALUE_MAX];
+
+	memset(value, 'v', sizeof(value));
+	add_user(s, SPECIMEN_FIELD);
+	add_many(s, SPECIMEN_FIELD, 1, FIELD_NAME_MAX,
+		 (struct str){ value, sizeof(value) });
+	add_many(s, SPECIMEN_ATTRIBUTE, 2, USHER_NAME_MAX,
+		 (struct str){ value, sizeof(value) });
+}
+
+static void make_odd_names(struct specimen *s)
+{
+	static const char *const names[] = {
+		"a b", "\xc3\xa9mail", "a.b[0]", "__proto__", "-", "1", "=",
+		"\xe2\x80\xaename", "\xf0\x9f\x98\x80", "EMAIL", "Email",
+		"email ", "user.id", "\"", "\\", "%s",
+	};
+
+	add_user(s, SPECIMEN_FIELD);
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		specimen_add(s, SPECIMEN_FIELD, str_from(names[i]), STR("v"));
+		specimen_add(s, SPECIMEN_ATTRIBUTE, str_from(names[i]),
+			     STR("v"));
+	}
+}
+
+static void make_late(struct specimen *s)
+{
+	add_user(s, SPECIMEN_FIELD);
+	s->call.spent_ms = 49;
+}
+
+static void make_too_late(struct specimen *s)
+{
+	add_user(s, SPECIMEN_FIELD);
+	s->call.spent_ms = 5000;
+}
+
+static const struct {
+	const char *name;
+	void (*make)(struct specimen *s);
+} singles[] = {
+	{ "nothing at all", make_nothing },
+	{ "an e-mail address and a name", make_user },
+	{ "the same again", make_user },
+	{ "both empty", make_empty_user },
+	{ "no e-mail address", make_name_only },
+	{ "no name", make_email_only },
+	{ "a signed user", make_signed },
+	{ "a signed request with nothing in it", make_signed_nothing },
+	{ "a user who is known", make_known },
+	{ "256 fields and 256 attributes", make_full },
+	{ "256 signed fields", make_full_signed },
+	{ "names at their limit", make_long_names },
+	{ "values at their limit", make_large },
+	{ "odd names", make_odd_names },
+	{ "a deadline that is nearly over", make_late },
+	{ "a deadline that is over", make_too_late },
+};
+#define SINGLE_COUNT (sizeof(singles) / sizeof(singles[0]))
+
+/* ---- the order of them all --------------------------------------------------- */
+
+enum mode {
+	MODE_FIELDS,		/* in every field that it may ask for */
+	MODE_CLAIMS,		/* the same, signed, of a known user */
+	MODE_ATTRIBUTES,	/* stored before */
+	MODES
+};
+
+static enum err make_group(const struct hostile_words *words, unsigned value,
+			   enum mode mode, struct specimen *s,
+			   char name[HOSTILE_NAME_MAX])
+{
+	static const char *const where[] = { "every field", "every claim",
+					     "every attribute" };
+	static const enum specimen_part parts[] = {
+		SPECIMEN_FIELD, SPECIMEN_CLAIM, SPECIMEN_ATTRIBUTE,
+	};
+	struct str text = value_of(value, s->pool);
+
+	if (str_is_null(text))
+		return ERR_NOMEM;
+	snprintf(name, HOSTILE_NAME_MAX, "%s in %s", values[value].what,
+		 where[mode]);
+	if (mode != MODE_FIELDS)
+		know_user(s, text);
+	if (mode == MODE_ATTRIBUTES)
+		add_user(s, SPECIMEN_FIELD);
+	add_words(s, words, parts[mode], text);
+	return ERR_OK;
+}
+
+/* What it compares with is among its constants: one of them everywhere. */
+static void make_constant(const struct hostile_words *words, unsigned index,
+			  struct specimen *s, char name[HOSTILE_NAME_MAX])
+{
+	snprintf(name, HOSTILE_NAME_MAX, "\"%.*s\" in every field",
+		 STR_ARG(words->v[index]));
+	add_words(s, words, SPECIMEN_FIELD, words->v[index]);
+}
+
+/* One word has the value, and all else is as it should be. */
+static enum err make_alone(const struct hostile_words *words, unsigned index,
+			   struct specimen *s, char name[HOSTILE_NAME_MAX])
+{
+	unsigned value = index % VALUE_COUNT, word = index / VALUE_COUNT;
+	struct str text = value_of(value, s->pool);
+
+	if (str_is_null(text))
+		return ERR_NOMEM;
+	snprintf(name, HOSTILE_NAME_MAX, "%s in the field %.*s",
+		 values[value].what, STR_ARG(words->v[word]));
+	add_user(s, SPECIMEN_FIELD);
+	specimen_add(s, SPECIMEN_FIELD, words->v[word], text);
+	return ERR_OK;
+}
+
+static void make_json(const struct hostile_words *words, unsigned index,
+		      struct specimen *s, char name[HOSTILE_NAME_MAX])
+{
+	snprintf(name, HOSTILE_NAME_MAX, "JSON, %s", json_values[index].what);
+	add_user(s, SPECIMEN_FIELD);
+	for (unsigned i = 0; i < words->json_count; i++)
+		specimen_add(s, SPECIMEN_JSON, words->json[i],
+			     str_from(json_values[index].text));
+}
+
+static enum err make_deliver(const struct hostile_words *words,
+			     unsigned value, struct specimen *s,
+			     char name[HOSTILE_NAME_MAX])
+{
+	struct str text = value_of(value, s->pool);
+
+	if (str_is_null(text))
+		return ERR_NOMEM;
+	snprintf(name, HOSTILE_NAME_MAX, "deliver, with %s stored",
+		 values[value].what);
+	s->is_deliver = true;
+	know_user(s, text);
+	add_words(s, words, SPECIMEN_ATTRIBUTE, text);
+	return ERR_OK;
+}
+
+/* Which kind the index falls into, and the how manieth of its kind it is. */
+static bool is_among(unsigned *index, size_t count)
+{
+	if (*index < count)
+		return true;
+	*index -= (unsigned)count;
+	return false;
+}
+
+static int made(enum err err, struct specimen *s)
+{
+	if (!err)
+		return 1;
+	specimen_done(s);
+	return -1;
+}
+
+int hostile_make(const struct hostile_words *words, unsigned index,
+		 bool has_deliver, struct specimen *s,
+		 char name[HOSTILE_NAME_MAX])
+{
+	if (specimen_init(s))
+		return -1;
+	if (is_among(&index, SINGLE_COUNT)) {
+		snprintf(name, HOSTILE_NAME_MAX, "%s", singles[index].name);
+		singles[index].make(s);
+		return 1;
+	}
+	if (is_among(&index, VALUE_COUNT * MODES))
+		return made(make_group(words, index / MODES, index % MODES, s,
+				       name), s);
+	if (is_among(&index, words->json_count ? JSON_COUNT : 0)) {
+		make_json(words, index, s, name);
+		return 1;
+	}
+	if (is_among(&index, has_deliver ? VALUE_COUNT : 0))
+		return made(make_deliver(words, index, s, name), s);
+	if (is_among(&index, words->count)) {
+		make_constant(words, index, s, name);
+		return 1;
+	}
+	if (is_among(&index, words->count * VALUE_COUNT))
+		return made(make_alone(words, index, s, name), s);
+	specimen_done(s);
+	return 0;
+}
+
+/* ---- from one user to another ------------------------------------------------ */
+
+enum err hostile_mark(const struct hostile_words *words, struct specimen *s)
+{
+	enum err err = specimen_init(s);
+
+	if (err)
+		return err;
+	specimen_add(s, SPECIMEN_FIELD, STR("email"),
+		     STR(HOSTILE_MARK "@partner.example"));
+	specimen_add(s, SPECIMEN_FIELD, STR("name"), STR(HOSTILE_MARK));
+	know_user(s, STR(HOSTILE_MARK));
+	for (unsigned i = 0; i < words->count; i++) {
+		if (!fields_get(&s->fields, words->v[i]))
+			specimen_add(s, SPECIMEN_FIELD, words->v[i],
+				     STR(HOSTILE_MARK));
+		specimen_add(s, SPECIMEN_ATTRIBUTE, words->v[i],
+			     STR(HOSTILE_MARK));
+	}
+	return ERR_OK;
+}
+
+enum err hostile_other(struct specimen *s)
+{
+	enum err err = specimen_init(s);
+
+	if (err)
+		return err;
+	specimen_add(s, SPECIMEN_FIELD, STR("email"),
+		     STR("bob@partner.example"));
+	specimen_add(s, SPECIMEN_FIELD, STR("name"), STR("Bob"));
+	specimen_info(s, STR("user.id"), STR("43"));
+	specimen_info(s, STR("user.email"), STR("bob@partner.example"));
+	specimen_info(s, STR("user.name"), STR("Bob"));
+	return ERR_OK;
+}
+
+static bool is_marked(struct str s)
+{
+	return !str_is_null(s) && str_icontains(s, STR(HOSTILE_MARK));
+}
+
+const char *hostile_find_mark(const struct adapter_call *call)
+{
+	for (unsigned i = 0; i < call->change_count; i++)
+		if (is_marked(call->changes[i].value))
+			return "an attribute";
+	for (unsigned i = 0; i < call->event_count; i++)
+		if (is_marked(call->events[i].json))
+			return "an event";
+	for (unsigned i = 0; i < call->post_field_count; i++)
+		if (is_marked(call->post_fields[i].text))
+			return "a posted field";
+	for (unsigned i = 0; i < call->error_count; i++)
+		if (is_marked(call->errors[i].text))
+			return "an error's text";
+	if (is_marked(call->email) || is_marked(call->name))
+		return "the e-mail address or the name";
+	if (is_marked(call->redirect) || is_marked(call->post_url))
+		return "the redirect";
+	return is_marked(call->deny_reason) ? "the reason of a refusal" : NULL;
+}

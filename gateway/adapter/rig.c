@@ -1,0 +1,277 @@
+#include "adapter/rig.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "adapter/supervisor.h"
+#include "base/clock.h"
+#include "base/num.h"
+
+#define POOL_MAX (32u * 1024 * 1024)	/* of settings: all that may be */
+#define LINES_POOL_MAX (RIG_LINES_MAX * (USHER_LOG_MAX + 64) + 8192)
+
+struct rig {
+	struct adapter_options options;
+	char *path;
+	const struct adapter_services *services;
+	struct adapter *adapter;
+	struct pool *pool;
+	/* written by the supervisor's thread too, under the lock */
+	struct pool *lines_pool;
+	struct rig_line lines[RIG_LINES_MAX];
+	unsigned line_count;
+	bool is_answered;
+};
+
+/* What an adapter is lent has no place for whose it is: there is one rig. */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t answered = PTHREAD_COND_INITIALIZER;
+static struct rig *the_rig;
+
+/* ---- what it is lent ----------------------------------------------------- */
+
+static enum err hmac(struct str key, const void *data, size_t len,
+		     unsigned char mac_r[32])
+{
+	const struct adapter_services *services = NULL;
+
+	/* A process may ask while it is being ended. */
+	pthread_mutex_lock(&lock);
+	if (the_rig)
+		services = the_rig->services;
+	pthread_mutex_unlock(&lock);
+	return services ? services->hmac_sha256(key, data, len, mac_r) :
+			  ERR_NOT_FOUND;
+}
+
+static void keep_line(enum log_level level, bool is_stray, struct str text)
+{
+	struct rig *rig;
+
+	pthread_mutex_lock(&lock);
+	rig = the_rig;
+	if (rig && rig->line_count < RIG_LINES_MAX) {
+		text = pool_str(rig->lines_pool, text);
+		if (!str_is_null(text))
+			rig->lines[rig->line_count++] = (struct rig_line){
+				level, is_stray, text
+			};
+	}
+	pthread_mutex_unlock(&lock);
+}
+
+static void log_line(enum log_level level, struct str tenant,
+		     struct str adapter, struct str text)
+{
+	(void)tenant;
+	(void)adapter;
+	keep_line(level, false, text);
+}
+
+static void stray_line(struct str tenant, struct str adapter, struct str text)
+{
+	(void)tenant;
+	(void)adapter;
+	keep_line(LOG_LEVEL_WARN, true, text);
+}
+
+static const struct adapter_services rig_services = {
+	.hmac_sha256 = hmac, .log = log_line, .stray = stray_line,
+};
+
+static void forget_lines(struct rig *rig)
+{
+	pthread_mutex_lock(&lock);
+	pool_reset(rig->lines_pool);
+	rig->line_count = 0;
+	rig->is_answered = false;
+	pthread_mutex_unlock(&lock);
+}
+
+/* ---- loading ---------------------------------------------------------------- */
+
+/* -1: no memory. */
+static int copy_options(struct rig *rig, const struct rig_options *options)
+{
+	unsigned n = options->setting_count, m = options->secret_count;
+	struct adapter_setting *settings =
+		pool_calloc(rig->pool, n + 1, sizeof(*settings));
+	struct adapter_secret *secrets =
+		pool_calloc(rig->pool, m + 1, sizeof(*secrets));
+
+	rig->path = strdup(options->path);
+	if (!settings || !secrets || !rig->path)
+		return -1;
+	for (unsigned i = 0; i < n; i++) {
+		settings[i].key = pool_str(rig->pool,
+					   options->settings[i].key);
+		settings[i].value = pool_str(rig->pool,
+					     options->settings[i].value);
+	}
+	for (unsigned i = 0; i < m; i++) {
+		secrets[i].name = pool_str(rig->pool,
+					   options->secrets[i].name);
+		secrets[i].value = pool_str(rig->pool,
+					    options->secrets[i].value);
+	}
+	rig->services = options->services;
+	rig->options = (struct adapter_options){
+		.tenant = STR("trial"), .path = rig->path,
+		.isolation = options->supervisor ? ADAPTER_OWN_PROCESS :
+						   ADAPTER_IN_PROCESS,
+		.settings = settings, .setting_count = n,
+		.secrets = secrets, .secret_count = m,
+		.deadline_ms = RIG_DEADLINE_MS, .workers = 1,
+		.supervisor = options->supervisor,
+	};
+	return 0;
+}
+
+enum err rig_new(const struct rig_options *options, struct rig **rig_r,
+		 struct buf *problem)
+{
+	struct rig *rig = calloc(1, sizeof(*rig));
+	enum err err = ERR_NOMEM;
+
+	if (!rig)
+		return err;
+	rig->pool = pool_new(POOL_MAX);
+	rig->lines_pool = pool_new(LINES_POOL_MAX);
+	pthread_mutex_lock(&lock);
+	the_rig = rig;
+	pthread_mutex_unlock(&lock);
+	if (rig->pool && rig->lines_pool && !copy_options(rig, options))
+		err = adapter_load(&rig->options, &rig_services, NULL,
+				   &rig->adapter, problem);
+	else
+		buf_puts(problem, "out of memory");
+	if (err)
+		rig_free(rig);
+	else
+		*rig_r = rig;
+	return err;
+}
+
+void rig_free(struct rig *rig)
+{
+	if (!rig)
+		return;
+	adapter_unref(rig->adapter);
+	pthread_mutex_lock(&lock);
+	the_rig = NULL;
+	pthread_mutex_unlock(&lock);
+	pool_free(rig->lines_pool);
+	pool_free(rig->pool);
+	free(rig->path);
+	free(rig);
+}
+
+enum err rig_restart(struct rig *rig, struct buf *problem)
+{
+	struct adapter *fresh;
+	enum err err;
+
+	forget_lines(rig);
+	err = adapter_load(&rig->options, &rig_services, NULL, &fresh,
+			   problem);
+	if (err)
+		return err;
+	adapter_unref(rig->adapter);
+	rig->adapter = fresh;
+	return ERR_OK;
+}
+
+const struct adapter *rig_adapter(const struct rig *rig)
+{
+	return rig->adapter;
+}
+
+bool rig_is_isolated(const struct rig *rig)
+{
+	return rig->options.isolation == ADAPTER_OWN_PROCESS;
+}
+
+/* ---- running ------------------------------------------------------------------ */
+
+static void tell_answered(struct adapter_call *call)
+{
+	struct rig *rig = call->owner;
+
+	pthread_mutex_lock(&lock);
+	rig->is_answered = true;
+	pthread_cond_signal(&answered);
+	pthread_mutex_unlock(&lock);
+}
+
+static void prepare(struct rig *rig, struct specimen *s)
+{
+	struct adapter_call *call = &s->call;
+
+	forget_lines(rig);
+	pool_reset(s->out);
+	s->trace.count = 0;
+	call->pool = s->out;
+	call->fields = s->is_deliver ? NULL : &s->fields;
+	call->claims = s->is_deliver ? NULL : &s->claims;
+	call->attributes = &s->attributes;
+	call->trace = &s->trace;
+	call->owner = rig;
+}
+
+void rig_run(struct rig *rig, struct specimen *s)
+{
+	uint32_t spent = s->call.spent_ms;
+	enum adapter_run run;
+
+	prepare(rig, s);
+	s->call.spent_ms = spent + RIG_DEADLINE_MS - RIG_SHOWN_MS;
+	s->took_ns = clock_mono_ns();
+	run = s->is_deliver ?
+		adapter_deliver(rig->adapter, 0, &s->call, tell_answered) :
+		adapter_handoff(rig->adapter, 0, &s->call, tell_answered);
+	if (run == ADAPTER_WAITING) {
+		pthread_mutex_lock(&lock);
+		while (!rig->is_answered)
+			pthread_cond_wait(&answered, &lock);
+		pthread_mutex_unlock(&lock);
+	}
+	s->took_ns = clock_mono_ns() - s->took_ns;
+	s->call.spent_ms = spent;
+}
+
+unsigned rig_lines(const struct rig *rig, const struct rig_line **lines_r)
+{
+	unsigned count;
+
+	pthread_mutex_lock(&lock);
+	count = rig->line_count;
+	pthread_mutex_unlock(&lock);
+	*lines_r = rig->lines;
+	return count;
+}
+
+/* The sixth number of statm, which whoever may see the process may read. */
+uint64_t rig_memory(const struct rig *rig)
+{
+	struct isolated_stats stats;
+	char path[64], text[256];
+	struct str word, rest;
+	uint64_t pages = 0;
+	FILE *f;
+
+	if (!adapter_process(rig->adapter, &stats))
+		stats.pid = getpid();
+	snprintf(path, sizeof(path), "/proc/%d/statm", (int)stats.pid);
+	f = fopen(path, "re");
+	if (!f)
+		return 0;
+	rest = str_from(fgets(text, sizeof(text), f));
+	fclose(f);
+	for (int i = 0; i < 6 && !str_is_null(rest); i++) {
+		word = str_cut(rest, ' ', &rest);
+		if (i == 5 && num_u64(word, 0, UINT32_MAX, &pages))
+			pages = 0;
+	}
+	return pages * (uint64_t)sysconf(_SC_PAGESIZE);
+}
