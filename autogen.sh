@@ -37,7 +37,8 @@ build_modules="libmicrohttpd:libmicrohttpd-dev gnutls:libgnutls28-dev
 	libcrypto:libssl-dev libconfig:libconfig-dev sqlite3:libsqlite3-dev
 	jansson:libjansson-dev libseccomp:libseccomp-dev libidn2:libidn2-dev"
 check_commands="node:nodejs npm:npm nginx:nginx-light chromium:chromium
-	sqlite3:sqlite3"
+	firefox-esr:firefox-esr WebKitWebDriver:webkit2gtk-driver
+	xvfb-run:xvfb xauth:xauth sqlite3:sqlite3"
 check_modules="check:check"
 
 missing() { # COMMANDS MODULES: the packages that are not there yet
