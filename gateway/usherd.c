@@ -32,6 +32,7 @@
 #include "base/clock.h"
 #include "base/hash.h"
 #include "base/log.h"
+#include "desk/cache.h"
 #include "http/server.h"
 
 #define STOP_MS 10000		/* for a graceful stop, all in all */
@@ -462,6 +463,9 @@ static int start(struct daemon *d)
 	if (!d->options.foreground && into_background(d))
 		goto out;
 	d->reload.options.workers = worker_count(config);
+	d->gateway.desk_cache = desk_cache_new(d->reload.options.workers);
+	if (!d->gateway.desk_cache)
+		goto out;
 	snprintf(d->keyring_path, sizeof(d->keyring_path), "%s/keyring",
 		 config->state.ptr);
 	snprintf(d->limits_path, sizeof(d->limits_path), "%s/limits",
@@ -598,6 +602,7 @@ static void stop(struct daemon *d)
 	if (d->gateway.limiter && d->gateway.snapshots)
 		save_limits(d);
 	ratelimit_free(d->gateway.limiter);
+	desk_cache_free(d->gateway.desk_cache);
 	snapshot_slot_free(d->gateway.snapshots);
 	server_free(d->server);
 	stop_adapters(d);

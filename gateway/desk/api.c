@@ -276,12 +276,14 @@ static enum step_result answer_changed(struct exchange *ex)
 
 static const struct step list_list[] = {
 	{ "find_session", visit_begin, NULL },
+	{ "check_page", visit_check_page, NULL },
 	{ "answer_list", answer_list, NULL },
 	{ NULL, NULL, NULL }
 };
 
 static const struct step show_list[] = {
 	{ "find_session", visit_begin, NULL },
+	{ "check_page", visit_check_page, NULL },
 	{ "answer_ticket", answer_ticket, NULL },
 	{ NULL, NULL, NULL }
 };

@@ -100,7 +100,7 @@ static void add_data(const struct view *view, const char *csrf,
 	buf_puts(out, "}</script>\n");
 }
 
-/* Nothing shows before the script runs but where none does. */
+/* What the script fills, and what there is where none runs. */
 static void add_skeleton(const struct view *view, struct buf *out)
 {
 	const struct user_view *user = &view->visit->session.user;
@@ -112,11 +112,11 @@ static void add_skeleton(const struct view *view, struct buf *out)
 	html_add(out, user->name);
 	buf_puts(out, "</b>, ");
 	html_add(out, user->email);
-	buf_puts(out, ". Your tickets are shown by a script, and this browser "
-		 "runs none: please allow scripts for this page.</p>\n");
-	buf_printf(out, "<form method=\"post\" action=\"%s\">"
-		   "<button>Sign out</button></form>\n", view->logout);
-	buf_puts(out, "</main>\n</noscript>\n");
+	buf_printf(out, ". Your tickets are shown by a script, and this browser "
+		   "runs none: please allow scripts for this page.</p>\n"
+		   "<form method=\"post\" action=\"%s\">"
+		   "<button>Sign out</button></form>\n</main>\n</noscript>\n",
+		   view->logout);
 }
 
 /* Signing out ends at the tenant's home, on another host: browsers

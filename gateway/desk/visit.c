@@ -43,3 +43,11 @@ enum step_result visit_check_csrf(struct exchange *ex)
 	return answer_error(ex, 403, "csrf_refused",
 			    "This page is out of date. Please reload it.");
 }
+
+enum step_result visit_check_page(struct exchange *ex)
+{
+	struct str token;
+
+	return request_header(&ex->request, "X-CSRF-Token", &token) ?
+		visit_check_csrf(ex) : STEP_NEXT;
+}

@@ -28,6 +28,8 @@ struct visit {
 enum step_result visit_begin(struct exchange *ex);
 /* X-CSRF-Token is this session's. 403 csrf_refused. */
 enum step_result visit_check_csrf(struct exchange *ex);
+/* The same, but no token will do as well. */
+enum step_result visit_check_page(struct exchange *ex);
 /* 404: another's ticket and none look the same. STEP_ANSWER. */
 enum step_result visit_refuse_ticket(struct exchange *ex);
 

@@ -222,23 +222,6 @@ static enum step_result answer_logout(struct exchange *ex)
 	return answer_empty(ex, 204);
 }
 
-static enum step_result show_dashboard(struct exchange *ex)
-{
-	const struct account *account = ex->work;
-	struct page_person person = {
-		account->session.user.name, account->session.user.email
-	};
-
-	if (ex->tenant && !ex->tenant->desk)
-		return answer_error(ex, 404, "not_found",
-				    "There is nothing here.");
-	if (is_nobody(ex))
-		return who_refuse_nobody(ex);
-	if (!page_signed_in(ex, ex->tenant, person))
-		return answer_failure(ex, ERR_NOMEM);
-	return STEP_ANSWER;
-}
-
 static const struct step session_list[] = {
 	{ "find_session", find_session, NULL },
 	{ "answer_session", answer_session, NULL },
@@ -256,12 +239,6 @@ static const struct step logout_list[] = {
 	{ "check_origin", who_check_origin, NULL },
 	{ "end_session", end_session, session_ended },
 	{ "answer_logout", answer_logout, NULL },
-	{ NULL, NULL, NULL }
-};
-
-static const struct step dashboard_list[] = {
-	{ "find_session", find_session, NULL },
-	{ "show_dashboard", show_dashboard, NULL },
 	{ NULL, NULL, NULL }
 };
 
@@ -283,8 +260,4 @@ const struct steps steps_embed_logout = {
 	.list = logout_list,
 	.is_audited = true,
 	.is_embedded = true,
-};
-const struct steps steps_dashboard = {
-	.name = "dashboard",
-	.list = dashboard_list,
 };

@@ -282,40 +282,6 @@ bool page_confirm(struct exchange *ex, struct page_person now,
 	return close_card(&page, 200);
 }
 
-/* Signing out ends at the tenant's home, on another host: browsers
- * apply form-action to each redirect on the way there. */
-static struct str logout_forms(struct exchange *ex, const struct tenant *tenant)
-{
-	struct url home;
-	struct buf out;
-
-	buf_init_pool(&out, ex->pool, URL_MAX);
-	buf_puts(&out, "'self'");
-	if (tenant->home.len &&
-	    !url_parse(ex->pool, tenant->home, &home, NULL)) {
-		buf_addc(&out, ' ');
-		url_add_origin(&out, &home);
-	}
-	return buf_is_ok(&out) ? buf_str(&out) : STR("'self'");
-}
-
-bool page_signed_in(struct exchange *ex, const struct tenant *tenant,
-		    struct page_person person)
-{
-	struct page page = { .ex = ex, .title = STR("Signed in"),
-			     .is_personal = true,
-			     .forms = logout_forms(ex, tenant),
-			     .posts_here = true, .size = 2048 };
-
-	if (!open_card(&page, tenant, "You are signed in"))
-		return false;
-	add_person(&page, person);
-	buf_puts(&page.out, "<form method=\"post\" action=\"/auth/logout\">\n"
-		 "<button class=\"quiet\">Sign out</button>\n</form>\n");
-	add_way_back(&page, tenant);
-	return close_card(&page, 200);
-}
-
 bool page_post(struct exchange *ex, struct str url, struct str forms,
 	       const struct adapter_error *fields, unsigned count)
 {

@@ -122,10 +122,6 @@ bool page_confirm(struct exchange *ex, struct page_person now,
 		  const struct str *targets, unsigned target_count,
 		  struct str stay);
 
-/* Who is signed in at `tenant`, and a button that signs out. */
-bool page_signed_in(struct exchange *ex, const struct tenant *tenant,
-		    struct page_person person);
-
 /*
  * A form that posts itself to `url`; `forms` are the origins that it may lead
  * to.  The names and values may be any text.

@@ -21,11 +21,10 @@ extern const struct steps steps_embed_logout;
 extern const struct steps steps_redeem;
 /* /auth/callback, whatever the method */
 extern const struct steps steps_callback;
-/* GET /auth/session, GET /auth/check, POST /auth/logout, GET /dashboard */
+/* GET /auth/session, GET /auth/check, POST /auth/logout */
 extern const struct steps steps_session;
 extern const struct steps steps_check;
 extern const struct steps steps_logout;
-extern const struct steps steps_dashboard;
 /* GET / of any known host */
 extern const struct steps steps_home;
 /* 404 with code not_found */

@@ -4,6 +4,8 @@
  */
 #include "flow/flow.h"
 
+#include "desk/desk.h"
+
 #define A "ticket.alpha.test"
 #define Z "ticket.beta.test"
 #define USER "email=same%40example.com&name=Same"
@@ -76,7 +78,7 @@ START_TEST(a_session_of_one_host_is_nobody_on_another)
 	ck_answer(session(Z, alpha), 401, "not_signed_in");
 	ck_answer(session(B, alpha), 401, "not_signed_in");
 	ck_answer(session(A, red), 401, "not_signed_in");
-	ck_answer(flow_call(&steps_dashboard, .host = Z, .cookie = alpha), 401,
+	ck_answer(flow_call(&steps_desk_page, .host = Z, .cookie = alpha), 401,
 		  "not_signed_in");
 	/* Nor can it be ended from there. */
 	ck_answer(flow_call(&steps_logout, .method = METHOD_POST, .host = Z,

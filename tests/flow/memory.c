@@ -4,6 +4,8 @@
  */
 #include "flow/flow.h"
 
+#include "desk/desk.h"
+
 #include "base/pool.h"
 
 #define C "ticket.alpha.test"
@@ -155,7 +157,7 @@ START_TEST(nobody_is_somebody_for_want_of_memory)
 		.query = "tenant=alpha",
 	};
 	const struct steps *lists[] = {
-		&steps_session, &steps_check, &steps_dashboard
+		&steps_session, &steps_check, &steps_desk_page
 	};
 	size_t room, enough;
 

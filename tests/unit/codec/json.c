@@ -273,6 +273,56 @@ START_TEST(test_fields_survive_being_written_and_read)
 }
 END_TEST
 
+START_TEST(test_peoples_text_may_have_lines_and_be_long)
+{
+	static const struct {
+		const char *text;
+		enum err err;
+		size_t at;
+	} cases[] = {
+		{ "{\"a\":\"x\\r\\n\\ty\"}", ERR_OK, 0 },
+		{ "{\"a\":\"x\\u000a\\u000D\\u0009\"}", ERR_OK, 0 },
+		/* raw, JSON has none of them */
+		{ "{\"a\":\"x\ny\"}", ERR_CONTROL, 7 },
+		{ "{\"a\":\"x\\b\"}", ERR_CONTROL, 7 },
+		{ "{\"a\":\"x\\u0000\"}", ERR_CONTROL, 7 },
+		{ "{\"a\":\"x\\u0085\"}", ERR_CONTROL, 7 },
+		{ "{\"a\":1,\"b\\n\":1}", ERR_CONTROL, 7 },
+	};
+	struct pool *pool = pool_new(1 << 20);
+	static char long_one[JSON_TEXT_MAX + 32];
+	struct fault fault;
+	struct fields f;
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		fields_init(&f, pool);
+		ck_assert_msg(json_parse_text(str_from(cases[i].text), &f,
+					      &fault) == cases[i].err,
+			      "%s", cases[i].text);
+		if (cases[i].err)
+			ck_assert_uint_eq(fault.offset, cases[i].at);
+	}
+	fields_init(&f, pool);
+	ck_assert_int_eq(json_parse_text(STR("{\"a\":\"x\\r\\n\\ty\"}"), &f,
+					 NULL), ERR_OK);
+	ck_str_is(fields_value(&f, STR("a")), "x\r\n\ty");
+	for (size_t len = JSON_TEXT_MAX; len <= JSON_TEXT_MAX + 1; len++) {
+		memset(long_one, 'x', sizeof(long_one));
+		memcpy(long_one, "{\"a\":\"", 6);
+		memcpy(long_one + 6 + len, "\"}", 2);
+		fields_init(&f, pool);
+		ck_assert_int_eq(json_parse_text((struct str){ long_one, len + 8 },
+						 &f, &fault),
+				 len > JSON_TEXT_MAX ? ERR_LIMIT : ERR_OK);
+		/* and only here */
+		fields_init(&f, pool);
+		ck_assert_int_eq(json_parse_fields((struct str){ long_one, len + 8 },
+						   &f, &fault), ERR_LIMIT);
+	}
+	pool_free(pool);
+}
+END_TEST
+
 START_TEST(test_a_full_buffer_is_told_and_not_overrun)
 {
 	struct fields f;
@@ -306,6 +356,7 @@ static void json_tests(TCase *t)
 	tcase_add_test(t, test_strings_are_safe_in_json_and_in_html);
 	tcase_add_test(t, test_objects_are_written_member_by_member);
 	tcase_add_test(t, test_fields_survive_being_written_and_read);
+	tcase_add_test(t, test_peoples_text_may_have_lines_and_be_long);
 	tcase_add_test(t, test_a_full_buffer_is_told_and_not_overrun);
 }
 

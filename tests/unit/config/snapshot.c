@@ -155,7 +155,10 @@ START_TEST(every_tenant_setting_arrives)
 		"redeem_secret_file = \"redeem\"; on_conflict = \"update\";\n"
 		"rate_limit = { requests = 2; }; certificate = \"c.pem\";\n"
 		"key = \"k.pem\"; session = { idle = 60; absolute = 60; };\n"
-		"desk = false;"));
+		"desk = false; accent = \"#0B6e4f\";\n"
+		"categories = [ \"Billing\", \"\xc3\x84rger\" ];\n"
+		"terms = \"https://acme.example/terms#1\";\n"
+		"attribution = \"by <Acme>\";"));
 	s = rig_load_good(NULL);
 	ck_assert_uint_eq(rig_report.count, 1);
 	ck_assert(rig_found("is \"unsigned\""));
@@ -183,8 +186,46 @@ START_TEST(every_tenant_setting_arrives)
 	ck_str_is(t->key, rig_path("k.pem"));
 	ck_assert_uint_eq(t->session_idle_s, 60);
 	ck_assert(!t->desk);
+	ck_str_is(t->accent, "#0B6e4f");
+	ck_str_is(t->accent_ink, "#ffffff");
+	ck_assert_uint_eq(t->category_count, 2);
+	ck_str_is(t->categories[1], "\xc3\x84rger");
+	ck_str_is(t->terms, "https://acme.example/terms#1");
+	ck_str_is(t->attribution, "by <Acme>");
 	snapshot_unref(s);
 	rig_end();
+}
+END_TEST
+
+/* By WCAG's formula, to three places. */
+START_TEST(text_on_the_accent_has_contrast)
+{
+	static const struct {
+		const char *accent, *ink;
+	} cases[] = {
+		{ "#000000", "#ffffff" }, { "#ffffff", "#000000" },
+		{ "#ffee00", "#000000" }, { "#0b57d0", "#ffffff" },
+		{ "#ff0000", "#000000" },	/* 5.25 to 4.00 */
+		{ "#0000ff", "#ffffff" }, { "#00ff00", "#000000" },
+		/* the turning point of grey: L = 0.179 */
+		{ "#757575", "#ffffff" }, { "#767676", "#000000" },
+	};
+	char text[256];
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct snapshot *s;
+
+		rig_begin();
+		rig_write("gateway.conf", GATEWAY);
+		snprintf(text, sizeof(text), "tenant = { slug = \"acme\"; "
+			 "identity = \"unsigned\"; accent = \"%s\"; };",
+			 cases[i].accent);
+		rig_write("acme.conf", text);
+		s = rig_load_good(NULL);
+		ck_str_is(rig_tenant(s, "acme")->accent_ink, cases[i].ink);
+		snapshot_unref(s);
+		rig_end();
+	}
 }
 END_TEST
 
@@ -264,6 +305,22 @@ START_TEST(broken_tenants_are_refused)
 		{ "url = \"https://user:pa55word@desk.example\";", 3, "url",
 		  "is not a URL", "https://name.example.com" },
 		{ "home = \"/\";", 3, "home", "is not a URL", "https://" },
+		{ "accent = \"blue\";", 3, "accent", "is not a colour",
+		  "like #0b57d0" },
+		{ "accent = \"#0b57d\";", 3, "accent", "is not a colour",
+		  "two digits" },
+		{ "accent = \"#0b57g0\";", 3, "accent", "is not a colour",
+		  "two digits" },
+		{ "accent = \"#000;x:y\";", 3, "accent", "is not a colour",
+		  "two digits" },
+		{ "categories = [ \"a\", \"b \" ];", 3, "categories[1]",
+		  "white space", "leave the blanks out" },
+		{ "categories = [ \"a\", \"a\" ];", 3, "categories[1]",
+		  "is listed twice", "keep one" },
+		{ "terms = \"javascript:alert(1)\";", 3, "terms",
+		  "is not a URL", "https://" },
+		{ "terms = \"http://a.example/\";", 3, "terms",
+		  "must be https://", "development" },
 		{ "\norigins = [ \"https://a.example/\" ];", 4, "origins[0]",
 		  "is not an origin", "https://yourcompany.com" },
 		{ "origins = [ \"http://a.example\" ];", 3, "origins[0]",
@@ -768,6 +825,7 @@ static void snapshot_tests(TCase *tcase)
 	tcase_add_test(tcase, a_small_configuration_is_all_defaults);
 	tcase_add_test(tcase, every_gateway_setting_arrives);
 	tcase_add_test(tcase, every_tenant_setting_arrives);
+	tcase_add_test(tcase, text_on_the_accent_has_contrast);
 	tcase_add_test(tcase, broken_gateways_are_refused);
 	tcase_add_test(tcase, broken_tenants_are_refused);
 	tcase_add_test(tcase, slugs_and_identities_are_demanded);

@@ -214,23 +214,6 @@ START_TEST(the_question_has_one_button_and_the_token_in_it)
 }
 END_TEST
 
-START_TEST(the_signed_in_page_can_sign_out_and_forgets_on_back)
-{
-	struct page_person who = { STR("Ann " EVIL), STR("ann@example.com") };
-
-	ck_assert(page_signed_in(&ex, &tenant, who));
-	check_page(200, "'self' https://acme.test:8443");
-	ck_assert(body_has("action=\"/auth/logout\""));
-	ck_assert(body_has("Ann &quot;&gt;" EVIL_ESCAPED) ||
-		  body_has("Ann &#34;&gt;" EVIL_ESCAPED));
-	ck_assert(body_has("ann@example.com"));
-	ck_assert(body_has("pageshow"));
-	ck_assert(body_has("e.persisted"));
-	ck_assert(body_has("content=\"strict-origin\""));
-	ck_assert(!body_has("<script>alert"));
-}
-END_TEST
-
 START_TEST(a_form_that_posts_itself_names_its_target_alone)
 {
 	struct adapter_error fields[] = {
@@ -292,6 +275,7 @@ static struct page document(enum page_place place)
 		.theme = STR(":root{--accent:#123456}"),
 		.script = STR("start()"), .connect = STR("'self'"),
 		.images = STR("data:"), .forms = STR("'self'"),
+		.posts_here = true, .is_personal = true,
 		.ancestors = STR("https://shop.test https://www.shop.test"),
 	};
 }
@@ -322,9 +306,13 @@ START_TEST(a_document_of_ones_own_says_what_it_needs)
 		 ":root{--accent:#123456}</style>", page.nonce);
 	ck_assert(body_has(want));
 	snprintf(want, sizeof(want), "<body>\n<p>Hello</p>\n"
-		 "<script nonce=\"%s\">start()</script>\n</body>",
-		 page.nonce);
+		 "<script nonce=\"%s\">", page.nonce);
 	ck_assert(body_has(want));
+	ck_assert(body_has("start()</script>\n</body>"));
+	/* Back, after signing out, shows nobody. */
+	ck_assert(body_has("addEventListener('pageshow'"));
+	ck_assert(body_has("e.persisted"));
+	ck_assert(body_has("content=\"strict-origin\""));
 }
 END_TEST
 
@@ -366,8 +354,6 @@ static void page_tests(TCase *tcase)
 	tcase_add_test(tcase, an_error_of_nobody_has_no_way_back);
 	tcase_add_test(tcase, an_error_in_a_frame_is_seen_there_and_told);
 	tcase_add_test(tcase, the_question_has_one_button_and_the_token_in_it);
-	tcase_add_test(tcase,
-		       the_signed_in_page_can_sign_out_and_forgets_on_back);
 	tcase_add_test(tcase, a_form_that_posts_itself_names_its_target_alone);
 	tcase_add_test(tcase, a_page_that_does_not_fit_sets_nothing);
 	tcase_add_test(tcase, no_two_pages_share_a_nonce);
