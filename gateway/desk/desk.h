@@ -52,7 +52,7 @@
  *
  * The page is one document: style, script and the first data inside it, so
  * that one round trip shows the desk.  Its data is
- *	<script type="application/json" id="data">
+ *	<script type="application/json" id="data" nonce="...">
  *	{"tenant":{"slug","name","home","accent","categories":[...],"terms",
  *	 "attribution"},"user":{"name","email"},"csrf":"...","api":
  *	 "/api/tickets","base":"/","tickets":[...],"next":...,

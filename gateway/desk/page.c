@@ -76,12 +76,14 @@ static void add_tenant(struct buf *out, const struct tenant *tenant)
 
 /* Everything is escaped so that nothing can end the element. */
 static void add_data(const struct view *view, const char *csrf,
-		     struct buf *out)
+		     struct page *page)
 {
+	struct buf *out = &page->out;
 	const struct user_view *user = &view->visit->session.user;
 	struct str base = str_from(view->base), thread = view->thread.json;
 
-	buf_puts(out, "<script type=\"application/json\" id=\"data\">{");
+	buf_printf(out, "<script type=\"application/json\" id=\"data\" "
+		   "nonce=\"%s\">{", page->nonce);
 	add_tenant(out, view->ex->tenant);
 	json_add_member_raw(out, "user", STR("{"));
 	json_add_member(out, "name", user->name);
@@ -175,7 +177,7 @@ static bool write_page(const struct view *view, const char *csrf)
 	if (!page_begin(&page))
 		return false;
 	add_skeleton(view, &page.out);
-	add_data(view, csrf, &page.out);
+	add_data(view, csrf, &page);
 	return page_end(&page, 200);
 }
 

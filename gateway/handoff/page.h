@@ -71,7 +71,7 @@ struct page {
 	size_t max;			/* octets of it all; 0: PAGE_MAX */
 	/* the document so far: between the two calls, append the body to it */
 	struct buf out;
-	char nonce[PAGE_NONCE_LEN + 1];	/* private */
+	char nonce[PAGE_NONCE_LEN + 1];	/* between the two calls */
 };
 
 /*

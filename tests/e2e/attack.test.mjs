@@ -215,7 +215,8 @@ test('no page says anything that runs', async () => {
 		assert.ok(!/<img|alert\(1\)<|<script>/.test(page.text), page.text);
 		for (const tag of page.text.match(/<(script|style)[^>]*>/g) ?? [])
 			assert.ok(tag.includes(`nonce="${nonce}"`), tag);
-		assert.ok(!/\son\w+\s*=\s*["']?\w/.test(page.text.replace(/&[^;]+;[^<]*/g, '')), 'no handler');
+		const markup = page.text.replace(/(<script[^>]*>).*?<\/script>/gs, '$1').replace(/&[^;]+;[^<]*/g, '');
+		assert.ok(!/\son\w+\s*=\s*["']?\w/.test(markup), 'no handler');
 		assert.match(page.headers['content-security-policy'], /default-src 'none'.*base-uri 'none'.*form-action .*frame-ancestors 'none'/);
 	}
 });
