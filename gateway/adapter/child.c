@@ -180,10 +180,14 @@ enum err child_spawn(const struct child_spec *spec, struct child *child_r,
 
 void child_kill(const struct child *child)
 {
-	if (child->spawner)
-		spawner_kill(child->spawner, child->uid);
-	else
+	if (child->spawner) {
+		/* Where the spawner is gone the kernel does it, and where it
+		 * was stopped there is but this. */
+		if (spawner_kill(child->spawner, child->uid))
+			shutdown(child->channel, SHUT_RDWR);
+	} else {
 		syscall(SYS_pidfd_send_signal, child->pidfd, SIGKILL, NULL, 0);
+	}
 }
 
 /* The spawner never waits, so we do. */

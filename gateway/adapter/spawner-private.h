@@ -9,7 +9,7 @@
 
 #include "adapter/spawner.h"
 
-/* What it is born with, besides 0, 1 (/dev/null) and 2. */
+/* What it is born with, besides 0, 1 and 2 (/dev/null). */
 #define SPAWNER_CHANNEL_FD 3
 #define SPAWNER_HOST_FD 4
 #define SPAWNER_FILTER_FD 5

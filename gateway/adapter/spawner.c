@@ -16,6 +16,8 @@
 #define USHER_VERSION "0"
 #endif
 
+#define GONE "the spawner of adapters has ended; restart the gateway"
+
 /* No more of it: closing the channel ends it and all that it started. */
 static void give_up(struct spawner *s, const char *why)
 {
@@ -37,6 +39,7 @@ static int pidfd_of(struct msghdr *msg)
 	return fd;
 }
 
+/* EPIPE when it has ended, or another errno; `why` is then set. */
 static int hear(struct spawner *s, uint32_t verb, struct spawner_reply *reply,
 		int *pidfd_r)
 {
@@ -61,17 +64,22 @@ static int hear(struct spawner *s, uint32_t verb, struct spawner_reply *reply,
 		return 0;
 	if (*pidfd_r >= 0)
 		close(*pidfd_r);
-	give_up(s, n == 0 ? "the spawner of adapters has ended; restart the "
-			    "gateway" :
-		   n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK) ?
-		   "the spawner of adapters did not answer; restart the "
-		   "gateway" :
-		   "the spawner of adapters makes no sense; restart the "
-		   "gateway");
-	return -1;
+	*pidfd_r = -1;
+	if (n == 0 || (n < 0 && errno == ECONNRESET)) {
+		give_up(s, GONE);
+		return EPIPE;
+	}
+	if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
+		give_up(s, "the spawner of adapters did not answer; restart "
+			"the gateway");
+		return ETIMEDOUT;
+	}
+	give_up(s, "the spawner of adapters makes no sense; restart the "
+		"gateway");
+	return EPROTO;
 }
 
-/* An errno: the reply's, or EPIPE without one. */
+/* An errno: the reply's, or that of having none. */
 static int ask(struct spawner *s, enum spawner_verb verb, uid_t uid,
 	       const int *fds, struct spawner_reply *reply, int *pidfd_r)
 {
@@ -83,6 +91,7 @@ static int ask(struct spawner *s, enum spawner_verb verb, uid_t uid,
 	struct iovec iov = { &request, sizeof(request) };
 	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
 	ssize_t n;
+	int rc;
 
 	if (s->channel < 0)
 		return EPIPE;
@@ -99,11 +108,11 @@ static int ask(struct spawner *s, enum spawner_verb verb, uid_t uid,
 		n = sendmsg(s->channel, &msg, MSG_NOSIGNAL);
 	while (n < 0 && errno == EINTR);
 	if (n != sizeof(request)) {
-		give_up(s, "the spawner of adapters has ended; restart the "
-			"gateway");
+		give_up(s, GONE);
 		return EPIPE;
 	}
-	return hear(s, verb, reply, pidfd_r) ? EPIPE : reply->error;
+	rc = hear(s, verb, reply, pidfd_r);
+	return rc ? rc : reply->error;
 }
 
 /* ---- its birth and its end -------------------------------------------------- */
@@ -113,7 +122,7 @@ static int start(struct spawner *s, const char *host, int channel)
 	char name[] = "usher-adapter-host", mode[] = "spawner";
 	char version[] = USHER_VERSION, first[16], count[16];
 	char *const argv[] = { name, mode, version, first, count, NULL };
-	int fds[] = { 2, channel, -1, -1 };
+	int fds[] = { -1, channel, -1, -1 };
 	char text[200];
 	struct buf problem;
 	int rc = 0;
@@ -121,8 +130,10 @@ static int start(struct spawner *s, const char *host, int channel)
 	snprintf(first, sizeof(first), "%u", (unsigned)s->range.first);
 	snprintf(count, sizeof(count), "%u", s->range.count);
 	buf_init_fixed(&problem, text, sizeof(text));
+	/* It has nothing to say, and does not keep our log open. */
+	fds[0] = open("/dev/null", O_RDWR | O_CLOEXEC);
 	fds[2] = open(host, O_PATH | O_CLOEXEC);
-	if (fds[2] < 0)
+	if (fds[0] < 0 || fds[2] < 0)
 		rc = errno;
 	else if (filter_new_spawner(s->range, &fds[3], &problem))
 		rc = -1;
@@ -134,8 +145,8 @@ static int start(struct spawner *s, const char *host, int channel)
 	if (rc)
 		snprintf(s->why, sizeof(s->why), "the spawner of adapters "
 			 "cannot be started: %.180s", text);
-	for (int i = 2; i < 4; i++)
-		if (fds[i] >= 0)
+	for (int i = 0; i < 4; i++)
+		if (i != 1 && fds[i] >= 0)
 			close(fds[i]);
 	return rc;
 }
@@ -153,13 +164,13 @@ static int greet(struct spawner *s)
 	};
 	struct spawner_reply reply;
 	char text[100], why[256];
-	int pidfd;
+	int pidfd, rc = hear(s, SPAWNER_HELLO, &reply, &pidfd);
 
-	if (hear(s, SPAWNER_HELLO, &reply, &pidfd)) {
+	if (rc == EPIPE)
 		give_up(s, "usher-adapter-host is not of this gateway's "
 			"version; install both from one build");
+	if (rc)
 		return -1;
-	}
 	if (!reply.error)
 		return 0;
 	snprintf(why, sizeof(why), "the spawner of adapters cannot set %s: %s",
@@ -213,8 +224,8 @@ void spawner_close(struct spawner *s)
 	if (!s->pid)
 		return;
 	end.fd = (int)syscall(SYS_pidfd_open, s->pid, 0);
-	/* Not for ever, should somebody have stopped it. */
-	if (end.fd >= 0 && poll(&end, 1, SPAWNER_REPLY_MS) == 1)
+	/* Somebody may have stopped it. */
+	if (end.fd >= 0 && poll(&end, 1, SPAWNER_END_MS) == 1)
 		waitpid(s->pid, NULL, 0);
 	if (end.fd >= 0)
 		close(end.fd);
@@ -241,13 +252,12 @@ int spawner_start(struct spawner *s, uid_t uid, const int fds[SPAWNER_FDS],
 	return 0;
 }
 
-void spawner_kill(struct spawner *s, uid_t uid)
+int spawner_kill(struct spawner *s, uid_t uid)
 {
 	struct spawner_reply reply;
 	int none;
 
-	/* Without an answer all that it started is ended already. */
-	(void)ask(s, SPAWNER_KILL, uid, NULL, &reply, &none);
+	return ask(s, SPAWNER_KILL, uid, NULL, &reply, &none) ? -1 : 0;
 }
 
 int spawner_reap(struct spawner *s, uid_t uid, siginfo_t *info_r)

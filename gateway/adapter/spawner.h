@@ -46,8 +46,9 @@
 #include "base/error.h"
 
 #define SPAWNER_FDS 4		/* log, channel, module, filters */
-/* The longest that the gateway waits for a reply. */
+/* The longest that the gateway waits: for a reply, for its end. */
 #define SPAWNER_REPLY_MS 5000
+#define SPAWNER_END_MS 1000
 
 /* The gateway's end. One thread at a time. */
 struct spawner {
@@ -64,7 +65,7 @@ struct spawner {
  */
 enum err spawner_open(struct spawner *spawner, const char *host,
 		      struct uid_range range);
-/* Ends it, and what it started, and waits for that. */
+/* Ends it, and what it started, and waits for that, but not for ever. */
 void spawner_close(struct spawner *spawner);
 
 /*
@@ -74,7 +75,8 @@ void spawner_close(struct spawner *spawner);
 int spawner_start(struct spawner *spawner, uid_t uid,
 		  const int fds[SPAWNER_FDS], pid_t *pid_r, int *pidfd_r,
 		  struct buf *problem);
-void spawner_kill(struct spawner *spawner, uid_t uid);
+/* -1: there is no spawner that could. */
+int spawner_kill(struct spawner *spawner, uid_t uid);
 /* How it ended (si_code and si_status are set); -1: nobody knows. To be
  * called when its pidfd is readable. */
 int spawner_reap(struct spawner *spawner, uid_t uid, siginfo_t *info_r);

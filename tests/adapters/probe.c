@@ -80,15 +80,17 @@ static void open_many(char *answer, size_t size)
 	snprintf(answer, size, "%d %d", count, errno);
 }
 
-/* Uses that much of the stack. */
-static void descend(long octets)
+/* Uses that much of the stack: each frame is needed until the last is done. */
+__attribute__((noinline)) static long descend(const volatile char *above,
+					      long octets)
 {
 	volatile char here[4096];
+	long more = 0;
 
-	here[0] = (char)octets;
+	here[0] = above[0];
 	if (octets > 0)
-		descend(octets - (long)sizeof(here));
-	sink = here[0];
+		more = descend(here, octets - (long)sizeof(here));
+	return more + here[0];
 }
 
 #ifdef __x86_64__
@@ -114,7 +116,7 @@ static void answer_to(struct usher_str what, char *answer, size_t size)
 	else if (!strcmp(words, "open_many"))
 		open_many(answer, size);
 	else if (!strncmp(words, "stack ", 6))
-		descend(strtol(words + 6, NULL, 0));
+		sink = (char)descend(page, strtol(words + 6, NULL, 0));
 #ifdef __x86_64__
 	else if (!strncmp(words, "i386 ", 5))
 		sink = (char)call_i386(strtol(words + 5, NULL, 0));

@@ -129,14 +129,14 @@ START_TEST(it_starts_and_kills_and_tells_the_end)
 	ck_assert_int_eq(spawner_start(&spawner, UID(2), given, &pid, &other,
 				       &problem), 0);
 	close_given();
-	spawner_kill(&spawner, UID(1));
+	ck_assert_int_eq(spawner_kill(&spawner, UID(1)), 0);
 	wait_for(pidfd);
 	ck_assert_int_eq(spawner_reap(&spawner, UID(1), &info), 0);
 	ck_assert_int_eq(info.si_code, CLD_KILLED);
 	ck_assert_int_eq(info.si_status, SIGKILL);
 	/* Its name is free, and means nobody. */
 	ck_assert_int_eq(spawner_reap(&spawner, UID(1), &info), -1);
-	spawner_kill(&spawner, UID(1));
+	ck_assert_int_eq(spawner_kill(&spawner, UID(1)), -1);
 	ck_assert_int_ge(spawner.channel, 0);
 	/* The other ends by itself when its channel is closed... */
 	close(channel_end);

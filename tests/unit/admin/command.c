@@ -110,8 +110,9 @@ START_TEST(what_is_too_much_or_too_little_is_told_and_not_run)
 {
 	static const char *const wrong[] = {
 		"sign", "sign a b c d", "sign a --email x --email y",
-		"sign a --raw --raw", "sign a --field 1 --field 2 --field 3 "
-		"--field 4", "sign a --nonsense", "sign a --email",
+		"sign a --raw --raw",
+		("sign a --field 1 --field 2 --field 3 "
+		 "--field 4"), "sign a --nonsense", "sign a --email",
 		"key list --raw", "key list x", "--raw sign a", "--config",
 		"sign a --raw=yes",
 	};
