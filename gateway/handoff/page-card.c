@@ -58,7 +58,7 @@ static const char card_style[] =
 	"code{font:.95em ui-monospace,\"DejaVu Sans Mono\",monospace;"
 	"user-select:all}"
 	".copy{display:inline;width:auto;padding:.05rem .5rem;"
-	"margin-left:.4rem;font-size:.75rem;font-weight:400;"
+	"font-size:.75rem;font-weight:400;"
 	"background:none;color:inherit;border-color:var(--edge)}"
 	":focus-visible{outline:2px solid var(--ink);outline-offset:2px}"
 	"@media(forced-colors:active){.button,button{border-color:"
@@ -72,7 +72,7 @@ static const char help_script[] =
 	"if(navigator.clipboard){b=d.createElement('button');b.type='button';"
 	"b.className='copy';b.textContent='Copy';b.onclick=function(){"
 	"navigator.clipboard.writeText(c.textContent).then(function(){"
-	"b.textContent='Copied'})};c.after(b)}"
+	"b.textContent='Copied'})};c.after(' ',b)}"
 	"if(!w)return;t=Date.now()+w.dataset.seconds*1000;"
 	"(function tick(){var s=Math.ceil((t-Date.now())/1000);"
 	"if(a)a.hidden=s>0;"
@@ -107,6 +107,17 @@ static struct str first_letter(struct str name)
 	while (len < name.len && ((unsigned char)name.ptr[len] & 0xc0) == 0x80)
 		len++;
 	return (struct str){ name.ptr, len };
+}
+
+/* Whose page this is: of the tenant that was asked for, else of the only one
+ * that lives on the host. */
+static const struct tenant *owner(const struct exchange *ex)
+{
+	const struct host *host = ex->host;
+
+	if (ex->tenant || !host || host->is_gateway || host->tenant_count != 1)
+		return ex->tenant;
+	return host->tenants[0];
 }
 
 /* The pages of the gateway look alike: a card, under the tenant's name. */
@@ -184,7 +195,7 @@ static void add_wait(struct page *page, int64_t seconds)
 /* What a form posted can be posted again, but by its own page only. */
 static void add_actions(struct page *page, bool is_passing)
 {
-	const struct tenant *tenant = page->ex->tenant;
+	const struct tenant *tenant = owner(page->ex);
 	bool has_home = tenant && tenant->home.len;
 
 	if (page->ex->request.method != METHOD_GET)
@@ -221,7 +232,7 @@ bool page_error(struct exchange *ex, int status, const char *message)
 		page.ancestors = STR("*");
 		page.script = TEXT_OF(tell_script);
 	}
-	if (!open_card(&page, ex->tenant, advice->title))
+	if (!open_card(&page, owner(ex), advice->title))
 		return false;
 	add_escaped(&page, "<p>", str_from(advice->what ? advice->what
 							: message), "</p>\n");

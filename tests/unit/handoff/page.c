@@ -169,6 +169,27 @@ START_TEST(an_error_of_nobody_has_no_way_back)
 }
 END_TEST
 
+START_TEST(a_host_of_one_tenant_says_whose_it_is)
+{
+	const struct tenant *both[] = { &tenant, &tenant };
+	struct host host = { .tenants = both, .tenant_count = 1 };
+
+	ex.tenant = NULL;
+	ex.host = &host;
+	ck_assert(page_error(&ex, 404, "Nothing."));
+	ck_assert(body_has("href=\"https://acme.test:8443/shop"));
+	ex.answer = (struct answer){ 0 };
+	host.tenant_count = 2;
+	ck_assert(page_error(&ex, 404, "Nothing."));
+	ck_assert(!body_has("<a "));
+	ex.answer = (struct answer){ 0 };
+	host.tenant_count = 1;
+	host.is_gateway = true;
+	ck_assert(page_error(&ex, 404, "Nothing."));
+	ck_assert(!body_has("<a "));
+}
+END_TEST
+
 /* The partner's page cannot look into its frame, whatever its origin. */
 START_TEST(an_error_in_a_frame_is_seen_there_and_told)
 {
@@ -352,6 +373,7 @@ static void page_tests(TCase *tcase)
 	tcase_add_test(tcase, what_passes_can_be_tried_again_when_it_is_time);
 	tcase_add_test(tcase, a_tenants_colour_is_on_its_pages);
 	tcase_add_test(tcase, an_error_of_nobody_has_no_way_back);
+	tcase_add_test(tcase, a_host_of_one_tenant_says_whose_it_is);
 	tcase_add_test(tcase, an_error_in_a_frame_is_seen_there_and_told);
 	tcase_add_test(tcase, the_question_has_one_button_and_the_token_in_it);
 	tcase_add_test(tcase, a_form_that_posts_itself_names_its_target_alone);
