@@ -22,6 +22,8 @@ static const struct command commands[] = {
 	  0, 0, console_ask, NULL },
 	{ "explain", "REQUEST-ID", "the trail of one request",
 	  1, 1, console_ask, NULL },
+	{ "audit", "[NUMBER]", "the newest requests on record, or those since",
+	  0, 1, console_ask, NULL },
 	{ "key list", "", "the key ring: ids and ages",
 	  0, 0, keyctl_list, NULL },
 	{ "key new", "", "make a key ring where there is none",

@@ -4,10 +4,13 @@
 
 #include "admin/show.h"
 #include "base/clock.h"
+#include "base/num.h"
 #include "codec/fields.h"
 #include "codec/json.h"
 
 #define EXPLAIN_POOL_MAX (64 * 1024)
+/* Full records, and their pool's own. */
+#define AUDIT_POOL_MAX (1024 * 1024)
 
 struct command {
 	const char *name;
@@ -184,8 +187,8 @@ static void trail_text(struct str trail, struct pool *pool, struct buf *body)
 	}
 }
 
-static void record_text(const struct audit_record *record, struct pool *pool,
-			struct buf *body)
+/* What became of a request, in a line. */
+static void record_line(const struct audit_record *record, struct buf *body)
 {
 	char when[CLOCK_TEXT_MAX];
 
@@ -195,12 +198,19 @@ static void record_text(const struct audit_record *record, struct pool *pool,
 		   record->tenant.len ? (int)record->tenant.len : 1,
 		   record->tenant.len ? record->tenant.ptr : "-",
 		   record->status, STR_ARG(record->code));
+}
+
+static void record_text(const struct audit_record *record, struct pool *pool,
+			struct buf *body)
+{
+	record_line(record, body);
 	trail_text(record->trail, pool, body);
 }
 
 static void record_json(const struct audit_record *record, struct buf *body)
 {
 	buf_addc(body, '{');
+	json_add_member_int(body, "id", record->id);
 	json_add_member(body, "request_id", record->request_id);
 	json_add_member_int(body, "time_ms", record->time_ms);
 	json_add_member(body, "tenant", record->tenant);
@@ -233,11 +243,50 @@ static const char *explain(struct status *status, struct str argument,
 	return trouble;
 }
 
+static void records_json(const struct audit_record *records, unsigned count,
+			 struct buf *body)
+{
+	unsigned i;
+
+	buf_puts(body, "{\"records\":[");
+	for (i = 0; i < count; i++) {
+		if (i)
+			buf_addc(body, ',');
+		record_json(&records[i], body);
+	}
+	buf_puts(body, "]}\n");
+}
+
+/* The newest, or those after the record of that number: newest first. */
+static const char *audit(struct status *status, struct str argument, bool json,
+			 struct buf *body)
+{
+	struct audit_record records[AUDIT_PAGE_MAX];
+	struct pool *pool;
+	unsigned count, i;
+	int64_t after = 0;
+	enum err err;
+
+	if (argument.len && num_i64(argument, 0, INT64_MAX, &after))
+		return "a record's number is a whole one: see --json audit";
+	pool = pool_new(AUDIT_POOL_MAX);
+	err = pool ? audit_list(status->reader, after, pool, records, &count) :
+		     ERR_NOMEM;
+	if (!err && json)
+		records_json(records, count, body);
+	for (i = 0; !err && !json && i < count; i++)
+		record_line(&records[i], body);
+	pool_free(pool);
+	return err ? err_text(err) : NULL;
+}
+
 static const struct command commands[] = {
 	{ "status", 0, show_status },
 	{ "tenants", 0, tenants },
 	{ "reload", 0, reload },
 	{ "explain", 1, explain },
+	{ "audit", 0, audit },
+	{ "audit", 1, audit },
 };
 
 const char *status_command(void *ctx, const struct str *words, unsigned count,

@@ -1,7 +1,8 @@
 /*
  * status: the commands of the admin socket.
  *
- *	status | tenants | reload | explain REQUEST-ID     [--json]
+ *	status | tenants | reload | explain REQUEST-ID |
+ *	audit [NUMBER]     [--json]
  *
  * See usherctl(1).
  */

@@ -102,15 +102,36 @@ static enum err copy(struct pool *pool, struct str in, struct str *out)
 	return in.ptr && !out->ptr ? ERR_NOMEM : ERR_OK;
 }
 
+#define COLUMNS "id, request_id, time_ms, tenant, status, code, trail"
+
+static enum err read_record(sqlite3_stmt *q, struct pool *pool,
+			    struct audit_record *out_r)
+{
+	struct audit_record r = {
+		.id = sqlite3_column_int64(q, 0),
+		.time_ms = sqlite3_column_int64(q, 2),
+		.status = sqlite3_column_int(q, 4),
+	};
+	enum err err = copy(pool, query_str(q, 1), &r.request_id);
+
+	if (!err)
+		err = copy(pool, query_str(q, 3), &r.tenant);
+	if (!err)
+		err = copy(pool, query_str(q, 5), &r.code);
+	if (!err)
+		err = copy(pool, query_str(q, 6), &r.trail);
+	if (!err)
+		*out_r = r;
+	return err;
+}
+
 enum err audit_find(struct db *db, struct str request_id, struct pool *pool,
 		    struct audit_record *out_r)
 {
-	struct audit_record r = { 0 };
 	sqlite3_stmt *q;
 	enum err err = query_begin(db, SQL_AUDIT_FIND,
-		"SELECT request_id, time_ms, tenant, status, code, trail"
-		" FROM audit WHERE request_id = ?1 ORDER BY id DESC LIMIT 1",
-		&q);
+		"SELECT " COLUMNS " FROM audit WHERE request_id = ?1"
+		" ORDER BY id DESC LIMIT 1", &q);
 	int found;
 
 	if (err)
@@ -119,20 +140,32 @@ enum err audit_find(struct db *db, struct str request_id, struct pool *pool,
 	found = query_step(db, q, &err);
 	if (found == 0)
 		err = ERR_NOT_FOUND;
-	if (found > 0) {
-		r.time_ms = sqlite3_column_int64(q, 1);
-		r.status = sqlite3_column_int(q, 3);
-		err = copy(pool, query_str(q, 0), &r.request_id);
-		if (!err)
-			err = copy(pool, query_str(q, 2), &r.tenant);
-		if (!err)
-			err = copy(pool, query_str(q, 4), &r.code);
-		if (!err)
-			err = copy(pool, query_str(q, 5), &r.trail);
+	if (found > 0)
+		err = read_record(q, pool, out_r);
+	query_end(q);
+	return err;
+}
+
+enum err audit_list(struct db *db, int64_t after, struct pool *pool,
+		    struct audit_record *out_r, unsigned *count_r)
+{
+	sqlite3_stmt *q;
+	enum err err = query_begin(db, SQL_AUDIT_LIST,
+		"SELECT " COLUMNS " FROM audit WHERE id > ?1"
+		" ORDER BY id DESC LIMIT ?2", &q);
+	unsigned n = 0;
+
+	if (err)
+		return err;
+	sqlite3_bind_int64(q, 1, after);
+	sqlite3_bind_int(q, 2, AUDIT_PAGE_MAX);
+	while (!err && n < AUDIT_PAGE_MAX && query_step(db, q, &err) > 0) {
+		err = read_record(q, pool, &out_r[n]);
+		n += !err;
 	}
 	query_end(q);
 	if (!err)
-		*out_r = r;
+		*count_r = n;
 	return err;
 }
 

@@ -22,8 +22,10 @@
 #define AUDIT_TENANT_MAX 64
 #define AUDIT_CODE_MAX 64
 #define AUDIT_TRAIL_MAX 8192		/* octets */
+#define AUDIT_PAGE_MAX 50		/* records of one look-up */
 
 struct audit_record {
+	int64_t id;		/* of one that was found: they count up */
 	struct str request_id;
 	int64_t time_ms;	/* wall clock */
 	struct str tenant;	/* absent: none was found */
@@ -44,6 +46,13 @@ enum err audit_write(struct writer *writer, const struct audit_record *record);
  */
 enum err audit_find(struct db *reader, struct str request_id,
 		    struct pool *pool, struct audit_record *out_r);
+
+/*
+ * Of the records whose id is greater than `after` (0: of all) the newest
+ * AUDIT_PAGE_MAX at most, newest first, slices in the pool.  ERR_NOMEM, ERR_IO.
+ */
+enum err audit_list(struct db *reader, int64_t after, struct pool *pool,
+		    struct audit_record *out_r, unsigned *count_r);
 
 /* Inside a job. ERR_LIMIT, ERR_CONTROL: nothing was written. */
 enum err audit_insert(struct db *db, const struct audit_record *record);

@@ -143,6 +143,12 @@ test('usherctl --json is JSON', async () => {
 		return e.code === 0 && JSON.parse(e.out);
 	}, 'the trail');
 	assert.equal(trail.status, 302);
+	const [, { records: [newest] }] = await json('audit');
+	assert.equal(newest.request_id, r.headers['x-request-id']);
+	assert.deepEqual(newest.trail, trail.trail);
+	assert.deepEqual((await json('audit', String(newest.id)))[1].records, []);
+	assert.match((await gw.ctl('audit')).out, new RegExp(`^${newest.request_id}  .*tenant alpha  302`));
+	assert.notEqual((await gw.ctl('audit', 'x')).code, 0);
 	assert.ok(trail.trail.some((s) => s.step === 'validate'));
 	await gw.stop();
 });

@@ -81,6 +81,38 @@ START_TEST(the_newest_of_one_id_is_shown)
 }
 END_TEST
 
+START_TEST(the_newest_are_listed_and_those_since_one)
+{
+	struct audit_record out[AUDIT_PAGE_MAX], r;
+	unsigned count = 0, i;
+	char id[16];
+	struct db *reader;
+	struct rig rig;
+
+	rig_open(&rig);
+	reader = store_reader(rig.store, 0);
+	ck_assert_int_eq(audit_list(reader, 0, rig.pool, out, &count), ERR_OK);
+	ck_assert_uint_eq(count, 0);
+	for (i = 1; i <= AUDIT_PAGE_MAX + 3; i++) {
+		snprintf(id, sizeof(id), "R%u", i);
+		r = record(id, i);
+		ck_assert_int_eq(audit_write(store_writer(rig.store), &r),
+				 ERR_OK);
+	}
+	rig_flush(store_writer(rig.store));
+	ck_assert_int_eq(audit_list(reader, 0, rig.pool, out, &count), ERR_OK);
+	ck_assert_uint_eq(count, AUDIT_PAGE_MAX);
+	ck_str_is(out[0].request_id, "R53");
+	ck_str_is(out[AUDIT_PAGE_MAX - 1].request_id, "R4");
+	ck_assert_int_gt(out[0].id, out[1].id);
+	ck_assert_int_eq(audit_list(reader, out[2].id, rig.pool, out, &count),
+			 ERR_OK);
+	ck_assert_uint_eq(count, 2);
+	ck_str_is(out[1].request_id, "R52");
+	rig_close(&rig);
+}
+END_TEST
+
 START_TEST(records_out_of_bounds_are_refused)
 {
 	static char big[AUDIT_TRAIL_MAX + 1];
@@ -197,6 +229,7 @@ static void audit_tests(TCase *tc)
 	tcase_add_test(tc, a_record_is_found_by_its_request);
 	tcase_add_test(tc, a_record_is_copied_when_it_is_sent);
 	tcase_add_test(tc, the_newest_of_one_id_is_shown);
+	tcase_add_test(tc, the_newest_are_listed_and_those_since_one);
 	tcase_add_test(tc, records_out_of_bounds_are_refused);
 	tcase_add_test(tc, the_old_and_the_many_are_swept_in_small_pieces);
 	tcase_add_test(tc, a_months_old_trail_goes_by_itself);
