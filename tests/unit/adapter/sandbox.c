@@ -15,6 +15,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 
 #include "adapter/child.h"
@@ -806,6 +807,7 @@ static _Noreturn void be_gateway(int tell)
 	struct child_spec spec = { .host = host };
 	struct child child;
 	struct buf problem, frame;
+	uint32_t len;
 
 	buf_init_fixed(&problem, message, sizeof(message));
 	buf_init(&frame, WIRE_FRAME_MAX);
@@ -821,8 +823,10 @@ static _Noreturn void be_gateway(int tell)
 	wire_begin(&frame, (struct wire_head){ WIRE_START, 1, 0 });
 	wire_add_text(&frame, WIRE_TENANT, STR("acme"));
 	wire_add_number(&frame, WIRE_DEADLINE, 50);
-	if (write(child.channel, frame.ptr, frame.len) !=
-	    (ssize_t)frame.len ||
+	len = (uint32_t)frame.len;
+	if (writev(child.channel, (struct iovec[]){ { &len, sizeof(len) },
+						    { frame.ptr, frame.len } },
+		   2) != (ssize_t)(sizeof(len) + frame.len) ||
 	    write(tell, &child.pid, sizeof(child.pid)) < 0)
 		_exit(3);
 	_exit(0);
