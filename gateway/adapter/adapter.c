@@ -420,6 +420,13 @@ enum adapter_run adapter_handoff(struct adapter *adapter, unsigned worker,
 	return run_hooks(adapter, worker, call, false);
 }
 
+enum adapter_run adapter_resume(struct adapter *adapter,
+				struct adapter_call *call)
+{
+	return adapter->isolated && isolated_resume(adapter->isolated, call) ?
+		ADAPTER_WAITING : ADAPTER_DONE;
+}
+
 enum adapter_run adapter_deliver(struct adapter *adapter, unsigned worker,
 				 struct adapter_call *call,
 				 void (*done)(struct adapter_call *call))

@@ -80,7 +80,9 @@ struct adapter_facts adapter_facts(const struct adapter *adapter);
 
 enum adapter_run {
 	ADAPTER_DONE,		/* call->result is set */
-	ADAPTER_WAITING,	/* `done` will be called once, by any thread */
+	ADAPTER_WAITING,	/* `done` will be called once, by any thread;
+				 * then, if call->look is set, it is for
+				 * adapter_resume() to say what comes next */
 };
 
 /*
@@ -91,6 +93,12 @@ enum adapter_run {
 enum adapter_run adapter_handoff(struct adapter *adapter, unsigned worker,
 				 struct adapter_call *call,
 				 void (*done)(struct adapter_call *call));
+/*
+ * After `done`, in the thread that made the call, where call->look was set:
+ * the adapter may have asked for it.  ADAPTER_DONE, or ADAPTER_WAITING again.
+ */
+enum adapter_run adapter_resume(struct adapter *adapter,
+				struct adapter_call *call);
 /* deliver, in the same way. */
 enum adapter_run adapter_deliver(struct adapter *adapter, unsigned worker,
 				 struct adapter_call *call,

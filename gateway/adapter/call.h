@@ -171,6 +171,13 @@ struct adapter_call {
 	const struct fields *claims;	/* those of `fields` that an assertion
 					 * vouches for; NULL: none */
 	struct adapter_info info;
+	/*
+	 * Fills in `attributes` and what `info` says of a user.  Called at most
+	 * once, when the adapter first asks about either, and always by the
+	 * thread that made the call.  NULL: they are there.  On failure the
+	 * adapter is told that it failed, and nothing else.
+	 */
+	enum err (*look)(struct adapter_call *call);
 	bool may_supply;		/* set_field: the request is unsigned */
 	uint32_t spent_ms;		/* of the deadline, as the adapter sees
 					 * it, before the call began */
@@ -212,8 +219,11 @@ struct adapter_call {
 	bool is_denied;
 	unsigned stamp;			/* counts changes and their undoing */
 	struct adapter_view views[4];	/* by enum usher_kind */
+	/* of a call that another process runs */
 	struct list node;		/* of those to be called back */
 	void (*done)(struct adapter_call *call);
+	uint64_t look_id;		/* its id there, when that process
+					 * wants to see the user; 0: not so */
 };
 
 /* Bytes that a scratch pool may hand out: the arena, and room for checks. */

@@ -56,31 +56,41 @@ static bool put(struct isolated *iso, struct iovec *pieces, unsigned count)
 	return n >= 0;
 }
 
-void channel_send_calls(struct isolated *iso)
+static bool put_frame(struct isolated *iso, const struct buf *frame)
+{
+	uint32_t size = (uint32_t)frame->len;
+	struct iovec pieces[2] = { { &size, sizeof(size) },
+				   { frame->ptr, frame->len } };
+
+	return put(iso, pieces, 2);
+}
+
+/* From now on it should make progress. */
+static void expect_progress(struct isolated *iso)
+{
+	atomic_store_explicit(&iso->progress_ns, clock_mono_ns(),
+			      memory_order_relaxed);
+}
+
+void channel_send(struct isolated *iso)
 {
 	struct iovec pieces[2 * CALLS_WINDOW];
 	unsigned count;
 
 	if (iso->life != LIFE_SERVING && iso->life != LIFE_STARTING)
 		return;
+	if (iso->answer.len) {
+		if (!put_frame(iso, &iso->answer))
+			return;
+		buf_done(&iso->answer);
+		expect_progress(iso);
+	}
 	while ((count = calls_gather(&iso->calls, pieces)) > 0 &&
 	       put(iso, pieces, 2 * count)) {
-		/* From the first on it should make progress. */
 		if (!iso->calls.sent)
-			atomic_store_explicit(&iso->progress_ns,
-					      clock_mono_ns(),
-					      memory_order_relaxed);
+			expect_progress(iso);
 		calls_sent(&iso->calls, count);
 	}
-}
-
-static bool put_frame(struct isolated *iso, const void *data, size_t len)
-{
-	uint32_t size = (uint32_t)len;
-	struct iovec pieces[2] = { { &size, sizeof(size) },
-				   { (void *)(uintptr_t)data, len } };
-
-	return put(iso, pieces, 2);
 }
 
 /* The next CONFIG frame, or START behind the last setting. */
@@ -100,7 +110,7 @@ static bool put_settings(struct isolated *iso)
 	for (; i < env->setting_count && out->len < SETTINGS_FRAME; i++)
 		wire_add(out, WIRE_SETTING, 0, env->settings[i].key,
 			 env->settings[i].value);
-	if (!buf_is_ok(out) || !put_frame(iso, out->ptr, out->len))
+	if (!buf_is_ok(out) || !put_frame(iso, out))
 		return false;
 	iso->settings_sent = i;
 	if (is_start)
@@ -114,15 +124,10 @@ void channel_flush(struct isolated *iso)
 			iso->life == LIFE_SERVING;
 
 	pthread_mutex_lock(&iso->lock);
-	if (is_going && iso->answer_len) {
-		is_going = put_frame(iso, iso->answer, iso->answer_len);
-		if (is_going)
-			iso->answer_len = 0;
-	}
 	while (is_going && iso->greeting == GREETING_HELLO)
 		is_going = put_settings(iso);
 	if (is_going)
-		channel_send_calls(iso);
+		channel_send(iso);
 	pthread_mutex_unlock(&iso->lock);
 }
 

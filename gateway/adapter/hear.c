@@ -141,6 +141,30 @@ static int sign(const struct adapter_env *env, const struct wire_item *data,
 	return USHER_E_NOTFOUND;
 }
 
+/* Its hook has asked something else, and waits: one thing at a time. */
+static bool is_answering(struct isolated *iso, const struct call_entry *entry)
+{
+	bool answering;
+
+	pthread_mutex_lock(&iso->lock);
+	answering = iso->answer.len || (entry && entry->is_looking);
+	pthread_mutex_unlock(&iso->lock);
+	return answering;
+}
+
+/* Sent when all that came was heard. */
+static void answer(struct isolated *iso, struct buf *frame)
+{
+	if (!buf_is_ok(frame)) {
+		buf_done(frame);
+		life_end(iso, "out of memory");
+		return;
+	}
+	pthread_mutex_lock(&iso->lock);
+	iso->answer = *frame;
+	pthread_mutex_unlock(&iso->lock);
+}
+
 static void on_sign(struct isolated *iso, const struct wire_frame *frame)
 {
 	unsigned char mac[USHER_MAC_LEN];
@@ -148,18 +172,55 @@ static void on_sign(struct isolated *iso, const struct wire_frame *frame)
 	struct buf out;
 	int rc;
 
-	if (!is_of_now(iso, frame, &entry) || iso->answer_len ||
+	if (!is_of_now(iso, frame, &entry) || is_answering(iso, entry) ||
 	    (entry && ++entry->signs > WIRE_SIGNS_MAX)) {
 		life_end(iso, "it asked for a signature out of turn");
 		return;
 	}
 	rc = sign(iso->env, wire_find(frame, WIRE_DATA), mac);
-	buf_init_fixed(&out, iso->answer, sizeof(iso->answer));
+	buf_init(&out, WIRE_FRAME_MAX);
 	wire_begin(&out, (struct wire_head){ WIRE_SIGNED, iso->generation,
 					     frame->head.id });
 	wire_add(&out, WIRE_MAC, rc, rc ? STR_NULL :
 		 (struct str){ (const char *)mac, sizeof(mac) }, STR_NULL);
-	iso->answer_len = out.len;
+	answer(iso, &out);
+}
+
+/*
+ * What is stored is fetched by the thread that made the call, which owns a
+ * reader: it is called back, and comes to isolated_resume().
+ */
+static void on_look(struct isolated *iso, const struct wire_frame *frame)
+{
+	struct adapter_call *call = NULL;
+	struct call_entry *entry;
+	struct buf nothing;
+
+	if (!is_of_now(iso, frame, &entry) || !entry ||
+	    is_answering(iso, entry) || entry->looks++ ||
+	    (entry->call && !entry->call->look)) {
+		life_end(iso, "it asked about a user out of turn");
+		return;
+	}
+	atomic_store_explicit(&iso->lookers, ISOLATED_LOOKERS,
+			      memory_order_relaxed);
+	pthread_mutex_lock(&iso->lock);
+	if (entry->call) {
+		call = entry->call;
+		call->look_id = entry->id;
+		entry->call = NULL;
+		entry->is_looking = true;
+	}
+	pthread_mutex_unlock(&iso->lock);
+	if (call) {
+		supervisor_finish(iso->supervisor, call);
+		return;
+	}
+	/* It is late, and nobody listens. */
+	buf_init(&nothing, WIRE_FRAME_MAX);
+	relay_write_user(NULL, (struct wire_head){ WIRE_USER, iso->generation,
+						   frame->head.id }, &nothing);
+	answer(iso, &nothing);
 }
 
 /* ---- replies ------------------------------------------------------------- */
@@ -182,6 +243,9 @@ static void count_answer(struct isolated *iso, struct call_entry *entry)
 {
 	bool closed;
 
+	/* One that might have asked did not: the next ones may, too. */
+	if (entry->is_scout && !entry->looks)
+		atomic_store_explicit(&iso->lookers, 0, memory_order_relaxed);
 	pthread_mutex_lock(&iso->lock);
 	calls_drop(&iso->calls, entry);
 	closed = breaker_answer(&iso->breaker);
@@ -208,7 +272,8 @@ static void on_reply(struct isolated *iso, const struct wire_frame *frame)
 	struct adapter_call *call;
 	enum err err = ERR_OK;
 
-	if (!frame->head.id || !is_of_now(iso, frame, &entry)) {
+	if (!frame->head.id || !is_of_now(iso, frame, &entry) ||
+	    is_answering(iso, entry)) {
 		life_end(iso, "it answered a call that is not under way");
 		return;
 	}
@@ -242,7 +307,7 @@ void hear_frame(struct isolated *iso, struct str data)
 		[WIRE_HELLO] = on_hello, [WIRE_READY] = on_ready,
 		[WIRE_REFUSED] = on_refused, [WIRE_REPLY] = on_reply,
 		[WIRE_LOG] = on_log, [WIRE_SIGN] = on_sign,
-		[WIRE_STEP] = on_step,
+		[WIRE_STEP] = on_step, [WIRE_LOOK] = on_look,
 	};
 	struct wire_frame *frame = &iso->supervisor->frame;
 	enum wire_type type;

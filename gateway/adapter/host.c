@@ -36,7 +36,7 @@ struct waiting {
 static struct {
 	char in[WIRE_DATAGRAM_MAX];	/* with the running call's frame */
 	char aside[WIRE_DATAGRAM_MAX];	/* what comes meanwhile */
-	struct wire_frame frame, signed_frame;
+	struct wire_frame frame, answer;
 	struct buf out;			/* a frame */
 	struct buf datagram;		/* those that were not sent yet */
 	int64_t first_ns;		/* since when the first waits */
@@ -45,6 +45,7 @@ static struct {
 	unsigned signs;
 	struct waiting waiting[HOST_WINDOW];
 	unsigned waiting_count;
+	struct relay_lists lists;	/* of the running call */
 	struct usher_adapter adapter;
 	struct adapter_trace trace;
 	struct adapter_env env;
@@ -187,8 +188,8 @@ static void keep_waiting(struct str datagram)
 	host.waiting_count++;
 }
 
-/* Past the calls that come before it. */
-static void receive_signed(void)
+/* What the running hook waits for, past the calls that come before it. */
+static void receive_answer(enum wire_type type)
 {
 	for (;;) {
 		struct str datagram = receive(host.aside), rest = datagram;
@@ -196,10 +197,11 @@ static void receive_signed(void)
 
 		if (!next_frame(&rest, &data))
 			_exit(HOST_BAD_FRAME);
-		read_frame(data, &host.signed_frame);
-		if (host.signed_frame.head.type == WIRE_SIGNED && !rest.len)
+		read_frame(data, &host.answer);
+		if (host.answer.head.type == type &&
+		    host.answer.head.id == host.call_id && !rest.len)
 			return;
-		if (host.signed_frame.head.type != WIRE_CALL)
+		if (host.answer.head.type != WIRE_CALL)
 			_exit(HOST_BAD_FRAME);
 		keep_waiting(datagram);
 	}
@@ -224,14 +226,22 @@ static int ask_to_sign(struct adapter_call *call, struct str secret,
 	wire_add(&host.out, WIRE_DATA, 0, secret,
 		 (struct str){ len ? data : "", len });
 	send_out();
-	receive_signed();
-	mac = wire_find(&host.signed_frame, WIRE_MAC);
-	if (host.signed_frame.head.id != host.call_id ||
-	    (mac->number == 0) != (mac->a.len == USHER_MAC_LEN))
+	receive_answer(WIRE_SIGNED);
+	mac = wire_find(&host.answer, WIRE_MAC);
+	if ((mac->number == 0) != (mac->a.len == USHER_MAC_LEN))
 		_exit(HOST_BAD_FRAME);
 	if (!mac->number)
 		memcpy(mac_r, mac->a.ptr, USHER_MAC_LEN);
 	return (int)mac->number;
+}
+
+/* What is stored stays in the gateway, too, until somebody asks. */
+static enum err ask_to_look(struct adapter_call *call)
+{
+	wire_begin(&host.out, head_of(WIRE_LOOK));
+	send_out();
+	receive_answer(WIRE_USER);
+	return relay_read_user(&host.answer, host.call_pool, &host.lists, call);
 }
 
 static void tell_step(struct adapter_call *call,
@@ -388,6 +398,8 @@ static void run(struct adapter_call *call, enum wire_call_kind kind)
 
 	host.trace.count = 0;
 	call->trace = wire_find(&host.frame, WIRE_TRACED) ? &host.trace : NULL;
+	call->look = wire_find(&host.frame, WIRE_LOOKABLE) ? ask_to_look :
+							      NULL;
 	call_begin(call, &host.env, host.scratch);
 	relay_read_times(&host.frame, call);
 	call_run(call, host.state, hooks, count);
@@ -395,7 +407,6 @@ static void run(struct adapter_call *call, enum wire_call_kind kind)
 
 static void serve(struct str data)
 {
-	struct relay_lists lists;
 	struct adapter_call call;
 
 	read_frame(data, &host.frame);
@@ -403,7 +414,8 @@ static void serve(struct str data)
 		_exit(HOST_BAD_FRAME);
 	host.call_id = host.frame.head.id;
 	host.signs = 0;
-	if (relay_read_call(&host.frame, host.call_pool, &lists, &call))
+	if (relay_read_call(&host.frame, host.call_pool, &host.lists,
+			    &call))
 		_exit(HOST_BAD_FRAME);
 	run(&call, (enum wire_call_kind)wire_find(&host.frame,
 						  WIRE_KIND)->number);

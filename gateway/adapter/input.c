@@ -324,7 +324,28 @@ static void view_update(struct adapter_call *call, int kind)
 	}
 }
 
-static int view_get(struct adapter_call *call, int kind,
+/* What is stored is fetched for who asks, and only then. */
+static int look(struct adapter_call *call)
+{
+	enum err (*fetch)(struct adapter_call *call) = call->look;
+
+	if (!fetch)
+		return 0;
+	call->look = NULL;
+	/* It was made without the user. */
+	call->views[USHER_INFO].is_made = false;
+	return fetch(call) ? USHER_E_FAILED : 0;
+}
+
+/* `name`: of what is asked for; absent for all. */
+static bool is_of_user(int kind, struct str name)
+{
+	return kind == USHER_ATTRIBUTE ||
+	       (kind == USHER_INFO && (str_is_null(name) ||
+				       str_has_prefix(name, STR("user."))));
+}
+
+static int view_get(struct adapter_call *call, int kind, struct str name,
 		    const struct adapter_view **view_r)
 {
 	const struct fields *from;
@@ -335,6 +356,10 @@ static int view_get(struct adapter_call *call, int kind,
 		return USHER_E_INVAL;
 	if (call->phase <= ADAPTER_PHASE_INIT)
 		return USHER_E_PHASE;
+	if (is_of_user(kind, name))
+		rc = look(call);
+	if (rc)
+		return rc;
 	view = &call->views[kind];
 	if (!view->is_made && kind == USHER_INFO) {
 		rc = view_make_infos(call, view);
@@ -357,7 +382,7 @@ int input_find(struct adapter_call *call, int kind, struct str name,
 	       const struct field **field_r)
 {
 	const struct adapter_view *view;
-	int rc = view_get(call, kind, &view);
+	int rc = view_get(call, kind, name, &view);
 
 	if (rc)
 		return rc;
@@ -388,7 +413,7 @@ int input_at(struct usher_call *public, int kind, uint32_t index,
 	     struct usher_str *name_r, struct usher_str *value_r)
 {
 	const struct adapter_view *view;
-	int rc = view_get(from_public(public), kind, &view);
+	int rc = view_get(from_public(public), kind, STR_NULL, &view);
 
 	if (rc)
 		return rc;

@@ -107,6 +107,7 @@ void isolated_destroy(struct isolated *iso)
 	pthread_mutex_unlock(&s->lock);
 	if (iso->module >= 0)
 		close(iso->module);
+	buf_done(&iso->answer);
 	pthread_mutex_destroy(&iso->lock);
 	free(iso);
 }
@@ -254,7 +255,7 @@ void isolated_flush(void)
 {
 	for (unsigned i = 0; i < held.count; i++) {
 		pthread_mutex_lock(&held.v[i]->lock);
-		channel_send_calls(held.v[i]);
+		channel_send(held.v[i]);
 		pthread_mutex_unlock(&held.v[i]->lock);
 	}
 	held.count = 0;
@@ -273,7 +274,7 @@ static void send_or_hold(struct isolated *iso)
 {
 	if (!held.is_promised || (held.count == ISOLATED_HELD_MAX &&
 				  !is_held(iso)))
-		channel_send_calls(iso);
+		channel_send(iso);
 	else if (!is_held(iso))
 		held.v[held.count++] = iso;
 }
@@ -289,9 +290,18 @@ static const char *why_not(const struct isolated *iso)
 	return NULL;
 }
 
+static void watch_deadline(struct isolated *iso, const struct call_entry *entry)
+{
+	if (entry->deadline_ns >= iso->alarm_ns)
+		return;
+	iso->alarm_ns = entry->deadline_ns;
+	alarms_set(&iso->supervisor->alarms, &iso->alarm, iso->alarm_ns);
+}
+
 /* Under the lock. NULL, or why not. */
 static const char *enqueue(struct isolated *iso, enum wire_call_kind kind,
-			   struct adapter_call *call, struct buf *frame)
+			   bool is_scout, struct adapter_call *call,
+			   struct buf *frame)
 {
 	const char *why = why_not(iso);
 	struct call_entry *entry;
@@ -304,16 +314,36 @@ static const char *enqueue(struct isolated *iso, enum wire_call_kind kind,
 	wire_address(&entry->frame, iso->generation, entry->id);
 	entry->call = call;
 	entry->is_deliver = kind == WIRE_DELIVER;
+	entry->is_scout = is_scout;
 	entry->start_ns = clock_mono_ns();
 	entry->deadline_ns = entry->start_ns +
 		(int64_t)iso->env->deadline_ms * MS;
-	if (entry->deadline_ns < iso->alarm_ns) {
-		iso->alarm_ns = entry->deadline_ns;
-		alarms_set(&iso->supervisor->alarms, &iso->alarm,
-			   iso->alarm_ns);
-	}
+	watch_deadline(iso, entry);
 	send_or_hold(iso);
 	return NULL;
+}
+
+/*
+ * To ask about the user costs the adapter's process a wait, so where one call
+ * did, those after it bring the answer along; now and then a scout does not.
+ * Calls that count at the same time may send one scout more, or none.
+ */
+static bool look_ahead(struct isolated *iso, struct adapter_call *call,
+		       bool *is_scout_r)
+{
+	enum err (*look)(struct adapter_call *call) = call->look;
+	unsigned left = atomic_load_explicit(&iso->lookers,
+					     memory_order_relaxed);
+
+	if (!look || !left)
+		return true;
+	*is_scout_r = left == 1;
+	atomic_store_explicit(&iso->lookers, *is_scout_r ? ISOLATED_LOOKERS :
+			      left - 1, memory_order_relaxed);
+	if (*is_scout_r)
+		return true;
+	call->look = NULL;
+	return look(call) == ERR_OK;
 }
 
 bool isolated_call(struct isolated *iso, enum wire_call_kind kind,
@@ -321,17 +351,21 @@ bool isolated_call(struct isolated *iso, enum wire_call_kind kind,
 		   void (*done)(struct adapter_call *call))
 {
 	const char *why = NULL;
+	bool is_scout = false;
 	struct buf frame;
 
 	call->done = done;
 	buf_init(&frame, WIRE_FRAME_MAX);
-	if (!buf_reserve(&frame, FRAME_USUAL) ||
-	    relay_write_call(call, kind, (struct wire_head){ WIRE_CALL, 0, 0 },
-			     &frame))
+	if (!look_ahead(iso, call, &is_scout))
+		why = "what is stored about the user could not be read";
+	else if (!buf_reserve(&frame, FRAME_USUAL) ||
+		 relay_write_call(call, kind,
+				  (struct wire_head){ WIRE_CALL, 0, 0 },
+				  &frame))
 		why = "the request does not fit in a frame";
 	pthread_mutex_lock(&iso->lock);
 	if (!why)
-		why = enqueue(iso, kind, call, &frame);
+		why = enqueue(iso, kind, is_scout, call, &frame);
 	iso->stats.calls++;
 	if (why)
 		iso->stats.unavailable++;
@@ -342,4 +376,54 @@ bool isolated_call(struct isolated *iso, enum wire_call_kind kind,
 	metric_add(iso->metrics.unavailable, 1);
 	isolated_call_fail(call, ADAPTER_UNAVAILABLE, why);
 	return false;
+}
+
+/* Under the lock: the child goes on.  `call` NULL: nobody waits for what it
+ * will say.  False: its process is gone, and with it the call. */
+static bool show_user(struct isolated *iso, uint64_t id,
+		      struct adapter_call *call, struct buf *frame)
+{
+	struct call_entry *entry = calls_running(&iso->calls, id);
+
+	if (!entry || !entry->is_looking)
+		return false;
+	entry->is_looking = false;
+	entry->call = call;
+	/* Its deadline was nobody's meanwhile. */
+	watch_deadline(iso, entry);
+	wire_address(frame, iso->generation, id);
+	iso->answer = *frame;
+	*frame = (struct buf){ .ptr = NULL };
+	channel_send(iso);
+	return call != NULL;
+}
+
+bool isolated_resume(struct isolated *iso, struct adapter_call *call)
+{
+	static const struct wire_head head = { WIRE_USER, 0, 0 };
+	enum err (*look)(struct adapter_call *call) = call->look;
+	uint64_t id = call->look_id;
+	struct buf frame;
+	bool goes_on, fits;
+
+	if (!id)
+		return false;
+	call->look_id = 0;
+	call->look = NULL;
+	buf_init(&frame, WIRE_FRAME_MAX);
+	/* Where that fails there is nothing to see, and the caller knows that
+	 * the outcome counts for nothing. */
+	fits = !relay_write_user(look(call) ? NULL : call, head, &frame);
+	if (!fits)
+		relay_write_user(NULL, head, &frame);
+	pthread_mutex_lock(&iso->lock);
+	goes_on = show_user(iso, id, fits ? call : NULL, &frame);
+	pthread_mutex_unlock(&iso->lock);
+	buf_done(&frame);
+	if (!goes_on)
+		isolated_call_fail(call, ADAPTER_FAILED, fits ?
+				   "its process failed" :
+				   "what is stored about the user does not "
+				   "fit in a frame");
+	return goes_on;
 }

@@ -27,7 +27,8 @@ static bool is_awaited(const struct isolated *iso)
 {
 	const struct call_entry *head = calls_head(&iso->calls);
 
-	return head && head->is_sent && !head->call && !head->is_probe;
+	return head && head->is_sent && !head->call && !head->is_probe &&
+	       !head->is_looking;
 }
 
 static int64_t stall_ns(const struct isolated *iso)
@@ -116,7 +117,6 @@ static void be_born(struct isolated *iso, const struct child *child)
 	iso->why[0] = '\0';
 	iso->greeting = GREETING_NONE;
 	iso->settings_sent = 0;
-	iso->answer_len = 0;
 	iso->start_lines = 0;
 	iso->lines.is_muted = false;
 	if (++s->next_generation == 0)
@@ -126,6 +126,7 @@ static void be_born(struct isolated *iso, const struct child *child)
 	iso->child = *child;
 	iso->generation = s->next_generation;
 	iso->is_full = false;
+	buf_done(&iso->answer);
 	iso->stats.pid = child->pid;
 	pthread_mutex_unlock(&iso->lock);
 }

@@ -25,11 +25,17 @@ static void add_fields(struct buf *out, enum wire_tag tag,
 			 there(fields->v[i].value));
 }
 
+static void add_info(struct buf *out, struct adapter_info *info)
+{
+	const struct str *value;
+
+	for (unsigned i = 0; (value = input_info(info, i)); i++)
+		wire_add_if(out, WIRE_INFO, i, *value);
+}
+
 enum err relay_write_call(struct adapter_call *call, enum wire_call_kind kind,
 			  struct wire_head head, struct buf *out)
 {
-	const struct str *info;
-
 	wire_begin(out, head);
 	wire_add_number(out, WIRE_KIND, kind);
 	wire_add_number(out, WIRE_NOW, call->now_ms);
@@ -37,8 +43,9 @@ enum err relay_write_call(struct adapter_call *call, enum wire_call_kind kind,
 	wire_add_number(out, WIRE_MAY_SUPPLY, call->may_supply);
 	if (call->trace)
 		wire_add_number(out, WIRE_TRACED, 1);
-	for (unsigned i = 0; (info = input_info(&call->info, i)); i++)
-		wire_add_if(out, WIRE_INFO, i, *info);
+	if (call->look)
+		wire_add_number(out, WIRE_LOOKABLE, 1);
+	add_info(out, &call->info);
 	add_fields(out, WIRE_FIELD, call->fields);
 	add_fields(out, WIRE_ATTRIBUTE, call->attributes);
 	add_fields(out, WIRE_CLAIM, call->claims);
@@ -90,6 +97,43 @@ enum err relay_read_call(const struct wire_frame *frame, struct pool *pool,
 			else
 				err = ERR_SYNTAX;
 		}
+	}
+	return err;
+}
+
+enum err relay_write_user(struct adapter_call *call, struct wire_head head,
+			  struct buf *out)
+{
+	wire_begin(out, head);
+	if (call) {
+		add_info(out, &call->info);
+		add_fields(out, WIRE_ATTRIBUTE, call->attributes);
+	}
+	return buf_is_ok(out) ? ERR_OK : ERR_LIMIT;
+}
+
+enum err relay_read_user(const struct wire_frame *frame, struct pool *pool,
+			 struct relay_lists *lists, struct adapter_call *call)
+{
+	enum err err = ERR_OK;
+
+	for (unsigned i = 0; i < frame->count && !err; i++) {
+		const struct wire_item *item = &frame->items[i];
+		bool is_info = item->tag == WIRE_INFO;
+		struct str a = pool_str(pool, item->a);
+		struct str b = is_info ? STR("") : pool_str(pool, item->b);
+		struct str *info = is_info ?
+			input_info(&call->info, (unsigned)item->number) : NULL;
+
+		if (!a.ptr || !b.ptr)
+			err = ERR_NOMEM;
+		else if (!is_info)
+			err = fields_add(&lists->attributes, a, b,
+					 (enum field_kind)item->number);
+		else if (info)
+			*info = a;
+		else
+			err = ERR_SYNTAX;
 	}
 	return err;
 }
@@ -329,6 +373,8 @@ enum err relay_read_reply(const struct wire_frame *frame, bool is_deliver,
 	int rc = is_complete(frame, result) ? 0 : USHER_E_INVAL;
 
 	call->scratch = scratch;
+	/* This is not the thread that made the call. */
+	call->look = NULL;
 	for (unsigned i = 0; i < frame->count && !rc; i++) {
 		const struct wire_item *item = &frame->items[i];
 

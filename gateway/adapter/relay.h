@@ -30,6 +30,16 @@ enum err relay_read_call(const struct wire_frame *frame, struct pool *pool,
 void relay_read_times(const struct wire_frame *frame,
 		      struct adapter_call *call);
 
+/*
+ * The same for what is about the user: the gateway, once call->look() ran
+ * (NULL: nobody looks on any more); and the child, which copies it into
+ * `pool`, *lists and *call.  ERR_LIMIT; ERR_SYNTAX, ERR_NOMEM.
+ */
+enum err relay_write_user(struct adapter_call *call, struct wire_head head,
+			  struct buf *out);
+enum err relay_read_user(const struct wire_frame *frame, struct pool *pool,
+			 struct relay_lists *lists, struct adapter_call *call);
+
 /* Child: a step that begins, or is over. */
 void relay_write_step(const struct adapter_step *step, struct wire_head head,
 		      struct buf *out);

@@ -41,6 +41,9 @@
 /* Of one child, before the others have their turn. */
 #define CHANNEL_TURN 64
 #define WHY_MAX 1100
+/* After a call that asked about its user, the users of so many go along
+ * unasked; then one is sent without, to see whether it asks. */
+#define ISOLATED_LOOKERS 1024
 
 enum source_kind {
 	SOURCE_CHANNEL,
@@ -91,11 +94,14 @@ struct isolated {
 	uint32_t generation;
 	struct calls calls;		/* any thread adds, and sends */
 	struct breaker breaker;
+	struct buf answer;		/* that its running hook waits for:
+					 * any thread */
 	bool is_full;			/* the channel: any thread sets it */
 	bool is_closed;			/* no calls any more */
 	int64_t alarm_ns;		/* any thread sets it earlier */
 	struct isolated_stats stats;	/* calls, unavailable: any thread */
 
+	_Atomic unsigned lookers;	/* see isolated.c; any thread */
 	_Atomic int64_t progress_ns;	/* it sent something, or was sent
 					 * the first thing to do */
 
@@ -104,8 +110,6 @@ struct isolated {
 	struct alarm alarm;
 	enum greeting greeting;
 	unsigned settings_sent;
-	char answer[128];		/* a SIGNED frame that waits */
-	size_t answer_len;
 	struct lines lines;
 	unsigned start_lines;		/* LOG frames while it started */
 	int64_t spawn_ns, retry_ns;
@@ -191,9 +195,12 @@ void life_tell(const struct isolated *isolated, enum log_level level,
 
 /* ---- channel.c ----------------------------------------------------------- */
 
-/* Send what calls there is room for. Any thread, under the isolated's lock. */
-void channel_send_calls(struct isolated *isolated);
-/* All that there is to say: an answer, settings, calls. The thread. */
+/*
+ * Send the answer that waits, and what calls there is room for.  Any thread,
+ * under the isolated's lock.
+ */
+void channel_send(struct isolated *isolated);
+/* The same, after settings that it does not have yet. The thread. */
 void channel_flush(struct isolated *isolated);
 /* There is room again, or an end. The thread. */
 void channel_room(struct isolated *isolated);

@@ -88,6 +88,13 @@ bool isolated_call(struct isolated *isolated, enum wire_call_kind kind,
 		   void (*done)(struct adapter_call *call));
 
 /*
+ * After `done`, in the thread that made the call.  False: call->result is set.
+ * True: the adapter asked about the user, was told what call->look() found,
+ * and `done` will be called again.
+ */
+bool isolated_resume(struct isolated *isolated, struct adapter_call *call);
+
+/*
  * This thread calls isolated_flush() whenever it is about to wait: from now on
  * its calls are sent only then, those of one adapter together.
  */

@@ -19,7 +19,8 @@
  *					START	load, init
  *	READY or REFUSED
  *					CALL	(several may wait)
- *	LOG*, STEP*, SIGN and SIGNED, then REPLY, in the order of the calls
+ *	LOG*, STEP*, SIGN and SIGNED, LOOK and USER, then REPLY, in the order
+ *	of the calls
  */
 #ifndef ADAPTER_WIRE_H
 #define ADAPTER_WIRE_H
@@ -54,6 +55,8 @@ enum wire_type {
 	WIRE_SIGN,		/* child; likewise */
 	WIRE_SIGNED,		/* gateway */
 	WIRE_STEP,		/* child: of a call with WIRE_TRACED */
+	WIRE_LOOK,		/* child: of a call with WIRE_LOOKABLE */
+	WIRE_USER,		/* gateway: what there is to see */
 	WIRE_TYPES
 };
 
@@ -96,6 +99,7 @@ enum wire_tag {
 	WIRE_ERRORS,
 	WIRE_LINES,
 	WIRE_HEAP,		/* number: octets */
+	WIRE_LOOKABLE,		/* number: 1; the user is told to who asks */
 	WIRE_TAGS
 };
 

@@ -19,6 +19,7 @@ struct handoff {
 	struct exchange *ex;
 	struct adapter_call *call;	/* NULL: the tenant has no adapter, or
 					 * it was passed over */
+	enum err look_error;		/* of fetching the user for it */
 	struct validated user;
 	struct str target;		/* where the user goes in the end */
 	struct fields attributes;	/* to set */
@@ -81,9 +82,10 @@ static enum step_result verify_identity(struct exchange *ex)
 			    "A signed assertion is required.");
 }
 
-/* What is stored about this address already, for the adapter's eyes. */
-static enum err load_user(struct exchange *ex, struct adapter_call *call)
+/* What is stored about this address already, if the adapter asks. */
+static enum err load_user(struct adapter_call *call)
 {
+	struct exchange *ex = call->owner;
 	struct email email;
 	struct user user;
 	enum err err;
@@ -98,6 +100,16 @@ static enum err load_user(struct exchange *ex, struct adapter_call *call)
 	if (err)
 		return err == ERR_NOT_FOUND ? ERR_OK : err;
 	return adapt_user(ex, call, &user.view);
+}
+
+/* An adapter that was told nothing for want of an answer decided nothing. */
+static enum err look(struct adapter_call *call)
+{
+	struct exchange *ex = call->owner;
+	struct handoff *handoff = ex->work;
+
+	handoff->look_error = load_user(call);
+	return handoff->look_error;
 }
 
 /* Where the partner asked for, if it asked and may. */
@@ -153,6 +165,8 @@ static enum step_result adapter_answered(struct exchange *ex)
 	struct adapter_call *call = handoff->call;
 	enum err err = ERR_OK;
 
+	if (handoff->look_error)
+		return answer_failure(ex, handoff->look_error);
 	if (call->result == ADAPTER_INVALID)
 		return refuse_invalid(ex, call);
 	if (adapt_passes_over(ex, call)) {
@@ -170,6 +184,16 @@ static enum step_result adapter_answered(struct exchange *ex)
 	return err ? answer_failure(ex, err) : STEP_NEXT;
 }
 
+static enum step_result adapter_went_on(struct exchange *ex)
+{
+	struct handoff *handoff = ex->work;
+
+	if (adapter_resume(ex->tenant->adapter, handoff->call) ==
+	    ADAPTER_WAITING)
+		return STEP_WAIT;
+	return adapter_answered(ex);
+}
+
 /* All of the adapter's hooks in one call, before anything is written. */
 static enum step_result ask_adapter(struct exchange *ex)
 {
@@ -185,9 +209,8 @@ static enum step_result ask_adapter(struct exchange *ex)
 	call->fields = &ex->fields;
 	call->info.identity = STR("unsigned");
 	call->may_supply = true;
-	err = load_user(ex, call);
-	if (!err)
-		err = load_target(ex, call);
+	call->look = look;
+	err = load_target(ex, call);
 	if (err)
 		return answer_failure(ex, err);
 	if (adapter_handoff(ex->tenant->adapter, ex->worker, call,
@@ -370,7 +393,7 @@ static const struct step handoff_list[] = {
 	{ "check_origin", check_origin, NULL },
 	{ "read_body", read_body, NULL },
 	{ "verify_identity", verify_identity, NULL },
-	{ "ask_adapter", ask_adapter, adapter_answered },
+	{ "ask_adapter", ask_adapter, adapter_went_on },
 	{ "validate", check_fields, NULL },
 	{ "choose_redirect", choose_redirect, NULL },
 	{ "sync_user", sync_user, user_synced },
@@ -421,7 +444,7 @@ static const struct step embed_list[] = {
 	{ "check_type", embed_check_type, NULL },
 	{ "read_body", read_body, NULL },
 	{ "verify_identity", verify_identity, NULL },
-	{ "ask_adapter", ask_adapter, adapter_answered },
+	{ "ask_adapter", ask_adapter, adapter_went_on },
 	{ "validate", check_fields, NULL },
 	{ "choose_redirect", choose_redirect, NULL },
 	{ "sync_user", sync_user, user_synced },

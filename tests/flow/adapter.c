@@ -24,6 +24,7 @@ static struct {
 	bool is_late, has_deliver;
 	unsigned handoffs, delivers;
 	void (*done)(struct adapter_call *call);
+	void (*act)(struct adapter_call *call);	/* once it has looked */
 	pthread_t thread;
 	bool has_thread;
 } play;
@@ -90,21 +91,51 @@ static void *answer_late(void *arg)
 	return NULL;
 }
 
-static enum adapter_run run(struct adapter_call *call,
-			    void (*act)(struct adapter_call *call),
-			    void (*done)(struct adapter_call *call))
+/* Each adapter here asks about the user. */
+static void look(struct adapter_call *call)
 {
-	if (act)
-		act(call);
-	if (!play.is_late)
-		return ADAPTER_DONE;
+	enum err (*fetch)(struct adapter_call *call) = call->look;
+
+	call->look = NULL;
+	if (fetch)
+		fetch(call);
+}
+
+static enum adapter_run be_late(struct adapter_call *call)
+{
 	if (play.has_thread)
 		pthread_join(play.thread, NULL);
-	play.done = done;
 	play.has_thread = true;
 	ck_assert_int_eq(pthread_create(&play.thread, NULL, answer_late, call),
 			 0);
 	return ADAPTER_WAITING;
+}
+
+static enum adapter_run run(struct adapter_call *call,
+			    void (*act)(struct adapter_call *call),
+			    void (*done)(struct adapter_call *call))
+{
+	play.done = done;
+	play.act = act;
+	if (play.is_late && call->look)
+		return be_late(call);
+	look(call);
+	if (act)
+		act(call);
+	return play.is_late ? be_late(call) : ADAPTER_DONE;
+}
+
+/* One that is late asks first, and is done the second time. */
+enum adapter_run adapter_resume(struct adapter *adapter,
+				struct adapter_call *call)
+{
+	(void)adapter;
+	if (!call->look)
+		return ADAPTER_DONE;
+	look(call);
+	if (play.act)
+		play.act(call);
+	return be_late(call);
 }
 
 enum adapter_run adapter_handoff(struct adapter *adapter, unsigned worker,

@@ -757,6 +757,73 @@ START_TEST(random_bytes_differ_and_are_bounded)
 }
 END_TEST
 
+static unsigned looks;
+static enum err look_result;
+
+static enum err look(struct adapter_call *c)
+{
+	ck_assert_ptr_eq(c, &call);
+	looks++;
+	call.info.user_id = STR("7");
+	add(&attributes, "plan", "gold", FIELD_TEXT);
+	call.attributes = &attributes;
+	return look_result;
+}
+
+static void enter_lookable(enum err result)
+{
+	looks = 0;
+	look_result = result;
+	call.attributes = NULL;
+	call.look = look;
+	call.info.tenant_slug = STR("acme");
+	call_begin(&call, &env, scratch);
+	enter(ADAPTER_PHASE_MAP_FIELDS);
+}
+
+START_TEST(what_is_stored_is_fetched_for_who_asks)
+{
+	struct usher_str name, value;
+
+	add(&fields, "plan", "pro", FIELD_TEXT);
+	enter_lookable(ERR_OK);
+	ck_assert_str_eq(got(USHER_FIELD, "plan"), "pro");
+	ck_assert_str_eq(got(USHER_INFO, "tenant.slug"), "acme");
+	ck_assert_int_eq(set("a", "b"), 0);
+	ck_assert_uint_eq(looks, 0);
+	/* The infos were seen without the user, and are seen with him now. */
+	ck_assert_str_eq(got(USHER_INFO, "user.id"), "7");
+	ck_assert_str_eq(got(USHER_ATTRIBUTE, "plan"), "gold");
+	ck_assert_str_eq(got(USHER_ATTRIBUTE, "a"), "b");
+	ck_assert_str_eq(got(USHER_INFO, "tenant.slug"), "acme");
+	ck_assert_uint_eq(looks, 1);
+	leave(USHER_OK);
+	/* So does who goes through all, or removes one. */
+	enter_lookable(ERR_OK);
+	ck_assert_int_eq(host->at(public, USHER_INFO, 0, &name, &value), 0);
+	ck_assert_uint_eq(looks, 1);
+	leave(USHER_OK);
+	enter_lookable(ERR_OK);
+	ck_assert_int_eq(host->del_attribute(public, "plan"), 0);
+	ck_assert_uint_eq(looks, 1);
+	leave(USHER_OK);
+}
+END_TEST
+
+START_TEST(what_cannot_be_fetched_is_a_failure_once)
+{
+	struct usher_str value;
+
+	enter_lookable(ERR_IO);
+	ck_assert_int_eq(host->get(public, USHER_ATTRIBUTE, "plan", &value),
+			 USHER_E_FAILED);
+	ck_assert_int_eq(host->get(public, USHER_INFO, "request.id", &value),
+			 USHER_E_NOTFOUND);
+	ck_assert_uint_eq(looks, 1);
+	leave(USHER_OK);
+}
+END_TEST
+
 START_TEST(log_lines_are_cut_counted_and_named)
 {
 	static char flood[5000];
@@ -854,6 +921,8 @@ static void add_tests(TCase *t)
 		time_stands_still_during_a_call_and_the_deadline_does_not);
 	tcase_add_test(t, macs_are_of_the_named_secret_only);
 	tcase_add_test(t, random_bytes_differ_and_are_bounded);
+	tcase_add_test(t, what_is_stored_is_fetched_for_who_asks);
+	tcase_add_test(t, what_cannot_be_fetched_is_a_failure_once);
 	tcase_add_test(t, log_lines_are_cut_counted_and_named);
 	tcase_add_test(t, a_call_that_is_kept_is_of_no_use_after_the_hook);
 	tcase_add_test(t, a_full_pool_fails_the_call);

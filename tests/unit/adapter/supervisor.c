@@ -391,6 +391,102 @@ START_TEST(floods_cost_their_author)
 }
 END_TEST
 
+static unsigned looks;
+static enum err look_result;
+static pthread_t looker;
+
+/* What a gateway reads from its store, in the thread that asked. */
+static enum err look(struct adapter_call *call)
+{
+	struct fields *stored = pool_alloc(call->pool, sizeof(*stored));
+
+	looks++;
+	looker = pthread_self();
+	if (look_result)
+		return look_result;
+	fields_init(stored, call->pool);
+	ck_assert_int_eq(fields_set(stored, STR("plan"), STR("pro"),
+				    FIELD_TEXT), ERR_OK);
+	call->attributes = stored;
+	call->info.user_id = STR("7");
+	return ERR_OK;
+}
+
+/* Until it is over; how often the adapter was told about the user. */
+static unsigned finish_lookable(struct adapter *adapter, struct sign_in *s)
+{
+	unsigned rounds = 0;
+
+	s->call.look = look;
+	finish(adapter, s);
+	for (unsigned before = answers; adapter_resume(adapter, &s->call) ==
+	     ADAPTER_WAITING; before++, rounds++) {
+		pthread_mutex_lock(&lock);
+		while (answers == before)
+			pthread_cond_wait(&answered, &lock);
+		pthread_mutex_unlock(&lock);
+	}
+	return rounds;
+}
+
+START_TEST(the_user_is_told_to_who_asks)
+{
+	struct adapter *adapter, *other;
+	struct sign_in s;
+
+	begin();
+	looks = 0;
+	look_result = ERR_OK;
+	/* It looks at an attribute of its own naming, and routes by it. */
+	adapter = must_load("good", 10000);
+	sign_in_init(&s);
+	ck_assert_uint_eq(finish_lookable(adapter, &s), 1);
+	ck_assert_int_eq(s.call.result, ADAPTER_OK);
+	ck_str_is(s.call.redirect, "https://desk.example/pro");
+	ck_assert_uint_eq(looks, 1);
+	ck_assert(pthread_equal(looker, pthread_self()));
+	pool_free(s.pool);
+	/* One that asked is told at once the next time. */
+	sign_in_init(&s);
+	ck_assert_uint_eq(finish_lookable(adapter, &s), 0);
+	ck_str_is(s.call.redirect, "https://desk.example/pro");
+	ck_assert_uint_eq(looks, 2);
+	pool_free(s.pool);
+	adapter_unref(adapter);
+	/* And one that does not ask costs no look. */
+	other = must_load("misbehave", 10000);
+	sign_in_init(&s);
+	ck_assert_uint_eq(finish_lookable(other, &s), 0);
+	ck_assert_int_eq(s.call.result, ADAPTER_OK);
+	ck_assert_uint_eq(looks, 2);
+	pool_free(s.pool);
+	end(other);
+}
+END_TEST
+
+START_TEST(a_look_that_fails_shows_nobody)
+{
+	struct adapter *adapter;
+	struct sign_in s;
+
+	begin();
+	looks = 0;
+	look_result = ERR_IO;
+	adapter = must_load("good", 10000);
+	sign_in_init(&s);
+	ck_assert_uint_eq(finish_lookable(adapter, &s), 1);
+	ck_assert_int_eq(s.call.result, ADAPTER_OK);
+	ck_assert(!s.call.redirect.ptr);
+	pool_free(s.pool);
+	sign_in_init(&s);
+	ck_assert_uint_eq(finish_lookable(adapter, &s), 0);
+	ck_assert_int_eq(s.call.result, ADAPTER_UNAVAILABLE);
+	ck_assert_uint_eq(looks, 2);
+	pool_free(s.pool);
+	end(adapter);
+}
+END_TEST
+
 START_TEST(a_start_that_fails_says_why)
 {
 	static struct adapter_setting settings[] = { SETTING("sin", "fork") };
@@ -443,6 +539,8 @@ static void supervisor_tests(TCase *tcase)
 	tcase_add_test(tcase, the_hook_that_did_not_return_is_known);
 	tcase_add_test(tcase, who_fails_on_and_on_is_left_alone);
 	tcase_add_test(tcase, floods_cost_their_author);
+	tcase_add_test(tcase, the_user_is_told_to_who_asks);
+	tcase_add_test(tcase, a_look_that_fails_shows_nobody);
 	tcase_add_test(tcase, a_start_that_fails_says_why);
 }
 
