@@ -406,19 +406,23 @@ enum err hostile_mark(const struct hostile_words *words, struct specimen *s)
 	return ERR_OK;
 }
 
-enum err hostile_other(struct specimen *s)
+int hostile_other(const struct hostile_words *words, unsigned index,
+		  struct specimen *s)
 {
-	enum err err = specimen_init(s);
-
-	if (err)
-		return err;
+	if (index > words->count)
+		return 0;
+	if (specimen_init(s))
+		return -1;
+	/* Behind a constant there may be more that it does. */
+	if (index)
+		add_words(s, words, SPECIMEN_FIELD, words->v[index - 1]);
 	specimen_add(s, SPECIMEN_FIELD, STR("email"),
 		     STR("bob@partner.example"));
 	specimen_add(s, SPECIMEN_FIELD, STR("name"), STR("Bob"));
 	specimen_info(s, STR("user.id"), STR("43"));
 	specimen_info(s, STR("user.email"), STR("bob@partner.example"));
 	specimen_info(s, STR("user.name"), STR("Bob"));
-	return ERR_OK;
+	return 1;
 }
 
 static bool is_marked(struct str s)

@@ -37,11 +37,13 @@ int hostile_make(const struct hostile_words *words, unsigned index,
 		 bool has_deliver, struct specimen *specimen,
 		 char name[HOSTILE_NAME_MAX]);
 
-/* A request in which every word has the mark, and one without it, of another
- * user.  ERR_NOMEM. */
+/* A request in which every word has the mark.  ERR_NOMEM. */
 enum err hostile_mark(const struct hostile_words *words,
 		      struct specimen *specimen);
-enum err hostile_other(struct specimen *specimen);
+/* The index'th request of another user, from 0, without the mark: as
+ * hostile_make(). */
+int hostile_other(const struct hostile_words *words, unsigned index,
+		  struct specimen *specimen);
 /* Does the mark stand in what came out?  Where, as a constant; NULL: no. */
 const char *hostile_find_mark(const struct adapter_call *call);
 

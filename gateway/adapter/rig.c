@@ -146,6 +146,8 @@ enum err rig_new(const struct rig_options *options, struct rig **rig_r,
 				   &rig->adapter, problem);
 	else
 		buf_puts(problem, "out of memory");
+	if (err && rig->lines_pool)
+		rig_last_words(rig, problem);
 	if (err)
 		rig_free(rig);
 	else
@@ -249,6 +251,25 @@ unsigned rig_lines(const struct rig *rig, const struct rig_line **lines_r)
 	pthread_mutex_unlock(&lock);
 	*lines_r = rig->lines;
 	return count;
+}
+
+#define WORDS_MAX 256
+
+void rig_last_words(const struct rig *rig, struct buf *out)
+{
+	struct str text = STR_NULL;
+
+	pthread_mutex_lock(&lock);
+	for (unsigned i = 0; i < rig->line_count; i++)
+		if (rig->lines[i].is_stray)
+			text = rig->lines[i].text;
+	pthread_mutex_unlock(&lock);
+	if (str_is_null(text))
+		return;
+	buf_puts(out, "; it wrote: ");
+	for (size_t i = 0; i < text.len && i < WORDS_MAX; i++)
+		buf_addc(out, text.ptr[i] >= ' ' && text.ptr[i] <= '~' ?
+			 text.ptr[i] : '?');
 }
 
 /* The sixth number of statm, which whoever may see the process may read. */

@@ -208,7 +208,9 @@ static void add_measures(const struct ordeal *o, struct buf *row,
 	buf_puts(row, ", worst ");
 	trialshow_time(row, o->round_trip.worst);
 	end_row(out, "time", row);
-	if (o->growth)
+	if (!o->heap)
+		buf_puts(row, "not known: its malloc is not libc's");
+	else if (o->growth)
 		buf_printf(row, "grows by about %llu octets a call",
 			   (unsigned long long)o->growth);
 	else
