@@ -218,9 +218,17 @@ static void add_dlerror(struct buf *problem, const char *name)
 /* ERR_OK: it is in the process now, and stays whatever it turns out to be. */
 static enum err open_object(int fd, void **handle_r, struct buf *problem)
 {
-	char name[32];
+	char self[32], name[64];
+	ssize_t n = readlink("/proc/self", self, sizeof(self) - 1);
 
-	snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
+	/*
+	 * Under our number rather than "self": a debugger opens the name too,
+	 * and its own descriptor would be another file, or a pipe that it
+	 * would wait for.
+	 */
+	self[n > 0 ? n : 0] = '\0';
+	snprintf(name, sizeof(name), "/proc/%s/fd/%d", n > 0 ? self : "self",
+		 fd);
 	*handle_r = dlopen(name, RTLD_NOW | RTLD_LOCAL);
 	if (*handle_r)
 		return ERR_OK;
