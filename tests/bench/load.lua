@@ -1,5 +1,6 @@
 -- load: what wrk sends. Arguments after "--": the job, and what it needs.
---	changed [TENANT [FIELDS]] | same | json | check | session | callback | bare
+--	changed [TENANT [FIELDS]] | same | json | check | session | callback |
+--	tickets | dashboard | bare
 local job, extra, fields, lines
 local counter = 0
 local threads = 0
@@ -49,6 +50,11 @@ function request()
 		return wrk.format("GET", line, {
 			["Host"] = "ticket.alpha.test",
 			["Sec-Fetch-Mode"] = "navigate", ["Sec-Fetch-Dest"] = "document",
+		})
+	end
+	if job == "tickets" or job == "dashboard" then
+		return wrk.format("GET", job == "tickets" and "/api/tickets" or "/dashboard", {
+			["Host"] = "ticket.alpha.test", ["Cookie"] = extra,
 		})
 	end
 	return wrk.format("GET", "/auth/" .. job, { ["Host"] = "ticket.alpha.test", ["Cookie"] = extra })

@@ -14,7 +14,7 @@ import { build, start, temporary, tenant } from '../e2e/harness.mjs';
 import { Results, rounds, seconds, THREADS, wrk } from './measure.mjs';
 
 const connections = (process.env.CONNECTIONS ?? '64').split(',').map(Number);
-const jobs = process.argv.length > 2 ? process.argv.slice(2) : ['changed', 'same', 'json', 'callback', 'session', 'check'];
+const jobs = process.argv.length > 2 ? process.argv.slice(2) : ['changed', 'same', 'json', 'callback', 'session', 'check', 'tickets', 'dashboard'];
 const USERS = 4096;
 
 async function startBare() {
@@ -46,11 +46,39 @@ function mintTokens(gw, dir, count) {
 	return path.join(dir, 'tokens');
 }
 
+/**
+ * The session of somebody with 50 tickets: more than he could open within the
+ * hour, so that the first one is copied in the database.
+ */
+async function visitor(gw) {
+	const cookie = await gw.signIn('alpha', { email: 'user1@example.com', name: 'same' });
+	const get = (path) => gw.request({ host: 'ticket.alpha.test', path, headers: { Cookie: cookie, Accept: 'text/html' } });
+	if ((await get('/api/tickets')).json().tickets.length)
+		return cookie;
+	const [, csrf] = (await get('/dashboard')).text.match(/"csrf":"([\w-]+)"/);
+	const opened = await gw.request({ host: 'ticket.alpha.test', method: 'POST', path: '/api/tickets',
+		body: JSON.stringify({ subject: 'A subject of an ordinary length, such as people write', message: 'Hello' }),
+		headers: { Cookie: cookie, Origin: 'https://ticket.alpha.test', 'Content-Type': 'application/json', 'X-CSRF-Token': csrf, 'Idempotency-Key': 'one' } });
+	if (opened.status !== 201)
+		throw new Error(`no ticket: ${opened.status} ${opened.text}`);
+	execFileSync('sqlite3', [path.join(gw.state, 'usher.db'), `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 49)
+		INSERT INTO tickets(tenant, number, user_id, closed, messages, by_agent, created_ms, updated_ms, key, subject, category)
+		SELECT tenant, number + i, user_id, closed, messages, by_agent, created_ms, updated_ms - i, key || i, subject, category FROM tickets, n;`]);
+	return cookie;
+}
+
 async function argsOf(job, gw, dir, rate) {
 	if (job === 'callback')
 		return [job, mintTokens(gw, dir, Math.ceil(rate * (seconds + 1)))];
 	if (job === 'session' || job === 'check')
 		return [job, await gw.signIn('alpha', { email: 'user1@example.com', name: 'same' })];
+	if (job === 'tickets' || job === 'dashboard') {
+		const cookie = await visitor(gw);
+		const list = await gw.request({ host: 'ticket.alpha.test', path: '/api/tickets?limit=49', headers: { Cookie: cookie } });
+		if (list.json().tickets.length !== 49 || !list.json().next)
+			throw new Error('there are not 50 tickets');
+		return [job, cookie];
+	}
 	return [job];
 }
 
