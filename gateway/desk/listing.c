@@ -8,10 +8,11 @@
 #define LIST_POOL_MAX (1024 * 1024)
 #define LIST_JSON_MAX (256 * 1024)
 #define TICKET_JSON_USUAL 320
-/* The longest thread there can be. */
-#define THREAD_POOL_MAX \
-	((size_t)(TICKET_MESSAGES_MAX + 16) * \
-	 (TICKET_MESSAGE_MAX + TICKET_NAME_MAX + 256))
+/* All of a ticket but its thread. */
+#define TICKET_JSON_MAX \
+	(6 * (TICKET_SUBJECT_MAX + TICKET_CATEGORY_MAX) + 1024)
+/* What is read of a thread, and its JSON, which may be longer. */
+#define THREAD_POOL_MAX(max) (16 * ((max) + TICKET_MESSAGE_MAX))
 
 static void add_time(struct buf *out, const char *name, int64_t ms)
 {
@@ -129,12 +130,6 @@ static void add_message(struct buf *out, const struct ticket_message *m)
 	buf_addc(out, '}');
 }
 
-/* The part of a thread that is shown: from `first` up to `end`. */
-struct part {
-	unsigned first, end;
-	size_t size;
-};
-
 /* What a message takes at most, without writing it: 0xe2 may begin U+2028. */
 static size_t message_size(const struct ticket_message *m)
 {
@@ -149,46 +144,35 @@ static size_t message_size(const struct ticket_message *m)
 	return size + m->name.len * 6;
 }
 
-static struct part choose(const struct ticket_message *thread, unsigned count,
-			  int64_t before, size_t max)
-{
-	struct part part = { .end = count };
-
-	while (before && part.end && thread[part.end - 1].id >= before)
-		part.end--;
-	part.first = part.end;
-	while (part.first) {
-		size_t size = message_size(&thread[part.first - 1]);
-
-		if (part.size + size > max && part.first != part.end)
-			break;
-		part.size += size;
-		part.first--;
-	}
-	return part;
-}
-
 static enum err show(struct listing *listing, const struct ticket *ticket,
-		     const struct ticket_message *thread, struct part part)
+		     const struct ticket_message *thread, unsigned count,
+		     size_t max)
 {
+	unsigned i, first = count;
 	struct buf json;
-	unsigned i;
+	size_t size = 0;
 
-	buf_init_pool(&json, listing->pool,
-		      part.size + TICKET_SUBJECT_MAX * 6 +
-		      TICKET_CATEGORY_MAX * 6 + 1024);
-	buf_reserve(&json, part.size + 1024);
+	while (first) {
+		size_t more = message_size(&thread[first - 1]);
+
+		if (size + more > max && first != count)
+			break;
+		size += more;
+		first--;
+	}
+	buf_init_pool(&json, listing->pool, size + TICKET_JSON_MAX);
+	buf_reserve(&json, size + 1024);
 	buf_addc(&json, '{');
 	add_ticket(&json, ticket);
 	json_add_member_raw(&json, "thread", STR("["));
-	for (i = part.first; i < part.end; i++) {
-		if (i > part.first)
+	for (i = first; i < count; i++) {
+		if (i > first)
 			buf_addc(&json, ',');
 		add_message(&json, &thread[i]);
 	}
 	buf_puts(&json, "],\"earlier\":");
-	if (part.first)
-		json_add_int(&json, thread[part.first].id);
+	if (count && thread[first].id > 1)
+		json_add_int(&json, thread[first].id);
 	else
 		buf_puts(&json, "null");
 	buf_addc(&json, '}');
@@ -201,18 +185,19 @@ static enum err show(struct listing *listing, const struct ticket *ticket,
 enum err listing_thread(struct exchange *ex, int64_t user_id, int64_t number,
 			int64_t before, size_t max, struct listing *out_r)
 {
-	struct listing out = { .pool = pool_new(THREAD_POOL_MAX) };
+	struct listing out = { .pool = pool_new(THREAD_POOL_MAX(max)) };
 	struct ticket_message *thread;
 	struct ticket ticket;
 	unsigned count;
 	enum err err = ERR_NOMEM;
 
+	/* JSON is never shorter than what it tells. */
 	if (out.pool)
-		err = tickets_get(ex->reader, ex->tenant->slug, user_id,
-				  number, out.pool, &ticket, &thread, &count);
+		err = tickets_get_part(ex->reader, ex->tenant->slug, user_id,
+				       number, before, max, out.pool, &ticket,
+				       &thread, &count);
 	if (!err)
-		err = show(&out, &ticket, thread,
-			   choose(thread, count, before, max));
+		err = show(&out, &ticket, thread, count, max);
 	if (err) {
 		listing_done(&out);
 		return err;

@@ -302,24 +302,29 @@ static enum err find_ticket(struct db *db, struct str tenant, int64_t user_id,
 	return err;
 }
 
-/* The first `max` messages; says how many there are. */
-static enum err read_thread(struct db *db, int64_t id, unsigned max,
-			    struct pool *pool, struct ticket_message *list,
-			    unsigned *count_r)
+/*
+ * From the message in place `last` back until there are `octets`, into the end
+ * of a list of `last`.
+ */
+static enum err read_thread(struct db *db, int64_t id, unsigned last,
+			    size_t octets, struct pool *pool,
+			    struct ticket_message *list, unsigned *count_r)
 {
 	unsigned count = 0;
+	size_t used = 0;
 	sqlite3_stmt *q;
 	enum err err = query_begin(db, SQL_TICKET_THREAD,
 		"SELECT id, user_id, created_ms, name, body"
-		" FROM ticket_messages WHERE id > ?1 AND id <= ?2 ORDER BY id",
-		&q);
+		" FROM ticket_messages WHERE id > ?1 AND id <= ?2"
+		" ORDER BY id DESC", &q);
 
 	if (err)
 		return err;
 	sqlite3_bind_int64(q, 1, id * TICKET_PLACES);
-	sqlite3_bind_int64(q, 2, id * TICKET_PLACES + max);
-	while (!err && count < max && query_step(db, q, &err) > 0) {
-		struct ticket_message *m = &list[count++];
+	sqlite3_bind_int64(q, 2, id * TICKET_PLACES + last);
+	while (!err && count < last && used < octets &&
+	       query_step(db, q, &err) > 0) {
+		struct ticket_message *m = &list[last - ++count];
 
 		m->id = sqlite3_column_int64(q, 0) - id * TICKET_PLACES;
 		m->is_by_agent = !sqlite3_column_int64(q, 1);
@@ -327,6 +332,7 @@ static enum err read_thread(struct db *db, int64_t id, unsigned max,
 		err = copy(pool, q, 3, &m->name);
 		if (!err)
 			err = copy(pool, q, 4, &m->body);
+		used += m->name.len + m->body.len;
 	}
 	query_end(q);
 	if (!err)
@@ -339,28 +345,40 @@ static enum err read_thread(struct db *db, int64_t id, unsigned max,
  * as of the ticket's row is its first ones.  Where they are gone, he was
  * erased in between.
  */
-enum err tickets_get(struct db *db, struct str tenant, int64_t user_id,
-		     int64_t number, struct pool *pool, struct ticket *out_r,
-		     struct ticket_message **thread_r, unsigned *count_r)
+enum err tickets_get_part(struct db *db, struct str tenant, int64_t user_id,
+			  int64_t number, int64_t before, size_t octets,
+			  struct pool *pool, struct ticket *out_r,
+			  struct ticket_message **thread_r, unsigned *count_r)
 {
 	struct ticket_message *thread;
 	struct ticket t;
+	unsigned count = 0, last;
 	int64_t id = 0;
-	unsigned count = 0;
 	enum err err = find_ticket(db, tenant, user_id, number, pool, &id, &t);
 
 	if (err)
 		return err;
-	thread = pool_calloc(pool, t.messages, sizeof(*thread));
+	last = before > 0 && before <= t.messages ? (unsigned)before - 1 :
+						    t.messages;
+	thread = pool_calloc(pool, last, sizeof(*thread));
 	if (!thread)
 		return ERR_NOMEM;
-	err = read_thread(db, id, t.messages, pool, thread, &count);
-	if (!err && count < t.messages)
+	if (last)
+		err = read_thread(db, id, last, octets, pool, thread, &count);
+	if (!err && last && octets && (!count || thread[last - 1].id != last))
 		err = ERR_NOT_FOUND;
 	if (err)
 		return err;
 	*out_r = t;
-	*thread_r = thread;
+	*thread_r = thread + last - count;
 	*count_r = count;
 	return ERR_OK;
+}
+
+enum err tickets_get(struct db *db, struct str tenant, int64_t user_id,
+		     int64_t number, struct pool *pool, struct ticket *out_r,
+		     struct ticket_message **thread_r, unsigned *count_r)
+{
+	return tickets_get_part(db, tenant, user_id, number, 0, SIZE_MAX,
+				pool, out_r, thread_r, count_r);
 }

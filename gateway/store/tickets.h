@@ -159,6 +159,17 @@ enum err tickets_get(struct db *reader, struct str tenant, int64_t user_id,
 		     struct ticket_message **thread_r, unsigned *count_r);
 
 /*
+ * The same with the end of the thread alone, or of what stands before message
+ * `before` (0: all): newest first as many as it takes until their names and
+ * texts come to `octets` (0: none).  No more is read.
+ */
+enum err tickets_get_part(struct db *reader, struct str tenant,
+			  int64_t user_id, int64_t number, int64_t before,
+			  size_t octets, struct pool *pool,
+			  struct ticket *out_r,
+			  struct ticket_message **thread_r, unsigned *count_r);
+
+/*
  * A number that differs once anything changed that tickets_list() of this user
  * shows, and that was read before the look-up: what was rendered from
  * it may be shown again as long as the number stays, to him alone.  Any thread,

@@ -751,6 +751,59 @@ START_TEST(a_thread_that_is_full_takes_no_more)
 }
 END_TEST
 
+/* The places from `first` to `last` of ticket 1, and nothing else. */
+static void part_is(struct rig *rig, int64_t user, int64_t before,
+		    size_t octets, unsigned first, unsigned last)
+{
+	struct got got;
+	unsigned i;
+
+	ck_assert_int_eq(tickets_get_part(store_reader(rig->store, 0),
+					  STR("acme"), user, 1, before, octets,
+					  rig->pool, &got.ticket, &got.thread,
+					  &got.count), ERR_OK);
+	ck_assert_uint_eq(got.ticket.messages, 10);
+	ck_assert_uint_eq(got.count, first ? last - first + 1 : 0);
+	for (i = 0; i < got.count; i++)
+		ck_assert_int_eq(got.thread[i].id, first + i);
+}
+
+START_TEST(a_thread_can_be_read_from_its_end)
+{
+	struct rig rig;
+	struct got got;
+	size_t one;
+	int64_t ann, bob;
+	char key[16];
+
+	rig_open(&rig);
+	ann = user_of(&rig, "acme", "ann@b");
+	bob = user_of(&rig, "acme", "bob@b");
+	ticket(&rig, ann, "k");
+	for (int i = 0; i < 9; i++) {
+		snprintf(key, sizeof(key), "k%d", i);
+		ck_assert_int_eq(reply(&rig, 0, 1, key, "four"), ERR_OK);
+	}
+	one = strlen("Agent Smith") + strlen("four");
+	part_is(&rig, ann, 0, SIZE_MAX, 1, 10);
+	part_is(&rig, ann, 0, 0, 0, 0);
+	part_is(&rig, ann, 0, 1, 10, 10);
+	part_is(&rig, ann, 0, one, 10, 10);
+	part_is(&rig, ann, 0, one + 1, 9, 10);
+	part_is(&rig, ann, 9, one * 3, 6, 8);
+	part_is(&rig, ann, 2, SIZE_MAX, 1, 1);
+	part_is(&rig, ann, 1, SIZE_MAX, 0, 0);
+	part_is(&rig, ann, 11, 1, 10, 10);
+	part_is(&rig, ann, INT64_MAX, 1, 10, 10);
+	part_is(&rig, 0, 0, 1, 10, 10);
+	ck_assert_int_eq(tickets_get_part(store_reader(rig.store, 0),
+					  STR("acme"), bob, 1, 0, 1, rig.pool,
+					  &got.ticket, &got.thread,
+					  &got.count), ERR_NOT_FOUND);
+	rig_close(&rig);
+}
+END_TEST
+
 START_TEST(a_blocked_user_writes_nothing_but_can_be_written_to)
 {
 	struct ticket_new n;
@@ -1526,6 +1579,7 @@ static void tickets_tests(TCase *tc)
 	tcase_add_test(tc, a_user_writes_so_many_messages_within_an_hour);
 	tcase_add_test(tc, a_user_turns_a_ticket_so_often_within_an_hour);
 	tcase_add_test(tc, a_thread_that_is_full_takes_no_more);
+	tcase_add_test(tc, a_thread_can_be_read_from_its_end);
 	tcase_add_test(tc,
 		a_blocked_user_writes_nothing_but_can_be_written_to);
 	tcase_add_test(tc,
