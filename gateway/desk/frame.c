@@ -58,6 +58,7 @@ static enum step_result show_frame(struct exchange *ex)
 		.title = ex->tenant->name,
 		.place = PAGE_FRAMED,
 		.style = asset_embed_css,
+		.theme = page_theme(ex, ex->tenant),
 		.script = asset_embed_js,
 		.connect = STR("'self'"),
 		.ancestors = buf_str(list),

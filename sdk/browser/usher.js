@@ -3,9 +3,9 @@
  * desk, signed in there too.
  *
  *	<script src="https://tickets.example.com/sdk/usher.js" data-tenant="yourcompany"></script>
- *	<button onclick="Usher.contactSupport()">Contact support</button>
+ *	<button type="button" data-usher="form">Contact support</button>
  *
- * README.md, where this file comes from, says all of it.
+ * The SDK's manual for partners says all of it.
  */
 (function () {
 	'use strict';
@@ -57,7 +57,8 @@
 
 	// A page that has window.authUser, and nobody in it, has signed its user
 	// out: whoever sits there next must not be taken for him.
-	const isSignedOut = () => 'authUser' in window && !(window.authUser && window.authUser.email);
+	const isSomebody = (user) => user && (user.email || user.assertion);
+	const isSignedOut = () => 'authUser' in window && !isSomebody(window.authUser);
 
 	function findUser(options) {
 		if ('user' in options)
@@ -80,18 +81,20 @@
 	function makeFields(options) {
 		const user = findUser(options);
 
-		if (!user || !user.email) {
+		if (!isSomebody(user)) {
 			forget();
+			if (options.loginUrl)
+				goTo(null, new URL(options.loginUrl, location.href).href);
 			throw new UsherError('no_user', 'Nobody is signed in on this page.', {
-				remedy: 'Set window.authUser = {email, name} for a signed-in user, or pass {user: {email, name}}; send others to your own sign-in first.',
+				remedy: 'Set window.authUser = {email, name}, or pass {user}; with {loginUrl} others go to your own sign-in.',
 			});
 		}
-		if (options.remember)
+		if (options.remember && user.email)
 			stored((s) => {
 				s.setItem(keys(options.tenant)[0], user.email);
 				s.setItem(keys(options.tenant)[1], user.name || '');
 			});
-		const fields = Object.assign({ email: user.email, name: user.name || '' }, options.fields);
+		const fields = Object.assign({ email: user.email, name: user.name || '', assertion: user.assertion }, options.fields);
 		if (options.redirectUrl)
 			fields.redirect_url = options.redirectUrl;
 		Object.keys(fields).forEach((name) => {
@@ -101,7 +104,7 @@
 		return fields;
 	}
 
-	const unlisted = (options) => `Check the tenant's name, "${options.tenant}", and ask for ${location.origin} to be added to its origins. Meanwhile the method "form" needs neither.`;
+	const unlisted = (options) => `Check the tenant's name, "${options.tenant}", and ask for ${location.origin} to be added to its origins. The method "form" works without.`;
 
 	// What the gateway refused, in the words of whoever can mend it.
 	function refusal(options, status, body, request) {
@@ -183,8 +186,11 @@
 
 	function goTo(tab, url) {
 		if (!/^https?:\/\//.test(url))
-			throw new UsherError('refused', 'The gateway named no place to go.', {});
-		(tab || window).location.replace(url);
+			throw new UsherError('refused', `"${url}" is no place to go.`, {});
+		if (tab)
+			tab.location.replace(url);
+		else
+			location.assign(url);
 	}
 
 	// ---- method "form" ----------------------------------------------------
@@ -358,8 +364,14 @@
 			let settled = false;
 
 			const fail = (error) => {
-				if (settled)
-					return report(options, error);
+				if (settled) {
+					// The desk's session ended while it was open.
+					if (error.code === 'not_signed_in')
+						open.frame.src = `${open.frame.src.split('#')[0]}#expired`;
+					else
+						report(options, error);
+					return;
+				}
 				settled = true;
 				if (tab)
 					tab.close();
@@ -503,6 +515,22 @@
 		forget();
 		return Promise.all(ending).then(() => {});
 	}
+
+	// Buttons that need no script of the page's own.
+	document.addEventListener('click', (event) => {
+		const button = event.target.closest && event.target.closest('[data-usher]');
+
+		if (!button)
+			return;
+		const data = button.dataset;
+		const options = { event };
+		[['usher', 'method'], ['usherTenant', 'tenant'], ['usherMode', 'mode'], ['usherTarget', 'target'], ['usherTitle', 'title'],
+			['usherLogin', 'loginUrl'], ['usherRedirect', 'redirectUrl']].forEach(([from, to]) => {
+			if (data[from])
+				options[to] = data[from];
+		});
+		contactSupport(options);
+	});
 
 	window.Usher = { version: VERSION, contactSupport, signOut };
 	addEventListener('pageshow', checkUser);
