@@ -10,7 +10,16 @@
 #include "admin/console.h"
 #include "admin/keyctl.h"
 #include "admin/scaffold.h"
+#include "admin/snippet.h"
 #include "base/hash.h"
+#include "desk/assets.h"
+#include "desk/sdk.h"
+
+static int snippet(const struct command_line *line)
+{
+	return snippet_run(line, (struct snippet_sdk){ asset_usher_js,
+						       SDK_PATH });
+}
 
 static const struct command commands[] = {
 	{ "check", "", "read the configuration, say what is wrong",
@@ -29,6 +38,8 @@ static const struct command commands[] = {
 	{ "key new", "", "make a key ring where there is none",
 	  0, 0, keyctl_new, NULL },
 	{ "key rotate", "", "add a new newest key", 0, 0, keyctl_rotate, NULL },
+	{ "snippet", "SLUG", "what a partner pastes into its site",
+	  1, 1, snippet, snippet_options },
 	{ "adapter new", "NAME", "a directory to begin an adapter in",
 	  1, 1, scaffold_new, scaffold_options },
 	{ "adapter check", "FILE.so [FIXTURE...]",

@@ -16,24 +16,73 @@ static struct snapshot_options load_options(
 	};
 }
 
+static void print_report(const struct report *report)
+{
+	struct buf text;
+
+	buf_init(&text, 1 << 20);
+	report_text(report, &text);
+	fprintf(stderr, "%.*s", STR_ARG(buf_str(&text)));
+	buf_done(&text);
+}
+
 struct snapshot *console_gateway(const struct command_general *general)
 {
 	const struct snapshot_options load = load_options(general);
 	struct snapshot *snapshot;
 	struct report report;
-	struct buf text;
 
 	if (report_init(&report))
 		return NULL;
 	snapshot = snapshot_load_gateway(&load, &report);
-	if (!snapshot) {
-		buf_init(&text, 1 << 20);
-		report_text(&report, &text);
-		fprintf(stderr, "%.*s", STR_ARG(buf_str(&text)));
-		buf_done(&text);
-	}
+	if (!snapshot)
+		print_report(&report);
 	report_done(&report);
 	return snapshot;
+}
+
+/* -1: no memory. */
+static int load_all(const struct command_general *general,
+		    struct console *out_r)
+{
+	struct snapshot_options load = load_options(general);
+	struct console console = { 0 };
+	char text[512];
+	struct buf why;
+
+	load.workers = 1;
+	load.services = &services_of_adapters;
+	if (report_init(&console.report))
+		return -1;
+	buf_init_fixed(&why, text, sizeof(text));
+	if (supervisor_new(NULL, &load.supervisor, &why))
+		fprintf(stderr, "usherctl: %s\n", text);
+	console.supervisor = load.supervisor;
+	console.snapshot = snapshot_load(&load, NULL, &console.report);
+	*out_r = console;
+	return 0;
+}
+
+int console_open(const struct command_general *general, struct console *out_r)
+{
+	struct console console;
+
+	if (load_all(general, &console))
+		return -1;
+	if (console.snapshot) {
+		*out_r = console;
+		return 0;
+	}
+	print_report(&console.report);
+	console_close(&console);
+	return -1;
+}
+
+void console_close(struct console *console)
+{
+	snapshot_unref(console->snapshot);
+	supervisor_free(console->supervisor);
+	report_done(&console->report);
 }
 
 /* Send it, print what comes back. */
@@ -94,25 +143,14 @@ int console_ask(const struct command_line *line)
 
 int console_check(const struct command_line *line)
 {
-	struct snapshot_options load = load_options(&line->general);
-	struct snapshot *snapshot;
-	struct report report;
-	char text[512];
-	struct buf why;
+	struct console console;
 	int status;
 
-	load.workers = 1;
-	load.services = &services_of_adapters;
-	if (report_init(&report))
+	if (load_all(&line->general, &console))
 		return COMMAND_REFUSED;
-	buf_init_fixed(&why, text, sizeof(text));
-	if (supervisor_new(NULL, &load.supervisor, &why))
-		fprintf(stderr, "usherctl: %s\n", text);
-	snapshot = snapshot_load(&load, NULL, &report);
-	status = show_report(snapshot, &report, line->general.json, stdout) <
+	status = show_report(console.snapshot, &console.report,
+			     line->general.json, stdout) <
 			 REPORT_TENANT ? COMMAND_DONE : COMMAND_REFUSED;
-	snapshot_unref(snapshot);
-	supervisor_free(load.supervisor);
-	report_done(&report);
+	console_close(&console);
 	return status;
 }

@@ -6,10 +6,26 @@
 #define ADMIN_CONSOLE_H
 
 #include "admin/command.h"
+#include "config/report.h"
 #include "config/snapshot.h"
 
 /* The gateway group of the configuration; NULL with the reason printed. */
 struct snapshot *console_gateway(const struct command_general *general);
+
+/* The whole configuration, tenants and adapters too, as the daemon would have
+ * it. */
+struct console {
+	struct snapshot *snapshot;	/* NULL: there is no usable one */
+	struct report report;		/* what was found */
+	struct supervisor *supervisor;	/* private */
+};
+
+/*
+ * -1, the reason printed, when there is none to use.  Findings about tenants
+ * are in the report, and not printed.
+ */
+int console_open(const struct command_general *general, struct console *out_r);
+void console_close(struct console *console);
 
 /*
  * Commands: the command's words, the arguments and --json, as one line for
