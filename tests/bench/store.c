@@ -7,7 +7,8 @@
  * that is to be measured), fills it with users, and keeps 16, 64 and 256 jobs
  * waiting, each submitted again as soon as it is told.  Users are chosen
  * uniformly, every sync changes one.  One line per case: jobs a second,
- * transactions a second, CPU microseconds a job.
+ * transactions a second, CPU microseconds a job.  Then what a look at a user's
+ * tickets costs.
  */
 #include <ftw.h>
 #include <inttypes.h>
@@ -28,17 +29,24 @@ enum kind {
 	SYNC_AUDIT,
 	UNCHANGED,
 	REDEEM,
+	TICKET,
 };
 
 static const char *const kind_names[] = {
 	"sync", "sync+audit", "sync, unchanged", "redeem+session",
+	"ticket",
 };
+
+#define LISTER 2		/* who looks: behind the one of the warm-up */
+#define LISTED 50		/* his tickets */
+#define LOOKS 20000
 
 struct slot {
 	union {
 		struct job job;
 		struct user_sync sync;
 		struct redemption redemption;
+		struct ticket_new ticket;
 	};
 	struct audit_record audit;
 	char email[64], name[64], request_id[32];
@@ -53,6 +61,7 @@ static atomic_bool is_over;
 static enum kind kind;
 static uint64_t users = 1000000, filled, seed = 88172645463325252u, serial;
 static uint64_t told, failed;
+static int64_t listed;
 
 static uint64_t draw(void)
 {
@@ -120,6 +129,22 @@ static enum err submit_redemption(struct slot *s)
 	return redemptions_submit(store_redemptions(store), &s->redemption);
 }
 
+/* In turn, because one user may not have many. */
+static enum err submit_ticket(struct slot *s, uint64_t user)
+{
+	static const char body[400] = { [0 ... 398] = 'x' };
+
+	snprintf(s->name, sizeof(s->name), "%" PRIu64, serial);
+	s->ticket.tenant = STR("acme");
+	s->ticket.user_id = (int64_t)user;
+	s->ticket.subject = STR("The printer prints nothing but zeros");
+	s->ticket.category = STR("Hardware");
+	s->ticket.body = str_from(body);
+	s->ticket.key = str_from(s->name);
+	serial++;
+	return tickets_create(store_tickets(store), &s->ticket);
+}
+
 static void again(struct job *job);
 
 /* In the writer's thread but for the first time of each slot. */
@@ -133,11 +158,14 @@ static void go(struct slot *s)
 	}
 	memset(&s->redemption, 0, sizeof(s->redemption));
 	memset(&s->sync, 0, sizeof(s->sync));
+	memset(&s->ticket, 0, sizeof(s->ticket));
 	s->job.done = again;
 	if (filled < users)
 		err = submit_sync(s, serial++, 0);
 	else if (kind == REDEEM)
 		err = submit_redemption(s);
+	else if (kind == TICKET)
+		err = submit_ticket(s, 3 + serial % (users - 1));
 	else if (kind == UNCHANGED)
 		err = submit_sync(s, draw() % users, 0);
 	else
@@ -216,6 +244,61 @@ static void measure(unsigned waiting, unsigned seconds)
 	fflush(stdout);
 }
 
+static void release(struct job *job)
+{
+	(void)job;
+	rest(NULL);
+}
+
+/* A user with so many tickets, made over hours, for the hourly limit. */
+static void fill_list(void)
+{
+	struct slot *s = &slots[0];
+
+	for (int i = 0; i < LISTED; i++) {
+		clock_hold(1700000000000 + i * 600000LL);
+		memset(s, 0, sizeof(*s));
+		s->job.done = release;
+		running = 1;
+		if (submit_ticket(s, LISTER))
+			abort();
+		pthread_mutex_lock(&lock);
+		while (running)
+			pthread_cond_wait(&cond, &lock);
+		pthread_mutex_unlock(&lock);
+		failed += s->job.result != ERR_OK;
+		listed = s->ticket.number;
+	}
+	clock_hold(0);
+}
+
+/* Without a query: the last of those tickets, alone. */
+static void measure_look(const char *name, const struct tickets_query *query)
+{
+	struct pool *pool = pool_new(1 << 20);
+	double cpu = cpu_us();
+
+	for (int i = 0; i < LOOKS; i++) {
+		struct ticket_message *thread;
+		struct ticket *list, one;
+		unsigned count = 0;
+		enum err err;
+
+		if (query)
+			err = tickets_list(store_reader(store, 0), query, pool,
+					   &list, &count);
+		else
+			err = tickets_get(store_reader(store, 0), STR("acme"),
+					  LISTER, listed, pool, &one, &thread,
+					  &count);
+		failed += err || !count;
+		pool_reset(pool);
+	}
+	printf("%-30s %6.1f us (failed %" PRIu64 ")\n", name,
+	       (cpu_us() - cpu) / LOOKS, failed);
+	pool_free(pool);
+}
+
 static int drop(const char *path, const struct stat *st, int flag,
 		struct FTW *ftw)
 {
@@ -229,6 +312,9 @@ int main(int argc, char **argv)
 {
 	static const unsigned waits[] = { 16, 64, 256 };
 	const struct store_options options = { .readers = 1 };
+	struct tickets_query his = {
+		.tenant = STR("acme"), .user_id = LISTER, .limit = LISTED,
+	};
 	uint64_t seconds = 3;
 	char dir[256] = "./store-XXXXXX", text[512];
 	struct buf why;
@@ -238,7 +324,7 @@ int main(int argc, char **argv)
 		bool ok = false;
 
 		if (str_eq(key, STR("users")))
-			ok = !num_u64(value, 1, 100000000, &users);
+			ok = !num_u64(value, 2, 100000000, &users);
 		else if (str_eq(key, STR("seconds")))
 			ok = !num_u64(value, 1, 3600, &seconds);
 		else if (str_eq(key, STR("dir")))
@@ -257,9 +343,16 @@ int main(int argc, char **argv)
 	}
 	run(WAITING_MAX, 0);
 	filled = users;
-	for (kind = SYNC; kind <= REDEEM; kind++)
+	for (kind = SYNC; kind <= TICKET; kind++)
 		for (size_t i = 0; i < sizeof(waits) / sizeof(waits[0]); i++)
 			measure(waits[i], (unsigned)seconds);
+	fill_list();
+	measure_look("list of 50 of a user", &his);
+	his.state = TICKETS_OPEN;
+	measure_look("list of 50 of a user, open", &his);
+	his.user_id = 0;
+	measure_look("list of 50 of a tenant, open", &his);
+	measure_look("one ticket with its message", NULL);
 	store_close(store);
 	nftw(dir, drop, 8, FTW_DEPTH | FTW_PHYS);
 	return failed != 0;
