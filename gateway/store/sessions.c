@@ -331,3 +331,57 @@ unsigned sessions_count(struct sessions *s)
 	}
 	return n;
 }
+
+bool sessions_is_open(struct sessions *s, int64_t id)
+{
+	struct idmap_stripe *stripe = idmap_lock(&s->map, id);
+	bool is_open = idmap_get(stripe, id) != NULL;
+
+	idmap_unlock(stripe);
+	return is_open;
+}
+
+static bool is_listed(const struct session_entry *e, struct str tenant,
+		      int64_t user_id, int64_t now_s)
+{
+	return str_eq((struct str){ e->text, e->tenant_len }, tenant) &&
+	       (!user_id || e->user_id == user_id) &&
+	       now_s < session_entry_end(e);
+}
+
+enum err sessions_list(struct sessions *s, struct str tenant, int64_t user_id,
+		       int64_t now_s, unsigned max, struct pool *pool,
+		       struct session **list_r, unsigned *count_r,
+		       unsigned *total_r)
+{
+	struct session *list = pool_calloc(pool, max, sizeof(*list));
+	unsigned count = 0, total = 0;
+	enum err err = list ? ERR_OK : ERR_NOMEM;
+
+	for (int i = 0; !err && i < IDMAP_STRIPES; i++) {
+		struct idmap_stripe *stripe = &s->map.stripes[i];
+
+		pthread_mutex_lock(&stripe->lock);
+		for (unsigned b = 0; !err && b <= stripe->mask; b++) {
+			struct idmap_node *n = stripe->buckets[b];
+
+			for (; !err && n; n = n->next) {
+				const struct session_entry *e = (void *)n;
+
+				if (!is_listed(e, tenant, user_id, now_s))
+					continue;
+				total++;
+				if (count < max)
+					err = copy_out(s, e, pool,
+						       &list[count++]);
+			}
+		}
+		pthread_mutex_unlock(&stripe->lock);
+	}
+	if (err)
+		return err;
+	*list_r = list;
+	*count_r = count;
+	*total_r = total;
+	return ERR_OK;
+}

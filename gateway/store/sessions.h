@@ -53,6 +53,18 @@ struct session {
 enum err sessions_find(struct sessions *sessions, int64_t id,
 		       const uint8_t hash[SESSION_HASH_LEN], int64_t now_s,
 		       struct pool *pool, struct session *out_r);
+/*
+ * The open ones of a tenant, or of one of his users (user_id not 0), at most
+ * `max` of them and in no order; no activity.  *total_r: how many there are.
+ * Looks at every session there is.  Slices and the array live in the pool.
+ * ERR_NOMEM.
+ */
+enum err sessions_list(struct sessions *sessions, struct str tenant,
+		       int64_t user_id, int64_t now_s, unsigned max,
+		       struct pool *pool, struct session **list_r,
+		       unsigned *count_r, unsigned *total_r);
+/* Is there one of that id, perhaps expired but unswept? */
+bool sessions_is_open(struct sessions *sessions, int64_t id);
 /* Open ones now, expired but unswept ones included. */
 unsigned sessions_count(struct sessions *sessions);
 

@@ -177,6 +177,44 @@ enum err users_find(struct db *db, struct str tenant, struct str email_key,
 	return err;
 }
 
+static enum err find_signed(struct db *db, struct str tenant,
+			    struct str email_key, struct pool *pool,
+			    struct user *out_r)
+{
+	sqlite3_stmt *q;
+	enum err err = query_begin(db, SQL_USER_SIGNED,
+		"SELECT " COLUMNS " FROM users WHERE tenant = ?1"
+		" AND email_key = ?2 AND verified = 1 AND external_id IS NULL",
+		&q);
+
+	if (err)
+		return err;
+	query_bind_str(q, 1, tenant);
+	query_bind_str(q, 2, email_key);
+	err = read_row(db, q, pool, out_r);
+	query_end(q);
+	return err;
+}
+
+enum err users_find_all(struct db *db, struct str tenant,
+			struct str email_key, struct pool *pool,
+			struct user *users, unsigned *count_r)
+{
+	unsigned count = 0;
+	enum err err = users_find(db, tenant, email_key, pool, &users[count]);
+
+	count += !err;
+	if (!err || err == ERR_NOT_FOUND)
+		err = find_signed(db, tenant, email_key, pool, &users[count]);
+	count += !err;
+	if (err && err != ERR_NOT_FOUND)
+		return err;
+	if (!count)
+		return ERR_NOT_FOUND;
+	*count_r = count;
+	return ERR_OK;
+}
+
 enum err users_get(struct db *db, int64_t id, struct pool *pool,
 		   struct user *out_r)
 {

@@ -33,6 +33,7 @@
 #define USER_NAME_MAX 1024		/* octets: 255 characters */
 #define USER_ATTRIBUTES_MAX 16384	/* octets of the whole JSON object */
 #define USER_SEEN_S 3600		/* last_seen is written when older */
+#define USERS_OF_ADDRESS_MAX 2		/* one proved it, one did not */
 #define USERS_KNOWN_MAX 262144		/* cached, about 48 bytes each */
 
 struct users;		/* one per store: see store_users() */
@@ -133,5 +134,10 @@ enum err users_get(struct db *reader, int64_t id, struct pool *pool,
 enum err users_find(struct db *reader, struct str tenant,
 		    struct str email_key, struct pool *pool,
 		    struct user *out_r);
+/* All who are keyed by that address (who has an external id is not), into an
+ * array of USERS_OF_ADDRESS_MAX: the unsigned one first. ERR_NOT_FOUND: none. */
+enum err users_find_all(struct db *reader, struct str tenant,
+			struct str email_key, struct pool *pool,
+			struct user *users, unsigned *count_r);
 
 #endif

@@ -594,6 +594,49 @@ START_TEST(a_user_is_shown_whole_while_he_changes)
 }
 END_TEST
 
+START_TEST(an_operator_sees_the_open_ones_of_a_tenant)
+{
+	struct sessions *table;
+	struct session *list = NULL;
+	unsigned count = 7, total = 7;
+	struct redemption r;
+	struct rig rig;
+	int64_t ann, bob, now;
+
+	clock_hold(1700000000000);
+	now = clock_wall_s();
+	rig_open(&rig);
+	table = store_sessions(rig.store);
+	ann = rig_user(&rig, "ann@b", "Ann");
+	bob = rig_user(&rig, "bob@b", "Bob");
+	for (unsigned i = 1; i <= 5; i++) {
+		r = rig_token(&rig, i, i <= 3 ? ann : bob);
+		ck_assert_int_eq(rig_redeem(&rig, &r), ERR_OK);
+	}
+	ck_assert(sessions_is_open(table, r.session_id));
+	ck_assert(!sessions_is_open(table, r.session_id + 1));
+	ck_assert_int_eq(sessions_list(table, STR("acme"), 0, now, 10,
+				       rig.pool, &list, &count, &total), 0);
+	ck_assert_uint_eq(count, 5);
+	ck_assert_uint_eq(total, 5);
+	ck_assert_int_eq(sessions_list(table, STR("acme"), ann, now, 2,
+				       rig.pool, &list, &count, &total), 0);
+	ck_assert_uint_eq(count, 2);
+	ck_assert_uint_eq(total, 3);
+	ck_str_is(list[0].user.email, "ann@b");
+	ck_str_is(list[1].user.email, "ann@b");
+	ck_assert_int_ne(list[0].id, list[1].id);
+	ck_assert_int_eq(sessions_list(table, STR("acm"), 0, now, 10,
+				       rig.pool, &list, &count, &total), 0);
+	ck_assert_uint_eq(total, 0);
+	/* the idle time of rig_token() */
+	ck_assert_int_eq(sessions_list(table, STR("acme"), 0, now + 1000, 10,
+				       rig.pool, &list, &count, &total), 0);
+	ck_assert_uint_eq(total, 0);
+	rig_close(&rig);
+}
+END_TEST
+
 static void sessions_tests(TCase *tc)
 {
 	tcase_add_test(tc, a_session_tells_whose_it_is);
@@ -618,6 +661,7 @@ static void sessions_tests(TCase *tc)
 		a_full_table_refuses_and_a_smaller_one_keeps_the_newest);
 	tcase_add_test(tc, no_refresh_brings_back_a_session_that_was_ended);
 	tcase_add_test(tc, a_user_is_shown_whole_while_he_changes);
+	tcase_add_test(tc, an_operator_sees_the_open_ones_of_a_tenant);
 }
 
 UNIT_MAIN("sessions", sessions_tests)

@@ -163,6 +163,37 @@ START_TEST(text_that_cannot_be_kept_whole_is_refused)
 }
 END_TEST
 
+START_TEST(everybody_of_an_address_is_found_for_an_operator)
+{
+	struct user users[USERS_OF_ADDRESS_MAX];
+	struct db *db;
+	unsigned count = 7;
+	struct rig rig;
+
+	rig_open(&rig);
+	db = store_reader(rig.store, 0);
+	ck_assert_int_eq(users_find_all(db, STR("acme"), STR("a@b"), rig.pool,
+					users, &count), ERR_NOT_FOUND);
+	ck_assert_uint_eq(count, 7);
+	rig_sql(&rig, "INSERT INTO users(tenant, email_key, email, name,"
+		" verified, created_s, updated_s, last_seen_s)"
+		" VALUES('acme', 'a@b', 'a@b', 'Signed', 1, 1, 1, 1)");
+	ck_assert_int_eq(users_find_all(db, STR("acme"), STR("a@b"), rig.pool,
+					users, &count), ERR_OK);
+	ck_assert_uint_eq(count, 1);
+	ck_str_is(users[0].view.name, "Signed");
+	rig_user(&rig, "a@b", "Unsigned");
+	ck_assert_int_eq(users_find_all(db, STR("acme"), STR("a@b"), rig.pool,
+					users, &count), ERR_OK);
+	ck_assert_uint_eq(count, 2);
+	ck_str_is(users[0].view.name, "Unsigned");
+	ck_str_is(users[1].view.name, "Signed");
+	ck_assert_int_eq(users_find_all(db, STR("blue"), STR("a@b"), rig.pool,
+					users, &count), ERR_NOT_FOUND);
+	rig_close(&rig);
+}
+END_TEST
+
 /* Counts what the writer's connection changed since it was opened. */
 struct counter {
 	struct job job;
@@ -380,6 +411,8 @@ static void users_tests(TCase *tc)
 	tcase_add_test(tc,
 		attributes_past_their_limit_are_refused_and_change_nothing);
 	tcase_add_test(tc, text_that_cannot_be_kept_whole_is_refused);
+	tcase_add_test(tc,
+		everybody_of_an_address_is_found_for_an_operator);
 	tcase_add_test(tc, nothing_is_written_when_nothing_changed);
 	tcase_add_test(tc, the_same_again_is_known_and_nothing_else);
 	tcase_add_test(tc, blocking_refuses_syncs_and_forgets_what_was_known);
