@@ -86,14 +86,15 @@ void console_close(struct console *console)
 }
 
 /* Send it, print what comes back. */
-static int exchange(const char *path, const char *request, const char *words)
+static int exchange(const char *path, const struct command_line *line,
+		    const struct str *words, unsigned count)
 {
 	int status = COMMAND_REFUSED;
 	struct buf body;
 	enum err err;
 
 	buf_init(&body, SOCKET_BODY_MAX);
-	err = socket_ask(path, request, &body);
+	err = socket_ask(path, words, count, &body);
 	if (!err) {
 		fwrite(body.ptr, 1, body.len, stdout);
 		status = COMMAND_DONE;
@@ -103,8 +104,12 @@ static int exchange(const char *path, const char *request, const char *words)
 			"with this configuration, and may you open its "
 			"socket?\n", path);
 		status = COMMAND_NO_DAEMON;
+	} else if (err == ERR_LIMIT) {
+		status = command_misused(line, "the arguments of %s are too "
+					 "many or too long",
+					 line->command->words);
 	} else {
-		fprintf(stderr, "usherctl: %s: %.*s\n", words,
+		fprintf(stderr, "usherctl: %s: %.*s\n", line->command->words,
 			STR_ARG(err == ERR_SYNTAX ? buf_str(&body) :
 				str_from(err_text(err))));
 	}
@@ -112,33 +117,50 @@ static int exchange(const char *path, const char *request, const char *words)
 	return status;
 }
 
-int console_ask(const struct command_line *line)
+unsigned console_words(const struct command_line *line, struct str *words,
+		       unsigned max)
+{
+	struct str rest = str_from(line->command->words);
+	unsigned count = 0;
+
+	while (!str_is_null(rest) && count < max)
+		words[count++] = str_cut(rest, ' ', &rest);
+	return count;
+}
+
+int console_send(const struct command_line *line, const struct str *words,
+		 unsigned count)
 {
 	struct snapshot *snapshot = NULL;
 	const char *path = line->general.socket;
-	char request[SOCKET_LINE_MAX];
-	struct buf text;
+	struct str all[SOCKET_WORDS_MAX + 1];
 	int status;
 
-	buf_init_fixed(&text, request, sizeof(request));
-	buf_puts(&text, line->command->words);
-	for (int i = 0; i < line->count; i++)
-		buf_printf(&text, " %s", line->arguments[i]);
-	if (line->general.json)
-		buf_puts(&text, " --json");
-	if (!buf_is_ok(&text) || strchr(request, '\n'))
-		return command_misused(line, "the argument of %s is too long "
-				       "or has a line end in it",
+	if (count >= SOCKET_WORDS_MAX)
+		return command_misused(line, "%s has too many arguments",
 				       line->command->words);
+	memcpy(all, words, count * sizeof(all[0]));
+	if (line->general.json)
+		all[count++] = STR("--json");
 	if (!path) {
 		snapshot = console_gateway(&line->general);
 		if (!snapshot)
 			return COMMAND_REFUSED;
 		path = snapshot->gateway.admin.ptr;
 	}
-	status = exchange(path, request, line->command->words);
+	status = exchange(path, line, all, count);
 	snapshot_unref(snapshot);
 	return status;
+}
+
+int console_ask(const struct command_line *line)
+{
+	struct str words[SOCKET_WORDS_MAX];
+	unsigned count = console_words(line, words, SOCKET_WORDS_MAX);
+
+	for (int i = 0; i < line->count && count < SOCKET_WORDS_MAX; i++)
+		words[count++] = str_from(line->arguments[i]);
+	return console_send(line, words, count);
 }
 
 int console_check(const struct command_line *line)

@@ -28,6 +28,16 @@ int console_open(const struct command_general *general, struct console *out_r);
 void console_close(struct console *console);
 
 /*
+ * Send these words to the daemon (--json goes behind them where it was given)
+ * and print its answer: what the command ends with.
+ */
+int console_send(const struct command_line *line, const struct str *words,
+		 unsigned count);
+/* The command's own words, "tickets list": how many; at most `max`. */
+unsigned console_words(const struct command_line *line, struct str *words,
+		       unsigned max);
+
+/*
  * Commands: the command's words, the arguments and --json, as one line for
  * the daemon, whose answer is printed; and a check of the configuration.
  */

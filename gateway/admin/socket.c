@@ -1,9 +1,11 @@
 #include "admin/socket.h"
 
 #include "base/clock.h"
+#include "base/num.h"
 
 #include <errno.h>
 #include <poll.h>
+#include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/time.h>
@@ -85,33 +87,25 @@ int socket_listen(const char *path, char *why, size_t size)
 	return fd;
 }
 
-/* The request's line without its end; -1 when none came in time or it is too
- * long. */
-static ssize_t read_line(int fd, char *line, size_t size)
+/*
+ * Some bytes more, at most `room`; 0: the client has gone, or its time is
+ * over.  The time is for the whole request: a byte now and then buys none.
+ */
+static size_t read_some(int fd, char *at, size_t room, int64_t end_ms)
 {
-	const int64_t end_ms = clock_mono_ms() + SOCKET_PATIENCE_MS;
 	struct pollfd ready = { .fd = fd, .events = POLLIN };
-	size_t len = 0;
 
-	while (len < size) {
+	for (;;) {
 		int64_t left_ms = end_ms - clock_mono_ms();
 		ssize_t n;
-		char *end;
 
-		/* for the whole line: a byte now and then buys no time */
 		if (left_ms <= 0 || poll(&ready, 1, (int)left_ms) == 0)
-			return -1;
-		n = read(fd, line + len, size - len);
+			return 0;
+		n = read(fd, at, room);
 		if (n < 0 && errno == EINTR)
 			continue;
-		if (n <= 0)
-			return -1;
-		end = memchr(line + len, '\n', (size_t)n);
-		len += (size_t)n;
-		if (end)
-			return end - line;
+		return n > 0 ? (size_t)n : 0;
 	}
-	return -1;
 }
 
 static bool write_all(int fd, struct str s)
@@ -129,53 +123,167 @@ static bool write_all(int fd, struct str s)
 	return true;
 }
 
-static unsigned split(struct str line, struct str words[SOCKET_WORDS_MAX])
+struct request {
+	char line[SOCKET_LINE_MAX];
+	size_t len;		/* of what was read into it */
+	struct str words[SOCKET_WORDS_MAX];
+	unsigned count;
+	char *texts;		/* what the counted words stand for */
+};
+
+/*
+ * The line's words, those that are +N as texts without their place yet.  NULL,
+ * or what is wrong with them.
+ */
+static const char *split(struct request *r, struct str line, size_t *texts_r)
 {
-	unsigned count = 0;
+	size_t texts = 0;
 
-	while (!str_is_null(line) && count < SOCKET_WORDS_MAX) {
+	while (!str_is_null(line)) {
 		struct str word = str_cut(line, ' ', &line);
+		uint64_t n;
 
-		if (word.len)
-			words[count++] = word;
+		if (!word.len)
+			continue;
+		if (r->count == SOCKET_WORDS_MAX)
+			return "the request has too many words";
+		if (word.ptr[0] == '+') {
+			word.ptr++;
+			word.len--;
+			if (num_u64(word, 0, SOCKET_TEXTS_MAX - texts, &n))
+				return "a text's length is no number, or the "
+				       "texts are too long";
+			word = (struct str){ NULL, (size_t)n };
+			texts += (size_t)n;
+		}
+		r->words[r->count++] = word;
 	}
-	return count;
+	*texts_r = texts;
+	return NULL;
 }
 
-void socket_serve(int listener, socket_command_fn *run, void *ctx)
+/* The texts' bytes: what stands behind the line already, then the rest. */
+static bool read_texts(int fd, struct request *r, size_t from, size_t size,
+		       int64_t end_ms)
 {
-	const struct timeval patience = { SOCKET_PATIENCE_MS / 1000,
-					  SOCKET_PATIENCE_MS % 1000 * 1000 };
-	struct str words[SOCKET_WORDS_MAX];
-	char line[SOCKET_LINE_MAX];
-	const char *trouble;
-	struct buf body;
-	ssize_t len;
-	int fd;
+	size_t have = r->len - from < size ? r->len - from : size;
+	char *at;
 
-	fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
-	if (fd < 0)
-		return;
-	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
-	len = read_line(fd, line, sizeof(line));
-	if (len < 0) {
-		close(fd);
-		return;
+	r->texts = malloc(size + 1);
+	if (!r->texts)
+		return false;
+	memcpy(r->texts, r->line + from, have);
+	while (have < size) {
+		size_t n = read_some(fd, r->texts + have, size - have, end_ms);
+
+		if (!n)
+			return false;
+		have += n;
 	}
-	buf_init(&body, SOCKET_BODY_MAX);
-	trouble = run(ctx, words,
-		      split((struct str){ line, (size_t)len }, words), &body);
-	if (!trouble && !buf_is_ok(&body))
+	at = r->texts;
+	for (unsigned i = 0; i < r->count; i++)
+		if (!r->words[i].ptr) {
+			r->words[i].ptr = at;
+			at += r->words[i].len;
+		}
+	return true;
+}
+
+/* False: nothing came that can be answered.  *trouble_r: it is refused. */
+static bool read_request(int fd, struct request *r, const char **trouble_r)
+{
+	const int64_t end_ms = clock_mono_ms() + SOCKET_PATIENCE_MS;
+	size_t texts = 0, n;
+	char *end;
+
+	do {
+		if (r->len == sizeof(r->line))
+			return false;
+		n = read_some(fd, r->line + r->len, sizeof(r->line) - r->len,
+			      end_ms);
+		if (!n)
+			return false;
+		end = memchr(r->line + r->len, '\n', n);
+		r->len += n;
+	} while (!end);
+	n = (size_t)(end - r->line);
+	*trouble_r = split(r, (struct str){ r->line, n }, &texts);
+	return *trouble_r || read_texts(fd, r, n + 1, texts, end_ms);
+}
+
+static void answer(int fd, const char *trouble, struct buf *body)
+{
+	if (!trouble && !buf_is_ok(body))
 		trouble = "the answer is too long";
 	if (trouble) {
 		write_all(fd, STR("error "));
 		write_all(fd, str_from(trouble));
 		write_all(fd, STR("\n"));
 	} else if (write_all(fd, STR("ok\n"))) {
-		write_all(fd, buf_str(&body));
+		write_all(fd, buf_str(body));
 	}
-	buf_done(&body);
+}
+
+void socket_serve(int listener, socket_command_fn *run, void *ctx)
+{
+	const struct timeval patience = { SOCKET_PATIENCE_MS / 1000,
+					  SOCKET_PATIENCE_MS % 1000 * 1000 };
+	struct request request = { .len = 0 };
+	const char *trouble = NULL;
+	struct buf body;
+	int fd;
+
+	fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+	if (fd < 0)
+		return;
+	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
+	if (read_request(fd, &request, &trouble)) {
+		buf_init(&body, SOCKET_BODY_MAX);
+		if (!trouble)
+			trouble = run(ctx, request.words, request.count,
+				      &body);
+		answer(fd, trouble, &body);
+		buf_done(&body);
+	}
+	free(request.texts);
 	close(fd);
+}
+
+/* ---- the client's side ---- */
+
+/* May it stand in the line as it is? */
+static bool is_word(struct str s)
+{
+	for (size_t i = 0; i < s.len; i++)
+		if (s.ptr[i] <= ' ' || s.ptr[i] == 0x7f)
+			return false;
+	return s.len && s.ptr[0] != '+' && s.len <= SOCKET_LINE_MAX / 2;
+}
+
+static enum err write_request(const struct str *words, unsigned count,
+			      struct buf *out)
+{
+	size_t texts = 0;
+
+	if (!count || count > SOCKET_WORDS_MAX)
+		return ERR_LIMIT;
+	for (unsigned i = 0; i < count; i++) {
+		if (i)
+			buf_addc(out, ' ');
+		if (is_word(words[i])) {
+			buf_adds(out, words[i]);
+			continue;
+		}
+		texts += words[i].len;
+		buf_printf(out, "+%zu", words[i].len);
+	}
+	buf_addc(out, '\n');
+	if (out->len > SOCKET_LINE_MAX || texts > SOCKET_TEXTS_MAX)
+		return ERR_LIMIT;
+	for (unsigned i = 0; i < count; i++)
+		if (!is_word(words[i]))
+			buf_adds(out, words[i]);
+	return buf_is_ok(out) ? ERR_OK : ERR_LIMIT;
 }
 
 /* All that the daemon says, up to the end of the connection. */
@@ -194,27 +302,44 @@ static bool read_all(int fd, struct buf *out)
 	}
 }
 
-enum err socket_ask(const char *path, const char *line, struct buf *body)
+/* Connected, or -1 and *err set. */
+static int dial(const char *path, enum err *err)
 {
-	struct str reply, head, rest;
-	enum err err = ERR_IO;
 	struct sockaddr_un sa;
-	struct buf all;
 	char why[256];
 	int fd;
 
+	*err = ERR_LIMIT;
 	if (address(path, &sa, why, sizeof(why)))
-		return ERR_LIMIT;
+		return -1;
+	*err = ERR_IO;
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
-		return ERR_IO;
-	if (connect(fd, (struct sockaddr *)&sa, sizeof(sa))) {
-		close(fd);
-		return ERR_NOT_FOUND;
-	}
+		return -1;
+	*err = ERR_NOT_FOUND;
+	if (!connect(fd, (struct sockaddr *)&sa, sizeof(sa)))
+		return fd;
+	close(fd);
+	return -1;
+}
+
+enum err socket_ask(const char *path, const struct str *words, unsigned count,
+		    struct buf *body)
+{
+	struct str reply, head, rest;
+	struct buf all, request;
+	enum err err;
+	int fd = -1;
+
 	buf_init(&all, SOCKET_BODY_MAX + 64);
-	if (!write_all(fd, str_from(line)) || !write_all(fd, STR("\n")) ||
-	    !read_all(fd, &all))
+	buf_init(&request, 2 * SOCKET_TEXTS_MAX);
+	err = write_request(words, count, &request);
+	if (!err)
+		fd = dial(path, &err);
+	if (fd < 0)
+		goto out;
+	err = ERR_IO;
+	if (!write_all(fd, buf_str(&request)) || !read_all(fd, &all))
 		goto out;
 	reply = buf_str(&all);
 	head = str_cut(reply, '\n', &rest);
@@ -226,7 +351,9 @@ enum err socket_ask(const char *path, const char *line, struct buf *body)
 		err = ERR_SYNTAX;
 	}
 out:
+	if (fd >= 0)
+		close(fd);
+	buf_done(&request);
 	buf_done(&all);
-	close(fd);
 	return err;
 }

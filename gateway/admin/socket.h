@@ -1,11 +1,17 @@
 /*
  * socket: the operator's door, a unix stream socket that usherctl talks to.
  *
- * One request a connection: a line of words, at most SOCKET_LINE_MAX bytes;
- * the answer is a line "ok" or "error TEXT" and then the body (JSON), up to
- * the end of the connection.  The socket is 0600: who may connect may command.
- * Served by the main thread, which does nothing that a request waits for; a
- * client that does not finish its line within SOCKET_PATIENCE_MS is cut.
+ * One request a connection: a line of words, at most SOCKET_LINE_MAX bytes
+ * with its end; a word that is +N (decimal) stands for a text of N bytes,
+ * which follows the line, the first such word's first: so a word may hold
+ * anything, line ends and spaces too.
+ *
+ *	tickets reply acme 7 +8 +13 0f2c9a41\nJane DoeTry it again.
+ *
+ * The answer is a line "ok" or "error TEXT" and then the body, up to the end
+ * of the connection.  The socket is 0600: who may connect may command.  Served
+ * by the main thread, which waits for nothing long; a client that has not sent
+ * its whole request within SOCKET_PATIENCE_MS is cut.
  */
 #ifndef ADMIN_SOCKET_H
 #define ADMIN_SOCKET_H
@@ -15,13 +21,15 @@
 #include "base/str.h"
 
 #define SOCKET_LINE_MAX 1024
-#define SOCKET_WORDS_MAX 8
+#define SOCKET_WORDS_MAX 16
+#define SOCKET_TEXTS_MAX 65536		/* bytes behind the line, together */
 #define SOCKET_PATIENCE_MS 2000
 #define SOCKET_BODY_MAX (64 * 1024 * 1024)
 
 /*
  * Answer one command: append the body. NULL for success, else a short text
- * for people (constant or as long-lived as `body`).
+ * for people, of one line (constant, as long-lived as `body`, or in it).  The
+ * words are the caller's again when this returns.
  */
 typedef const char *socket_command_fn(void *ctx, const struct str *words,
 				      unsigned count, struct buf *body);
@@ -35,7 +43,9 @@ int socket_listen(const char *path, char *why, size_t size);
 void socket_serve(int listener, socket_command_fn *run, void *ctx);
 
 /* The client's side: ERR_NOT_FOUND when no daemon answers at `path`; ERR_SYNTAX
- * when it said "error", with its text as the body. */
-enum err socket_ask(const char *path, const char *line, struct buf *body);
+ * when it said "error", with its text as the body; ERR_LIMIT: the words are
+ * too many or too long, or the path; ERR_IO. */
+enum err socket_ask(const char *path, const struct str *words, unsigned count,
+		    struct buf *body);
 
 #endif

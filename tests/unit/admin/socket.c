@@ -101,11 +101,12 @@ static void *drip(void *arg)
 
 static void *ask(void *arg)
 {
+	const struct str words[] = { STR("say"), STR("hello") };
 	struct buf body;
 	char *said = NULL;
 
 	buf_init(&body, 256);
-	if (!socket_ask(arg, "say hello", &body))
+	if (!socket_ask(arg, words, 2, &body))
 		said = strdup(body.ptr);
 	buf_done(&body);
 	return said;
@@ -143,6 +144,223 @@ START_TEST(a_byte_now_and_then_buys_no_time)
 }
 END_TEST
 
+/* ---- words that are texts ---- */
+
+static unsigned told_runs;
+
+/* Each word in brackets, so that where it begins and ends shows. */
+static const char *tell(void *ctx, const struct str *words, unsigned count,
+			struct buf *body)
+{
+	(void)ctx;
+	told_runs++;
+	for (unsigned i = 0; i < count; i++) {
+		buf_addc(body, '[');
+		buf_adds(body, words[i]);
+		buf_addc(body, ']');
+	}
+	return NULL;
+}
+
+struct client {
+	const char *path;
+	const struct str *words;
+	unsigned count;
+	enum err err;
+	struct buf body;
+};
+
+static void *ask_words(void *arg)
+{
+	struct client *c = arg;
+
+	buf_init(&c->body, 1 << 20);
+	c->err = socket_ask(c->path, c->words, c->count, &c->body);
+	return NULL;
+}
+
+START_TEST(a_word_may_hold_anything)
+{
+	static char big[SOCKET_TEXTS_MAX], line[700];
+	const struct str sets[][5] = {
+		{ STR("tickets"), STR("Jane Doe"), STR("Try\n\tagain\n"),
+		  STR("") , STR("key") },
+		{ STR("+5"), STR("+"), STR("a\0b"), STR("\xff\x7f"),
+		  STR("k\xc3\xb6ln") },
+		{ STR("say"), { big, sizeof(big) }, STR("x"), STR("--json"),
+		  STR("y") },
+		{ { line, sizeof(line) }, { line, 500 }, STR("x"), STR("x"),
+		  STR("x") },
+	};
+	const char *path = path_of("words.sock");
+	char why[256] = "";
+	int listener = socket_listen(path, why, sizeof(why));
+
+	ck_assert_msg(listener >= 0, "%s", why);
+	memset(big, ' ', sizeof(big));
+	memset(line, 'w', sizeof(line));
+	for (size_t i = 0; i < sizeof(sets) / sizeof(sets[0]); i++) {
+		struct pollfd waiting = { .fd = listener, .events = POLLIN };
+		struct client c = { .path = path, .words = sets[i],
+				    .count = 5 };
+		struct buf want;
+		pthread_t asker;
+
+		ck_assert_int_eq(pthread_create(&asker, NULL, ask_words, &c),
+				 0);
+		ck_assert_int_eq(poll(&waiting, 1, 10000), 1);
+		socket_serve(listener, tell, NULL);
+		ck_assert_int_eq(pthread_join(asker, NULL), 0);
+		ck_assert_int_eq(c.err, ERR_OK);
+		buf_init(&want, 1 << 20);
+		tell(NULL, sets[i], 5, &want);
+		ck_assert_msg(str_eq(buf_str(&c.body), buf_str(&want)),
+			      "set %zu", i);
+		buf_done(&want);
+		buf_done(&c.body);
+	}
+	close(listener);
+}
+END_TEST
+
+START_TEST(what_the_daemon_would_refuse_is_not_sent)
+{
+	static char big[SOCKET_TEXTS_MAX + 1];
+	struct str many[SOCKET_WORDS_MAX + 1];
+	const struct str long_text[] = { { big, sizeof(big) } };
+	const struct str long_line[] = {
+		{ big, 500 }, { big, 500 }, { big, 30 },
+	};
+	struct buf body;
+
+	memset(big, 'x', sizeof(big));
+	for (int i = 0; i <= SOCKET_WORDS_MAX; i++)
+		many[i] = STR("x");
+	buf_init(&body, 64);
+	ck_assert_int_eq(socket_ask("/nowhere", many, SOCKET_WORDS_MAX, &body),
+			 ERR_NOT_FOUND);
+	ck_assert_int_eq(socket_ask("/nowhere", many, SOCKET_WORDS_MAX + 1,
+				    &body), ERR_LIMIT);
+	ck_assert_int_eq(socket_ask("/nowhere", many, 0, &body), ERR_LIMIT);
+	ck_assert_int_eq(socket_ask("/nowhere", long_text, 1, &body),
+			 ERR_LIMIT);
+	ck_assert_int_eq(socket_ask("/nowhere", long_line, 3, &body),
+			 ERR_LIMIT);
+	buf_done(&body);
+}
+END_TEST
+
+/*
+ * Send these bytes, in pieces of `piece`, close our side where `ends`, serve;
+ * what comes back, in a static array.
+ */
+static const char *exchange(struct str bytes, size_t piece, bool ends)
+{
+	static char back[65536 * 2];
+	struct sockaddr_un sa = { .sun_family = AF_UNIX };
+	const char *path = path_of("raw.sock");
+	char why[256] = "";
+	int listener = socket_listen(path, why, sizeof(why));
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	size_t len = 0;
+	ssize_t n;
+
+	ck_assert_msg(listener >= 0, "%s", why);
+	snprintf(sa.sun_path, sizeof(sa.sun_path), "%s", path);
+	ck_assert_int_eq(connect(fd, (struct sockaddr *)&sa, sizeof(sa)), 0);
+	for (size_t at = 0; at < bytes.len; at += piece) {
+		size_t left = bytes.len - at;
+
+		if (left > piece)
+			left = piece;
+		ck_assert_int_eq(send(fd, bytes.ptr + at, left, 0),
+				 (ssize_t)left);
+	}
+	if (ends)
+		shutdown(fd, SHUT_WR);
+	told_runs = 0;
+	socket_serve(listener, tell, NULL);
+	while ((n = read(fd, back + len, sizeof(back) - len - 1)) > 0)
+		len += (size_t)n;
+	back[len] = '\0';
+	close(fd);
+	close(listener);
+	return back;
+}
+
+START_TEST(texts_come_in_pieces_and_end_where_they_said)
+{
+	static const struct {
+		struct str sent;
+		const char *back;
+	} cases[] = {
+		{ STR("say +3 b +4\nabcdefgEXTRA"),
+		  "ok\n[say][abc][b][defg]" },
+		{ STR("+0 +0\n"), "ok\n[][]" },
+		{ STR("  say   x  \n"), "ok\n[say][x]" },
+		{ STR("\n"), "ok\n" },
+		{ STR("say +2\n\n\n"), "ok\n[say][\n\n]" },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		for (size_t piece = 1; piece < 30; piece++)
+			ck_assert_str_eq(exchange(cases[i].sent, piece, false),
+					 cases[i].back);
+}
+END_TEST
+
+START_TEST(a_request_that_lies_is_refused_and_not_run)
+{
+	static const struct str lies[] = {
+		STR("say +65537\n"), STR("say +65536 +1\n"),
+		STR("say +-1\n"), STR("say ++1\n"), STR("say +\n"),
+		STR("say +01\nx"), STR("say +1x\nx"), STR("say + 1\nx"),
+		STR("say +18446744073709551616\n"),
+		STR("1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17\n"),
+	};
+
+	for (size_t i = 0; i < sizeof(lies) / sizeof(lies[0]); i++) {
+		const char *back = exchange(lies[i], 64, false);
+
+		ck_assert_msg(!strncmp(back, "error ", 6), "%.*s: %s",
+			      STR_ARG(lies[i]), back);
+		ck_assert_uint_eq(told_runs, 0);
+	}
+}
+END_TEST
+
+START_TEST(a_request_that_is_cut_short_is_not_run)
+{
+	static char line[SOCKET_LINE_MAX];
+	static const struct str cut[] = {
+		STR(""), STR("say"), STR("say +5\nfour"), STR("say +1\n"),
+		STR("say +65536\nx"),
+	};
+
+	for (size_t i = 0; i < sizeof(cut) / sizeof(cut[0]); i++) {
+		ck_assert_str_eq(exchange(cut[i], 64, true), "");
+		ck_assert_uint_eq(told_runs, 0);
+	}
+	/* and a line as long as one may be, and a byte longer */
+	memset(line, 'x', sizeof(line));
+	line[sizeof(line) - 1] = '\n';
+	exchange((struct str){ line, sizeof(line) }, 4096, false);
+	ck_assert_uint_eq(told_runs, 1);
+	line[sizeof(line) - 1] = 'x';
+	ck_assert_str_eq(exchange((struct str){ line, sizeof(line) }, 4096,
+				  false), "");
+	ck_assert_uint_eq(told_runs, 0);
+}
+END_TEST
+
+/* The time is for the texts too, not for the line alone. */
+START_TEST(texts_that_never_come_are_not_waited_for)
+{
+	ck_assert_str_eq(exchange(STR("say +5\nfour"), 64, false), "");
+	ck_assert_uint_eq(told_runs, 0);
+}
+END_TEST
+
 static void socket_tests(TCase *tc)
 {
 	tcase_add_test(tc, only_we_may_connect);
@@ -150,6 +368,12 @@ static void socket_tests(TCase *tc)
 	tcase_add_test(tc, what_is_no_socket_stays);
 	tcase_add_test(tc, a_path_that_no_socket_can_have_is_told);
 	tcase_add_test(tc, a_byte_now_and_then_buys_no_time);
+	tcase_add_test(tc, a_word_may_hold_anything);
+	tcase_add_test(tc, what_the_daemon_would_refuse_is_not_sent);
+	tcase_add_test(tc, texts_come_in_pieces_and_end_where_they_said);
+	tcase_add_test(tc, a_request_that_lies_is_refused_and_not_run);
+	tcase_add_test(tc, a_request_that_is_cut_short_is_not_run);
+	tcase_add_test(tc, texts_that_never_come_are_not_waited_for);
 }
 
 UNIT_MAIN("socket", socket_tests)
