@@ -11,6 +11,7 @@
 #include "admin/keyctl.h"
 #include "admin/scaffold.h"
 #include "admin/snippet.h"
+#include "admin/ticketctl.h"
 #include "base/hash.h"
 #include "desk/assets.h"
 #include "desk/sdk.h"
@@ -33,6 +34,27 @@ static const struct command commands[] = {
 	  1, 1, console_ask, NULL },
 	{ "audit", "[NUMBER]", "the newest requests on record, or those since",
 	  0, 1, console_ask, NULL },
+	{ "tickets list", "TENANT", "a tenant's tickets, the last changed first",
+	  1, 1, ticketctl_list, ticketctl_list_options },
+	{ "tickets show", "TENANT NUMBER", "a ticket with its whole thread",
+	  2, 2, console_ask, NULL },
+	{ "tickets reply", "TENANT NUMBER [-]", "answer, as an agent",
+	  2, 3, ticketctl_reply, ticketctl_reply_options },
+	{ "tickets close", "TENANT NUMBER", "close a ticket",
+	  2, 2, ticketctl_turn, ticketctl_turn_options },
+	{ "tickets reopen", "TENANT NUMBER", "open it again",
+	  2, 2, ticketctl_turn, ticketctl_turn_options },
+	{ "users show", "TENANT ADDRESS|ID", "what is known of a user",
+	  2, 2, console_ask, NULL },
+	{ "users block", "TENANT ADDRESS|ID", "end his sessions, let him in no more",
+	  2, 2, console_ask, NULL },
+	{ "users unblock", "TENANT ADDRESS|ID", "let him in again",
+	  2, 2, console_ask, NULL },
+	{ "users erase", "TENANT ADDRESS|ID", "delete him with all he wrote",
+	  2, 2, console_ask, NULL },
+	{ "sessions", "TENANT [ADDRESS|ID]", "who is signed in",
+	  1, 2, ticketctl_sessions, NULL },
+	{ "session end", "ID", "end a session", 1, 1, console_ask, NULL },
 	{ "key list", "", "the key ring: ids and ages",
 	  0, 0, keyctl_list, NULL },
 	{ "key new", "", "make a key ring where there is none",

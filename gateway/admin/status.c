@@ -2,6 +2,9 @@
 
 #include <unistd.h>
 
+#include "admin/agent.h"
+#include "admin/people.h"
+#include "admin/plain.h"
 #include "admin/show.h"
 #include "base/clock.h"
 #include "base/num.h"
@@ -12,20 +15,13 @@
 /* Full records, and their pool's own. */
 #define AUDIT_POOL_MAX (1024 * 1024)
 
-struct command {
-	const char *name;
-	unsigned arguments;
-	const char *(*run)(struct status *status, struct str argument,
-			   bool json, struct buf *body);
-};
-
-static const char *tenants(struct status *status, struct str argument,
+static const char *tenants(struct status *status, const struct str *words,
 			   bool json, struct buf *body)
 {
 	struct snapshot *snapshot =
 		snapshot_slot_get(status->gateway->snapshots);
 
-	(void)argument;
+	(void)words;
 	show_tenants(snapshot, json, body);
 	snapshot_unref(snapshot);
 	return NULL;
@@ -119,7 +115,7 @@ static const char *status_text(struct status *status,
 	return NULL;
 }
 
-static const char *show_status(struct status *status, struct str argument,
+static const char *show_status(struct status *status, const struct str *words,
 			       bool json, struct buf *body)
 {
 	struct snapshot *snapshot =
@@ -127,17 +123,17 @@ static const char *show_status(struct status *status, struct str argument,
 	const char *trouble = json ? status_json(status, snapshot, body) :
 				     status_text(status, snapshot, body);
 
-	(void)argument;
+	(void)words;
 	snapshot_unref(snapshot);
 	return trouble;
 }
 
-static const char *reload(struct status *status, struct str argument,
+static const char *reload(struct status *status, const struct str *words,
 			  bool json, struct buf *body)
 {
 	enum err err = reload_run(status->reload);
 
-	(void)argument;
+	(void)words;
 	if (err) {
 		const struct report *report = &status->reload->report;
 
@@ -220,7 +216,7 @@ static void record_json(const struct audit_record *record, struct buf *body)
 	buf_puts(body, "}\n");
 }
 
-static const char *explain(struct status *status, struct str argument,
+static const char *explain(struct status *status, const struct str *words,
 			   bool json, struct buf *body)
 {
 	struct pool *pool = pool_new(EXPLAIN_POOL_MAX);
@@ -228,7 +224,7 @@ static const char *explain(struct status *status, struct str argument,
 	const char *trouble = NULL;
 	enum err err;
 
-	err = pool ? audit_find(status->reader, argument, pool, &record) :
+	err = pool ? audit_find(status->reader, words[0], pool, &record) :
 		     ERR_NOMEM;
 	if (err == ERR_NOT_FOUND)
 		trouble = "no such request is on record: ids are those of "
@@ -258,17 +254,14 @@ static void records_json(const struct audit_record *records, unsigned count,
 }
 
 /* The newest, or those after the record of that number: newest first. */
-static const char *audit(struct status *status, struct str argument, bool json,
-			 struct buf *body)
+static const char *audit_after(struct status *status, int64_t after, bool json,
+			       struct buf *body)
 {
 	struct audit_record records[AUDIT_PAGE_MAX];
 	struct pool *pool;
 	unsigned count, i;
-	int64_t after = 0;
 	enum err err;
 
-	if (argument.len && num_i64(argument, 0, INT64_MAX, &after))
-		return "a record's number is a whole one: see --json audit";
 	pool = pool_new(AUDIT_POOL_MAX);
 	err = pool ? audit_list(status->reader, after, pool, records, &count) :
 		     ERR_NOMEM;
@@ -280,26 +273,85 @@ static const char *audit(struct status *status, struct str argument, bool json,
 	return err ? err_text(err) : NULL;
 }
 
-static const struct command commands[] = {
+static const char *audit_newest(struct status *status, const struct str *words,
+				bool json, struct buf *body)
+{
+	(void)words;
+	return audit_after(status, 0, json, body);
+}
+
+static const char *audit_since(struct status *status, const struct str *words,
+			       bool json, struct buf *body)
+{
+	int64_t after;
+
+	if (num_i64(words[0], 0, INT64_MAX, &after))
+		return "a record's number is a whole one: see --json audit";
+	return audit_after(status, after, json, body);
+}
+
+const char *status_say(struct buf *body, const char *text, struct str other)
+{
+	buf_clear(body);
+	buf_puts(body, text);
+	plain_add(body, other);
+	return buf_is_ok(body) ? body->ptr : "no memory";
+}
+
+const char *status_check_tenant(struct status *status, struct str slug,
+				struct buf *body)
+{
+	struct snapshot *snapshot =
+		snapshot_slot_get(status->gateway->snapshots);
+	bool is_there = snapshot_tenant(snapshot, slug) != NULL;
+
+	snapshot_unref(snapshot);
+	return is_there ? NULL :
+		status_say(body, "there is no tenant ", slug);
+}
+
+static const struct status_entry entries[] = {
 	{ "status", 0, show_status },
 	{ "tenants", 0, tenants },
 	{ "reload", 0, reload },
 	{ "explain", 1, explain },
-	{ "audit", 0, audit },
-	{ "audit", 1, audit },
+	{ "audit", 0, audit_newest },
+	{ "audit", 1, audit_since },
+	{ 0 }
 };
+
+/* How many of the words are this command's; 0: it is another one. */
+static unsigned is_entry(const struct status_entry *entry,
+			 const struct str *words, unsigned count)
+{
+	struct str rest = str_from(entry->name);
+	unsigned n = 0;
+
+	while (!str_is_null(rest)) {
+		struct str word = str_cut(rest, ' ', &rest);
+
+		if (n == count || !str_eq(word, words[n]))
+			return 0;
+		n++;
+	}
+	return count - n == entry->arguments ? n : 0;
+}
 
 const char *status_command(void *ctx, const struct str *words, unsigned count,
 			   struct buf *body)
 {
+	static const struct status_entry *const tables[] = {
+		entries, agent_entries, people_entries,
+	};
 	bool json = count && str_eq(words[count - 1], STR("--json"));
 
 	count -= json;
-	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
-		if (count == commands[i].arguments + 1 &&
-		    str_eq(words[0], str_from(commands[i].name)))
-			return commands[i].run(ctx,
-					       count > 1 ? words[1] : STR(""),
-					       json, body);
+	for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++)
+		for (const struct status_entry *e = tables[i]; e->name; e++) {
+			unsigned n = is_entry(e, words, count);
+
+			if (n)
+				return e->run(ctx, words + n, json, body);
+		}
 	return "no such command";
 }

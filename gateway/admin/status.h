@@ -4,7 +4,7 @@
  *	status | tenants | reload | explain REQUEST-ID |
  *	audit [NUMBER]     [--json]
  *
- * See usherctl(1).
+ * and those of admin/agent.h and admin/people.h.  See usherctl(1).
  */
 #ifndef ADMIN_STATUS_H
 #define ADMIN_STATUS_H
@@ -19,6 +19,24 @@ struct status {
 	const char *version;
 	int64_t start_ms;	/* wall clock */
 };
+
+/* A command: its words, how many arguments, and what answers it (as a
+ * socket_command_fn does; `words` are the arguments). */
+struct status_entry {
+	const char *name;
+	unsigned arguments;
+	const char *(*run)(struct status *status, const struct str *words,
+			   bool json, struct buf *body);
+};
+
+/*
+ * For the commands: `text`, and behind it what somebody else wrote (harmless:
+ * see admin/plain.h), as a trouble that lives in the body.
+ */
+const char *status_say(struct buf *body, const char *text, struct str other);
+/* NULL: there is such a tenant, as far as the configuration knows. */
+const char *status_check_tenant(struct status *status, struct str slug,
+				struct buf *body);
 
 /* A socket_command_fn; `ctx` is the struct status. */
 const char *status_command(void *ctx, const struct str *words, unsigned count,

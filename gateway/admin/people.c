@@ -1,0 +1,391 @@
+#include "admin/people.h"
+
+#include <stdlib.h>
+
+#include "admin/errand.h"
+#include "admin/plain.h"
+#include "base/clock.h"
+#include "base/num.h"
+#include "codec/email.h"
+#include "codec/json.h"
+
+#define POOL_MAX (32 * 1024 * 1024)
+
+/* ---- who is meant ---- */
+
+/* All whom these two words name, in the pool. NULL, or what is wrong. */
+static const char *find(struct status *status, const struct str *words,
+			struct pool *pool, struct user *users,
+			unsigned *count_r, struct buf *body)
+{
+	struct email email;
+	unsigned count = 0;
+	enum err err;
+	int64_t id;
+
+	if (!num_i64(words[1], 1, INT64_MAX, &id)) {
+		err = users_get(status->reader, id, pool, &users[0]);
+		if (!err && !str_eq(users[0].tenant, words[0]))
+			err = ERR_NOT_FOUND;
+		count = 1;
+	} else if (email_parse(pool, words[1], &email)) {
+		return "a user is named by his address or by his id";
+	} else {
+		err = users_find_all(status->reader, words[0], email.key,
+				     pool, users, &count);
+	}
+	if (err == ERR_NOT_FOUND)
+		return status_say(body, "there is no such user of ", words[0]);
+	if (err)
+		return err_text(err);
+	*count_r = count;
+	return NULL;
+}
+
+/* The one whom they name. */
+static const char *find_one(struct status *status, const struct str *words,
+			    struct pool *pool, struct user *user_r,
+			    struct buf *body)
+{
+	struct user users[USERS_OF_ADDRESS_MAX];
+	unsigned count = 0;
+	const char *trouble = find(status, words, pool, users, &count, body);
+
+	if (!trouble && count > 1)
+		trouble = "that address is more than one user's: name him by "
+			  "his id, which usherctl users show tells";
+	if (!trouble)
+		*user_r = users[0];
+	return trouble;
+}
+
+/* ---- show ---- */
+
+static void add_time(struct buf *out, const char *name, int64_t s)
+{
+	char text[CLOCK_TEXT_MAX];
+
+	clock_text(s * 1000, text);
+	json_add_member(out, name, str_from(text));
+}
+
+static void user_json(const struct user *u, struct buf *out)
+{
+	buf_addc(out, '{');
+	json_add_member_int(out, "id", u->view.id);
+	json_add_member(out, "tenant", u->tenant);
+	json_add_member(out, "email", u->view.email);
+	json_add_member(out, "name", u->view.name);
+	json_add_member_bool(out, "verified", u->view.is_verified);
+	if (u->external_id.ptr)
+		json_add_member(out, "external_id", u->external_id);
+	json_add_member_bool(out, "blocked", u->is_blocked);
+	add_time(out, "created_at", u->created_s);
+	add_time(out, "updated_at", u->updated_s);
+	add_time(out, "last_seen_at", u->last_seen_s);
+	json_add_member_raw(out, "attributes", u->view.attributes);
+	buf_addc(out, '}');
+}
+
+static void add_line(struct buf *out, const char *label, struct str value)
+{
+	buf_printf(out, "  %-12s", label);
+	plain_add(out, value);
+	buf_addc(out, '\n');
+}
+
+static void add_when(struct buf *out, const char *label, int64_t s)
+{
+	buf_printf(out, "  %-12s", label);
+	plain_time(out, s * 1000);
+	buf_addc(out, '\n');
+}
+
+static void user_text(const struct user *u, struct buf *out)
+{
+	buf_printf(out, "user %lld of ", (long long)u->view.id);
+	plain_add(out, u->tenant);
+	buf_puts(out, u->is_blocked ? ", blocked\n" : "\n");
+	add_line(out, "name", u->view.name);
+	add_line(out, "address", u->view.email);
+	add_line(out, "verified", u->view.is_verified ? STR("yes") :
+							STR("no"));
+	if (u->external_id.ptr)
+		add_line(out, "external id", u->external_id);
+	add_when(out, "created", u->created_s);
+	add_when(out, "changed", u->updated_s);
+	add_when(out, "last seen", u->last_seen_s);
+	add_line(out, "attributes", u->view.attributes);
+}
+
+static const char *show(struct status *status, const struct str *words,
+			bool json, struct buf *body)
+{
+	struct user users[USERS_OF_ADDRESS_MAX];
+	struct pool *pool = pool_new(POOL_MAX);
+	unsigned count = 0;
+	const char *trouble = !pool ? "no memory" :
+		find(status, words, pool, users, &count, body);
+
+	if (!trouble && json)
+		buf_puts(body, "{\"users\":[");
+	for (unsigned i = 0; !trouble && i < count; i++) {
+		if (i)
+			buf_addc(body, json ? ',' : '\n');
+		(json ? user_json : user_text)(&users[i], body);
+	}
+	if (!trouble && json)
+		buf_puts(body, "]}\n");
+	pool_free(pool);
+	return trouble;
+}
+
+/* ---- what changes ---- */
+
+enum deed { BLOCK, UNBLOCK, ERASE, END };
+
+static const struct {
+	struct str code;
+	const char *what;
+} deeds[] = {
+	[BLOCK] = { STR("user_blocked"), "blocked user" },
+	[UNBLOCK] = { STR("user_unblocked"), "unblocked user" },
+	[ERASE] = { STR("user_erased"), "erased user" },
+	[END] = { STR("session_ended"), "ended session" },
+};
+
+static enum err submit(struct status *status, struct errand *e,
+		       enum deed deed, int64_t id)
+{
+	struct store *store = status->gateway->store;
+
+	errand_send(e);
+	switch (deed) {
+	case BLOCK:
+	case UNBLOCK:
+		e->block.user_id = id;
+		e->block.is_blocked = deed == BLOCK;
+		e->block.audit = &e->audit;
+		return users_block(store_users(store), &e->block);
+	case ERASE:
+		e->erase.user_id = id;
+		e->erase.audit = &e->audit;
+		return users_erase(store_users(store), &e->erase);
+	default:
+		e->end.session_id = id;
+		e->end.audit = &e->audit;
+		return sessions_end(store_sessions(store), &e->end);
+	}
+}
+
+static void tell(const struct errand *e, enum deed deed, int64_t id,
+		 bool json, struct buf *body)
+{
+	char text[24];
+
+	if (!json) {
+		buf_printf(body, "%s %lld\n", deeds[deed].what, (long long)id);
+		return;
+	}
+	snprintf(text, sizeof(text), "%lld", (long long)id);
+	buf_addc(body, '{');
+	if (deed == END)
+		json_add_member(body, "id", str_from(text));
+	else
+		json_add_member_int(body, "id", id);
+	json_add_member(body, "done", deeds[deed].code);
+	json_add_member(body, "request_id", e->audit.request_id);
+	buf_puts(body, "}\n");
+}
+
+/* All of these may be asked for twice without harm. */
+static const char *perform(struct status *status, enum deed deed,
+			   struct str tenant, int64_t id, bool json,
+			   struct buf *body)
+{
+	struct errand *e = errand_new();
+	const char *trouble = NULL;
+	enum err err = ERR_NOMEM;
+
+	if (e && errand_audit(e, tenant, deeds[deed].code,
+			      pool_printf(e->pool, "%s %lld", deeds[deed].what,
+					  (long long)id), STR(""))) {
+		err = submit(status, e, deed, id);
+		if (err)
+			errand_unsend(e);
+		else if (errand_wait(e))
+			err = e->job.result;
+		else
+			trouble = "not confirmed in time, and perhaps yet to "
+				  "be written: run it again";
+	}
+	if (err)
+		trouble = err == ERR_BUSY ? "the writer is busy: try again" :
+			  err == ERR_NOT_FOUND ? "he is there no more" :
+			  err_text(err);
+	else if (!trouble)
+		tell(e, deed, id, json, body);
+	errand_free(e);
+	return trouble;
+}
+
+static const char *change(struct status *status, enum deed deed,
+			  const struct str *words, bool json,
+			  struct buf *body)
+{
+	struct pool *pool = pool_new(POOL_MAX);
+	struct user user;
+	const char *trouble = !pool ? "no memory" :
+		find_one(status, words, pool, &user, body);
+
+	if (!trouble)
+		trouble = perform(status, deed, words[0], user.view.id, json,
+				  body);
+	pool_free(pool);
+	return trouble;
+}
+
+static const char *block(struct status *status, const struct str *words,
+			 bool json, struct buf *body)
+{
+	return change(status, BLOCK, words, json, body);
+}
+
+static const char *unblock(struct status *status, const struct str *words,
+			   bool json, struct buf *body)
+{
+	return change(status, UNBLOCK, words, json, body);
+}
+
+static const char *erase(struct status *status, const struct str *words,
+			 bool json, struct buf *body)
+{
+	return change(status, ERASE, words, json, body);
+}
+
+/* ---- sessions ---- */
+
+static int compare(const void *a, const void *b)
+{
+	const struct session *left = a, *right = b;
+
+	/* ids are in the order of their opening */
+	return left->id < right->id ? 1 : left->id > right->id ? -1 : 0;
+}
+
+/* The id as text: many a program keeps numbers as doubles. */
+static void session_json(const struct session *s, struct buf *out)
+{
+	char id[24];
+
+	snprintf(id, sizeof(id), "%lld", (long long)s->id);
+	buf_addc(out, '{');
+	json_add_member(out, "id", str_from(id));
+	json_add_member(out, "kind", s->kind == SESSION_EMBEDDED ?
+				     STR("embedded") : STR("top"));
+	json_add_member(out, "host", s->host);
+	add_time(out, "opened_at", s->created_s);
+	add_time(out, "expires_at", s->expires_s);
+	buf_puts(out, ",\"user\":{");
+	json_add_member_int(out, "id", s->user.id);
+	json_add_member(out, "email", s->user.email);
+	json_add_member(out, "name", s->user.name);
+	json_add_member_bool(out, "verified", s->user.is_verified);
+	buf_puts(out, "}}");
+}
+
+static void sessions_json(const struct session *list, unsigned count,
+			  unsigned total, struct buf *out)
+{
+	buf_puts(out, "{\"sessions\":[");
+	for (unsigned i = 0; i < count; i++) {
+		if (i)
+			buf_addc(out, ',');
+		session_json(&list[i], out);
+	}
+	buf_puts(out, "]");
+	json_add_member_int(out, "total", total);
+	buf_puts(out, "}\n");
+}
+
+static void sessions_text(const struct session *list, unsigned count,
+			  unsigned total, struct buf *out)
+{
+	if (!count) {
+		buf_puts(out, "no sessions\n");
+		return;
+	}
+	buf_printf(out, "%-19s  %-5s  %-*s  %-*s  %s\n", "ID", "KIND",
+		   PLAIN_TIME_WIDTH, "OPENED", PLAIN_TIME_WIDTH, "ENDS",
+		   "USER");
+	for (unsigned i = 0; i < count; i++) {
+		const struct session *s = &list[i];
+
+		buf_printf(out, "%-19lld  %-5s  ", (long long)s->id,
+			   s->kind == SESSION_EMBEDDED ? "frame" : "tab");
+		plain_time(out, s->created_s * 1000);
+		buf_puts(out, "  ");
+		plain_time(out, s->expires_s * 1000);
+		buf_puts(out, "  ");
+		plain_add(out, s->user.email);
+		buf_printf(out, " (%lld)\n", (long long)s->user.id);
+	}
+	if (total > count)
+		buf_printf(out, "and %u more: name a user to see his\n",
+			   total - count);
+}
+
+static const char *sessions(struct status *status, const struct str *words,
+			    bool json, struct buf *body)
+{
+	struct pool *pool = pool_new(POOL_MAX);
+	struct session *list = NULL;
+	unsigned count = 0, total = 0;
+	struct user user = { .view.id = 0 };
+	const char *trouble = pool ? NULL : "no memory";
+	enum err err;
+
+	if (!trouble && !str_eq(words[1], STR("-")))
+		trouble = find_one(status, words, pool, &user, body);
+	if (!trouble) {
+		err = sessions_list(store_sessions(status->gateway->store),
+				    words[0], user.view.id, clock_wall_s(),
+				    PEOPLE_SESSIONS_MAX, pool, &list, &count,
+				    &total);
+		trouble = err ? err_text(err) : NULL;
+	}
+	if (!trouble && !count)
+		trouble = status_check_tenant(status, words[0], body);
+	if (!trouble) {
+		if (count)
+			qsort(list, count, sizeof(*list), compare);
+		(json ? sessions_json : sessions_text)(list, count, total,
+						       body);
+	}
+	pool_free(pool);
+	return trouble;
+}
+
+static const char *session_end(struct status *status, const struct str *words,
+			       bool json, struct buf *body)
+{
+	struct sessions *table = store_sessions(status->gateway->store);
+	int64_t id;
+
+	if (num_i64(words[0], 1, INT64_MAX, &id))
+		return "a session's id is a number, which usherctl sessions "
+		       "tells";
+	if (!sessions_is_open(table, id))
+		return "there is no such session";
+	return perform(status, END, STR(""), id, json, body);
+}
+
+const struct status_entry people_entries[] = {
+	{ "users show", 2, show },
+	{ "users block", 2, block },
+	{ "users unblock", 2, unblock },
+	{ "users erase", 2, erase },
+	{ "sessions", 2, sessions },
+	{ "session end", 1, session_end },
+	{ 0 }
+};

@@ -1,0 +1,133 @@
+/* Users and sessions through the admin socket's commands. */
+#include "admin/people.h"
+
+#include "unit/admin/door.h"
+
+/* A session of that user's; its id. */
+static int64_t sign_in(struct door *d, unsigned serial, int64_t user)
+{
+	struct redemption r = rig_token(&d->rig, serial, user);
+
+	ck_assert_int_eq(rig_redeem(&d->rig, &r), ERR_OK);
+	return r.session_id;
+}
+
+START_TEST(a_user_is_shown_by_address_or_id)
+{
+	struct door d;
+
+	clock_hold(1700000000000);
+	door_open(&d);
+	rig_user(&d.rig, "ann@b", "Ann \xe2\x80\xae");
+	ask_ok(&d, "users", "show", "acme", "Ann@B");
+	ck_str_is(buf_str(&d.body),
+		  "user 1 of acme\n"
+		  "  name        Ann \xef\xbf\xbd\n"
+		  "  address     ann@b\n"
+		  "  verified    no\n"
+		  "  created     2023-11-14T22:13:20+00:00\n"
+		  "  changed     2023-11-14T22:13:20+00:00\n"
+		  "  last seen   2023-11-14T22:13:20+00:00\n"
+		  "  attributes  {}\n");
+	ask_ok(&d, "users", "show", "acme", "1", "--json");
+	said(&d, "{\"users\":[{\"id\":1,\"tenant\":\"acme\"");
+	ask_no("no such user of blue", &d, "users", "show", "blue", "1");
+	ask_no("no such user of blue", &d, "users", "show", "blue", "ann@b");
+	ask_no("no such user", &d, "users", "show", "acme", "2");
+	ask_no("by his address", &d, "users", "show", "acme", "@@");
+	door_close(&d);
+}
+END_TEST
+
+START_TEST(two_of_one_address_are_told_apart)
+{
+	struct door d;
+
+	door_open(&d);
+	rig_user(&d.rig, "ann@b", "Unsigned");
+	rig_sql(&d.rig, "INSERT INTO users(tenant, email_key, email, name,"
+		" verified, created_s, updated_s, last_seen_s)"
+		" VALUES('acme', 'ann@b', 'ann@b', 'Signed', 1, 1, 1, 1)");
+	rig_sql(&d.rig, "INSERT INTO users(tenant, email_key, email, name,"
+		" external_id, verified, created_s, updated_s, last_seen_s)"
+		" VALUES('acme', 'ann@b', 'ann@b', 'Ext', 'e', 1, 1, 1, 1)");
+	ask_ok(&d, "users", "show", "acme", "ann@b");
+	said(&d, "user 1 of acme");
+	said(&d, "user 2 of acme");
+	ck_assert_ptr_null(strstr(d.body.ptr, "user 3"));
+	ask_no("by his id", &d, "users", "erase", "acme", "ann@b");
+	ask_ok(&d, "users", "erase", "acme", "2");
+	ask_ok(&d, "users", "erase", "acme", "ann@b");
+	ck_str_is(buf_str(&d.body), "erased user 1\n");
+	ask_ok(&d, "users", "show", "acme", "3");
+	said(&d, "external id e");
+	door_close(&d);
+}
+END_TEST
+
+START_TEST(blocking_ends_sessions_and_is_on_record)
+{
+	struct door d;
+	int64_t ann, bob;
+
+	door_open(&d);
+	ann = rig_user(&d.rig, "ann@b", "Ann");
+	bob = rig_user(&d.rig, "bob@b", "Bob");
+	sign_in(&d, 1, ann);
+	sign_in(&d, 2, bob);
+	ask_no("no such user of blue", &d, "users", "block", "blue", "1");
+	ask_ok(&d, "users", "block", "acme", "ann@b", "--json");
+	said(&d, "{\"id\":1,\"done\":\"user_blocked\"");
+	ask_ok(&d, "users", "show", "acme", "ann@b");
+	said(&d, "of acme, blocked\n");
+	ask_ok(&d, "sessions", "acme", "-");
+	ck_assert_ptr_null(strstr(d.body.ptr, "ann@b"));
+	said(&d, "bob@b (2)");
+	ask_ok(&d, "users", "unblock", "acme", "ann@b");
+	ck_str_is(buf_str(&d.body), "unblocked user 1\n");
+	ck_assert_int_eq(rig_sql(&d.rig, "SELECT count(*) FROM audit"
+		" WHERE tenant = 'acme' AND code LIKE 'user_%blocked'"), 2);
+	door_close(&d);
+}
+END_TEST
+
+START_TEST(sessions_are_listed_and_ended)
+{
+	struct door d;
+	char id[32];
+	int64_t ann, bob, first, second;
+
+	door_open(&d);
+	ann = rig_user(&d.rig, "ann@b", "Ann");
+	bob = rig_user(&d.rig, "bob@b", "Bob");
+	first = sign_in(&d, 1, ann);
+	second = sign_in(&d, 2, ann);
+	sign_in(&d, 3, bob);
+	ask_ok(&d, "sessions", "acme", "-", "--json");
+	said(&d, "\"total\":3}");
+	ask_ok(&d, "sessions", "acme", "ann@b", "--json");
+	said(&d, "\"total\":2}");
+	snprintf(id, sizeof(id), "{\"id\":\"%lld\",", (long long)second);
+	ck_assert_msg(strstr(d.body.ptr, id) == d.body.ptr +
+		      strlen("{\"sessions\":["), "the newest first: %s",
+		      d.body.ptr);
+	snprintf(id, sizeof(id), "%lld", (long long)first);
+	ask_ok(&d, "session", "end", id);
+	ask_no("no such session", &d, "session", "end", id);
+	ask_no("a number", &d, "session", "end", "x");
+	ask_ok(&d, "sessions", "acme", "1", "--json");
+	said(&d, "\"total\":1}");
+	ask_no("no such user", &d, "sessions", "blue", "1");
+	door_close(&d);
+}
+END_TEST
+
+static void people_tests(TCase *tc)
+{
+	tcase_add_test(tc, a_user_is_shown_by_address_or_id);
+	tcase_add_test(tc, two_of_one_address_are_told_apart);
+	tcase_add_test(tc, blocking_ends_sessions_and_is_on_record);
+	tcase_add_test(tc, sessions_are_listed_and_ended);
+}
+
+UNIT_MAIN("people", people_tests)
