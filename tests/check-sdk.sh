@@ -3,7 +3,9 @@
 #
 # Each public header compiles alone, as C99 and as C++11, with every warning an
 # error; the helper library is C99; and the template builds with its own
-# Makefile into a file that exports one symbol, needs only libc, and is fit.
+# Makefile into a file that exports one symbol, needs only libc, and is fit; so
+# is every adapter in the manual, whose tables are those of the header.  (Its
+# commands are run by check-install.sh.)
 #
 #   CC=... CXX=... tests/check-sdk.sh
 set -eu
@@ -85,6 +87,44 @@ grep -q 'acme\.so: fit' "$dir/said"
 needed=$(${READELF:-readelf} -d "$dir/acme/acme.so" |
 	sed -n 's/.*(NEEDED).*\[\(.*\)\].*/\1/p' | grep -v '^libc\.' || true)
 [ -z "$needed" ] || { echo "the template needs more than libc: $needed"; exit 1; }
+# The manual's own fixture, and its adapters.
+blocks() { # KIND: each block of that kind of the manual, as $dir/KIND-N
+	awk -v kind="$1" -v to="$dir/$1-" '
+		$0 == "```" kind { n++; on = 1; next }
+		$0 == "```" { on = 0 }
+		on { print >(to n) }' "$sdk/README.md"
+}
+blocks fixture
+[ -s "$dir/fixture-1" ] || { echo "the manual has no fixture"; exit 1; }
+for fixture in "$dir"/fixture-*; do
+	"$USHERCTL" adapter check "$dir/acme/acme.so" "$fixture" >"$dir/said" ||
+		{ cat "$dir/said"; exit 1; }
+	grep -q ' expectations hold' "$dir/said"
+done
+blocks c
+[ "$(ls "$dir" | grep -c '^c-[0-9]*$')" -ge 3 ] || { echo "the manual lost its adapters"; exit 1; }
+for block in "$dir"/c-*; do
+	cp "$block" "$block.c"
+	$c -fPIC -fvisibility=hidden -c -o "$block.o" "$block.c"
+	$CC -shared -Wl,-z,defs -o "$block.so" "$block.o" "$dir/libusher-sdk.a"
+	chmod go-w "$block.so"
+	"$USHERCTL" adapter check "$block.so" >"$dir/said" || { cat "$block" "$dir/said"; exit 1; }
+done
+echo "sdk: the manual's $(ls "$dir"/c-*.so | grep -c .) adapters are C99 and fit, and its fixture holds"
+
+# What it says of functions, errors and limits is what the header says.
+sed -n 's/^| `\([a-z_0-9]*\)(call.*/\1/p' "$sdk/README.md" | sort >"$dir/told"
+sed -n '/^struct usher_host {/,/^};/s/.*(\*\([a-z_0-9]*\))(.*/\1/p' "$sdk/include/usher/adapter.h" |
+	sort | diff - "$dir/told" || { echo "the manual's functions are not the header's"; exit 1; }
+sed -n 's/^| `\(USHER_[A-Z_]*\(_MAX\|_LEN\)\)` | \([0-9]*\) |.*/\1 \3/p' "$sdk/README.md" | sort >"$dir/told"
+sed -n 's/^#define \(USHER_[A-Z_]*\(_MAX\|_LEN\)\) \([0-9]*\).*/\1 \3/p' "$sdk/include/usher/adapter.h" |
+	sort | diff - "$dir/told" || { echo "the manual's limits are not the header's"; exit 1; }
+sed -n 's/^| `\(USHER_E_[A-Z]*\)` |.*/\1/p' "$sdk/README.md" | sort >"$dir/told"
+sed -n 's/^	\(USHER_E_[A-Z]*\) = .*/\1/p' "$sdk/include/usher/adapter.h" |
+	sort | diff - "$dir/told" || { echo "the manual's errors are not the header's"; exit 1; }
+[ -s "$dir/told" ]
+echo "sdk: the manual's tables are the header's"
+
 # ... and the check can fail: one more exported function is found.
 cat >>"$dir/acme/acme.c" <<'END'
 __attribute__((visibility("default"))) int acme_leak(void);

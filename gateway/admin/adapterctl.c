@@ -175,6 +175,13 @@ static void setup_end(struct setup *setup)
 	pool_free(setup->pool);
 }
 
+/* Is it the machine, rather than the file, that keeps it from loading? */
+static bool is_about_sandbox(struct str problem)
+{
+	return str_icontains(problem, STR("no sandbox")) ||
+	       str_icontains(problem, STR("process cannot be started"));
+}
+
 static void print(struct buf *out)
 {
 	struct str text = buf_str(out);
@@ -218,16 +225,11 @@ static bool has_failed_fixture(const struct ordeal *o)
 	return false;
 }
 
-/* A file that the sandbox alone keeps out is to be tried without it. */
 static bool lacks_sandbox(const struct ordeal *o)
 {
-	for (unsigned i = 0; i < o->findings.count; i++) {
-		struct str text = o->findings.v[i].text;
-
-		if (str_icontains(text, STR("no sandbox")) ||
-		    str_icontains(text, STR("process cannot be started")))
+	for (unsigned i = 0; i < o->findings.count; i++)
+		if (is_about_sandbox(o->findings.v[i].text))
 			return true;
-	}
 	return false;
 }
 
@@ -421,7 +423,7 @@ static int load_and_run(const struct setup *setup, struct specimen *s)
 		trialshow_text(&out, buf_str(&problem));
 		fprintf(stderr, "usherctl: %s: %.*s\n%s", t->path,
 			STR_ARG(buf_str(&out)),
-			strstr(text, "no sandbox") ? NO_SANDBOX : "");
+			is_about_sandbox(buf_str(&problem)) ? NO_SANDBOX : "");
 		buf_done(&out);
 		return COMMAND_REFUSED;
 	}
