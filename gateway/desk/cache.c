@@ -53,7 +53,7 @@ void desk_cache_free(struct desk_cache *cache)
 static struct place *find(struct desk_cache *cache, unsigned worker,
 			  struct cache_key key)
 {
-	uint64_t at = (uint64_t)key.user_id * 3 + key.kind;
+	uint64_t at = (uint64_t)key.user_id * CACHE_KINDS + key.kind;
 
 	if (!cache || worker >= cache->workers)
 		return NULL;

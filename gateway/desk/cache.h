@@ -16,13 +16,14 @@
 #include "base/str.h"
 
 #define CACHE_PLACES 256		/* of each worker */
+#define CACHE_KINDS 4
 #define CACHE_TEXT_MAX (32 * 1024)	/* octets; longer ones are not kept */
 
 struct desk_cache;
 
 struct cache_key {
 	int64_t user_id;
-	unsigned kind;			/* of the list */
+	unsigned kind;			/* of the list: below CACHE_KINDS */
 	uint64_t version;
 };
 

@@ -89,20 +89,31 @@ static enum err look_up(struct exchange *ex, int64_t user_id,
 	return ERR_OK;
 }
 
+/* The first pages that are asked for all the time, by number: by state those of
+ * the API, and the page's. -1: another. */
+static int usual_kind(const struct input_query *query)
+{
+	if (query->before_ms)
+		return -1;
+	if (query->limit == INPUT_LIST_MAX)
+		return (int)query->state;
+	return query->limit == LISTING_PAGE && query->state == INPUT_ALL ?
+		CACHE_KINDS - 1 : -1;
+}
+
 enum err listing_tickets(struct exchange *ex, int64_t user_id,
 			 const struct input_query *query,
 			 struct listing *out_r)
 {
 	struct desk_cache *cache = ex->gateway->desk_cache;
 	struct listing out = { .pool = NULL };
-	const bool is_usual = !query->before_ms &&
-			      query->limit == INPUT_LIST_MAX;
+	const int kind = usual_kind(query);
 	/* Before the look-up: what changes after this shows next time. */
-	const struct cache_key key = { user_id, query->state,
+	const struct cache_key key = { user_id, (unsigned)kind,
 		tickets_version(store_tickets(ex->gateway->store), user_id) };
 	enum err err;
 
-	if (is_usual && desk_cache_get(cache, ex->worker, key, &out.json)) {
+	if (kind >= 0 && desk_cache_get(cache, ex->worker, key, &out.json)) {
 		*out_r = out;
 		return ERR_OK;
 	}
@@ -112,7 +123,7 @@ enum err listing_tickets(struct exchange *ex, int64_t user_id,
 		listing_done(&out);
 		return err;
 	}
-	if (is_usual)
+	if (kind >= 0)
 		desk_cache_put(cache, ex->worker, key, out.json);
 	*out_r = out;
 	return ERR_OK;

@@ -7,6 +7,8 @@
 #include "desk/input.h"
 #include "handoff/exchange.h"
 
+/* Tickets that the page comes with: it takes less than 50 KiB as a rule. */
+#define LISTING_PAGE 20
 /* Octets of a thread that one answer shows; a message that is longer by itself
  * is shown all the same. */
 #define LISTING_THREAD_MAX (64 * 1024)

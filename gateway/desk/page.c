@@ -31,7 +31,7 @@ struct view {
 static enum err fetch(struct view *view)
 {
 	const struct visit *visit = view->visit;
-	const struct input_query query = { .limit = INPUT_LIST_MAX };
+	const struct input_query query = { .limit = LISTING_PAGE };
 	enum err err = ERR_OK;
 
 	if (visit->number)

@@ -385,8 +385,12 @@ test('the page: its headers, its data, its size', async () => {
 	assert.equal(page.headers['access-control-allow-origin'], undefined);
 	assert.ok(page.text.includes(':root{--accent:#0b6e4f;--on-accent:#ffffff}'));
 	assert.ok(page.text.includes('e.persisted'));
+	assert.ok(page.text.length < 50 * 1024, `${page.text.length}`);
 	assert.match(page.text, /<noscript>[^]*Page[^]*page@example.com[^]*action="\/auth\/logout"[^]*<\/noscript>/);
 	const data = await me.data();
+	assert.equal(data.tickets.length, 20);
+	assert.equal(data.next, `${Date.parse(data.tickets[19].updated_at)}-${data.tickets[19].number}`);
+	assert.equal((await me.get(`/api/tickets?before=${data.next}`)).json().tickets.length, 5);
 	assert.deepEqual(data.tenant, { slug: 'alpha', name: 'Tenant alpha', home: 'https://alpha.test/', accent: '#0b6e4f', categories: ['Billing', 'Other'],
 		terms: 'https://alpha.test/terms', attribution: 'Support by Alpha' });
 	assert.deepEqual([data.user, data.api, data.base, data.logout, data.embedded, data.ticket],

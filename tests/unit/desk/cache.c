@@ -46,7 +46,7 @@ START_TEST(nobody_sees_anothers_page_whoever_has_the_place)
 	/* All that share a place, and their other lists. */
 	desk_cache_put(cache, 0, KEY(7, 0, 1), STR("mine"));
 	for (user = 1; user < 5000; user++)
-		for (unsigned kind = 0; kind < 3; kind++)
+		for (unsigned kind = 0; kind < CACHE_KINDS; kind++)
 			if (user != 7 || kind)
 				ck_assert(!desk_cache_get(cache, 0,
 							  KEY(user, kind, 1),
