@@ -117,7 +117,7 @@ make_certificates() { # DIR
 		openssl ecparam -name prime256v1 -genkey -noout -out key.pem
 		openssl req -new -key key.pem -out cert.csr -subj "/CN=tickets.localhost"
 		cat >cert.ext <<-EOT
-			subjectAltName=DNS:localhost,DNS:*.localhost,DNS:tickets.localhost,DNS:yourcompany.localhost,DNS:*.yourcompany.localhost
+			subjectAltName=DNS:localhost,DNS:*.localhost,DNS:tickets.localhost,DNS:yourcompany.localhost,DNS:acme.localhost,DNS:*.yourcompany.localhost
 			basicConstraints=critical,CA:FALSE
 			keyUsage=critical,digitalSignature
 			extendedKeyUsage=serverAuth
@@ -153,6 +153,7 @@ run() {
 	[ $scheme = https ] || { partner=$((http + 1)); port=$http; }
 	for f in "$top"/conf.d/*.conf; do
 		sed -e "s|https://yourcompany\.localhost:8443|$scheme://yourcompany.localhost:$partner|g" \
+		    -e "s|https://acme\.localhost:8443|$scheme://acme.localhost:$partner|g" \
 		    -e "s|https://\([a-z.]*\)localhost:8443|$scheme://\1localhost:$port|g" \
 		    -e "s|^\([[:space:]]*\)development = .*|\1development = true;|" \
 		    -e "s|\"tls/|\"$r/tls/|g" \
@@ -176,7 +177,7 @@ run() {
 	"$usherd" --config "$r/conf.d" --state "$r/state" --plugins "$r/plugins" \
 		--foreground --ready-file "$r/ready" &
 	gateway=$!
-	set -- --port "$partner" --file "$r/partner.html"
+	set -- --port "$partner" --file "$r/partner.html" --admin "$r/state/admin.sock"
 	[ $scheme = http ] || set -- "$@" --cert "$r/tls/cert.pem" --key "$r/tls/key.pem"
 	"$build/tests/demo/partner" "$@" >/dev/null &
 	page=$!
@@ -194,6 +195,10 @@ run() {
 
   a partner's page with its user signed in, and click "Contact support":
   you stand at $scheme://ticket.yourcompany.localhost:$port, signed in.
+  The page shows what happens on the way, from the gateway's own record.
+  Another partner, without a host of its own and with another adapter:
+
+      $scheme://acme.localhost:$partner/
 
   gateway    $scheme://tickets.localhost:$port
   settings   $r/conf.d (edit, then: kill -HUP $gateway)

@@ -60,7 +60,7 @@ static const struct {
 		"was not.",
 		TELL_THEM, false } },
 	{ "validation_failed", {
-		"Something is missing in this sign-in", NULL,
+		"Something is wrong with this sign-in", NULL,
 		TELL_THEM, false } },
 	{ "tenant_not_found", {
 		"There is no such desk",

@@ -9,14 +9,14 @@ import { chromium } from 'playwright-core';
 import { build, certificate, temporary, top } from '../e2e/harness.mjs';
 
 /** The guide-style partner page, served over https by the demo's own program. */
-export async function partner({ gateway = 'https://tickets.test', ticket = 'https://ticket.alpha.test', slug = 'alpha', headers = [] } = {}) {
+export async function partner({ gateway = 'https://tickets.test', ticket = 'https://ticket.alpha.test', slug = 'alpha', headers = [], admin } = {}) {
 	const dir = temporary('partner');
 	const page = fs.readFileSync(path.join(top, 'tests/demo/partner.html'), 'utf8')
-		.replaceAll('@GATEWAY@', gateway).replaceAll('@TICKET@', ticket).replaceAll('redirect/yourcompany', `redirect/${slug}`);
+		.replaceAll('@GATEWAY@', gateway).replaceAll('@TICKET@', ticket).replaceAll('data-tenant=""', `data-tenant="${slug}"`);
 	fs.writeFileSync(path.join(dir, 'partner.html'), page);
 	const { cert, key } = certificate();
 	const child = spawn(path.join(build, 'tests/demo/partner'),
-		['--port', '0', '--file', path.join(dir, 'partner.html'), '--cert', cert, '--key', key, ...headers.flatMap((h) => ['--header', h])],
+		['--port', '0', '--file', path.join(dir, 'partner.html'), '--cert', cert, '--key', key, ...(admin ? ['--admin', admin] : []), ...headers.flatMap((h) => ['--header', h])],
 		{ stdio: ['ignore', 'pipe', 'inherit'] });
 	const ended = new Promise((r) => child.on('exit', r));
 	const port = await new Promise((resolve, reject) => {
@@ -41,7 +41,7 @@ export async function browser({ hosts, block = false }) {
 	const spki = crypto.createHash('sha256').update(execFileSync('openssl', ['pkey', '-pubin', '-outform', 'der'], { input: der })).digest('base64');
 	const rules = [...Object.entries(hosts).map(([name, port]) => `MAP ${name} 127.0.0.1:${port}`), 'MAP * ~NOTFOUND', 'EXCLUDE 127.0.0.1'].join(', ');
 	const child = spawn('chromium', [
-		'--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--no-default-browser-check',
+		'--headless', '--hide-scrollbars', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--no-default-browser-check',
 		'--disable-background-networking', '--disable-component-update', '--disable-sync', '--disable-extensions', '--password-store=basic',
 		'--no-proxy-server', `--user-data-dir=${dir}`, '--remote-debugging-port=0', `--host-resolver-rules=${rules}`,
 		`--ignore-certificate-errors-spki-list=${spki}`, 'about:blank',

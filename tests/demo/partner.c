@@ -3,7 +3,11 @@
  * at "/" on a port of 127.0.0.1, over http or, with a certificate, https.
  *
  *	partner --port N --file PAGE.html [--cert CERT.pem --key KEY.pem]
- *		[--header 'Name: value' ...]
+ *		[--admin SOCKET] [--header 'Name: value' ...]
+ *
+ * With the gateway's admin socket, "/trail?after=NUMBER" answers what the
+ * gateway has on record since then, as "usherctl --json audit NUMBER" does:
+ * for a page that shows what happens behind it, and for a demo only.
  */
 #include <getopt.h>
 #include <microhttpd.h>
@@ -12,13 +16,20 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <arpa/inet.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/un.h>
 
 #define HEADERS_MAX 16
+#define TRAIL_MAX (1 << 20)
+#define TRAIL_PATIENCE_S 2
 
 struct page {
 	char *text;
 	size_t len;
+	const char *admin;		/* NULL: none */
 	char *headers[HEADERS_MAX];
 	unsigned header_count;
 };
@@ -41,6 +52,74 @@ static char *read_file(const char *path, size_t *len_r)
 	return text;
 }
 
+static int admin_connect(const char *path)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	struct timeval patience = { .tv_sec = TRAIL_PATIENCE_S };
+	int fd;
+
+	if (strlen(path) >= sizeof(address.sun_path))
+		return -1;
+	memcpy(address.sun_path, path, strlen(path) + 1);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -1;
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
+	if (!connect(fd, (struct sockaddr *)&address, sizeof(address)))
+		return fd;
+	close(fd);
+	return -1;
+}
+
+/* The records since `after`; NULL: there is no telling. The caller frees. */
+static char *read_trail(const char *path, const char *after, size_t *len_r)
+{
+	char line[64], *text = malloc(TRAIL_MAX);
+	int fd = path ? admin_connect(path) : -1;
+	int len = snprintf(line, sizeof(line), "audit %s --json\n", after);
+	size_t n = 0;
+	ssize_t got;
+
+	if (!text || fd < 0 || len >= (int)sizeof(line) ||
+	    send(fd, line, (size_t)len, MSG_NOSIGNAL) != len)
+		goto fail;
+	while ((got = read(fd, text + n, TRAIL_MAX - n)) > 0)
+		n += (size_t)got;
+	if (got || n < 3 || n == TRAIL_MAX || memcmp(text, "ok\n", 3))
+		goto fail;
+	close(fd);
+	*len_r = n - 3;
+	memmove(text, text + 3, n - 3);
+	return text;
+fail:
+	if (fd >= 0)
+		close(fd);
+	free(text);
+	return NULL;
+}
+
+static enum MHD_Result answer_trail(const struct page *page,
+				    struct MHD_Connection *connection)
+{
+	const char *after = MHD_lookup_connection_value(
+		connection, MHD_GET_ARGUMENT_KIND, "after");
+	struct MHD_Response *response;
+	enum MHD_Result result;
+	char *text = NULL;
+	size_t len = 0;
+
+	if (after && *after && strspn(after, "0123456789") == strlen(after))
+		text = read_trail(page->admin, after, &len);
+	response = MHD_create_response_from_buffer(len, text,
+						   MHD_RESPMEM_MUST_FREE);
+	MHD_add_response_header(response, "Content-Type", "application/json");
+	MHD_add_response_header(response, "Cache-Control", "no-store");
+	result = MHD_queue_response(connection, text ? 200 : 404, response);
+	MHD_destroy_response(response);
+	return result;
+}
+
 static enum MHD_Result answer(void *cls, struct MHD_Connection *connection,
 			      const char *url, const char *method,
 			      const char *version, const char *data,
@@ -58,6 +137,8 @@ static enum MHD_Result answer(void *cls, struct MHD_Connection *connection,
 		return MHD_YES;
 	}
 	*size = 0;
+	if (!strcmp(url, "/trail"))
+		return answer_trail(page, connection);
 	response = MHD_create_response_from_buffer(
 		found ? page->len : 0, found ? page->text : NULL,
 		MHD_RESPMEM_PERSISTENT);
@@ -82,6 +163,7 @@ int main(int argc, char **argv)
 		{ "file", required_argument, NULL, 'f' },
 		{ "cert", required_argument, NULL, 'c' },
 		{ "key", required_argument, NULL, 'k' },
+		{ "admin", required_argument, NULL, 'a' },
 		{ "header", required_argument, NULL, 'h' },
 		{ 0 }
 	};
@@ -102,6 +184,8 @@ int main(int argc, char **argv)
 			cert = read_file(optarg, NULL);
 		else if (c == 'k')
 			key = read_file(optarg, NULL);
+		else if (c == 'a')
+			page.admin = optarg;
 		else if (c == 'h' && page.header_count < HEADERS_MAX &&
 			 strstr(optarg, ": "))
 			page.headers[page.header_count++] = optarg;

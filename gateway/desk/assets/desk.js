@@ -321,6 +321,15 @@ function say(...nodes) {
 const initial = (name) => (Array.from(name.trim())[0] || '?').toUpperCase();
 const mark = (name, kind) => el('span', { class: `mark ${kind || ''}`, 'aria-hidden': 'true' }, initial(name));
 
+/* The same mark on the browser's tab. */
+function tabIcon() {
+	const style = getComputedStyle(document.documentElement), of = (name) => style.getPropertyValue(name).trim();
+	const letter = initial(tenant.name).replace(/[^\p{L}\p{N}]/u, '?');
+	document.head.append(el('link', { rel: 'icon', href: `data:image/svg+xml,${encodeURIComponent(
+		`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><rect width="32" height="32" rx="9" fill="${of('--accent')}"/>` +
+		`<text x="16" y="22.5" font-family="sans-serif" font-weight="600" font-size="18" text-anchor="middle" fill="${of('--on-accent')}">${letter}</text></svg>`)}` }));
+}
+
 function shell() {
 	const signOut = data.logout && el('form', { method: 'post', action: data.logout, onsubmit: drafts.clear },
 		el('button', { class: 'button' }, 'Sign out'));
@@ -832,6 +841,7 @@ if (data.ticket)
 	remember(data.ticket);
 if (embedded && data.ticket)
 	place = `tickets/${data.ticket.number}`;
+tabIcon();
 shell();
 show({ first: true });
 addEventListener('popstate', () => show({ focus: `[data-number="${lastOpened}"]` }));

@@ -1,0 +1,90 @@
+// The demo's page: what it says about the way comes from the gateway's record.
+// needs: chromium
+// needs: npm:playwright-core
+import assert from 'node:assert/strict';
+import path from 'node:path';
+import { after, before, test } from 'node:test';
+import { start, tenant } from '../e2e/harness.mjs';
+import { browser, partner, screenshot } from './chromium.mjs';
+
+let gw, site, blind, context, close, page;
+
+before(async () => {
+	gw = await start({ tenants: { alpha: tenant('alpha', { name: '"Your Company"' }) } });
+	site = await partner({ admin: path.join(gw.state, 'admin.sock') });
+	blind = await partner();
+	({ context, close } = await browser({ hosts: { 'alpha.test': site.port, 'blind.test': blind.port, '*.test': gw.port } }));
+	page = await context.newPage();
+	page.setDefaultTimeout(15000);
+});
+after(async () => {
+	await close?.();
+	await blind?.stop();
+	await site?.stop();
+	await gw?.stop();
+});
+
+const hop = (n) => page.locator('.hops > li').nth(n - 1);
+const click = async (button) => {
+	const [tab] = await Promise.all([context.waitForEvent('page'), page.click(button)]);
+	await tab.waitForURL('https://ticket.alpha.test/dashboard');
+	await page.bringToFront();
+	return tab;
+};
+
+test('a click is followed, hop by hop', async () => {
+	await page.goto('https://alpha.test/');
+	await screenshot(page, 'demo-start');
+	const tab = await click('#form');
+	await hop(2).getByText('sync user').waitFor();
+	await hop(2).getByText('Answer 302').waitFor();
+	await hop(4).getByText('redeem', { exact: true }).waitFor();
+	assert.match(await hop(1).innerText(), /seen by this page[^]*email: zoe@example\.com/);
+	assert.match(await hop(2).innerText(), /gateway’s record/);
+	assert.match(await hop(3).innerText(), /as documented/, 'no page sees where a form of another site was sent on');
+	const [, id] = (await hop(4).innerText()).match(/usherctl explain (\w{26})/);
+	assert.equal((await gw.ctl('explain', id)).code, 0);
+	await screenshot(page, 'demo-form');
+
+	await tab.bringToFront();
+	await tab.locator('.empty a').click();
+	await tab.fill('#subject', 'From the demo');
+	await tab.fill('#message', 'Hello');
+	await tab.getByRole('button', { name: 'Send' }).click();
+	await tab.waitForURL(/\/tickets\/1$/);
+	await page.bringToFront();
+	await hop(6).getByText(/: 201/).waitFor();
+	await tab.close();
+});
+
+test('a fetch sees the address, and its own visit spends nothing', async () => {
+	await page.goto('https://alpha.test/');
+	const tab = await click('#fetch');
+	await hop(4).getByText('redeem', { exact: true }).waitFor();
+	assert.match(await hop(3).innerText(), /seen by this page[^]*auth\/callback\?token=.{12}….{6}\n/);
+	assert.match(await hop(4).innerText(), /spent nothing/);
+	await screenshot(page, 'demo-fetch');
+	await tab.close();
+});
+
+test('in a frame, and what is refused', async () => {
+	await page.goto('https://alpha.test/');
+	await page.click('#embed');
+	await page.frameLocator('#support iframe').locator('h1').waitFor();
+	await hop(4).getByText('seen by this page').waitFor();
+	await hop(2).getByText('check embedder').waitFor();
+	await screenshot(page, 'demo-embed');
+	await page.selectOption('#user', { label: 'somebody with a mistyped address' });
+	assert.equal(await page.locator('#frame').isVisible(), false);
+	await page.click('#embed');
+	await hop(3).getByText(/validation_failed/).waitFor();
+	await hop(2).getByText('Answer 422').waitFor();
+	await page.click('#leave');
+	assert.equal(await page.locator('#fields tr').count(), 0);
+});
+
+test('without the record it says so', async () => {
+	await page.goto('https://blind.test/');
+	await page.getByText('without the gateway’s record').waitFor();
+	assert.equal(await page.locator('.how.live').count(), 0);
+});
