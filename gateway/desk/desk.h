@@ -59,13 +59,13 @@
  *	 "ticket":THREAD or null,"logout":"/auth/logout"}
  *	</script>
  * (absent settings are null), everything in it escaped so that no text can end
- * the element.  "tickets" is the list without `state`,
- * the first 20 of it, so that the whole takes less than 50 KiB as a rule.  In a frame there is
- * also "embedded":true, and the paths begin with "/embed/SLUG/": "api" is
+ * the element.  "tickets" is the list without `state`, the first 20 of it, so
+ * that the whole takes less than 50 KiB as a rule.  In a frame there is also
+ * "embedded":true, and the paths begin with "/embed/SLUG/": "api" is
  * "/embed/SLUG/api/tickets", "base" "/embed/SLUG/", "logout"
  * "/embed/SLUG/logout".  A form may post to "logout" in either place: the
- * answer leads on to where signing out is said.
- * The page's own paths are base + "dashboard", "tickets/new" and "tickets/7".
+ * answer leads on to where signing out is said.  The page's own paths are base
+ * + "dashboard", "tickets/new" and "tickets/7".
  *
  * The body is <div id="desk"></div>, which the script fills, a <noscript> that
  * says so, who is signed in, and a form that signs out, and the data, in this
