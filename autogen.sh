@@ -203,6 +203,8 @@ run() {
   gateway    $scheme://tickets.localhost:$port
   settings   $r/conf.d (edit, then: kill -HUP $gateway)
   console    $build/gateway/usherctl --config $r/conf.d --state $r/state status
+  answer     $build/gateway/usherctl --config $r/conf.d --state $r/state \\
+                  tickets reply yourcompany 1 --name Amir --message 'We look into it.'
   by hand    curl -si $scheme://tickets.localhost:$port/api/auth/redirect/yourcompany \\
                   $([ $scheme = http ] || echo "--cacert $r/tls/ca.pem ")-d email=user@example.com -d name='John Doe'
 EOT

@@ -1,7 +1,6 @@
 // Nothing that axe-core calls serious or critical: the desk, the gateway's own
 // pages and the demo, light and dark.
 // needs: chromium
-// needs: sqlite3
 // needs: npm:playwright-core
 // needs: npm:axe-core
 import assert from 'node:assert/strict';
@@ -44,7 +43,7 @@ test('the desk', async () => {
 	await enter(gw, page);
 	await check('nothing yet');
 	const { number } = await ticket(page, { category: 'Orders' });
-	agentAnswers(gw, number, 'We look into it.');
+	await agentAnswers(gw, number, 'We look into it.');
 	await page.goto(`${HOST}/dashboard`);
 	await page.locator('.tickets').waitFor();
 	await check('the list');
