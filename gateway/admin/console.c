@@ -95,9 +95,9 @@ static int exchange(const char *path, const struct command_line *line,
 
 	buf_init(&body, SOCKET_BODY_MAX);
 	err = socket_ask(path, words, count, &body);
-	if (!err) {
+	if (!err || err == ERR_CONFLICT) {
 		fwrite(body.ptr, 1, body.len, stdout);
-		status = COMMAND_DONE;
+		status = err ? COMMAND_REFUSED : COMMAND_DONE;
 	} else if (err == ERR_NOT_FOUND) {
 		fprintf(stderr,
 			"usherctl: no daemon answers at %s; is usherd running "

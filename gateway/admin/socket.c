@@ -211,15 +211,23 @@ static bool read_request(int fd, struct request *r, const char **trouble_r)
 	return *trouble_r || read_texts(fd, r, n + 1, texts, end_ms);
 }
 
+const char socket_flawed[] = "flawed";
+
 static void answer(int fd, const char *trouble, struct buf *body)
 {
+	struct str head = STR("ok\n");
+
+	if (trouble == socket_flawed) {
+		head = STR("flawed\n");
+		trouble = NULL;
+	}
 	if (!trouble && !buf_is_ok(body))
 		trouble = "the answer is too long";
 	if (trouble) {
 		write_all(fd, STR("error "));
 		write_all(fd, str_from(trouble));
 		write_all(fd, STR("\n"));
-	} else if (write_all(fd, STR("ok\n"))) {
+	} else if (write_all(fd, head)) {
 		write_all(fd, buf_str(body));
 	}
 }
@@ -343,9 +351,9 @@ enum err socket_ask(const char *path, const struct str *words, unsigned count,
 		goto out;
 	reply = buf_str(&all);
 	head = str_cut(reply, '\n', &rest);
-	if (str_eq(head, STR("ok"))) {
+	if (str_eq(head, STR("ok")) || str_eq(head, STR("flawed"))) {
 		buf_adds(body, rest);
-		err = ERR_OK;
+		err = str_eq(head, STR("ok")) ? ERR_OK : ERR_CONFLICT;
 	} else if (str_has_prefix(head, STR("error "))) {
 		buf_adds(body, (struct str){ head.ptr + 6, head.len - 6 });
 		err = ERR_SYNTAX;

@@ -132,11 +132,11 @@ static const char *reload(struct status *status, const struct str *words,
 			  bool json, struct buf *body)
 {
 	enum err err = reload_run(status->reload);
+	const struct report *report = &status->reload->report;
+	bool is_flawed = report_worst(report) >= REPORT_TENANT;
 
 	(void)words;
 	if (err) {
-		const struct report *report = &status->reload->report;
-
 		/* The socket's error is one line: the first thing to mend. */
 		for (unsigned i = 0; i < report->count; i++)
 			if (report->v[i].level == REPORT_FATAL)
@@ -144,13 +144,14 @@ static const char *reload(struct status *status, const struct str *words,
 		return "no memory for a new configuration";
 	}
 	if (json) {
-		report_json(&status->reload->report, body);
+		report_json(report, body);
 		buf_addc(body, '\n');
 	} else {
-		report_text(&status->reload->report, body);
-		buf_puts(body, "reloaded\n");
+		report_text(report, body);
+		buf_puts(body, is_flawed ? "reloaded, but for what is broken\n" :
+			 "reloaded\n");
 	}
-	return NULL;
+	return is_flawed ? socket_flawed : NULL;
 }
 
 /* One step of a trail, {"step":...,"verdict":...,"us":...}, as a line. */

@@ -250,7 +250,8 @@ test('a hundred swaps under load lose no sign-in', async () => {
 		const r = await other.reload();
 		const now = await pid();
 		if (broken) {
-			assert.match(r.out, /good\.so/, 'the operator is told');
+			assert.equal(r.code, 1, 'the operator is told');
+			assert.match(r.out, /good\.so/);
 			assert.equal(now, kept);
 		} else {
 			assert.equal(r.code, 0, r.out + r.err);

@@ -56,6 +56,7 @@ test('the last good tenant stays when its file breaks on reload; a deleted file 
 	gw.writeConf('alpha', 'tenant = { slug = "alpha"; oops');
 	const reload = await gw.reload();
 	assert.match(reload.out + reload.err, /alpha\.conf:1/);
+	assert.equal(reload.code, 1, 'a script that reloads notices');
 	assert.equal((await gw.handoff('alpha', user)).status, 302, 'its last good form serves on');
 	gw.removeConf('beta');
 	await gw.reload();
