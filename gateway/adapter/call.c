@@ -151,6 +151,15 @@ static bool judge(struct adapter_call *call, const struct call_mark *mark,
 	return call->result == ADAPTER_OK;
 }
 
+/* Whatever it wrote over, its outputs are not to be trusted. */
+static void refuse_overrun(struct adapter_call *call, enum adapter_phase phase)
+{
+	snprintf(call->problem, sizeof(call->problem),
+		 "%s wrote past the end of what alloc() gave it",
+		 phase_names[phase]);
+	call->is_lost = true;
+}
+
 bool call_leave(struct adapter_call *call, const struct call_mark *mark,
 		int returned)
 {
@@ -158,7 +167,10 @@ bool call_leave(struct adapter_call *call, const struct call_mark *mark,
 	enum adapter_phase phase = call->phase;
 
 	call->phase = ADAPTER_PHASE_NONE;
+	if (!input_is_intact(call))
+		refuse_overrun(call, phase);
 	call->alloc_used = 0;
+	call->guards = NULL;
 	pool_reset(call->scratch);
 	if (judge(call, mark, phase, returned))
 		return true;

@@ -213,6 +213,7 @@ struct adapter_call {
 	enum adapter_phase phase;
 	int64_t now_ms, start_mono_ms;
 	size_t output_used, alloc_used;
+	struct alloc_guard *guards;	/* of what alloc() gave, newest first */
 	unsigned log_lines;
 	bool is_refused;		/* an output was not accepted */
 	bool is_lost;			/* a refusal by the adapter was not */

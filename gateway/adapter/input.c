@@ -119,13 +119,54 @@ static bool is_within(struct adapter_call *call, size_t size)
 	return true;
 }
 
+/*
+ * What alloc() gives stands between a guard and a seal.  Who writes past its
+ * end breaks the seal, then the guard of what was given next.
+ */
+struct alloc_guard {
+	uint64_t seal;		/* first: it breaks before the others do */
+	struct alloc_guard *previous;
+	size_t size;
+	uint64_t unused;	/* what follows is aligned for any type */
+};
+
+static uint64_t seal_of(const struct alloc_guard *guard)
+{
+	return (uint64_t)(uintptr_t)guard ^ UINT64_C(0x5ca1ab1edeadbea7);
+}
+
 void *input_alloc(struct usher_call *public, size_t size)
 {
 	struct adapter_call *call = from_public(public);
+	struct alloc_guard *guard;
+	uint64_t seal;
 
 	if (!is_within(call, size))
 		return NULL;
-	return pool_alloc(call->scratch, size ? size : 1);
+	guard = pool_alloc(call->scratch, sizeof(*guard) + size + sizeof(seal));
+	if (!guard)
+		return NULL;
+	seal = seal_of(guard);
+	*guard = (struct alloc_guard){ seal, call->guards, size, 0 };
+	memcpy((char *)(guard + 1) + size, &seal, sizeof(seal));
+	call->guards = guard;
+	return guard + 1;
+}
+
+bool input_is_intact(const struct adapter_call *call)
+{
+	const struct alloc_guard *guard = call->guards;
+
+	for (; guard; guard = guard->previous) {
+		uint64_t seal = seal_of(guard);
+
+		/* The guard first: it says where to look. */
+		if (guard->seal != seal ||
+		    memcmp((const char *)(guard + 1) + guard->size, &seal,
+			   sizeof(seal)) != 0)
+			return false;
+	}
+	return true;
 }
 
 int64_t input_now(struct usher_call *public)

@@ -36,6 +36,9 @@ int input_type(struct usher_call *call, int kind, const char *name);
  * the last. */
 struct str *input_info(struct adapter_info *info, unsigned index);
 
+/* Did the adapter keep within what alloc() gave it, as far as one can see? */
+bool input_is_intact(const struct adapter_call *call);
+
 /* The same look-up for output.c: 0 or an enum usher_error. */
 int input_find(struct adapter_call *call, int kind, struct str name,
 	       const struct field **field_r);

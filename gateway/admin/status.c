@@ -2,6 +2,8 @@
 
 #include <unistd.h>
 
+#include "adapter/adapter.h"
+#include "adapter/supervisor.h"
 #include "admin/agent.h"
 #include "admin/people.h"
 #include "admin/plain.h"
@@ -33,6 +35,58 @@ static void count_tenants(const struct snapshot *snapshot,
 {
 	for (unsigned i = 0; i < snapshot->tenant_count; i++)
 		counts[snapshot->tenants[i]->state]++;
+}
+
+/* How the tenants' adapters do. */
+struct adapter_counts {
+	unsigned all;
+	unsigned inside;	/* in this process */
+	unsigned up, starting, given_up;
+};
+
+static struct adapter_counts count_adapters(const struct snapshot *snapshot)
+{
+	struct adapter_counts n = { 0 };
+
+	for (unsigned i = 0; i < snapshot->tenant_count; i++) {
+		const struct adapter *adapter = snapshot->tenants[i]->adapter;
+		struct isolated_stats stats;
+
+		if (!adapter)
+			continue;
+		n.all++;
+		if (!adapter_process(adapter, &stats))
+			n.inside++;
+		else if (stats.is_open)
+			n.given_up++;
+		else if (stats.is_serving)
+			n.up++;
+		else
+			n.starting++;
+	}
+	return n;
+}
+
+static void adapters_json(const struct snapshot *snapshot, struct buf *body)
+{
+	struct adapter_counts n = count_adapters(snapshot);
+
+	json_add_member_int(body, "adapters", n.all);
+	json_add_member_int(body, "adapters_inside", n.inside);
+	json_add_member_int(body, "adapters_up", n.up);
+	json_add_member_int(body, "adapters_restarting", n.starting);
+	json_add_member_int(body, "adapters_given_up", n.given_up);
+}
+
+static void adapters_text(const struct snapshot *snapshot, struct buf *body)
+{
+	struct adapter_counts n = count_adapters(snapshot);
+
+	if (!n.all)
+		return;
+	buf_printf(body, "adapters: %u in this process, %u in processes of "
+		   "their own: %u up, %u restarting, %u given up for now\n",
+		   n.inside, n.all - n.inside, n.up, n.starting, n.given_up);
 }
 
 static void findings(const struct reload *reload, bool json, struct buf *body)
@@ -72,6 +126,7 @@ static const char *status_json(struct status *status,
 	json_add_member_int(body, "tenants_disabled",
 			    counts[TENANT_DISABLED]);
 	json_add_member_int(body, "tenants_broken", counts[TENANT_BROKEN]);
+	adapters_json(snapshot, body);
 	json_add_member_int(body, "writer_queued", writer.queued);
 	json_add_member_int(body, "writer_failed", (int64_t)writer.failed);
 	findings(status->reload, true, body);
@@ -103,6 +158,7 @@ static const char *status_text(struct status *status,
 	buf_printf(body, "\ntenants: %u serving, %u disabled, %u broken\n",
 		   counts[TENANT_SERVING], counts[TENANT_DISABLED],
 		   counts[TENANT_BROKEN]);
+	adapters_text(snapshot, body);
 	buf_printf(body, "writer: %u waiting, %llu jobs in %llu commits, "
 		   "%llu failed\n", writer.queued,
 		   (unsigned long long)writer.jobs,

@@ -63,6 +63,9 @@ test('usherctl tells how each adapter does', async () => {
 	assert.ok(alpha.calls >= 1);
 	assert.deepEqual([alpha.given_up, alpha.failures, alpha.timeouts], [false, 0, 0]);
 	assert.match((await gw.ctl('tenants')).out, new RegExp(`process ${alpha.pid}; \\d+ calls, 0 too late`));
+	const status = JSON.parse((await gw.ctl('--json', 'status')).out);
+	assert.deepEqual([status.adapters, status.adapters_inside, status.adapters_up, status.adapters_restarting, status.adapters_given_up], [2, 0, 2, 0, 0]);
+	assert.match((await gw.ctl('status')).out, /^adapters: 0 in this process, 2 in processes of their own: 2 up, 0 restarting, 0 given up for now$/m);
 });
 
 test('one process for each adapter, with nothing of the gateway in it', () => {
@@ -111,6 +114,25 @@ test('its failures are told in the log and the metrics', async () => {
 	assert.match(metrics, /usher_adapter_failures_total\{tenant="beta"\} [1-9]/);
 	assert.match(metrics, /usher_adapter_timeouts_total\{tenant="beta"\} [1-9]/);
 	assert.match(metrics, /usher_adapter_failures_total\{tenant="alpha"\} 0/);
+	assert.match(metrics, /usher_adapter_restarts_total\{tenant="beta"\} [1-9]/);
+	assert.match(metrics, /usher_adapter_restarts_total\{tenant="alpha"\} 0/);
+	assert.match(metrics, /usher_adapter_breaker_open\{tenant="alpha"\} 0/);
+	assert.match(metrics, /usher_adapter_unavailable_total\{tenant="alpha"\} 0/);
+	assert.match(metrics, /usher_adapter_call_seconds_count\{tenant="alpha"\} [1-9]/);
+});
+
+test('one that fails on and on is given up for now, and is seen to be', async () => {
+	let status;
+	await until(async () => {
+		await gw.handoff('beta', { ...person, sin: 'junk' });
+		status = JSON.parse((await gw.ctl('--json', 'status')).out);
+		return status.adapters_given_up === 1 && status.adapters_restarting === 0;
+	}, 'the breaker to open', 20000);
+	assert.match(await gw.metrics(), /usher_adapter_breaker_open\{tenant="beta"\} 1/);
+	assert.equal((await gw.handoff('alpha', person)).status, 302);
+	await recovered();
+	assert.equal(JSON.parse((await gw.ctl('--json', 'status')).out).adapters_given_up, 0);
+	assert.match(await gw.metrics(), /usher_adapter_breaker_open\{tenant="beta"\} 0/);
 });
 
 test('a new configuration starts the new process before the old one ends', async () => {

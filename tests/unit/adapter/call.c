@@ -757,6 +757,36 @@ START_TEST(random_bytes_differ_and_are_bounded)
 }
 END_TEST
 
+START_TEST(who_writes_past_what_it_was_given_fails)
+{
+	char *first, *second;
+
+	enter(ADAPTER_PHASE_MAP_FIELDS);
+	first = host->alloc(public, 10);
+	second = host->alloc(public, 3);
+	ck_assert_uint_eq((uintptr_t)first % _Alignof(max_align_t), 0);
+	ck_assert_uint_eq((uintptr_t)second % _Alignof(max_align_t), 0);
+	memset(first, 'x', 10);
+	memset(second, 'x', 3);
+	ck_assert_int_eq(set("a", "b"), 0);
+	ck_assert_int_eq(leave(USHER_OK), ADAPTER_OK);
+	/* One byte, of what was given last or before; then a good deal. */
+	for (unsigned i = 0; i < 3; i++) {
+		call_begin(&call, &env, scratch);
+		enter(ADAPTER_PHASE_SYNC_USER);
+		first = host->alloc(public, 10);
+		second = host->alloc(public, 3);
+		ck_assert_int_eq(set("a", "b"), 0);
+		memset(i == 1 ? second : first, 'x',
+		       i == 0 ? 11 : i == 1 ? 4 : 40);
+		ck_assert_int_eq(leave(USHER_OK), ADAPTER_FAILED);
+		ck_assert_str_eq(call.problem, "sync_user wrote past the end "
+				 "of what alloc() gave it");
+		ck_assert_uint_eq(call.change_count, 0);
+	}
+}
+END_TEST
+
 static unsigned looks;
 static enum err look_result;
 
@@ -921,6 +951,7 @@ static void add_tests(TCase *t)
 		time_stands_still_during_a_call_and_the_deadline_does_not);
 	tcase_add_test(t, macs_are_of_the_named_secret_only);
 	tcase_add_test(t, random_bytes_differ_and_are_bounded);
+	tcase_add_test(t, who_writes_past_what_it_was_given_fails);
 	tcase_add_test(t, what_is_stored_is_fetched_for_who_asks);
 	tcase_add_test(t, what_cannot_be_fetched_is_a_failure_once);
 	tcase_add_test(t, log_lines_are_cut_counted_and_named);
