@@ -113,8 +113,7 @@ static bool put_settings(struct isolated *iso)
 	if (!buf_is_ok(out) || !put_frame(iso, out))
 		return false;
 	iso->settings_sent = i;
-	if (is_start)
-		iso->greeting = GREETING_TOLD;
+	iso->is_told = is_start;
 	return true;
 }
 
@@ -124,7 +123,7 @@ void channel_flush(struct isolated *iso)
 			iso->life == LIFE_SERVING;
 
 	pthread_mutex_lock(&iso->lock);
-	while (is_going && iso->greeting == GREETING_HELLO)
+	while (is_going && !iso->is_told)
 		is_going = put_settings(iso);
 	if (is_going)
 		channel_send(iso);

@@ -36,41 +36,15 @@ static void keep_name(struct isolated *iso, const struct wire_frame *frame)
 	iso->abi = (unsigned)wire_find(frame, WIRE_ABI)->number;
 }
 
-/* A call that runs no hook. */
-static enum err add_probe(struct isolated *iso)
-{
-	struct adapter_call probe = { 0 };
-	struct call_entry *entry;
-	struct buf frame;
-	enum err err;
-
-	buf_init(&frame, WIRE_FRAME_MAX);
-	call_begin(&probe, iso->env, NULL);
-	err = relay_write_call(&probe, WIRE_PROBE,
-			       (struct wire_head){ WIRE_CALL, 0, 0 }, &frame);
-	pthread_mutex_lock(&iso->lock);
-	entry = err ? NULL : calls_add(&iso->calls, &frame);
-	if (entry) {
-		entry->is_probe = true;
-		wire_address(&entry->frame, iso->generation, entry->id);
-	}
-	pthread_mutex_unlock(&iso->lock);
-	buf_done(&frame);
-	return entry ? ERR_OK : ERR_NOMEM;
-}
-
-/* It must answer a call under the last filter before it counts as ready. */
 static void on_ready(struct isolated *iso, const struct wire_frame *frame)
 {
-	if (iso->life != LIFE_STARTING || iso->greeting != GREETING_TOLD) {
+	if (iso->life != LIFE_STARTING || iso->greeting != GREETING_HELLO) {
 		life_end(iso, "it was ready twice");
 		return;
 	}
 	if (!iso->name[0])
 		keep_name(iso, frame);
 	iso->greeting = GREETING_READY;
-	if (add_probe(iso))
-		life_end(iso, "out of memory");
 }
 
 static void on_refused(struct isolated *iso, const struct wire_frame *frame)
@@ -89,12 +63,12 @@ static bool is_of_now(struct isolated *iso, const struct wire_frame *frame,
 {
 	if (!frame->head.id) {
 		*entry_r = NULL;
-		return iso->greeting == GREETING_TOLD;
+		return iso->greeting == GREETING_HELLO;
 	}
 	pthread_mutex_lock(&iso->lock);
 	*entry_r = calls_running(&iso->calls, frame->head.id);
 	pthread_mutex_unlock(&iso->lock);
-	return *entry_r != NULL;
+	return *entry_r && iso->greeting == GREETING_READY;
 }
 
 static void on_log(struct isolated *iso, const struct wire_frame *frame)

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <unistd.h>
 
+#include "adapter/relay.h"
 #include "base/clock.h"
 
 /* From spawn to the answer to the probe. */
@@ -117,6 +118,7 @@ static void be_born(struct isolated *iso, const struct child *child)
 	iso->why[0] = '\0';
 	iso->greeting = GREETING_NONE;
 	iso->settings_sent = 0;
+	iso->is_told = false;
 	iso->start_lines = 0;
 	iso->lines.is_muted = false;
 	if (++s->next_generation == 0)
@@ -139,6 +141,30 @@ static struct spawner *spawner_of(struct supervisor *s)
 	spawner = s->spawner;
 	pthread_mutex_unlock(&s->lock);
 	return spawner;
+}
+
+/* A call that runs no hook: it must answer one under the last filter before it
+ * counts as ready. */
+static enum err add_probe(struct isolated *iso)
+{
+	struct adapter_call probe = { 0 };
+	struct call_entry *entry;
+	struct buf frame;
+	enum err err;
+
+	buf_init(&frame, WIRE_FRAME_MAX);
+	call_begin(&probe, iso->env, NULL);
+	err = relay_write_call(&probe, WIRE_PROBE,
+			       (struct wire_head){ WIRE_CALL, 0, 0 }, &frame);
+	pthread_mutex_lock(&iso->lock);
+	entry = err ? NULL : calls_add(&iso->calls, &frame);
+	if (entry) {
+		entry->is_probe = true;
+		wire_address(&entry->frame, iso->generation, entry->id);
+	}
+	pthread_mutex_unlock(&iso->lock);
+	buf_done(&frame);
+	return entry ? ERR_OK : ERR_NOMEM;
 }
 
 void life_start(struct isolated *iso)
@@ -170,6 +196,9 @@ void life_start(struct isolated *iso)
 		be_down(iso);
 		return;
 	}
+	if (add_probe(iso))
+		life_end(iso, "out of memory");
+	channel_flush(iso);
 	plan(iso);
 }
 

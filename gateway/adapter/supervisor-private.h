@@ -66,11 +66,12 @@ enum life {
 	LIFE_ENDING,		/* killed; its pidfd will tell */
 };
 
-enum greeting {			/* how far a start is; each implies the former */
+/* How far a start is.  What the child needs for it, and the probe, are sent as
+ * soon as it is spawned: nobody has to wake up for it. */
+enum greeting {
 	GREETING_NONE,
 	GREETING_HELLO,		/* it said HELLO */
-	GREETING_TOLD,		/* it has its settings and START */
-	GREETING_READY,		/* it said READY, and has the probe */
+	GREETING_READY,		/* it said READY */
 };
 
 struct isolated_metrics {
@@ -110,6 +111,7 @@ struct isolated {
 	struct alarm alarm;
 	enum greeting greeting;
 	unsigned settings_sent;
+	bool is_told;			/* START went behind them */
 	struct lines lines;
 	unsigned start_lines;		/* LOG frames while it started */
 	int64_t spawn_ns, retry_ns;
