@@ -129,7 +129,7 @@ static struct str name_at(const struct reader *r, uint64_t offset)
 	return len == left ? STR_NULL : (struct str){ names + offset, len };
 }
 
-/* ---- head and segments --------------------------------------------------- */
+/* ---- head and segments -------------------------------------------------- */
 
 static enum err read_head(struct reader *r, ElfW(Ehdr) *head)
 {
@@ -212,7 +212,7 @@ static enum err read_segments(struct reader *r)
 	return err;
 }
 
-/* ---- the dynamic segment -------------------------------------------------- */
+/* ---- the dynamic segment ------------------------------------------------ */
 
 static enum err take_entry(struct reader *r, const ElfW(Dyn) *entry)
 {
@@ -303,7 +303,7 @@ static enum err read_names(struct reader *r)
 	return err;
 }
 
-/* ---- how many symbols ------------------------------------------------------ */
+/* ---- how many symbols --------------------------------------------------- */
 
 static bool read_u32(const struct reader *r, uint64_t address, uint64_t index,
 		     uint32_t *value)
@@ -379,7 +379,7 @@ static enum err count_symbols(struct reader *r)
 		ERR_OK;
 }
 
-/* ---- versions --------------------------------------------------------------- */
+/* ---- versions ----------------------------------------------------------- */
 
 static bool take_version(struct reader *r, uint64_t address, struct str library,
 			 uint64_t *next)
@@ -449,7 +449,7 @@ static void find_version(const struct reader *r, uint32_t index,
 	}
 }
 
-/* ---- symbols ---------------------------------------------------------------- */
+/* ---- symbols ------------------------------------------------------------ */
 
 static bool is_seen(const ElfW(Sym) *symbol)
 {
@@ -540,7 +540,7 @@ int elf_find_export(const struct elf_file *file, struct str name)
 	return -1;
 }
 
-/* ---- words ------------------------------------------------------------------- */
+/* ---- words -------------------------------------------------------------- */
 
 static bool is_word(struct str s)
 {

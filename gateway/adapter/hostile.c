@@ -1,6 +1,6 @@
 #include "adapter/hostile.h"
 
-/* ---- values ---------------------------------------------------------------- */
+/* ---- values ------------------------------------------------------------- */
 
 static const struct {
 	const char *what, *text;
@@ -69,7 +69,7 @@ static const struct {
 };
 #define JSON_COUNT (sizeof(json_values) / sizeof(json_values[0]))
 
-/* ---- words ----------------------------------------------------------------- */
+/* ---- words -------------------------------------------------------------- */
 
 void hostile_add_word(struct hostile_words *words, struct str word)
 {
@@ -82,7 +82,7 @@ void hostile_add_word(struct hostile_words *words, struct str word)
 	words->v[words->count++] = word;
 }
 
-/* ---- the parts of a request -------------------------------------------------- */
+/* ---- the parts of a request --------------------------------------------- */
 
 static void know_user(struct specimen *s, struct str text)
 {
@@ -129,7 +129,7 @@ static void add_many(struct specimen *s, enum specimen_part part,
 	}
 }
 
-/* ---- single requests --------------------------------------------------------- */
+/* ---- single requests ---------------------------------------------------- */
 
 static void make_nothing(struct specimen *s)
 {
@@ -254,7 +254,7 @@ static const struct {
 };
 #define SINGLE_COUNT (sizeof(singles) / sizeof(singles[0]))
 
-/* ---- the order of them all --------------------------------------------------- */
+/* ---- the order of them all ---------------------------------------------- */
 
 enum mode {
 	MODE_FIELDS,		/* in every field that it may ask for */
@@ -384,7 +384,7 @@ int hostile_make(const struct hostile_words *words, unsigned index,
 	return 0;
 }
 
-/* ---- from one user to another ------------------------------------------------ */
+/* ---- from one user to another ------------------------------------------- */
 
 enum err hostile_mark(const struct hostile_words *words, struct specimen *s)
 {

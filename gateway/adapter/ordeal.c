@@ -32,7 +32,7 @@ struct work {
 	unsigned time_count;
 };
 
-/* ---- small things ---------------------------------------------------------- */
+/* ---- small things ------------------------------------------------------- */
 
 static void note_name(struct ordeal *o, struct str *names, unsigned *count,
 		      struct str name)
@@ -87,7 +87,7 @@ static struct ordeal_times sum_up(int64_t *times, unsigned count)
 				      times[count - 1] };
 }
 
-/* ---- judging one call --------------------------------------------------------- */
+/* ---- judging one call --------------------------------------------------- */
 
 static const struct adapter_step *last_step(const struct specimen *s)
 {
@@ -203,7 +203,7 @@ static void revive(struct work *w)
 	}
 }
 
-/* ---- fixtures ------------------------------------------------------------------ */
+/* ---- fixtures ----------------------------------------------------------- */
 
 static void keep_load(void *ctx, const struct rig_options *with)
 {
@@ -296,7 +296,7 @@ static void run_fixture(struct work *w, const struct ordeal_fixture *fixture)
 			     STR_ARG(fixture->name));
 }
 
-/* ---- loading -------------------------------------------------------------------- */
+/* ---- loading ------------------------------------------------------------ */
 
 static bool load(struct work *w)
 {
@@ -343,7 +343,7 @@ static void choose_words(struct work *w)
 		w->words.json[w->words.json_count++] = names[i];
 }
 
-/* ---- the hostile set --------------------------------------------------------------- */
+/* ---- the hostile set ---------------------------------------------------- */
 
 static void run_one(struct work *w, struct specimen *s, struct str name)
 {
@@ -409,7 +409,7 @@ static void run_two_users(struct work *w)
 	specimen_done(&first);
 }
 
-/* ---- again and again: time and memory ----------------------------------------------- */
+/* ---- again and again: time and memory ----------------------------------- */
 
 /* False: something died, which a first run did not show. */
 static bool run_again(struct work *w, unsigned index)
@@ -530,7 +530,7 @@ static void run_rounds(struct work *w)
 			      "(%d ms)", RIG_SHOWN_MS);
 }
 
-/* ---- all of it --------------------------------------------------------------------- */
+/* ---- all of it ---------------------------------------------------------- */
 
 static void work_done(struct work *w)
 {

@@ -29,7 +29,7 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t answered = PTHREAD_COND_INITIALIZER;
 static struct rig *the_rig;
 
-/* ---- what it is lent ----------------------------------------------------- */
+/* ---- what it is lent ---------------------------------------------------- */
 
 static enum err hmac(struct str key, const void *data, size_t len,
 		     unsigned char mac_r[32])
@@ -89,7 +89,7 @@ static void forget_lines(struct rig *rig)
 	pthread_mutex_unlock(&lock);
 }
 
-/* ---- loading ---------------------------------------------------------------- */
+/* ---- loading ------------------------------------------------------------ */
 
 /* -1: no memory. */
 static int copy_options(struct rig *rig, const struct rig_options *options)
@@ -194,7 +194,7 @@ bool rig_is_isolated(const struct rig *rig)
 	return rig->options.isolation == ADAPTER_OWN_PROCESS;
 }
 
-/* ---- running ------------------------------------------------------------------ */
+/* ---- running ------------------------------------------------------------ */
 
 static void tell_answered(struct adapter_call *call)
 {
@@ -258,11 +258,18 @@ unsigned rig_lines(const struct rig *rig, const struct rig_line **lines_r)
 void rig_last_words(const struct rig *rig, struct buf *out)
 {
 	struct str text = STR_NULL;
+	bool is_error = false;
 
 	pthread_mutex_lock(&lock);
-	for (unsigned i = 0; i < rig->line_count; i++)
-		if (rig->lines[i].is_stray)
-			text = rig->lines[i].text;
+	for (unsigned i = 0; i < rig->line_count; i++) {
+		struct str line = rig->lines[i].text;
+		bool speaks = str_icontains(line, STR("error"));
+
+		if (!rig->lines[i].is_stray || (is_error && !speaks))
+			continue;
+		text = line;
+		is_error = speaks;
+	}
 	pthread_mutex_unlock(&lock);
 	if (str_is_null(text))
 		return;

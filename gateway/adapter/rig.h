@@ -56,8 +56,9 @@ void rig_run(struct rig *rig, struct specimen *s);
 /* What was logged since the last run began (or the loading); borrowed until
  * the next one. How many. */
 unsigned rig_lines(const struct rig *rig, const struct rig_line **lines_r);
-/* "; it wrote: ..." with the last of them that came over standard error, what
- * is not printable ASCII as '?'; nothing where there is none. */
+/* "; it wrote: ..." with the last of them that came over standard error (the
+ * last that speaks of an error, if one does), what is not printable ASCII as
+ * '?'; nothing where there is none. */
 void rig_last_words(const struct rig *rig, struct buf *out);
 /* Octets of writable memory that its process has mapped; 0: not known. */
 uint64_t rig_memory(const struct rig *rig);

@@ -20,7 +20,7 @@ struct trial {
 	bool has_run;
 };
 
-/* ---- messages ------------------------------------------------------------ */
+/* ---- messages ----------------------------------------------------------- */
 
 const char *trial_result_name(enum adapter_result result)
 {
@@ -100,7 +100,7 @@ static void print_result(struct trial *t, const char *what)
 		buf_printf(t->out, "  %s\n", call->problem);
 }
 
-/* ---- statements ---------------------------------------------------------- */
+/* ---- statements --------------------------------------------------------- */
 
 static enum err begin_request(struct trial *t)
 {
@@ -236,7 +236,7 @@ static enum err set_signed(struct trial *t)
 	return err;
 }
 
-/* ---- expectations -------------------------------------------------------- */
+/* ---- expectations ------------------------------------------------------- */
 
 static const struct adapter_change *last_change(const struct trial *t,
 						struct str name)

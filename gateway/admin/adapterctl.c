@@ -40,7 +40,7 @@ const struct command_option adapterctl_run_options[] = {
 	{ 0 }
 };
 
-/* ---- what both are given --------------------------------------------------- */
+/* ---- what both are given ------------------------------------------------ */
 
 struct setup {
 	const struct command_line *line;
@@ -190,7 +190,7 @@ static void print(struct buf *out)
 	buf_done(out);
 }
 
-/* ---- check -------------------------------------------------------------------- */
+/* ---- check -------------------------------------------------------------- */
 
 static int take_fixtures(struct setup *setup, struct ordeal_fixture *fixtures,
 			 unsigned *count)
@@ -275,7 +275,7 @@ int adapterctl_check(const struct command_line *line)
 	return status;
 }
 
-/* ---- run ---------------------------------------------------------------------------- */
+/* ---- run ---------------------------------------------------------------- */
 
 static int take_part(const struct command_line *line, const char *option,
 		     enum specimen_part part, struct specimen *s)

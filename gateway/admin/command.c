@@ -21,7 +21,7 @@ static const struct option general_options[] = {
 /* What getopt_long() gives for a command's own: above any letter. */
 #define OWN 256
 
-/* ---- what a command asks ---------------------------------------------- */
+/* ---- what a command asks ------------------------------------------------ */
 
 const char *command_next(const struct command_line *line, const char *name,
 			 unsigned *at)

@@ -2,7 +2,7 @@
 
 #include "codec/json.h"
 
-/* ---- what goes in ------------------------------------------------------------- */
+/* ---- what goes in ------------------------------------------------------- */
 
 static void add_pair(struct buf *out, const char *indent, const char *what,
 		     struct str name, struct str value)
@@ -44,7 +44,7 @@ void trialshow_request(const struct specimen *s, struct buf *out)
 	add_info(out, "redirect_url", info->redirect_url);
 }
 
-/* ---- step by step ---------------------------------------------------------------- */
+/* ---- step by step ------------------------------------------------------- */
 
 static const char *returned_name(int returned)
 {
@@ -203,7 +203,7 @@ void trialshow_run(const struct specimen *s, const struct rig_line *lines,
 	add_result(&s->call, out);
 }
 
-/* ---- as JSON -------------------------------------------------------------------------- */
+/* ---- as JSON ------------------------------------------------------------ */
 
 static void json_pairs(struct buf *out, const char *name,
 		       const struct adapter_error *pairs, unsigned count)

@@ -5,7 +5,7 @@
 
 #define WIDTH 79
 
-/* ---- text ------------------------------------------------------------------ */
+/* ---- text --------------------------------------------------------------- */
 
 void trialshow_text(struct buf *out, struct str text)
 {
@@ -85,7 +85,7 @@ static void add_names(struct buf *row, const char *what,
 			   i + 1 < count ? "," : "");
 }
 
-/* ---- the report: how it is linked -------------------------------------------- */
+/* ---- the report: how it is linked --------------------------------------- */
 
 static void add_libraries(const struct ordeal *o, struct buf *row,
 			  struct buf *out)
@@ -125,7 +125,7 @@ static void add_linkage(const struct ordeal *o, struct buf *row,
 	add_libraries(o, row, out);
 }
 
-/* ---- the report: how it runs ----------------------------------------------------- */
+/* ---- the report: how it runs -------------------------------------------- */
 
 static const struct {
 	enum adapter_phase phase;
@@ -276,7 +276,7 @@ void trialshow_report(const struct ordeal *o, struct str file,
 	buf_done(&row);
 }
 
-/* ---- the report as JSON ------------------------------------------------------------ */
+/* ---- the report as JSON ------------------------------------------------- */
 
 void trialshow_comma(struct buf *out)
 {

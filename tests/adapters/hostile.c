@@ -13,7 +13,7 @@
 
 #include <usher/adapter.h>
 
-static volatile int sink;
+static volatile unsigned sink;
 
 /* Calls that the sandbox answers. */
 static long refused(const char *sin)
@@ -59,7 +59,7 @@ static void fatal(const char *sin)
 		for (;;)
 			sink++;
 	if (!strcmp(sin, "fork"))
-		sink = (int)syscall(SYS_fork);
+		sink = (unsigned)syscall(SYS_fork);
 	if (!strcmp(sin, "exec"))
 		execl("/bin/true", "true", (char *)NULL);
 	if (!strcmp(sin, "kill"))

@@ -40,7 +40,7 @@ test('check: what comes with usher is fit, and the last line says so', async () 
 	assert.equal(last(r.out), `${so('acme')}: fit`);
 	assert.match(r.out, /acme 0\.1, adapter ABI 1\.\d/);
 	assert.match(r.out, /exports +usher_adapter_entry\n/);
-	assert.match(r.out, /needs +libc\.so[^ ]*: /);
+	assert.match(r.out, isInstrumented ? /libc\.so\S+: / : /needs +libc\.so\S+: /);
 	assert.match(r.out, /hooks +init map_fields sync_user choose_redirect fini\n/);
 	assert.match(r.out, /a process of its own, in the sandbox/);
 	assert.match(r.out, /8 of 8 expectations hold/);
@@ -59,7 +59,7 @@ test('check --json: all of it, for programs', async () => {
 	assert.deepEqual(r.exports, ['usher_adapter_entry']);
 	assert.deepEqual(r.hooks, ['init', 'map_fields', 'sync_user', 'choose_redirect', 'deliver', 'fini']);
 	assert.ok(r.attributes.includes('greeting'));
-	assert.ok(r.imports.some((i) => i.symbol === 'strcmp' && i.state === 'found' && /^GLIBC_/.test(i.version)));
+	assert.ok(r.imports.some((i) => i.symbol === 'abort' && i.state === 'found' && /^GLIBC_/.test(i.version)));
 	assert.equal(r.tried.requests, r.tried.ok + r.tried.invalid + r.tried.denied + r.tried.failed + r.tried.timed_out + r.tried.unavailable);
 	assert.ok(r.time.round_trip_median_ns >= r.time.hooks_median_ns);
 	// No secret was given, which is no fault.
@@ -166,7 +166,7 @@ test('run: one handoff, hook by hook', async () => {
 	assert.match(denied.out, /denied not_member = Members only\./);
 	const crashed = await adapter('run', so('hostile'), 'sin=crash');
 	assert.equal(crashed.code, 1);
-	assert.match(crashed.out, /1\. map_fields: did not return\n +result: failed/);
+	assert.match(crashed.out, /1\. map_fields: did not return\n[^]*  result: failed/);
 	const logged = (await adapter('run', so('good'), 'plan=x')).out;
 	assert.match(logged, /init logged: ready/);
 });
