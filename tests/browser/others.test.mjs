@@ -69,3 +69,36 @@ for (const engine of engines)
 					await browser.end();
 				}
 			});
+
+for (const engine of engines)
+	test(`${engine.name}: the desk: a ticket, an answer, back, and closed`, { skip: engine.missing }, async () => {
+		const browser = await visit(engine, 'https://ticket.alpha.test', 'alpha');
+		const shows = (text) => browser.until(async () => (await browser.text()).includes(text), text);
+		const at = (path) => browser.until(async () => (await browser.url()) === `https://ticket.alpha.test${path}`, path);
+		try {
+			await browser.go('https://alpha.test/');
+			await browser.click('#same');
+			await at('/dashboard');
+			await shows('New ticket');
+			await browser.go('https://ticket.alpha.test/tickets/new');
+			await browser.type('#subject', `From ${engine.name}`);
+			await browser.type('#message', 'Hello there');
+			await browser.click('main form .primary');
+			await browser.until(async () => /\/tickets\/\d+$/.test(await browser.url()), 'the ticket');
+			await shows('Hello there');
+			assert.equal(await browser.script('return document.activeElement.tagName'), 'H1');
+			await browser.type('#message', 'And this');
+			await browser.click('main form .primary');
+			await browser.until(() => browser.script('return document.querySelectorAll(".message time").length === 2'), 'the answer');
+			await browser.screenshot('desk');
+			await browser.click('.back');
+			await at('/dashboard');
+			await shows(`From ${engine.name}`);
+			await browser.script('history.back()');
+			await shows('And this');
+			await browser.click('.actions [type=button]');
+			await shows('This ticket is closed.');
+		} finally {
+			await browser.end();
+		}
+	});
