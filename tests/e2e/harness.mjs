@@ -55,8 +55,14 @@ export function certificate() {
 	return certificates;
 }
 
-/** A tenant's file: `settings` are libconfig lines that replace or add to the usual ones. */
+/**
+ * A tenant's file: `settings` are libconfig lines that replace or add to the usual
+ * ones.  An adapter that names no deadline gets a long one: how busy the machine
+ * is decides no test.
+ */
 export function tenant(slug, settings = {}) {
+	if (settings.adapter && !settings.adapter.includes('deadline_ms'))
+		settings = { ...settings, adapter: settings.adapter.replace('{', '{ deadline_ms = 30000;') };
 	const all = {
 		slug: JSON.stringify(slug),
 		name: JSON.stringify(`Tenant ${slug}`),
