@@ -402,8 +402,11 @@ test('in a frame on the partner\'s page: the same desk, without a history of its
 
 test('what is served is what was written, and it is little', async () => {
 	await enter(gw, page, somebody());
+	for (let i = 0; i < 21; i++)
+		await ticket(page, { subject: 'A subject of the usual length, or so', category: 'Something else' });
 	const text = await page.evaluate(async () => (await fetch('/dashboard', { headers: { Accept: 'text/html' } })).text());
 	for (const name of ['desk.css', 'desk.js'])
 		assert.ok(text.includes(fs.readFileSync(path.join(top, 'gateway/desk/assets', name), 'utf8')), name);
-	assert.ok(Buffer.byteLength(text) < 50000, `${Buffer.byteLength(text)} octets`);
+	assert.ok(text.includes('"next":"'), 'a full page of tickets');
+	assert.ok(Buffer.byteLength(text) < 50 * 1024, `${Buffer.byteLength(text)} octets`);
 });

@@ -258,6 +258,8 @@ function explain(error, kept) {
 			`This page belongs to ${user.email}, but this browser has signed in as somebody else since. Copy what you still need, then load the page again.`];
 	case 'ticket_closed':
 		return ['This ticket was closed in the meantime', `Reopen it to answer.${keeps}`];
+	case 'ticket_full':
+		return ['This ticket is full', `It holds as many messages as it can. Please open a new one.${keeps}`];
 	}
 	switch (error.status) {
 	case 401:
