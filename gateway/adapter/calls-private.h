@@ -33,7 +33,7 @@ struct call_entry {
 	bool is_looking;		/* the caller has it, see LOOK */
 	bool is_scout;			/* does the adapter still look? */
 	int64_t start_ns, deadline_ns;	/* the latter: INT64_MAX for none */
-	unsigned lines, signs, steps, looks;	/* that the child sent for it */
+	unsigned lines, signs, steps, looks; /* that the child sent for it */
 	uint32_t len;			/* of the frame, as wire_next() has it */
 	struct buf frame;		/* gone when it was sent */
 };

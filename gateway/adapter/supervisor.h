@@ -10,14 +10,16 @@
  * An adapter has at most 256 calls under way (calls-private.h), 16 of them
  * before its process.  The process is killed when its oldest call is past the
  * deadline and nothing came from it for 250 ms; what counts as coming is a
- * reply, a line for the log or a request to sign, all of which are bounded.
+ * reply, a line for the log, a request to sign or to see the user, all of which
+ * are bounded, and it does not count while it waits for us.
  * From spawn to the first answer it has 5 s, and of its standard error 50
  * lines a second are kept (lines-private.h).
  *
  * Calls go to the process straight from the thread that makes them; a thread
  * that works in turns sends all of a turn in one datagram, and the answers of
- * a datagram come back in one.  A process that ends takes with it the answers
- * of the last tenth of a millisecond.
+ * a datagram come back in one: an answer that is less than a tenth of a
+ * millisecond old waits for the next hook, and is lost where that one never
+ * returns.
  */
 #ifndef ADAPTER_SUPERVISOR_H
 #define ADAPTER_SUPERVISOR_H
@@ -34,7 +36,8 @@ struct isolated;
 
 /*
  * `host` is the path of usher-adapter-host, copied; NULL: child_find_host()
- * finds it.  *problem gains a sentence on failure.  The thread blocks all signals.
+ * finds it.  *problem gains a sentence on failure.  The thread blocks all
+ * signals.
  */
 enum err supervisor_new(const char *host, struct supervisor **supervisor_r,
 			struct buf *problem);

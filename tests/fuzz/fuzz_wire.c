@@ -106,6 +106,18 @@ static void take_call(void)
 	pool_free(pool);
 }
 
+static void take_user(void)
+{
+	struct pool *pool = pool_new(512 * 1024);
+	struct adapter_call call = { .pool = pool };
+	struct relay_lists lists;
+
+	fields_init(&lists.attributes, pool);
+	if (!relay_read_user(&frame, pool, &lists, &call))
+		fuzz_assert(lists.attributes.count <= USHER_FIELDS_MAX);
+	pool_free(pool);
+}
+
 /* Frames tile it, each behind its length. */
 static void take_datagram(struct str datagram)
 {
@@ -147,5 +159,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		take_step();
 	if (frame.head.type == WIRE_CALL)
 		take_call();
+	if (frame.head.type == WIRE_USER)
+		take_user();
 	return 0;
 }
