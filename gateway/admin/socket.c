@@ -8,9 +8,11 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
+
+#define SOCKET_HEAD_MAX 4096	/* bytes of an answer's first line */
+#define SOCKET_ASK_MS 60000	/* others may be served before us */
 
 static int address(const char *path, struct sockaddr_un *sa, char *why,
 		   size_t size)
@@ -108,12 +110,19 @@ static size_t read_some(int fd, char *at, size_t room, int64_t end_ms)
 	}
 }
 
-static bool write_all(int fd, struct str s)
+/* The time is for all of it: who takes a byte now and then gets no more. */
+static bool write_all(int fd, struct str s, int64_t end_ms)
 {
-	while (s.len) {
-		ssize_t n = send(fd, s.ptr, s.len, MSG_NOSIGNAL);
+	struct pollfd ready = { .fd = fd, .events = POLLOUT };
 
-		if (n < 0 && errno == EINTR)
+	while (s.len) {
+		int64_t left_ms = end_ms - clock_mono_ms();
+		ssize_t n;
+
+		if (left_ms <= 0 || poll(&ready, 1, (int)left_ms) == 0)
+			return false;
+		n = send(fd, s.ptr, s.len, MSG_NOSIGNAL | MSG_DONTWAIT);
+		if (n < 0 && (errno == EINTR || errno == EAGAIN))
 			continue;
 		if (n <= 0)
 			return false;
@@ -215,27 +224,29 @@ const char socket_flawed[] = "flawed";
 
 static void answer(int fd, const char *trouble, struct buf *body)
 {
-	struct str head = STR("ok\n");
+	const int64_t end_ms = clock_mono_ms() + SOCKET_PATIENCE_MS;
+	const char *head = "ok";
+	char array[SOCKET_HEAD_MAX];
+	struct buf text;
 
 	if (trouble == socket_flawed) {
-		head = STR("flawed\n");
+		head = "flawed";
 		trouble = NULL;
 	}
 	if (!trouble && !buf_is_ok(body))
 		trouble = "the answer is too long";
-	if (trouble) {
-		write_all(fd, STR("error "));
-		write_all(fd, str_from(trouble));
-		write_all(fd, STR("\n"));
-	} else if (write_all(fd, head)) {
-		write_all(fd, buf_str(body));
-	}
+	buf_init_fixed(&text, array, sizeof(array));
+	if (trouble)
+		buf_printf(&text, "error %.*s\n", SOCKET_HEAD_MAX - 16,
+			   trouble);
+	else
+		buf_printf(&text, "%s %zu\n", head, body->len);
+	if (write_all(fd, buf_str(&text), end_ms) && !trouble)
+		write_all(fd, buf_str(body), end_ms);
 }
 
 void socket_serve(int listener, socket_command_fn *run, void *ctx)
 {
-	const struct timeval patience = { SOCKET_PATIENCE_MS / 1000,
-					  SOCKET_PATIENCE_MS % 1000 * 1000 };
 	struct request request = { .len = 0 };
 	const char *trouble = NULL;
 	struct buf body;
@@ -244,7 +255,6 @@ void socket_serve(int listener, socket_command_fn *run, void *ctx)
 	fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
 	if (fd < 0)
 		return;
-	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
 	if (read_request(fd, &request, &trouble)) {
 		buf_init(&body, SOCKET_BODY_MAX);
 		if (!trouble)
@@ -334,8 +344,9 @@ static int dial(const char *path, enum err *err)
 enum err socket_ask(const char *path, const struct str *words, unsigned count,
 		    struct buf *body)
 {
-	struct str reply, head, rest;
+	struct str reply, head, word, rest, size;
 	struct buf all, request;
+	uint64_t n = 0;
 	enum err err;
 	int fd = -1;
 
@@ -347,13 +358,18 @@ enum err socket_ask(const char *path, const struct str *words, unsigned count,
 	if (fd < 0)
 		goto out;
 	err = ERR_IO;
-	if (!write_all(fd, buf_str(&request)) || !read_all(fd, &all))
+	if (!write_all(fd, buf_str(&request),
+		       clock_mono_ms() + SOCKET_ASK_MS) || !read_all(fd, &all))
 		goto out;
 	reply = buf_str(&all);
 	head = str_cut(reply, '\n', &rest);
-	if (str_eq(head, STR("ok")) || str_eq(head, STR("flawed"))) {
-		buf_adds(body, rest);
-		err = str_eq(head, STR("ok")) ? ERR_OK : ERR_CONFLICT;
+	word = str_cut(head, ' ', &size);
+	if (str_eq(word, STR("ok")) || str_eq(word, STR("flawed"))) {
+		/* less of it came: we were cut */
+		if (!num_u64(size, 0, SOCKET_BODY_MAX, &n) && n == rest.len) {
+			buf_adds(body, rest);
+			err = str_eq(word, STR("ok")) ? ERR_OK : ERR_CONFLICT;
+		}
 	} else if (str_has_prefix(head, STR("error "))) {
 		buf_adds(body, (struct str){ head.ptr + 6, head.len - 6 });
 		err = ERR_SYNTAX;

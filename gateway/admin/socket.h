@@ -8,11 +8,12 @@
  *
  *	tickets reply acme 7 +8 +13 0f2c9a41\nJane DoeTry it again.
  *
- * The answer is a line "ok", "flawed" (done, and the body says what is amiss
- * all the same) or "error TEXT" and then the body, up to the end of the
- * connection.  The socket is 0600: who may connect may command.  Served
- * by the main thread, which waits for nothing long; a client that has not sent
- * its whole request within SOCKET_PATIENCE_MS is cut.
+ * The answer is a line "error TEXT"; or "ok N", or "flawed N" (done, and the
+ * body says what is amiss all the same), and then N bytes, the body; and the
+ * end of the connection.  The socket is 0600: who may connect may command.
+ * Served by the main thread, which waits for nothing long; a client that has
+ * not sent its whole request within SOCKET_PATIENCE_MS, or not taken the whole
+ * answer within as much again, is cut.
  */
 #ifndef ADMIN_SOCKET_H
 #define ADMIN_SOCKET_H
@@ -32,8 +33,8 @@ extern const char socket_flawed[];
 
 /*
  * Answer one command: append the body. NULL for success, socket_flawed, else a
- * short text for people, of one line (constant, as long-lived as `body`, or in it).  The
- * words are the caller's again when this returns.
+ * short text for people, of one line (constant, as long-lived as `body`, or in
+ * it).  The words are the caller's again when this returns.
  */
 typedef const char *socket_command_fn(void *ctx, const struct str *words,
 				      unsigned count, struct buf *body);
@@ -47,8 +48,9 @@ int socket_listen(const char *path, char *why, size_t size);
 void socket_serve(int listener, socket_command_fn *run, void *ctx);
 
 /* The client's side: ERR_NOT_FOUND when no daemon answers at `path`;
- * ERR_CONFLICT for "flawed", with its body; ERR_SYNTAX when it said "error", with its text as the body; ERR_LIMIT: the words are
- * too many or too long, or the path; ERR_IO. */
+ * ERR_CONFLICT for "flawed", with its body; ERR_SYNTAX when it said "error",
+ * with its text as the body; ERR_LIMIT: the words are too many or too long, or
+ * the path; ERR_IO, also for an answer that was cut. */
 enum err socket_ask(const char *path, const struct str *words, unsigned count,
 		    struct buf *body);
 

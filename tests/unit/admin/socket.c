@@ -1,7 +1,9 @@
 #include "unit/unit.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -295,11 +297,11 @@ START_TEST(texts_come_in_pieces_and_end_where_they_said)
 		const char *back;
 	} cases[] = {
 		{ STR("say +3 b +4\nabcdefgEXTRA"),
-		  "ok\n[say][abc][b][defg]" },
-		{ STR("+0 +0\n"), "ok\n[][]" },
-		{ STR("  say   x  \n"), "ok\n[say][x]" },
-		{ STR("\n"), "ok\n" },
-		{ STR("say +2\n\n\n"), "ok\n[say][\n\n]" },
+		  "ok 19\n[say][abc][b][defg]" },
+		{ STR("+0 +0\n"), "ok 4\n[][]" },
+		{ STR("  say   x  \n"), "ok 8\n[say][x]" },
+		{ STR("\n"), "ok 0\n" },
+		{ STR("say +2\n\n\n"), "ok 9\n[say][\n\n]" },
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
@@ -361,6 +363,120 @@ START_TEST(texts_that_never_come_are_not_waited_for)
 }
 END_TEST
 
+/* More than any socket's buffer holds. */
+static const char *flood(void *ctx, const struct str *words, unsigned count,
+			 struct buf *body)
+{
+	(void)ctx;
+	(void)words;
+	(void)count;
+	buf_reserve(body, SOCKET_BODY_MAX / 2);
+	for (int i = 0; i < SOCKET_BODY_MAX / 2 / 64; i++)
+		buf_adds(body, STR("01234567890123456789012345678901"
+				   "01234567890123456789012345678901"));
+	return NULL;
+}
+
+static atomic_bool is_served;
+
+/* Takes a byte now and then, as long as it is served. */
+static void *sip(void *arg)
+{
+	const struct timespec pause = { .tv_nsec = 20 * 1000 * 1000 };
+	const int *fd = arg;
+	char c;
+
+	while (!is_served && recv(*fd, &c, 1, 0) == 1)
+		nanosleep(&pause, NULL);
+	return NULL;
+}
+
+/* Without a bound for the whole answer this would never return. */
+START_TEST(a_byte_taken_now_and_then_buys_no_time)
+{
+	struct sockaddr_un sa = { .sun_family = AF_UNIX };
+	const char *path = path_of("sip.sock");
+	int listener, fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	char why[256] = "";
+	pthread_t sipper;
+
+	listener = socket_listen(path, why, sizeof(why));
+	ck_assert_msg(listener >= 0, "%s", why);
+	snprintf(sa.sun_path, sizeof(sa.sun_path), "%s", path);
+	ck_assert_int_eq(connect(fd, (struct sockaddr *)&sa, sizeof(sa)), 0);
+	ck_assert_int_eq(send(fd, "x\n", 2, 0), 2);
+	ck_assert_int_eq(pthread_create(&sipper, NULL, sip, &fd), 0);
+	socket_serve(listener, flood, NULL);
+	is_served = true;
+	ck_assert_int_eq(pthread_join(sipper, NULL), 0);
+	close(fd);
+	close(listener);
+}
+END_TEST
+
+/* Says these bytes to whoever comes, and hangs up. */
+struct liar {
+	int listener;
+	struct str says;
+};
+
+static void *lie(void *arg)
+{
+	const struct liar *liar = arg;
+	int fd = accept(liar->listener, NULL, NULL);
+	char line[64];
+
+	if (read(fd, line, sizeof(line)) > 0)
+		send(fd, liar->says.ptr, liar->says.len, MSG_NOSIGNAL);
+	close(fd);
+	return NULL;
+}
+
+START_TEST(an_answer_that_was_cut_is_no_answer)
+{
+	static const struct {
+		struct str says;
+		enum err err;
+	} cases[] = {
+		{ STR("ok 4\nfour"), ERR_OK },
+		{ STR("flawed 4\nfour"), ERR_CONFLICT },
+		{ STR("flawed 5\nfour"), ERR_IO },
+		{ STR("ok 4\nfou"), ERR_IO },
+		{ STR("ok 4\nfourx"), ERR_IO },
+		{ STR("ok 4"), ERR_IO },
+		{ STR("ok\n"), ERR_IO },
+		{ STR("ok \n"), ERR_IO },
+		{ STR("ok x\n"), ERR_IO },
+		{ STR(""), ERR_IO },
+		{ STR("error no\n"), ERR_SYNTAX },
+	};
+	const struct str words[] = { STR("x") };
+	const char *path = path_of("liar.sock");
+	char why[256] = "";
+	struct liar liar;
+
+	liar.listener = socket_listen(path, why, sizeof(why));
+	ck_assert_msg(liar.listener >= 0, "%s", why);
+	/* it waits for us */
+	fcntl(liar.listener, F_SETFL, 0);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct buf body;
+		pthread_t thread;
+
+		liar.says = cases[i].says;
+		buf_init(&body, 64);
+		ck_assert_int_eq(pthread_create(&thread, NULL, lie, &liar), 0);
+		ck_assert_msg(socket_ask(path, words, 1, &body) ==
+			      cases[i].err, "%.*s", STR_ARG(cases[i].says));
+		ck_assert_int_eq(pthread_join(thread, NULL), 0);
+		if (cases[i].err == ERR_IO)
+			ck_assert_uint_eq(body.len, 0);
+		buf_done(&body);
+	}
+	close(liar.listener);
+}
+END_TEST
+
 static void socket_tests(TCase *tc)
 {
 	tcase_add_test(tc, only_we_may_connect);
@@ -374,6 +490,8 @@ static void socket_tests(TCase *tc)
 	tcase_add_test(tc, a_request_that_lies_is_refused_and_not_run);
 	tcase_add_test(tc, a_request_that_is_cut_short_is_not_run);
 	tcase_add_test(tc, texts_that_never_come_are_not_waited_for);
+	tcase_add_test(tc, a_byte_taken_now_and_then_buys_no_time);
+	tcase_add_test(tc, an_answer_that_was_cut_is_no_answer);
 }
 
 UNIT_MAIN("socket", socket_tests)
