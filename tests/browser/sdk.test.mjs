@@ -229,6 +229,17 @@ test('in the frame', async (t) => {
 			assert.equal(await isThere(frame), 401);
 			await page.close();
 		});
+		await t.test('a session that ended: said, and one click away', async () => {
+			const { page, frame } = await desk();
+			await frame.evaluate(() => fetch('/embed/alpha/logout', { method: 'POST' }));
+			await frame.evaluate(() => { location.reload(); });
+			await frame.waitForURL('https://tickets.test/embed/alpha#expired');
+			await frame.getByText('You were signed out after some time without activity.').waitFor();
+			await frame.getByRole('button', { name: 'Sign in again' }).click();
+			await frame.waitForURL('https://tickets.test/embed/alpha/dashboard');
+			assert.equal(await isThere(frame), 200);
+			await page.close();
+		});
 		await t.test('a tenant whose desk is elsewhere', async () => {
 			const page = await visit(context, 'https://alpha.test/', { tenant: 'deskless', method: 'embed', target: '#desk' });
 			await page.click('#go');
@@ -257,6 +268,14 @@ test('who the user is', async (t) => {
 		await t.test('window.authUser', async () => assert.equal(await signIn('/'), zoe.email));
 		await t.test('handed over, before window.authUser', async () =>
 			assert.equal(await signIn('/', { user: { email: 'other@example.com', name: 'Other' } }), 'other@example.com'));
+		await t.test('with a proof in the place of an address', async () => {
+			const page = await visit(context, 'https://alpha.test/', { method: 'fetch', user: { assertion: 'a.b.c' }, fields: { seats: 5, none: null } });
+			const sent = page.waitForRequest((r) => r.method() === 'POST');
+			await page.click('#go');
+			assert.deepEqual((await sent).postDataJSON(), { name: '', assertion: 'a.b.c', seats: 5, response: 'json' });
+			await result(page);
+			await page.close();
+		});
 		await t.test('what the guide\'s pages store, where there is no window.authUser', async () =>
 			assert.equal(await signIn('/unknown', {}, () => {
 				localStorage.setItem('alpha_user_email', 'stored@example.com');
