@@ -123,7 +123,7 @@
 		} else if (body.code === 'origin_refused' || body.code === 'embedder_refused' || body.code === 'embedding_off') {
 			remedy = unlisted(options);
 		} else if (body.code === 'cookies_blocked') {
-			remedy = 'This browser keeps no cookies inside frames: offer mode "tab" or method "form".';
+			remedy = 'This browser keeps no cookies inside frames; the frame offers a tab instead.';
 		} else if (body.code === 'desk_off') {
 			remedy = 'This tenant\'s desk does not open in frames: use mode "tab" or method "form".';
 		}
@@ -149,17 +149,16 @@
 
 	// ---- tabs -------------------------------------------------------------
 
-	// Opened at once, while the click still counts; the desk's page must not
-	// reach back into this one.
+	// Opened at once, while the click still counts. Whoever sends it on takes
+	// its opener away: the desk's page must not reach back into this one.
 	function openTab() {
 		const name = `usher-${Date.now()}-${++tabs}`;
 		const tab = window.open('', name);
 
 		if (!tab)
 			throw new UsherError('popup_blocked', 'The browser did not let a new tab open.', {
-				remedy: 'Call contactSupport() straight from a click, before anything is awaited, or pass {newTab: false}.',
+				remedy: 'Call contactSupport() straight from a click, or pass {newTab: false}.',
 			});
-		tab.opener = null;
 		return { name, tab };
 	}
 
@@ -187,10 +186,12 @@
 	function goTo(tab, url) {
 		if (!/^https?:\/\//.test(url))
 			throw new UsherError('refused', `"${url}" is no place to go.`, {});
-		if (tab)
-			tab.location.replace(url);
-		else
+		if (!tab) {
 			location.assign(url);
+			return;
+		}
+		tab.opener = null;
+		tab.location.replace(url);
 	}
 
 	// ---- method "form" ----------------------------------------------------
@@ -217,6 +218,8 @@
 		// A field named "submit" would hide the form's own.
 		HTMLFormElement.prototype.submit.call(form);
 		form.remove();
+		if (opened)
+			opened.tab.opener = null;	// sooner, WebKit finds no tab of that name
 		try {
 			await Promise.race([policy.seen, opened ? away(opened.tab) :
 				new Promise((resolve) => addEventListener('pagehide', resolve, { once: true }))]);
@@ -293,7 +296,7 @@
 		};
 		const wait = (ms) => {
 			clearTimeout(timer);
-			timer = setTimeout(() => fail(new UsherError('frame_silent', `The frame of ${options.gateway} did not answer: most likely it may not be shown on ${location.origin}.`, {
+			timer = setTimeout(() => fail(new UsherError('frame_silent', 'The gateway\'s frame did not answer: most likely it may not be shown here.', {
 				remedy: unlisted(options),
 			})), ms);
 		};
@@ -458,12 +461,12 @@
 
 		if (!options.tenant)
 			throw new UsherError('no_tenant', 'Which tenant?', {
-				remedy: 'Pass {tenant: "yourcompany"}, or name it in the script tag: data-tenant="yourcompany".',
+				remedy: 'Pass {tenant}, or name it in the script tag: data-tenant="yourcompany".',
 			});
 		tenants.add(options.tenant);
 		if (!options.gateway)
 			throw new UsherError('no_gateway', 'The gateway\'s address is not known.', {
-				remedy: 'Load usher.js from the gateway with a <script src> of its own, or pass {gateway: "https://..."}.',
+				remedy: 'Load usher.js from the gateway with a <script src>, or pass {gateway}.',
 			});
 		options.gateway = new URL(options.gateway, location.href).origin;
 		if (!methods[options.method])
@@ -471,7 +474,7 @@
 				remedy: 'It is "form", "fetch" or "embed".',
 			});
 		if (!window.isSecureContext)
-			console.warn('[usher] This page came over plain http: anybody on the way can change who is signed in. Serve it over https; the gateway lists no http origins, so "fetch" and "embed" will not work from here.');
+			console.warn('[usher] This page came over plain http, where anybody on the way can change who is signed in, and no tenant lists its origin: serve it over https.');
 		return options;
 	}
 

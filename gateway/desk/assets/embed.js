@@ -29,6 +29,7 @@
 	const was = location.hash.slice(1);
 	let port = null;
 	let embedder = '';
+	let inTab = null;	// what to hand off where no desk can open in here
 
 	addEventListener('message', (event) => {
 		if (port || parent === window || event.source !== parent ||
@@ -47,6 +48,10 @@
 	button.addEventListener('click', () => {
 		if (!port)
 			return;
+		if (inTab) {
+			openTab(inTab);
+			return;
+		}
 		say('One moment, please…');
 		port.postMessage({ type: 'again' });
 	});
@@ -86,14 +91,35 @@
 		return { ok: response.ok, status: response.status, body: json, request };
 	}
 
-	async function signInHere(url) {
+	// Some browsers keep no cookies of frames at all. A tab works everywhere, but
+	// has to be opened while the click counts.
+	async function openTab(fields) {
+		const tab = window.open('', '_blank');
+		const handed = await ask('/handoff', fields).catch(() => ({}));
+
+		if (!tab || !handed.ok) {
+			if (tab)
+				tab.close();
+			say('This did not work. Please try again.', 'Open in a new tab');
+			return;
+		}
+		tab.opener = null;
+		tab.location.replace(handed.body.redirect_url);
+		say('The support desk opens in a tab of its own.', 'Open it again');
+	}
+
+	async function signInHere(url, fields) {
 		const opened = await ask('/session', { token: new URL(url).searchParams.get('token') });
 		if (!opened.ok)
 			return refuse(opened.status, opened.body, opened.request);
 		// Did the browser keep the cookie?
 		const kept = await ask('/api/tickets?limit=1');
-		if (kept.status === 401)
-			return refuse(401, { code: 'cookies_blocked', message: 'Your browser keeps no cookies for this frame.' }, kept.request);
+		if (kept.status === 401) {
+			inTab = fields;
+			refuse(401, { code: 'cookies_blocked', message: 'In this browser the support desk opens in a tab of its own.' }, kept.request);
+			say(line.textContent, 'Open in a new tab');
+			return;
+		}
 		port.postMessage({ type: 'signed-in' });
 		location.replace(`${base}/dashboard`);
 	}
@@ -106,7 +132,7 @@
 		if (!handed.ok)
 			return refuse(handed.status, handed.body, handed.request);
 		if (mode === 'frame')
-			return signInHere(handed.body.redirect_url);
+			return signInHere(handed.body.redirect_url, fields);
 		say('The support desk opens in a tab of its own.');
 		port.postMessage({ type: 'redirect', url: handed.body.redirect_url, expires_in: handed.body.expires_in });
 	}

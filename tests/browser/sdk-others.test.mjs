@@ -1,0 +1,79 @@
+// The browser SDK in the other engines: Gecko (Firefox ESR), which parts all
+// cookies by the page around, and WebKit (WebKitGTK).
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { start, tenant, until } from '../e2e/harness.mjs';
+import { sites } from './site.mjs';
+import { engines } from './webdriver.mjs';
+
+const zoe = { email: 'zoe@example.com', name: 'Zoë O\'Neil' };
+let gw, site;
+before(async () => {
+	gw = await start({ tenants: {
+		alpha: tenant('alpha'),
+		/* Its desk is on the host that the frame comes from. */
+		shared: tenant('shared', { url: null }),
+	} });
+	site = await sites({ 'https://alpha.test/': `<!doctype html><meta charset="utf-8"><link rel="icon" href="data:,"><title>Partner</title>
+<script>
+window.authUser = ${JSON.stringify(zoe)};
+</script>
+<script src="https://tickets.test/sdk/usher.js" data-tenant="alpha"></script>
+<button id="form" data-usher="form">form</button> <button id="fetch" data-usher="fetch">fetch</button>
+<button id="embed" data-usher="embed" data-usher-target="#desk">embed</button>
+<button id="tab" data-usher="embed" data-usher-mode="tab">embed, in a tab</button>
+<div id="desk"></div>` });
+});
+after(async () => {
+	await site?.stop();
+	await gw?.stop();
+});
+const answered = (from, list, status) => gw.log.slice(from).map((line) => JSON.parse(line))
+	.some((e) => e.event === 'request_done' && e.list === list && e.status === status);
+
+for (const engine of engines) {
+	const visit = async () => {
+		const browser = await engine.start({ 'alpha.test': site.port, '*.test': gw.port });
+		await browser.go('https://alpha.test/');
+		await browser.until(() => browser.script('return !!window.Usher'), 'the SDK');
+		return browser;
+	};
+
+	for (const button of ['form', 'fetch', 'tab'])
+		test(`${engine.name}: ${button}, in a new tab`, { skip: engine.missing }, async () => {
+			const browser = await visit();
+			try {
+				await browser.clickForTab(`#${button}`);
+				await browser.until(async () => (await browser.url()) === 'https://ticket.alpha.test/dashboard', 'the desk');
+				assert.equal(await browser.script('return window.opener'), null);
+			} finally {
+				await browser.end();
+			}
+		});
+
+	test(`${engine.name}: the desk in a frame`, { skip: engine.missing }, async () => {
+		const browser = await visit();
+		try {
+			const from = gw.log.length;
+			await browser.click('#embed');
+			// WebKitGTK keeps no cookies of frames, parted or not: a tab is
+			// offered in there instead.
+			await until(() => answered(from, 'frame_desk_page', 200) || answered(from, 'frame_tickets_list', 401), 'an answer in the frame');
+			if (answered(from, 'frame_tickets_list', 401)) {
+				assert.equal(engine.name, 'webkit');
+				await browser.frame(await browser.find('iframe'));
+				await browser.until(async () => (await browser.text()).includes('Open in a new tab'), 'the offer');
+				await browser.clickForTab('button');
+				await browser.until(async () => (await browser.url()) === 'https://ticket.alpha.test/dashboard', 'the desk');
+				assert.equal(await browser.script('return window.opener'), null);
+				return;
+			}
+			await browser.screenshot('embed');
+			await browser.go('https://tickets.test/auth/session');
+			await until(() => answered(from, 'session', 401), 'nobody at the top level');
+			assert.ok(!answered(from, 'session', 200));
+		} finally {
+			await browser.end();
+		}
+	});
+}
