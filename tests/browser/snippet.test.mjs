@@ -14,7 +14,7 @@ import { after, before, test } from 'node:test';
 import ts from 'typescript';
 import { start, temporary, tenant, top } from '../e2e/harness.mjs';
 import { browser } from './chromium.mjs';
-import { sites } from './site.mjs';
+import { guide, sites } from './site.mjs';
 
 const require = createRequire(import.meta.url);
 const php = spawnSync('php', ['--version']).status === 0 ? false : 'php is not installed';
@@ -59,7 +59,7 @@ const fillIn = (text, user) => {
 };
 
 /** Serve `html`, click `button`, and stand at the desk as `user`. */
-async function signsIn(html, user, { button = '[data-usher], #contact-support', inFrame = false } = {}) {
+async function signsIn(html, user, { button = '[data-usher], #contact-support', inFrame = false, hasNoSdk = false } = {}) {
 	const { context } = chromium;
 	await context.clearCookies();
 	pages['https://alpha.test/'] = html;
@@ -68,7 +68,7 @@ async function signsIn(html, user, { button = '[data-usher], #contact-support', 
 	partner.on('console', (m) => said.push(m.text()));
 	partner.on('pageerror', (e) => said.push(String(e)));
 	await partner.goto('https://alpha.test/');
-	await partner.waitForFunction(() => window.Usher);
+	await partner.waitForFunction((plain) => plain || window.Usher, hasNoSdk);
 	assert.equal(await partner.evaluate(() => window.broken), undefined);
 	let session;
 	if (inFrame) {
@@ -131,11 +131,12 @@ function render(stubs, text) {
 }
 const literal = (text) => `base64_decode('${Buffer.from(text).toString('base64')}')`;
 
-// What Blade makes of the directives that the snippet uses: CompilesJson,
-// CompilesEchos and CompilesComments of Laravel 11.
+// What Blade makes of the directives that the snippets use: CompilesJson,
+// CompilesConditionals, CompilesEchos and CompilesComments of Laravel 11.
 const blade = (text) => text
 	.replace(/\{\{--[\s\S]*?--\}\}/g, '')
 	.replace(/@json\(((?:[^()]|\((?:[^()]|\([^()]*\))*\))*)\)/g, '<?php echo json_encode($1, 15, 512) ?>')
+	.replace(/@if \((.*)\)$/gm, '<?php if($1): ?>').replace(/@else$/gm, '<?php else: ?>').replace(/@endif$/gm, '<?php endif; ?>')
 	.replace(/\{\{\s*(.+?)\s*\}\}/g, '<?php echo e($1); ?>');
 
 test('laravel', { skip: php }, async (t) => {
@@ -179,23 +180,31 @@ register_shutdown_function(function () {
 		`https://alpha.test/wp-login.php?redirect_to=${encodeURIComponent('https://alpha.test/?p=1&q="x"')}`));
 });
 
-test('react', async (t) => {
-	const source = await snippet('react');
+function transpile(source) {
 	const { outputText, diagnostics } = ts.transpileModule(source, { reportDiagnostics: true, fileName: 'SupportButton.jsx',
 		compilerOptions: { module: ts.ModuleKind.CommonJS, target: ts.ScriptTarget.ES2020, jsx: ts.JsxEmit.React, allowJs: true, esModuleInterop: true } });
 	assert.deepEqual(diagnostics, []);
-	const umd = (name) => fs.readFileSync(path.join(path.dirname(require.resolve(`${name}/package.json`)), `umd/${name}.development.js`), 'utf8').replaceAll('</script', '<\\/script');
-	const app = (user) => page(`<div id="root"></div><script>${umd('react')}</script><script>${umd('react-dom')}</script>
-<script>
+	return outputText;
+}
+/** A page that shows `element`, an expression of the module's `exports`. */
+function reactPage(module, element) {
+	const umd = (name) => fs.readFileSync(path.join(path.dirname(require.resolve(`${name}/package.json`)), `umd/${name}.development.js`), 'utf8');
+	const script = (text) => `<script>${text.replaceAll('</script', '<\\/script')}</script>`;
+	return page(`<div id="root"></div>${script(umd('react'))}${script(umd('react-dom'))}${script(`
 const exports = {};
 ((exports, require) => {
-${outputText.replaceAll('</script', '<\\/script')}
+${module}
 })(exports, () => React);
 window.signIns = 0;
-window.root = ReactDOM.createRoot(document.getElementById('root'));
-window.show = (user) => root.render(React.createElement(exports.default, { user, onSignIn: () => { window.signIns++; } }));
-show(${JSON.stringify(user).replaceAll('<', '\\u003c')});
-</script>`);
+ReactDOM.createRoot(document.getElementById('root')).render(${element});
+`)}`);
+}
+
+test('react', async (t) => {
+	const source = await snippet('react');
+	const outputText = transpile(source);
+	const app = (user) => reactPage(outputText, `React.createElement(exports.default, {
+	user: ${JSON.stringify(user).replaceAll('<', '\\u003c')}, onSignIn: () => { window.signIns++; } })`);
 	for (const user of hostile.slice(0, 2))
 		await t.test(user.name, () => signsIn(app(user), user, { button: 'button' }));
 	await t.test('a guest', async () => {
@@ -216,6 +225,27 @@ show(${JSON.stringify(user).replaceAll('<', '\\u003c')});
 		const title = source.match(/title: ("(?:[^"\\]|\\.)*") \}/)[1];
 		assert.equal(JSON.parse(title), `Support: ${deskName}`);
 	});
+});
+
+// The guide's own footers and component, which need no SDK and go on working.
+test('the guide\'s examples', async (t) => {
+	const zoe = hostile[0];
+	const link = '<a id="go" href="#" onclick="contactSupport(event)">Support</a>';
+	const options = { button: '#go', hasNoSdk: true };
+	await t.test('laravel', { skip: php }, () => signsIn(page(link + render(`
+class Auth { static function user() { return (object)['email' => ${literal(zoe.email)}, 'name' => ${literal(zoe.name)}]; } }
+class Route { static function has($n) { return true; } }
+function route($n) { return 'https://alpha.test/login'; }
+function e($v) { return htmlspecialchars($v, ENT_QUOTES); }
+`, blade(guide('laravel-footer.blade.php')))), zoe, options));
+	await t.test('wordpress', { skip: php }, () => signsIn(page(link + render(`
+function is_user_logged_in() { return true; }
+function wp_get_current_user() { return (object)['user_email' => ${literal(zoe.email)}, 'display_name' => ${literal(zoe.name)}]; }
+function wp_login_url() { return 'https://alpha.test/wp-login.php'; }
+function esc_js($v) { return str_replace("\n", '\\n', addslashes(str_replace('&#039;', "'", htmlspecialchars($v, ENT_COMPAT)))); }
+`, guide('wordpress-footer.php'))), zoe, options));
+	await t.test('react', () => signsIn(reactPage(transpile(guide('support-button.jsx')), `React.createElement(exports.default, { user: ${JSON.stringify(zoe)} })`),
+		zoe, { button: 'button', hasNoSdk: true }));
 });
 
 test('the manual\'s own', async (t) => {
