@@ -81,31 +81,6 @@ fail:
 	return false;
 }
 
-void buf_add(struct buf *buf, const void *data, size_t len)
-{
-	if (!buf_reserve(buf, len))
-		return;
-	if (len)
-		memcpy(buf->ptr + buf->len, data, len);
-	buf->len += len;
-	buf->ptr[buf->len] = '\0';
-}
-
-void buf_addc(struct buf *buf, char c)
-{
-	buf_add(buf, &c, 1);
-}
-
-void buf_adds(struct buf *buf, struct str s)
-{
-	buf_add(buf, s.ptr, s.len);
-}
-
-void buf_puts(struct buf *buf, const char *cstr)
-{
-	buf_add(buf, cstr, strlen(cstr));
-}
-
 void buf_vprintf(struct buf *buf, const char *fmt, va_list ap)
 {
 	va_list again;

@@ -37,10 +37,36 @@ void buf_clear(struct buf *buf);
 
 /* Room for `extra` more bytes, so that appends up to there cannot fail. */
 bool buf_reserve(struct buf *buf, size_t extra);
-void buf_add(struct buf *buf, const void *data, size_t len);
-void buf_addc(struct buf *buf, char c);
-void buf_adds(struct buf *buf, struct str s);
-void buf_puts(struct buf *buf, const char *cstr);
+
+/* Inline, because most of what is appended is short and known when compiled,
+ * and fits into what was reserved: then it is a copy and little else. */
+static inline void buf_add(struct buf *buf, const void *data, size_t len)
+{
+	/* `cap`, its terminator apart, never passes `max` */
+	if ((buf->failed || len >= buf->cap - buf->len) &&
+	    !buf_reserve(buf, len))
+		return;
+	if (len)
+		memcpy(buf->ptr + buf->len, data, len);
+	buf->len += len;
+	buf->ptr[buf->len] = '\0';
+}
+
+static inline void buf_addc(struct buf *buf, char c)
+{
+	buf_add(buf, &c, 1);
+}
+
+static inline void buf_adds(struct buf *buf, struct str s)
+{
+	buf_add(buf, s.ptr, s.len);
+}
+
+static inline void buf_puts(struct buf *buf, const char *cstr)
+{
+	buf_add(buf, cstr, strlen(cstr));
+}
+
 void buf_printf(struct buf *buf, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 void buf_vprintf(struct buf *buf, const char *fmt, va_list ap)

@@ -1,10 +1,11 @@
 #include "base/str.h"
 
-bool ascii_is_token(char c)
-{
-	return ascii_is_digit(c) || ascii_is_alpha(c) ||
-	       (c && strchr("!#$%&'*+-.^_`|~", c));
-}
+const bool ascii_tokens[256] = {
+	['!'] = true, ['#'] = true, ['$'] = true, ['%'] = true, ['&'] = true,
+	['\''] = true, ['*'] = true, ['+'] = true, ['-'] = true, ['.'] = true,
+	['^'] = true, ['_'] = true, ['`'] = true, ['|'] = true, ['~'] = true,
+	['0' ... '9'] = true, ['A' ... 'Z'] = true, ['a' ... 'z'] = true,
+};
 
 bool str_ieq(struct str a, struct str b)
 {
@@ -31,10 +32,14 @@ ptrdiff_t str_find(struct str s, char c)
 
 bool str_icontains(struct str s, struct str needle)
 {
+	char first;
+
 	if (!needle.len)
 		return true;	/* of an absent slice too */
+	first = ascii_lower(needle.ptr[0]);
 	for (size_t i = 0; i + needle.len <= s.len; i++)
-		if (str_ieq((struct str){ s.ptr + i, needle.len }, needle))
+		if (ascii_lower(s.ptr[i]) == first &&
+		    str_ieq((struct str){ s.ptr + i, needle.len }, needle))
 			return true;
 	return false;
 }

@@ -59,7 +59,12 @@ static inline bool ascii_is_alpha(char c)
 }
 
 /* RFC 9110 section 5.6.2: tchar. */
-bool ascii_is_token(char c);
+extern const bool ascii_tokens[256];
+
+static inline bool ascii_is_token(char c)
+{
+	return ascii_tokens[(unsigned char)c];
+}
 
 /* Equality without regard to ASCII letter case. */
 bool str_ieq(struct str a, struct str b);
