@@ -8,28 +8,31 @@
  * than 4 octets of UTF-8 for each. */
 #define UTF8_NAME_MAX (DOMAIN_MAX * 4)
 
-static bool is_label(struct str s)
-{
-	if (!s.len || s.len > DOMAIN_LABEL_MAX || s.ptr[0] == '-' ||
-	    s.ptr[s.len - 1] == '-')
-		return false;
-	for (size_t i = 0; i < s.len; i++)
-		if (!ascii_is_digit(s.ptr[i]) && !ascii_is_alpha(s.ptr[i]) &&
-		    s.ptr[i] != '-')
-			return false;
-	return true;
-}
-
+/* Labels of letters, digits and inner hyphens, in one pass. */
 static bool is_ldh(struct str name)
 {
-	struct str rest = name;
+	size_t label = 0;
+	char c = '.';
 
 	if (!name.len || name.len > DOMAIN_MAX)
 		return false;
-	while (!str_is_null(rest))
-		if (!is_label(str_cut(rest, '.', &rest)))
+	for (size_t i = 0; i < name.len; i++) {
+		char before = c;
+
+		c = name.ptr[i];
+		if (c == '.') {
+			if (!label || before == '-')
+				return false;
+			label = 0;
+			continue;
+		}
+		if (c == '-' ? !label :
+			       !ascii_is_digit(c) && !ascii_is_alpha(c))
 			return false;
-	return true;
+		if (++label > DOMAIN_LABEL_MAX)
+			return false;
+	}
+	return label && c != '-';
 }
 
 /* RFC 5891 section 4.2.3.1, which libidn2 leaves to UTS 46. */

@@ -118,10 +118,19 @@ static bool is_white(int32_t c)
 	       c == 0x205f || c == 0x3000 || c == 0xfeff;
 }
 
+/* Visible ASCII: never white, never within a longer character. */
+static bool is_plain(char c)
+{
+	return c > 0x20 && c < 0x7f;
+}
+
 struct str utf8_trim(struct str s)
 {
 	size_t at = 0, start = 0, end;
 
+	/* nearly all that comes: nothing to trim, seen at its two ends */
+	if (s.len && is_plain(s.ptr[0]) && is_plain(s.ptr[s.len - 1]))
+		return s;
 	while (is_white(utf8_next(s, &at)))
 		start = at;
 	end = at = start;
