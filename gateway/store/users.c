@@ -232,6 +232,54 @@ enum err users_get(struct db *db, int64_t id, struct pool *pool,
 
 /* ---- sync ---- */
 
+/* What a sync compares, no more: each column costs every sign-in. */
+struct stored {
+	int64_t id, last_seen_s;
+	struct str email, name, attributes;
+	bool is_blocked;
+};
+
+static enum err read_stored(struct db *db, sqlite3_stmt *q,
+			    struct stored *out_r)
+{
+	enum err err = ERR_OK;
+	int found = query_step(db, q, &err);
+	struct stored s;
+
+	if (found <= 0)
+		return found ? err : ERR_NOT_FOUND;
+	s = (struct stored){
+		.id = sqlite3_column_int64(q, 0),
+		.email = pool_str(db->scratch, query_str(q, 1)),
+		.name = pool_str(db->scratch, query_str(q, 2)),
+		.attributes = pool_str(db->scratch, query_str(q, 3)),
+		.is_blocked = sqlite3_column_int(q, 4),
+		.last_seen_s = sqlite3_column_int64(q, 5),
+	};
+	if (!s.email.ptr || !s.name.ptr || !s.attributes.ptr)
+		return ERR_NOMEM;
+	*out_r = s;
+	return ERR_OK;
+}
+
+static enum err find_stored(struct db *db, const struct user_sync *sync,
+			    struct stored *out_r)
+{
+	sqlite3_stmt *q;
+	enum err err = query_begin(db, SQL_USER_STORED,
+		"SELECT id, email, name, attributes, blocked, last_seen_s"
+		" FROM users WHERE tenant = ?1 AND email_key = ?2"
+		" AND verified = 0", &q);
+
+	if (err)
+		return err;
+	query_bind_str(q, 1, sync->tenant);
+	query_bind_str(q, 2, sync->email_key);
+	err = read_stored(db, q, out_r);
+	query_end(q);
+	return err;
+}
+
 static enum err to_json(struct db *db, const struct fields *fields,
 			struct str *out_r)
 {
@@ -316,15 +364,14 @@ static enum err insert(struct db *db, struct user_sync *sync,
 }
 
 static enum err update(struct db *db, struct user_sync *sync,
-		       const struct user *user, struct str attributes,
-		       int64_t now_s)
+		       struct str attributes, int64_t now_s)
 {
 	const struct user_view view = {
-		.id = user->view.id,
+		.id = sync->user_id,
 		.email = sync->email,
 		.name = sync->name,
 		.attributes = attributes,
-		.is_verified = user->view.is_verified,
+		.is_verified = false,
 	};
 	sqlite3_stmt *q;
 	enum err err = query_begin(db, SQL_USER_UPDATE,
@@ -365,10 +412,9 @@ static enum err update_seen(struct db *db, struct user_sync *sync,
 
 static enum err bring_up(struct db *db, struct user_sync *sync, int64_t now_s)
 {
-	struct user user;
+	struct stored stored = { 0 };
 	struct str attributes;
-	enum err err = users_find(db, sync->tenant, sync->email_key,
-				  db->scratch, &user);
+	enum err err = find_stored(db, sync, &stored);
 
 	if (err == ERR_NOT_FOUND) {
 		err = merge(db, sync, STR("{}"), &attributes);
@@ -376,18 +422,18 @@ static enum err bring_up(struct db *db, struct user_sync *sync, int64_t now_s)
 	}
 	if (err)
 		return err;
-	if (user.is_blocked)
+	if (stored.is_blocked)
 		return ERR_AUTH;
-	sync->user_id = user.view.id;
-	sync->seen_s = user.last_seen_s;
-	err = merge(db, sync, user.view.attributes, &attributes);
+	sync->user_id = stored.id;
+	sync->seen_s = stored.last_seen_s;
+	err = merge(db, sync, stored.attributes, &attributes);
 	if (err)
 		return err;
-	if (!str_eq(user.view.email, sync->email) ||
-	    !str_eq(user.view.name, sync->name) ||
-	    !str_eq(user.view.attributes, attributes))
-		return update(db, sync, &user, attributes, now_s);
-	if (now_s - user.last_seen_s >= USER_SEEN_S)
+	if (!str_eq(stored.email, sync->email) ||
+	    !str_eq(stored.name, sync->name) ||
+	    !str_eq(stored.attributes, attributes))
+		return update(db, sync, attributes, now_s);
+	if (now_s - stored.last_seen_s >= USER_SEEN_S)
 		return update_seen(db, sync, now_s);
 	return ERR_OK;
 }
