@@ -78,19 +78,25 @@ static char *read_trail(const char *path, const char *after, size_t *len_r)
 	char line[64], *text = malloc(TRAIL_MAX);
 	int fd = path ? admin_connect(path) : -1;
 	int len = snprintf(line, sizeof(line), "audit %s --json\n", after);
-	size_t n = 0;
+	size_t n = 0, body;
 	ssize_t got;
+	char *end;
 
 	if (!text || fd < 0 || len >= (int)sizeof(line) ||
 	    send(fd, line, (size_t)len, MSG_NOSIGNAL) != len)
 		goto fail;
 	while ((got = read(fd, text + n, TRAIL_MAX - n)) > 0)
 		n += (size_t)got;
-	if (got || n < 3 || n == TRAIL_MAX || memcmp(text, "ok\n", 3))
+	/* "ok LENGTH", a line end, the body */
+	if (got || n == TRAIL_MAX || n < 5 || memcmp(text, "ok ", 3))
+		goto fail;
+	text[n] = '\0';
+	body = strtoul(text + 3, &end, 10);
+	if (*end++ != '\n' || body != n - (size_t)(end - text))
 		goto fail;
 	close(fd);
-	*len_r = n - 3;
-	memmove(text, text + 3, n - 3);
+	*len_r = body;
+	memmove(text, end, body);
 	return text;
 fail:
 	if (fd >= 0)
