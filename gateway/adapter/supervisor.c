@@ -146,6 +146,15 @@ static void call_back(struct supervisor *s)
 		batch_done(ctx);
 }
 
+/* Its end may have been seen before the order that it should go. */
+static void withdraw(struct supervisor *s, struct isolated *iso)
+{
+	alarms_remove(&s->alarms, &iso->alarm);
+	pthread_mutex_lock(&s->lock);
+	list_del(&iso->order);
+	pthread_mutex_unlock(&s->lock);
+}
+
 /* No event of this turn's speaks of them any more. */
 static void forget_dead(struct supervisor *s)
 {
@@ -157,6 +166,7 @@ static void forget_dead(struct supervisor *s)
 		void *ctx;
 
 		list_del(pos);
+		withdraw(s, iso);
 		if (isolated_is_first(iso)) {
 			iso->is_forgotten = true;
 			isolated_settle(iso);
