@@ -25,7 +25,7 @@ struct view {
 	struct listing list, thread;	/* thread.json absent: no ticket */
 	bool is_framed;
 	char base[PATH_LONGEST];	/* of the page's paths: ends in '/' */
-	char logout[PATH_LONGEST];
+	char logout[PATH_LONGEST + sizeof("logout")];
 };
 
 static enum err fetch(struct view *view)
