@@ -104,7 +104,7 @@ END_TEST
 START_TEST(pages_go_on_where_they_say)
 {
 	struct door d;
-	char key[8], before[64];
+	char key[16], before[64];
 	unsigned seen = 0;
 
 	door_open(&d);
