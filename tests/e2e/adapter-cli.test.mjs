@@ -43,10 +43,11 @@ test('check: what comes with usher is fit, and the last line says so', async () 
 	assert.match(r.out, isInstrumented ? /libc\.so\S+: / : /needs +libc\.so\S+: /);
 	assert.match(r.out, /hooks +init map_fields sync_user choose_redirect fini\n/);
 	assert.match(r.out, /a process of its own, in the sandbox/);
-	assert.match(r.out, /8 of 8 expectations hold/);
+	// Where a line is wrapped hangs on how long its paths are.
+	assert.match(r.out, /8 of 8\s+expectations\s+hold/);
 	assert.match(r.out, /sends to +https:\/\/desk\.example\/pro/);
 	for (const line of r.out.split('\n').slice(1, -2))
-		assert.ok(line.length < 80, line);
+		assert.ok(line.length < 80 || /\S{60}/.test(line), line);
 	for (const name of ['good', 'deliver', 'older', 'fieldmap'])
 		assert.equal((await adapter('check', so(name))).code, 0, name);
 });
