@@ -52,9 +52,8 @@ for (const engine of engines) {
 		});
 
 	test(`${engine.name}: the desk in a frame`, { skip: engine.missing }, async () => {
-		const browser = await visit();
+		const browser = await visit(), from = gw.log.length;
 		try {
-			const from = gw.log.length;
 			await browser.click('#embed');
 			// WebKitGTK keeps no cookies of frames, parted or not: a tab is
 			// offered in there instead.
@@ -72,6 +71,9 @@ for (const engine of engines) {
 			await browser.go('https://tickets.test/auth/session');
 			await until(() => answered(from, 'session', 401), 'nobody at the top level');
 			assert.ok(!answered(from, 'session', 200));
+		} catch (error) {
+			error.message += `\nthe gateway's record:\n${gw.log.slice(from).join('\n')}`;
+			throw error;
 		} finally {
 			await browser.end();
 		}

@@ -172,7 +172,7 @@ class Driver {
 			} catch {
 				return false;
 			}
-		}, `${what} in ${this.name}`, 20000);
+		}, `${what} in ${this.name}`);
 	}
 
 	/** Click, and be in the window that opens. */
@@ -208,7 +208,7 @@ async function firefox(hosts) {
 		{ stdio: 'ignore', env: { ...process.env, HOME: dir, MOZ_CRASHREPORTER_DISABLE: '1' } });
 	const ended = new Promise((r) => child.on('exit', r));
 	const told = path.join(dir, 'MarionetteActivePort');
-	const port = await until(() => fs.existsSync(told) && fs.readFileSync(told, 'utf8').trim(), 'Firefox to listen', 30000).catch((error) => {
+	const port = await until(() => fs.existsSync(told) && fs.readFileSync(told, 'utf8').trim(), 'Firefox to listen').catch((error) => {
 		child.kill('SIGKILL');
 		map.close();
 		throw error;

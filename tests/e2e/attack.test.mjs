@@ -65,7 +65,7 @@ test('few descriptors: idle clients give way, accepting never fails', async () =
 	const idle = Array.from({ length: 400 }, () => net.connect(few.plainPort, '127.0.0.1').on('error', () => {}));
 	await Promise.all(idle.map((s) => new Promise((resolve) => s.once('connect', resolve))));
 	// While the flood is still being taken in, anybody may be pushed out.
-	await until(() => few.handoff('alpha', user).then((r) => r.status === 302, () => false), 'an honest client to be served', 20000);
+	await until(() => few.handoff('alpha', user).then((r) => r.status === 302, () => false), 'an honest client to be served');
 	assert.ok(!few.log.some((l) => l.includes('Too many open files')));
 	idle.forEach((s) => s.destroy());
 	await few.stop();

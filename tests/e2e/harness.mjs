@@ -116,8 +116,9 @@ function run(args, options) {
 export const runUsherd = (...args) => run([usherd, ...args]);
 export const runUsherctl = (...args) => run([usherctl, ...args]);
 
-/** Wait until `fn` gives something truthy; fails after `ms`. For what no event tells. */
-export async function until(fn, what, ms = 10000) {
+/** Wait until `fn` gives something truthy, for what no event tells. It gives up
+ * after `ms`, which is to be longer than any busy machine needs. */
+export async function until(fn, what, ms = 60000) {
 	const end = Date.now() + ms;
 	for (;;) {
 		const value = await fn();
@@ -186,7 +187,7 @@ export class Gateway {
 			resolve(this.exited);
 		}));
 		try {
-			await until(() => this.exited || fs.existsSync(ready), 'the gateway to be ready', 30000);
+			await until(() => this.exited || fs.existsSync(ready), 'the gateway to be ready');
 		} catch (error) {
 			this.child.kill('SIGKILL');
 			throw error;

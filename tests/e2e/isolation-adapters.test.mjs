@@ -41,7 +41,7 @@ const alive = (pid) => {
 		return false;
 	}
 };
-const recovered = (slug = 'beta') => until(async () => (await gw.handoff(slug, person)).status === 302, 'the bad tenant to be back', 20000);
+const recovered = (slug = 'beta') => until(async () => (await gw.handoff(slug, person)).status === 302, 'the bad tenant to be back');
 
 /** Handoffs of the good tenant, one after the other, until told to stop. */
 function neighbour() {
@@ -130,7 +130,7 @@ test('one that fails on and on is given up for now, and is seen to be', async ()
 		await gw.handoff('beta', { ...person, sin: 'junk' });
 		status = JSON.parse((await gw.ctl('--json', 'status')).out);
 		return status.adapters_given_up === 1 && status.adapters_restarting === 0;
-	}, 'the breaker to open', 20000);
+	}, 'the breaker to open');
 	assert.match(await gw.metrics(), /usher_adapter_breaker_open\{tenant="beta"\} 1/);
 	assert.equal((await gw.handoff('alpha', person)).status, 302);
 	await recovered();

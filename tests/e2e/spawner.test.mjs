@@ -48,7 +48,7 @@ function family(gw) {
 	return { spawner: spawners[0], adapters: children(spawners[0]) };
 }
 const handoff = (gw, slug, more = {}) => gw.handoff(slug, { ...person, ...more }, { plain: true });
-const serves = (gw, slug) => until(async () => (await handoff(gw, slug)).status === 302, `${slug} to serve`, 20000);
+const serves = (gw, slug) => until(async () => (await handoff(gw, slug)).status === 302, `${slug} to serve`);
 const processOf = async (gw, slug) => JSON.parse((await gw.ctl('--json', 'tenants')).out).find((t) => t.slug === slug).adapter.pid;
 
 let gw;
