@@ -8,8 +8,10 @@
 #include <unistd.h>
 
 #include "store/db-private.h"
+#include "store/walvfs.h"
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
+static const char *writer_vfs;
 
 /*
  * A connection belongs to one thread at a time, so SQLite needs no mutex per
@@ -20,6 +22,7 @@ static void configure(void)
 {
 	sqlite3_config(SQLITE_CONFIG_MULTITHREAD);
 	sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+	writer_vfs = walvfs_name();
 }
 
 static enum err path_in(const char *dir, const char *file,
@@ -247,7 +250,8 @@ enum err db_open(const char *dir, enum db_role role, struct db **db_r,
 		goto out;
 	}
 	rc = sqlite3_open_v2(path, &db->handle, SQLITE_OPEN_READWRITE |
-			     SQLITE_OPEN_NOMUTEX, NULL);
+			     SQLITE_OPEN_NOMUTEX,
+			     role == DB_WRITER ? writer_vfs : NULL);
 	err = rc ? db_fail(db, rc) : set_up(db);
 out:
 	if (err) {

@@ -1,0 +1,33 @@
+/*
+ * walvfs: what the writer's connection has below it, to write its WAL in few
+ * pieces.
+ *
+ * SQLite writes each frame of a transaction as two pieces, its header of 24
+ * octets and its page, with a system call each.  This VFS, which leaves all
+ * other files to the system's default, gathers them up to WALVFS_BUFFER_MAX
+ * octets and writes them together.
+ *
+ * What was promised stays promised: what is gathered is written before the
+ * write that completes a commit returns, so before SQLite shows the commit to
+ * readers or syncs it; and before any other operation on the file (sync, read,
+ * truncation, size, close, a write elsewhere).  Only frames of a transaction
+ * still under way are ever held back, in the order in which they came, and
+ * losing those with the process loses nothing.  A write that fails late is told
+ * by the operation that caused it, within the same transaction.
+ *
+ * https://www.sqlite.org/walformat.html#the_wal_file_format
+ */
+#ifndef STORE_WALVFS_H
+#define STORE_WALVFS_H
+
+/* Octets; about thirty frames. */
+#define WALVFS_BUFFER_MAX (128 * 1024)
+
+/*
+ * The name to open the database with; registers it at the first call, over
+ * what is the default VFS by then.  NULL where SQLite refuses: do without.
+ * Not from two threads at once.
+ */
+const char *walvfs_name(void);
+
+#endif
