@@ -18,9 +18,15 @@
 #define SANDBOX_ADDRESS_SPACE (256u * 1024 * 1024)	/* bytes */
 #define SANDBOX_STACK (1024u * 1024)
 #define SANDBOX_FILES 16	/* open ones, while it loads; then 0 */
+/*
+ * So much nicer than the gateway: where there is less processor time than
+ * work, an adapter that burns it takes it from other adapters before it takes
+ * it from those who have none.  One that has little to do is served as soon.
+ */
+#define SANDBOX_NICE 10
 
 /*
- * Before foreign code is loaded: limits; the user `uid` (0: nobody's), which
+ * Before foreign code is loaded: limits, priority; the user `uid` (0: nobody's), which
  * the spawner has made it already, or which it becomes where it may; no new
  * privileges, no core, no ptrace, death with the parent's thread; Landlock:
  * nothing to be read but the system's library directories.  One of own user

@@ -635,6 +635,7 @@ START_TEST(its_limits)
 	struct adapter *adapter;
 	unsigned seen = 0;
 	FILE *f;
+	int nice;
 
 	begin();
 	adapter = load(NULL);
@@ -659,6 +660,10 @@ START_TEST(its_limits)
 		}
 	fclose(f);
 	ck_assert_uint_eq(seen, COUNT(limits));
+	/* And it gives way to us: 19 is as far as that goes. */
+	nice = getpriority(PRIO_PROCESS, 0) + SANDBOX_NICE;
+	ck_assert_int_eq(getpriority(PRIO_PROCESS, (id_t)stats.pid),
+			 nice < 19 ? nice : 19);
 	end(adapter);
 }
 END_TEST
