@@ -24,7 +24,10 @@ function cpuSeconds(pids) {
 	return sum;
 }
 export const pssKb = (pid) => Number(fs.readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8').match(/^Pss:\s+(\d+)/m)[1]);
-export const median = (xs) => [...xs].sort((a, b) => a - b)[Math.floor(xs.length / 2)];
+export function median(xs) {
+	const sorted = xs.filter((x) => !Number.isNaN(x)).sort((a, b) => a - b);
+	return sorted[Math.floor(sorted.length / 2)] ?? NaN;
+}
 // wrk writes 850.00us, 1.20ms, 2.00s, 1.00m or, when its clock skipped, -nanus
 const ms = (text) => { const m = text.match(/^([\d.]+)(us|ms|s|m)$/); return m ? Number(m[1]) * { us: 0.001, ms: 1, s: 1000, m: 60000 }[m[2]] : NaN; };
 
@@ -46,7 +49,7 @@ export function wrk(pids, port, conns, args) {
 			const broken = out.match(/Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)/)?.slice(1) ?? [];
 			resolve({
 				rps: Number(out.match(/Requests\/sec:\s+([\d.]+)/)[1]),
-				p50: ms(out.match(/50%\s+(\S+)/)[1]), p99: ms(out.match(/99%\s+(\S+)/)[1]),
+				p50: ms(out.match(/^ +50% +(\S+)/m)[1]), p99: ms(out.match(/^ +99% +(\S+)/m)[1]),
 				us: (cpuSeconds(pids) - before) / count * 1e6, pss: pssKb(pids[0]) / 1024,
 				bad: Number(out.match(/Non-2xx or 3xx responses: (\d+)/)?.[1] ?? 0) + broken.reduce((s, n) => s + Number(n), 0),
 			});
