@@ -67,6 +67,7 @@ for (const engine of engines) {
 				assert.equal(await browser.script('return window.opener'), null);
 				return;
 			}
+			await browser.untilFrameSays('New ticket');
 			await browser.screenshot('embed');
 			await browser.go('https://tickets.test/auth/session');
 			await until(() => answered(from, 'session', 401), 'nobody at the top level');

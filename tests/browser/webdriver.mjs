@@ -183,10 +183,22 @@ class Driver {
 		await this.switchTo(handle);
 	}
 
+	/** Wait for a text in the first frame, wherever that goes meanwhile. */
+	async untilFrameSays(text) {
+		await this.until(async () => {
+			await this.frame(null);
+			await this.frame(await this.find('iframe'));
+			return (await this.text()).includes(text);
+		}, `"${text}" in the frame`);
+		await this.frame(null);
+	}
+
+	/** Firefox takes none while a frame is on its way to another page. */
 	async screenshot(name) {
 		const dir = path.join(build, 'tests/screenshots');
+		const picture = await this.until(() => this.send('WebDriver:TakeScreenshot', {}), 'a screenshot');
 		fs.mkdirSync(dir, { recursive: true });
-		fs.writeFileSync(path.join(dir, `${this.name}-${name}.png`), Buffer.from(await this.send('WebDriver:TakeScreenshot', {}), 'base64'));
+		fs.writeFileSync(path.join(dir, `${this.name}-${name}.png`), Buffer.from(picture, 'base64'));
 	}
 }
 
