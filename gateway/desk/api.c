@@ -12,6 +12,11 @@
 
 #define BRACES_MAX 16			/* octets around a listing */
 
+/* In JSON, ASCII takes twice its octets at most, unless it is a control. */
+_Static_assert((INPUT_SUBJECT_MAX + INPUT_MESSAGE_MAX) * 4 +
+	       TICKET_CATEGORY_MAX * 2 + 256 <= REQUEST_TEXT_MAX,
+	       "a body in UTF-8 holds every ticket");
+
 static enum step_result refuse_query(struct exchange *ex, const char *why)
 {
 	return answer_error(ex, 400, "malformed_query", why);
@@ -334,10 +339,12 @@ static const struct step reopen_list[] = {
 #define BOTH(id, text, steps_list, audited)				\
 	const struct steps steps_##id = {				\
 		.name = text, .list = steps_list, .is_audited = audited, \
+		.body_max = REQUEST_TEXT_MAX,				\
 	};								\
 	const struct steps steps_frame_##id = {				\
 		.name = "frame_" text, .list = steps_list,		\
 		.is_audited = audited, .is_embedded = true,		\
+		.body_max = REQUEST_TEXT_MAX,				\
 	}
 
 BOTH(tickets_list, "tickets_list", list_list, false);

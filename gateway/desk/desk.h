@@ -31,7 +31,9 @@
  *
  * A subject has 1 to 200 characters in one line, a category is one of the
  * tenant's or empty, a message has 1 to 5000 characters, its lines ended by LF
- * (CRLF and CR become that).  White space around each is dropped.
+ * (CRLF and CR become that).  White space around each is dropped.  A body has
+ * REQUEST_TEXT_MAX octets at most: room for the longest ticket in UTF-8, though
+ * not for one that spells all of its characters as \uXXXX.
  *
  * A POST carries JSON (application/json), a same-origin Origin, X-CSRF-Token
  * (below) and, where it writes a message, Idempotency-Key: 1 to 64 of

@@ -113,10 +113,9 @@ static enum err read_type(struct exchange *ex, struct media *media_r)
 	return ERR_OK;
 }
 
-static enum step_result refuse_large(struct exchange *ex)
+static enum step_result refuse_large(struct exchange *ex, const char *why)
 {
-	return answer_error(ex, 413, "body_too_large",
-			    "The body is over 16 KiB.");
+	return answer_error(ex, 413, "body_too_large", why);
 }
 
 enum step_result body_read_text(struct exchange *ex)
@@ -126,7 +125,7 @@ enum step_result body_read_text(struct exchange *ex)
 	enum err err;
 
 	if (ex->request.is_body_too_large)
-		return refuse_large(ex);
+		return refuse_large(ex, "The body is over 32 KiB.");
 	err = read_type(ex, &media);
 	if (err == ERR_NOMEM)
 		return answer_failure(ex, err);
@@ -147,7 +146,7 @@ enum step_result body_read(struct exchange *ex, const struct str *nested,
 	enum err err;
 
 	if (ex->request.is_body_too_large)
-		return refuse_large(ex);
+		return refuse_large(ex, "The body is over 16 KiB.");
 	err = read_type(ex, &media);
 	if (err)
 		return err == ERR_NOMEM ? answer_failure(ex, err)

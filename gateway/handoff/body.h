@@ -18,7 +18,7 @@ enum step_result body_read(struct exchange *ex, const struct str *nested,
 /*
  * The same for what people write: application/json alone, whose values may hold
  * line ends, and any of which may be nested: look at its kind.  No body at all
- * is an empty object.
+ * is an empty object.  For lists whose body_max is REQUEST_TEXT_MAX.
  */
 enum step_result body_read_text(struct exchange *ex);
 

@@ -26,7 +26,8 @@
 #include "store/store.h"
 
 #define EXCHANGE_POOL_MAX (256 * 1024)	/* bytes a request may take */
-#define REQUEST_BODY_MAX (16 * 1024)	/* octets */
+#define REQUEST_BODY_MAX (16 * 1024)	/* octets, unless the list says more */
+#define REQUEST_TEXT_MAX (32 * 1024)	/* the same, of what people write */
 #define REQUEST_PARAMS_MAX 2
 #define REQUEST_HEADERS_MAX 64
 #define ANSWER_HEADERS_MAX 32
@@ -97,6 +98,7 @@ struct steps {
 	void (*refused)(struct exchange *ex);
 	/* inside a partner's frame: sessions are of that kind */
 	bool is_embedded;
+	size_t body_max;		/* octets; 0: REQUEST_BODY_MAX */
 };
 
 struct trail_entry {

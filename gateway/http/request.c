@@ -53,17 +53,18 @@ enum err request_fill(struct exchange *ex, const struct guard_head *head,
 	return err == ERR_NOMEM ? ERR_NOMEM : err ? ERR_SYNTAX : ERR_OK;
 }
 
-enum body_plan body_begin(struct body *body, struct pool *pool,
+enum body_plan body_begin(struct body *body, struct pool *pool, size_t max,
 			  const struct guard_head *head)
 {
 	uint64_t len = head->content_length;
 
 	body->is_too_large = false;
 	body->drained = 0;
-	buf_init_pool(&body->buf, pool, REQUEST_BODY_MAX + 1);
+	body->max = max;
+	buf_init_pool(&body->buf, pool, max + 1);
 	if (len == GUARD_NO_LENGTH || len == 0)
 		return BODY_READ;
-	if (len <= REQUEST_BODY_MAX) {
+	if (len <= max) {
 		/* said to be this long: one allocation; a failure shows when
 		 * the first octet comes */
 		buf_reserve(&body->buf, (size_t)len);
@@ -77,7 +78,7 @@ enum body_plan body_begin(struct body *body, struct pool *pool,
 
 enum err body_add(struct body *body, const char *data, size_t len)
 {
-	if (!body->is_too_large && len > REQUEST_BODY_MAX - body->buf.len)
+	if (!body->is_too_large && len > body->max - body->buf.len)
 		body->is_too_large = true;
 	if (body->is_too_large) {
 		body->drained += len;

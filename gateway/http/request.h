@@ -33,16 +33,17 @@ enum body_plan {
 struct body {
 	bool is_too_large;
 	/* private */
+	size_t max;
 	struct buf buf;
 	size_t drained;
 };
 
 /*
- * A body announced as too large is drained, or refused at once where that is
+ * `max`: the octets that it may have.  A body announced as longer is drained, or refused at once where that is
  * more than REQUEST_DRAIN_MAX or where the client still waits for a "100
  * Continue".
  */
-enum body_plan body_begin(struct body *body, struct pool *pool,
+enum body_plan body_begin(struct body *body, struct pool *pool, size_t max,
 			  const struct guard_head *head);
 /* ERR_LIMIT: drained as much as is bearable; ERR_NOMEM. Cut the connection. */
 enum err body_add(struct body *body, const char *data, size_t len);

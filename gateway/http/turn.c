@@ -121,6 +121,7 @@ static enum MHD_Result run(struct turn *turn, bool may_poll)
 	return MHD_YES;
 }
 
+/* Before the body, whose limit is the list's. */
 static void choose_steps(struct turn *turn)
 {
 	struct exchange *ex = turn->ex;
@@ -132,7 +133,6 @@ static void choose_steps(struct turn *turn)
 			    ex->request.path, ex->host);
 	memcpy(ex->request.params, match.params, sizeof(match.params));
 	turn->steps = match.steps;
-	exchange_begin(ex, match.steps);
 	if (match.allow)
 		answer_header(ex, "Allow", str_from(match.allow));
 }
@@ -144,7 +144,7 @@ static enum MHD_Result start_steps(struct turn *turn, bool may_poll)
 	if (turn->body.is_too_large)
 		turn->closes = true;
 	deadline_clear(&turn->conn->deadline);
-	choose_steps(turn);
+	exchange_begin(turn->ex, turn->steps);
 	return run(turn, may_poll);
 }
 
@@ -249,6 +249,7 @@ static enum MHD_Result begin(struct conn *conn, const char *method,
 	enum guard_verdict verdict = guard_check(conn->mhd, method, version,
 						 target, &conn->tap, &head);
 	struct turn *turn = turn_new(conn);
+	size_t max;
 	enum err err;
 
 	if (!turn)
@@ -268,9 +269,11 @@ static enum MHD_Result begin(struct conn *conn, const char *method,
 	/* trailers are the library's to parse, so nothing follows them */
 	if (head.is_chunked || head.is_unproven)
 		turn->closes = true;
+	choose_steps(turn);
+	max = turn->steps->body_max ? turn->steps->body_max : REQUEST_BODY_MAX;
 	/* the library lets only a POST be answered before its body */
-	if (body_begin(&turn->body, turn->ex->pool, &head) == BODY_REFUSE &&
-	    head.method == METHOD_POST)
+	if (body_begin(&turn->body, turn->ex->pool, max, &head) ==
+	    BODY_REFUSE && head.method == METHOD_POST)
 		return start_steps(turn, false);
 	return MHD_YES;
 }

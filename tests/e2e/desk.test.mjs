@@ -194,12 +194,26 @@ test('all that is wrong is said at once, in the shape of the guide', async () =>
 	const longest = await wrong.open({ subject: '\u{1f600}'.repeat(200), message: 'é'.repeat(5000) });
 	assert.equal([...longest.subject].length, 200);
 	for (const [body, status, want] of [['{', 400, 'malformed_body'], ['[]', 400, 'malformed_body'], ['{"subject":"a","subject":"b"}', 400, 'malformed_body'],
-		['{"subject":"\\u0000"}', 400, 'malformed_body'], [`{"message":"${'x'.repeat(17000)}"}`, 413, 'body_too_large']])
+		['{"subject":"\\u0000"}', 400, 'malformed_body'], [`{"message":"${'x'.repeat(32 * 1024)}"}`, 413, 'body_too_large']])
 		assert.deepEqual(code(await wrong.post('/api/tickets', body)), [status, want], body.slice(0, 40));
 	const { number } = await wrong.open();
 	const r = await wrong.post(`/api/tickets/${number}/messages`, { message: ' \r\n\u3000' });
 	assert.deepEqual(r.json().errors, { message: ['The message field is required.'] });
 });
+
+// Characters are counted, not octets: what a page lets through is taken.
+for (const [where, enter] of [['a tab', () => visit('alpha', person('Smiley'))], ['a frame', () => visitFrame('blue', person('Smiley'))]])
+	test(`the longest message of all comes through, in ${where}`, async () => {
+		const who = await enter();
+		const message = '\u{1f600}'.repeat(5000), subject = '"'.repeat(200);
+		const { number } = await who.open({ subject, message });
+		const reply = await who.post(`/api/tickets/${number}/messages`, { message });
+		assert.equal(reply.status, 201, reply.text);
+		assert.deepEqual(reply.json().ticket.thread.map((m) => m.message === message), [true, true]);
+		assert.equal(reply.json().ticket.subject, subject);
+		assert.deepEqual((await who.post(`/api/tickets/${number}/messages`, { message: `${message}x` })).json().errors,
+			{ message: ['The message field must not be greater than 5000 characters.'] });
+	});
 
 test('one key, one ticket: twice in a row, and 32 at a time', async () => {
 	const eager = await visit('alpha', person('Eager'));

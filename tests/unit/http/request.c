@@ -121,7 +121,8 @@ START_TEST(memory_may_run_out)
 	ck_assert_int_eq(request_fill(&ex, &head, target, &peer, false),
 			 ERR_NOMEM);
 	head.content_length = 1000;
-	ck_assert_int_eq(body_begin(&body, small, &head), BODY_READ);
+	ck_assert_int_eq(body_begin(&body, small, REQUEST_BODY_MAX, &head),
+			 BODY_READ);
 	ck_assert_int_eq(body_add(&body, "x", 1), ERR_NOMEM);
 	pool_free(small);
 }
@@ -170,7 +171,8 @@ START_TEST(bodies_have_their_bounds)
 	struct body body;
 
 	memset(data, 'x', sizeof(data));
-	ck_assert_int_eq(body_begin(&body, pool, &head), bodies[_i].plan);
+	ck_assert_int_eq(body_begin(&body, pool, REQUEST_BODY_MAX, &head),
+			 bodies[_i].plan);
 	while (left > 0 && !err) {
 		size_t n = left < sizeof(data) ? left : sizeof(data);
 
@@ -188,6 +190,32 @@ START_TEST(bodies_have_their_bounds)
 }
 END_TEST
 
+START_TEST(a_body_may_have_more_where_that_is_said)
+{
+	const size_t max = REQUEST_TEXT_MAX;
+	struct guard_head head = { .content_length = max };
+	static char data[REQUEST_TEXT_MAX];
+	struct request request = { 0 };
+	struct body body;
+
+	for (int is_chunked = 0; is_chunked < 2; is_chunked++) {
+		if (is_chunked)
+			head.content_length = GUARD_NO_LENGTH;
+		ck_assert_int_eq(body_begin(&body, pool, max, &head),
+				 BODY_READ);
+		ck_assert_int_eq(body_add(&body, data, max), ERR_OK);
+		body_end(&body, &request);
+		ck_assert_uint_eq(request.body.len, max);
+		ck_assert_int_eq(body_add(&body, "x", 1), ERR_OK);
+		body_end(&body, &request);
+		ck_assert(request.is_body_too_large);
+	}
+	head.content_length = max + 1;
+	ck_assert_int_eq(body_begin(&body, pool, max, &head), BODY_READ);
+	ck_assert(body.is_too_large);
+}
+END_TEST
+
 static void add_tests(TCase *tcase)
 {
 	tcase_add_checked_fixture(tcase, start, stop);
@@ -197,6 +225,7 @@ static void add_tests(TCase *tcase)
 	tcase_add_test(tcase, memory_may_run_out);
 	tcase_add_loop_test(tcase, bodies_have_their_bounds, 0,
 			    sizeof(bodies) / sizeof(bodies[0]));
+	tcase_add_test(tcase, a_body_may_have_more_where_that_is_said);
 }
 
 UNIT_MAIN("request", add_tests)

@@ -119,6 +119,9 @@ static enum step_result huge_header(struct exchange *ex)
 	static const struct steps l = { .name = #l, .list = l##_list }
 
 LIST(echo_steps, { "echo", echo, NULL });
+static const struct steps wide_steps = {
+	.name = "wide", .list = echo_steps_list, .body_max = REQUEST_TEXT_MAX,
+};
 LIST(slow_steps, { "slow", hand_over, take_back }, { "echo", echo, NULL });
 LIST(twice_steps, { "slow", hand_over, take_back },
      { "again", hand_over, take_back }, { "echo", echo, NULL });
@@ -131,6 +134,7 @@ LIST(huge_steps, { "huge", huge_header, NULL });
 static const struct route routes[] = {
 	{ "/echo", METHOD_GET, ROUTE_ANY, &echo_steps },
 	{ "/echo", METHOD_POST, ROUTE_ANY, &echo_steps },
+	{ "/wide", METHOD_POST, ROUTE_ANY, &wide_steps },
 	{ "/item/{}", METHOD_GET, ROUTE_ANY, &echo_steps },
 	{ "/slow", METHOD_GET, ROUTE_ANY, &slow_steps },
 	{ "/slow", METHOD_POST, ROUTE_ANY, &slow_steps },
@@ -361,27 +365,34 @@ START_TEST(a_body_may_come_in_chunks)
 }
 END_TEST
 
-START_TEST(sixteen_kilobytes_of_body_are_enough)
+static const struct {
+	const char *path;
+	size_t len;
+	const char *says;
+} bodies[] = {
+	{ "/echo", REQUEST_BODY_MAX, "body=16384:xxx" },
+	{ "/echo", REQUEST_BODY_MAX + 1, "body=0 too large:" },
+	{ "/wide", REQUEST_BODY_MAX + 1, "body=16385:xxx" },
+	{ "/wide", REQUEST_TEXT_MAX, "body=32768:xxx" },
+	{ "/wide", REQUEST_TEXT_MAX + 1, "body=0 too large:" },
+};
+
+START_TEST(a_body_is_as_long_as_its_list_allows)
 {
-	static char body[REQUEST_BODY_MAX + 1];
+	static char body[REQUEST_TEXT_MAX + 1];
 	char head[256];
+	int fd = edge_connect(0);
 
 	memset(body, 'x', sizeof(body));
-	for (size_t len = REQUEST_BODY_MAX; len <= sizeof(body); len++) {
-		int fd = edge_connect(0);
-
-		snprintf(head, sizeof(head), "POST /echo HTTP/1.1\r\n" HOST
-			 "Content-Length: %zu\r\n\r\n", len);
-		edge_puts(fd, head);
-		edge_send(fd, body, len);
-		edge_receive(fd, true, &answer);
-		ck_assert_int_eq(answer.status, 200);
-		if (len == REQUEST_BODY_MAX)
-			ck_assert(strstr(answer.body, "body=16384:xxx"));
-		else
-			ck_assert(strstr(answer.body, "body=0 too large:"));
-		close(fd);
-	}
+	snprintf(head, sizeof(head), "POST %s HTTP/1.1\r\n" HOST
+		 "Content-Length: %zu\r\n\r\n", bodies[_i].path,
+		 bodies[_i].len);
+	edge_puts(fd, head);
+	edge_send(fd, body, bodies[_i].len);
+	edge_receive(fd, true, &answer);
+	ck_assert_int_eq(answer.status, 200);
+	ck_assert(strstr(answer.body, bodies[_i].says));
+	close(fd);
 }
 END_TEST
 
@@ -847,7 +858,8 @@ static void add_requests(Suite *suite)
 	tcase_add_test(tcase, a_head_past_the_memory_of_a_connection_is_refused);
 	tcase_add_test(tcase, a_header_that_cannot_be_sent_is_a_500);
 	tcase_add_test(tcase, a_body_may_come_in_chunks);
-	tcase_add_test(tcase, sixteen_kilobytes_of_body_are_enough);
+	tcase_add_loop_test(tcase, a_body_is_as_long_as_its_list_allows, 0,
+			    sizeof(bodies) / sizeof(bodies[0]));
 	tcase_add_loop_test(tcase,
 			    a_refused_body_is_drained_before_the_answer,
 			    0, 2);
