@@ -37,6 +37,8 @@ static enum step_result answer_listing(struct exchange *ex, int status,
 	listing_done(listing);
 	if (!buf_is_ok(&json))
 		return answer_failure(ex, ERR_NOMEM);
+	/* The cookie comes along when any page loads this as an image. */
+	answer_header(ex, "Cross-Origin-Resource-Policy", STR("same-origin"));
 	return answer_json(ex, status, buf_str(&json));
 }
 

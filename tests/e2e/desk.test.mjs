@@ -119,6 +119,7 @@ test('a ticket from its opening to its end', async () => {
 	const shown = await zoe.get(at);
 	assert.equal(shown.headers['cache-control'], 'no-store');
 	assert.equal(shown.headers['content-type'], 'application/json');
+	assert.equal(shown.headers['cross-origin-resource-policy'], 'same-origin');
 	assert.equal(shown.json().ticket.messages, 2);
 	const id = (await zoe.get('/auth/session')).json().user.id;
 	assert.deepEqual(rows(`SELECT event FROM outbox WHERE user_id = ${id} AND event LIKE 'ticket.%' ORDER BY id`).map((r) => r.event),
