@@ -5,6 +5,8 @@
  *	partner --port N --file PAGE.html [--cert CERT.pem --key KEY.pem]
  *		[--admin SOCKET] [--header 'Name: value' ...]
  *
+ * Whatever else is asked for is a page that it does not have, and leads back.
+ *
  * With the gateway's admin socket, "/trail?after=NUMBER" answers what the
  * gateway has on record since then, as "usherctl --json audit NUMBER" does:
  * for a page that shows what happens behind it, and for a demo only.
@@ -126,6 +128,16 @@ static enum MHD_Result answer_trail(const struct page *page,
 	return result;
 }
 
+/* What the desk links to beside "/", such as the terms. */
+static const char elsewhere[] =
+	"<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n"
+	"<meta name=\"viewport\" content=\"width=device-width\">\n"
+	"<title>Not in the demo</title>\n<style>:root{color-scheme:light dark}"
+	"body{font:1rem/1.55 system-ui,sans-serif;max-width:30rem;"
+	"margin:4rem auto;padding:0 1.25rem}</style>\n"
+	"<h1>Not in the demo</h1>\n<p>A page of the partner's own would stand "
+	"here.</p>\n<p><a href=\"/\">Back to the partner's site</a></p>\n";
+
 static enum MHD_Result answer(void *cls, struct MHD_Connection *connection,
 			      const char *url, const char *method,
 			      const char *version, const char *data,
@@ -146,7 +158,8 @@ static enum MHD_Result answer(void *cls, struct MHD_Connection *connection,
 	if (!strcmp(url, "/trail"))
 		return answer_trail(page, connection);
 	response = MHD_create_response_from_buffer(
-		found ? page->len : 0, found ? page->text : NULL,
+		found ? page->len : sizeof(elsewhere) - 1,
+		found ? (void *)page->text : (void *)elsewhere,
 		MHD_RESPMEM_PERSISTENT);
 	MHD_add_response_header(response, "Content-Type",
 				"text/html; charset=utf-8");
