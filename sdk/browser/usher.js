@@ -5,7 +5,7 @@
  *	<script src="https://tickets.example.com/sdk/usher.js" data-tenant="yourcompany"></script>
  *	<button type="button" data-usher="form">Contact support</button>
  *
- * The SDK's manual for partners says all of it.
+ * All of it: the SDK's manual for partners.
  */
 (function () {
 	'use strict';
@@ -55,8 +55,8 @@
 		tenants.forEach((tenant) => stored((s) => keys(tenant).forEach((key) => s.removeItem(key))));
 	}
 
-	// A page that has window.authUser, and nobody in it, has signed its user
-	// out: whoever sits there next must not be taken for him.
+	// Nobody in window.authUser: signed out. Whoever sits there next must not be
+	// taken for him.
 	const isSomebody = (user) => user && (user.email || user.assertion);
 	const isSignedOut = () => 'authUser' in window && !isSomebody(window.authUser);
 
@@ -130,7 +130,7 @@
 		return new UsherError(body.code || 'refused', `The gateway answered ${status || 'nothing'}.`, Object.assign(more, { remedy }));
 	}
 
-	// Rejects when this page's own policy stops what is under way.
+	// Rejects when this page's own policy stops it.
 	function watchPolicy(directives) {
 		let stop;
 		const seen = new Promise((resolve, reject) => {
@@ -149,8 +149,8 @@
 
 	// ---- tabs -------------------------------------------------------------
 
-	// Opened at once, while the click still counts. Whoever sends it on takes
-	// its opener away: the desk's page must not reach back into this one.
+	// While the click still counts. Whoever sends it on takes its opener away:
+	// the desk's page must not reach back into this one.
 	function openTab() {
 		const name = `usher-${Date.now()}-${++tabs}`;
 		const tab = window.open('', name);
@@ -162,7 +162,7 @@
 		return { name, tab };
 	}
 
-	// Once it shows another site, nothing of it can be read any more.
+	// Nothing of another site can be read.
 	function isAway(tab) {
 		try {
 			return tab.closed || tab.location.href !== 'about:blank';
@@ -280,11 +280,8 @@
 
 	// ---- method "embed" ---------------------------------------------------
 
-	/*
-	 * The gateway's frame, and the port to it. Listens before the frame is
-	 * there. `on.port(port, was)` is called for each page in it that says
-	 * hello, `on.fail(error)` when there is none to speak to.
-	 */
+	// The gateway's frame. Listens before it is there: `on.port(port, was)` for each
+	// page in it that says hello, `on.fail(error)` when none does.
 	function openFrame(options, place, on) {
 		const policy = watchPolicy(['frame-src', 'child-src']);
 		const frame = document.createElement('iframe');
@@ -349,13 +346,12 @@
 
 		if (!place)
 			throw new UsherError('no_target', 'There is no element for the desk.', {
-				remedy: 'Pass {target} as an element or a selector that finds one when contactSupport() is called.',
+				remedy: 'Pass {target}: an element, or a selector that finds one.',
 			});
 		return place;
 	}
 
-	// Each page in the frame asks anew, and signs the user in unless he just
-	// signed out in there.
+	// Each page in the frame asks anew; who just signed out in there stays out.
 	function byEmbed(options, fields) {
 		const inFrame = options.mode !== 'tab';
 		const place = inFrame ? findPlace(options) : null;
@@ -368,7 +364,7 @@
 
 			const fail = (error) => {
 				if (settled) {
-					// The desk's session ended while it was open.
+					// The session ended meanwhile.
 					if (error.code === 'not_signed_in')
 						open.frame.src = `${open.frame.src.split('#')[0]}#expired`;
 					else
@@ -378,7 +374,7 @@
 				settled = true;
 				if (tab)
 					tab.close();
-				// A frame that was refused says so to the user as well.
+				// A refused frame says so to the user, too.
 				if (!inFrame || !error.status)
 					open.close();
 				reject(error);
@@ -427,7 +423,6 @@
 		});
 	}
 
-	// Ends the desk's session inside the browser's frames, too.
 	function endFrame(options) {
 		return new Promise((resolve) => {
 			const open = openFrame(options, null, {
@@ -455,9 +450,13 @@
 	}
 
 	function prepare(given) {
-		const options = Object.assign({
-			tenant: script && script.dataset.tenant, gateway: home, method: 'form', newTab: true,
-		}, given);
+		const options = { tenant: script && script.dataset.tenant, gateway: home, method: 'form', newTab: true };
+
+		// An undefined user is nobody; other options are as if left out.
+		Object.keys(given).forEach((key) => {
+			if (given[key] !== undefined || key === 'user')
+				options[key] = given[key];
+		});
 
 		if (!options.tenant)
 			throw new UsherError('no_tenant', 'Which tenant?', {
@@ -487,7 +486,7 @@
 		return methods[options.method](options, makeFields(options));
 	}
 
-	/** Resolves once the user is on his way, or in the frame. */
+	// Resolves once the user is on his way, or in the frame.
 	function contactSupport(given) {
 		const options = given instanceof Event ? { event: given } : given || {};
 		const name = JSON.stringify([options.tenant, options.method, options.mode]);
@@ -504,12 +503,12 @@
 		});
 		const clear = () => running.delete(name);
 		running.set(name, work);
-		// Who does not look at the promise has read the console.
+		// Who ignores the promise has the console.
 		work.then(clear, clear);
 		return work;
 	}
 
-	/** Forgets the user, and ends what is open in frames of this page. */
+	// Forgets the user, and ends what is open in frames of this page.
 	function signOut() {
 		const ending = Array.from(frames).map((entry) => {
 			entry.close();

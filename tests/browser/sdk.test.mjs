@@ -122,6 +122,7 @@ for (const block of [false, true]) {
 				['fetch', '/', { method: 'fetch' }, 'tab'],
 				['fetch in the same tab', '/', { method: 'fetch', newTab: false }, 'same'],
 				['fetch under a policy that names the gateway', '/connect', { method: 'fetch' }, 'tab'],
+				['options that are undefined', '/', 'undefined', 'tab'],
 				['embed, the desk in a tab', '/', { method: 'embed', mode: 'tab' }, 'tab'],
 				['embed, the desk in the same tab', '/', { method: 'embed', mode: 'tab', newTab: false }, 'same'],
 				['embed under a strict policy, the desk in a tab', '/strict', { method: 'embed', mode: 'tab' }, 'tab'],
@@ -129,7 +130,9 @@ for (const block of [false, true]) {
 			])
 				await t.test(what, async () => {
 					await context.clearCookies();
-					const page = await visit(context, `https://alpha.test${url}`, { redirectUrl: 'https://ticket.alpha.test/dashboard?from=sdk', ...options });
+					const page = await visit(context, `https://alpha.test${url}`, { redirectUrl: 'https://ticket.alpha.test/dashboard?from=sdk', ...(options !== 'undefined' && options) });
+					if (options === 'undefined')	/* which does not travel */
+						await page.evaluate(() => Object.assign(options, { tenant: undefined, gateway: undefined, method: undefined, newTab: undefined, fields: undefined }));
 					const opened = way === 'same' ? page : context.waitForEvent('page');
 					await page.click('#go');
 					const desk = await opened;
@@ -338,6 +341,13 @@ test('what stands in the way is said, with its remedy', async (t) => {
 	const home = 'https://alpha.test/';
 	try {
 		await tries('no user', home, { user: null }, 'no_user', /Nobody is signed in on this page\. Set window\.authUser/);
+		await t.test('a user that is undefined, whoever window.authUser is', async () => {
+			const page = await visit(context, home, {});
+			await page.evaluate(() => { options.user = undefined; });
+			await page.click('#go');
+			await refused(page, 'no_user', /Nobody is signed in/);
+			await page.close();
+		});
 		await tries('no tenant', `${home}own-copy`, {}, 'no_tenant', /data-tenant="yourcompany"/);
 		await tries('no such method', home, { method: 'smoke' }, 'no_method', /"form", "fetch" or "embed"/);
 		await tries('no place for the desk', home, { method: 'embed', target: '#nowhere' }, 'no_target', /Pass \{target\}/);
