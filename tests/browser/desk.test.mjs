@@ -17,7 +17,7 @@ before(async () => {
 	gw = await start({ tenants: { alpha: tenant('alpha', {
 		name: '"Alpha Supplies"', accent: '"#0b6e4f"', categories: '[ "Orders", "Billing", "Something else" ]',
 		terms: '"https://alpha.test/terms"', attribution: '"Support by Alpha Supplies"',
-	}) } });
+	}), red: tenant('red', { url: null }), blue: tenant('blue', { url: null }) } });
 });
 after(() => gw?.stop());
 
@@ -130,6 +130,34 @@ test('a double click is one ticket, and so is a second try after a lost answer',
 	await page.getByRole('button', { name: 'Try again' }).click();
 	await page.waitForURL(/\/tickets\/\d+$/);
 	assert.equal(sql(gw, "SELECT count(*) AS n FROM tickets WHERE subject = 'Lost'")[0].n, 1);
+});
+
+test('where no storage is allowed, a second try is still the same ticket', async () => {
+	await page.addInitScript(() => Object.defineProperty(window, 'sessionStorage', { get() { throw new DOMException('no', 'SecurityError'); } }));
+	await enter(gw, page, somebody());
+	await page.goto(`${HOST}/tickets/new`);
+	await write('Unstored', 'Only once');
+	await loseAnswer('*/api/tickets');
+	await page.getByRole('button', { name: 'Send' }).click();
+	await shows('No answer');
+	await page.getByRole('button', { name: 'Try again' }).click();
+	await page.waitForURL(/\/tickets\/\d+$/);
+	assert.equal(sql(gw, "SELECT count(*) AS n FROM tickets WHERE subject = 'Unstored'")[0].n, 1);
+});
+
+test('a draft is of one desk: another tenant\'s on the same host knows nothing of it', async () => {
+	const user = somebody();
+	const host = 'https://tickets.test';
+	await page.goto((await gw.handoff('red', user)).headers.location);
+	await page.waitForURL(`${host}/dashboard`);
+	await page.goto(`${host}/tickets/new`);
+	await write('For red', 'Between red and me');
+	await page.goto((await gw.handoff('blue', user)).headers.location);
+	await page.getByRole('button', { name: /Go on as/ }).click();
+	await page.waitForURL(`${host}/dashboard`);
+	await page.goto(`${host}/tickets/new`);
+	assert.equal(await page.inputValue('#subject'), '');
+	assert.equal(await page.inputValue('#message'), '');
 });
 
 test('an answer that could not be sent comes back, and is sent once', async () => {

@@ -86,34 +86,38 @@ function span(seconds) {
 
 const plural = (n, word) => `${n} ${word}${n === 1 ? '' : 's'}`;
 
-/* ---- drafts: what was typed outlives a reload, not the sign-out ------------ */
+/* ---- drafts: what was typed outlives a reload, not the sign-out ---- */
 
-const PREFIX = 'usher-draft ';
+const PREFIX = 'usher-draft ', owner = `${tenant.slug} ${user.email}`;
+let store = {};	/* where a frame is allowed none, as long as the page lasts */
+try {
+	store = sessionStorage;
+} catch { /* not allowed */ }
+const read = (key) => {
+	try {
+		return JSON.parse(store[key]) || {};
+	} catch {
+		return {};	/* none, as a rule */
+	}
+};
 const drafts = {
 	get(name) {
-		try {
-			const found = JSON.parse(sessionStorage.getItem(PREFIX + name));
-			return found && found.user === user.email ? found : {};
-		} catch {
-			return {};
-		}
+		const found = read(PREFIX + name);
+		return found.of === owner ? found : {};
 	},
 	set(name, value) {
 		try {
-			sessionStorage.setItem(PREFIX + name, JSON.stringify({ ...value, user: user.email }));
-		} catch { /* full, or not allowed in a frame */ }
+			store[PREFIX + name] = JSON.stringify({ ...value, of: owner });
+		} catch { /* full */ }
 	},
 	drop(name) {
-		try {
-			sessionStorage.removeItem(PREFIX + name);
-		} catch { /* as above */ }
+		delete store[PREFIX + name];
 	},
-	clear() {
-		try {
-			for (const key of Object.keys(sessionStorage))
-				if (key.startsWith(PREFIX))
-					sessionStorage.removeItem(key);
-		} catch { /* as above */ }
+	/* all, or what others left in this tab */
+	clear(isTheirs) {
+		for (const key of Object.keys(store))
+			if (key.startsWith(PREFIX) && (!isTheirs || read(key).of !== owner))
+				delete store[key];
 	},
 };
 
@@ -333,7 +337,7 @@ function tabIcon() {
 }
 
 function shell() {
-	const signOut = data.logout && el('form', { method: 'post', action: data.logout, onsubmit: drafts.clear },
+	const signOut = data.logout && el('form', { method: 'post', action: data.logout, onsubmit: () => drafts.clear() },
 		el('button', { class: 'button' }, 'Sign out'));
 	const foot = [tenant.attribution && el('span', { dir: 'auto' }, tenant.attribution),
 		tenant.terms && el('a', { href: tenant.terms, target: embedded && '_blank', rel: 'noopener' }, 'Terms'),
@@ -828,15 +832,9 @@ function threadView(number) {
 	}
 }
 
-/* ---- begin ---------------------------------------------------------------------------------------- */
+/* ---- begin ---- */
 
-try {	/* what another user of this tab left */
-	for (const name of Object.keys(sessionStorage))
-		if (name.startsWith(PREFIX) && JSON.parse(sessionStorage.getItem(name)).user !== user.email)
-			sessionStorage.removeItem(name);
-} catch {
-	drafts.clear();
-}
+drafts.clear(true);
 if (data.tickets)
 	lists.set('', { tickets: data.tickets, next: data.next, at: Date.now() });
 if (data.ticket)
