@@ -10,7 +10,7 @@ const SUBJECT_MAX = 200, MESSAGE_MAX = 5000;	/* characters */
 const PATIENCE_MS = 20000;
 const STALE_MS = 15000;
 
-/* ---- elements ------------------------------------------------------------ */
+/* ---- elements ---- */
 
 function put(node, attributes, children) {
 	for (const [name, value] of Object.entries(attributes || {})) {
@@ -48,7 +48,7 @@ function link(to, attributes, ...children) {
 const button = (text, onclick, attributes) =>
 	el('button', { type: 'button', class: 'button', onclick, ...attributes }, text);
 
-/* ---- time ---------------------------------------------------------------- */
+/* ---- time ---- */
 
 const exact = new Intl.DateTimeFormat('en', { dateStyle: 'full', timeStyle: 'short' });
 const day = new Intl.DateTimeFormat('en', { dateStyle: 'medium' });
@@ -126,13 +126,12 @@ function keyFor(name, content) {
 	const draft = drafts.get(name), text = JSON.stringify(content);
 	if (draft.sent === text && draft.key)
 		return draft.key;
-	const key = crypto.randomUUID ? crypto.randomUUID() :
-		Array.from(crypto.getRandomValues(new Uint8Array(16)), (n) => n.toString(16).padStart(2, '0')).join('');
+	const key = Array.from(crypto.getRandomValues(new Uint32Array(4)), (n) => n.toString(36)).join('-');
 	drafts.set(name, { ...content, key, sent: text });
 	return key;
 }
 
-/* ---- the API ---------------------------------------------------------------- */
+/* ---- the API ---- */
 
 let csrf = data.csrf;
 let ended = false;	/* the session: another may have begun since */
@@ -206,12 +205,21 @@ async function ask(url, body, key) {
 	}
 }
 
-/* ---- what is known: the server's first page, and every answer since ----------- */
+/* ---- what is known: the server's first page, and every answer since ---- */
 
 const lists = new Map();	/* state -> {tickets, next, at} */
 const threads = new Map();	/* number -> {ticket, at} */
 
+/* An answer has the end of a long thread: what came before it is kept. */
+function join(before, ticket) {
+	const from = ticket.thread[0].id, kept = before.thread.filter((message) => message.id < from);
+	return kept.length && kept[kept.length - 1].id === from - 1 ?
+		{ ...ticket, thread: kept.concat(ticket.thread), earlier: before.earlier } : ticket;
+}
+
 function remember(ticket) {
+	if (ticket.earlier && threads.has(ticket.number))
+		ticket = join(threads.get(ticket.number).ticket, ticket);
 	threads.set(ticket.number, { ticket, at: Date.now() });
 	for (const [state, list] of lists) {
 		const at = list.tickets.findIndex((known) => known.number === ticket.number);
@@ -245,49 +253,32 @@ async function loadList(state, before) {
 const loadThread = async (number) =>
 	remember((await ask(`${api}/${number}`)).ticket);
 
-/* ---- what went wrong, in words ------------------------------------------------- */
+/* ---- what went wrong, in words ---- */
 
 const wayBack = (text) => tenant.home && !embedded &&
 	el('a', { class: 'button', href: tenant.home }, text || `Go to ${tenant.name}`);
 
-function explain(error, kept) {
-	const keeps = kept ? ' Your text is kept.' : '';
-	switch (error.code) {
-	case 'offline':
-		return ['You are offline', `Connect again, then try once more.${keeps}`];
-	case 'no_answer':
-		return ['No answer', `The desk could not be reached.${keeps}`];
-	case 'other_user':
-		return ['Somebody else is signed in now',
-			`This page belongs to ${user.email}, but this browser has signed in as somebody else since. Copy what you still need, then load the page again.`];
-	case 'ticket_closed':
-		return ['This ticket was closed in the meantime', `Reopen it to answer.${keeps}`];
-	case 'ticket_full':
-		return ['This ticket is full', `It holds as many messages as it can. Please open a new one.${keeps}`];
-	}
-	switch (error.status) {
-	case 401:
-		return ['Your session has ended', embedded ? `Load the page around this desk again to sign in.${keeps}` :
-			`${tenant.home ? `Sign in again through ${tenant.name}` : 'Sign in again where you came from'}${kept ? ', then come back to this tab and try again' : ''}.${keeps}`];
-	case 403:
-		return ['That was not allowed', `Load the page again and try once more.${keeps}`];
-	case 404:
-		return ['There is no such ticket', 'It may belong to another account, or the address is mistyped.'];
-	case 409:
-		return ['That did not fit any more', `The ticket has changed in the meantime.${keeps}`];
-	case 413:
-		return ['That is too long', `Please send it in several parts.${keeps}`];
-	case 429:
-		return ['That was a lot at once', `There is a limit to how much can be sent in an hour.${keeps}`];
-	case 503:
-		return ['The desk is busy', `Please try again in a moment.${keeps}`];
-	}
-	return ['Something went wrong', `It is not your fault. Please try again.${keeps}`];
-}
+const inWords = {	/* by code, or by status */
+	offline: ['You are offline', 'Connect again, then try once more.'],
+	no_answer: ['No answer', 'The desk could not be reached.'],
+	other_user: ['Somebody else is signed in now',
+		`This page belongs to ${user.email}, but this browser has signed in as somebody else since. Copy what you still need, then load the page again.`],
+	ticket_closed: ['This ticket was closed in the meantime', 'Reopen it to answer.'],
+	ticket_full: ['This ticket is full', 'It holds as many messages as it can. Please open a new one.'],
+	401: ['Your session has ended', embedded ? 'Load the page around this desk again to sign in.' :
+		`Sign in again ${tenant.home ? `through ${tenant.name}` : 'where you came from'}, then come back to this tab and try again.`],
+	403: ['That was not allowed', 'Load the page again and try once more.'],
+	404: ['There is no such ticket', 'It may belong to another account, or the address is mistyped.'],
+	409: ['That did not fit any more', 'The ticket has changed in the meantime.'],
+	413: ['That is too long', 'Please send it in several parts.'],
+	429: ['That was a lot at once', 'There is a limit to how much can be sent in an hour.'],
+	503: ['The desk is busy', 'Please try again in a moment.'],
+};
 
 /* A notice about `error`: what happened, how long it lasts, what can be done. */
 function trouble(error, { kept = false, retry, label = 'Try again' } = {}) {
-	const [title, text] = explain(error, kept);
+	const [title, what] = inWords[error.code] || inWords[error.status] || ['Something went wrong', 'It is not your fault. Please try again.'];
+	const text = what + (kept && error.code !== 'other_user' ? ' Your text is kept.' : '');
 	const left = el('p', { class: 'left' });
 	const again = retry && button(label, retry);
 	const actions = [error.status === 401 && wayBack(),
@@ -308,7 +299,7 @@ function trouble(error, { kept = false, retry, label = 'Try again' } = {}) {
 	return box;
 }
 
-/* ---- the shell ------------------------------------------------------------------ */
+/* ---- the shell ---- */
 
 const live = el('p', { class: 'hidden', role: 'status', 'aria-live': 'polite' });
 const banner = el('div', { class: 'banner' });
@@ -353,7 +344,7 @@ function shell() {
 		banner, main, foot.length ? el('footer', {}, el('p', {}, ...foot)) : '', live);
 }
 
-/* ---- where we are ------------------------------------------------------------------ */
+/* ---- where we are ---- */
 
 let place = embedded ? HOME : '';	/* in a frame there is no history */
 let turn = 0;		/* counts views: a late answer is not shown in the next */
@@ -409,7 +400,7 @@ function waiting(what) {
 		...[0, 1, 2].map(() => el('div', {}, el('i'), el('i'))));
 }
 
-/* ---- the list ------------------------------------------------------------------------ */
+/* ---- the list ---- */
 
 function row(ticket) {
 	const who = ticket.last === 'agent' ? [icon(REPLY), 'Support answered '] : ['You wrote '];
@@ -454,35 +445,21 @@ function listView(state) {
 		if (!list.tickets.length)
 			body.replaceChildren(nothing(state));
 		else
-			body.replaceChildren(rows, list.next ? more(list) : '');
+			body.replaceChildren(rows, list.next ? next : '');
 		if (held && rows.querySelector(`[data-number="${held}"]`))
 			rows.querySelector(`[data-number="${held}"]`).focus({ preventScroll: true });
 	}
 
-	function more(list) {
-		const box = el('div', { class: 'more' });
-		const next = button('Show more', async () => {
-			const count = list.tickets.length;
-			if (isBusy(next))
-				return;
-			busy(next, 'Loading…');
-			try {
-				const now = await loadList(state, list.next);
-				if (mine !== turn)
-					return;
-				fill(now);
-				const rows = body.querySelectorAll('.tickets a');
-				if (rows.length)
-					rows[Math.min(count, rows.length - 1)].focus();
-				announce(plural(now.tickets.length - count, 'more ticket'));
-			} catch (error) {
-				if (mine === turn)
-					box.replaceChildren(trouble(error, { retry: () => { box.replaceChildren(next); rest(next, 'Show more'); next.click(); } }));
-			}
-		});
-		box.append(next);
-		return box;
-	}
+	const next = more('Show more', async () => {
+		const { tickets, next } = lists.get(state);
+		const now = await loadList(state, next);
+		if (mine !== turn)
+			return;
+		fill(now);
+		const rows = body.querySelectorAll('.tickets a');
+		rows[Math.min(tickets.length, rows.length - 1)].focus();
+		announce(plural(now.tickets.length - tickets.length, 'more ticket'));
+	});
 
 	async function load() {
 		try {
@@ -521,7 +498,7 @@ function background(error) {
 		say(trouble(error, { kept: true }));
 }
 
-/* ---- fields ----------------------------------------------------------------------------- */
+/* ---- fields ---- */
 
 function busy(node, text) {
 	node.setAttribute('aria-disabled', 'true');
@@ -599,7 +576,33 @@ function check(fields) {
 	return found.length ? Object.fromEntries(found) : null;
 }
 
-/* ---- a new ticket --------------------------------------------------------------------------- */
+/* What was sent from `to` failed after that was left. */
+const sayLater = (error, to) => say(trouble(error, { kept: true, label: 'Show it', retry: () => { say(null); visit(to); } }));
+
+/* A button that brings more, or says why it could not. */
+function more(label, work) {
+	const mine = turn, box = el('div', { class: 'more' });
+	const again = () => {
+		box.replaceChildren(next);
+		next.click();
+	};
+	const next = button(label, async () => {
+		if (isBusy(next))
+			return;
+		busy(next, 'Loading…');
+		try {
+			await work();
+		} catch (error) {
+			if (mine === turn)
+				box.replaceChildren(trouble(error, { retry: again }));
+		}
+		rest(next, label);
+	});
+	box.append(next);
+	return box;
+}
+
+/* ---- a new ticket ---- */
 
 function newView() {
 	const mine = turn, draft = drafts.get('new');
@@ -647,7 +650,7 @@ function newView() {
 				visit(`tickets/${ticket.number}`, true);
 		} catch (error) {
 			if (mine !== turn) {
-				say(trouble(error, { kept: true, label: 'Show it', retry: () => { say(null); visit(NEW); } }));
+				sayLater(error, NEW);
 				return;
 			}
 			rest(send, 'Send');
@@ -667,7 +670,7 @@ function newView() {
 			el('div', { class: 'actions' }, send, link(HOME, { class: 'button' }, 'Cancel'))));
 }
 
-/* ---- a ticket ----------------------------------------------------------------------------------- */
+/* ---- a ticket ---- */
 
 function bubble(message) {
 	const isUser = message.author === 'user';
@@ -692,6 +695,17 @@ function threadView(number) {
 		el('div', { class: 'actions' }, send, close));
 	const closed = el('div', { class: 'card closed-note' }, el('p', {}, el('b', {}, 'This ticket is closed.'), ' Is something missing? Reopen it to write again.'),
 		el('div', { class: 'actions' }, reopen));
+	const above = more('Show earlier messages', async () => {
+		const before = known.earlier, part = (await ask(`${api}/${number}?before=${before}`)).ticket;
+		if (mine !== turn)
+			return;
+		const ticket = { ...known, thread: part.thread.concat(known.thread.filter((message) => message.id >= before)), earlier: part.earlier };
+		threads.get(number).ticket = ticket;
+		fill(ticket);
+		list.firstChild.tabIndex = -1;
+		list.firstChild.focus();
+		announce(plural(part.thread.length, 'earlier message'));
+	});
 	let known, isSending = false;
 
 	function save() {
@@ -704,7 +718,7 @@ function threadView(number) {
 	function fill(ticket) {
 		const next = list.isConnected ? null : head(ticket.subject, { sub: el('p', { class: 'meta' }) });
 		if (next)
-			main.replaceChildren(next, list, notes, form, closed);
+			main.replaceChildren(next, above, list, notes, form, closed);
 		if (ticket !== known) {
 			list.replaceChildren(...ticket.thread.map(bubble));
 			main.querySelector('.head .meta').replaceChildren(badge(ticket), el('span', {}, `#${ticket.number}`),
@@ -712,6 +726,7 @@ function threadView(number) {
 				el('span', {}, 'Opened ', time(ticket.created_at)));
 		}
 		known = ticket;
+		above.hidden = !ticket.earlier;
 		form.hidden = ticket.state !== 'open';
 		closed.hidden = !form.hidden;
 	}
@@ -732,8 +747,7 @@ function threadView(number) {
 		fill({ ...before, state });
 		(state === 'open' ? answer.control : reopen).focus();
 		try {
-			const { ticket } = await ask(`${api}/${number}/${state === 'open' ? 'reopen' : 'close'}`, {});
-			remember(ticket);
+			const ticket = remember((await ask(`${api}/${number}/${state === 'open' ? 'reopen' : 'close'}`, {})).ticket);
 			announce(state === 'open' ? 'The ticket is open again' : 'The ticket is closed');
 			if (mine === turn)
 				fill(ticket);
@@ -769,9 +783,8 @@ function threadView(number) {
 		answer.control.readOnly = true;
 		busy(send, 'Sending…');
 		try {
-			const { ticket } = await ask(`${api}/${number}/messages`, body, key);
+			const ticket = remember((await ask(`${api}/${number}/messages`, body, key)).ticket);
 			drafts.drop(name);
-			remember(ticket);
 			announce('Your answer was sent');
 			if (mine === turn)
 				fill(ticket);
@@ -779,7 +792,7 @@ function threadView(number) {
 			pending.remove();
 			answer.control.value = text;
 			if (mine !== turn)
-				say(trouble(error, { kept: true, label: 'Show it', retry: () => { say(null); visit(`tickets/${number}`); } }));
+				sayLater(error, `tickets/${number}`);
 			else if (error.status === 422 && error.errors && error.errors.message) {
 				answer.set(firsts(error.errors).message);
 				answer.control.focus();
