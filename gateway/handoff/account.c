@@ -216,8 +216,9 @@ static enum step_result answer_logout(struct exchange *ex)
 	session_clear_cookie(ex, session_kind_of(ex));
 	if (status == 303)
 		return leave(ex);
-	if (status == 200 && page_notice(ex, "Signed out",
-					 "You are signed out."))
+	if (status == 200 &&
+	    page_notice(ex, "Signed out", "You are signed out. The site that "
+			"you came from signs you in again."))
 		return STEP_ANSWER;
 	return answer_empty(ex, 204);
 }

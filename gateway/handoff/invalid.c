@@ -2,6 +2,7 @@
 
 /* What validate_render() can need, every octet of it escaped. */
 #define INVALID_JSON_MAX (128 * 1024)
+#define INVALID_TEXT_MAX 2048		/* octets, for people */
 
 struct invalid_list *invalid_new(struct exchange *ex)
 {
@@ -10,6 +11,23 @@ struct invalid_list *invalid_new(struct exchange *ex)
 	if (list)
 		invalid_list_init(list, ex->pool);
 	return list;
+}
+
+/* All of it in a row or, where that is too much, the first. */
+static const char *in_words(struct exchange *ex,
+			    const struct invalid_list *list)
+{
+	struct buf text;
+	unsigned i;
+
+	buf_init_pool(&text, ex->pool, INVALID_TEXT_MAX);
+	for (i = 0; i < list->count; i++) {
+		if (i)
+			buf_addc(&text, ' ');
+		buf_adds(&text, list->v[i].message);
+	}
+	buf_addc(&text, '\0');
+	return buf_is_ok(&text) ? text.ptr : list->v[0].message.ptr;
 }
 
 enum step_result invalid_answer(struct exchange *ex,
@@ -25,5 +43,5 @@ enum step_result invalid_answer(struct exchange *ex,
 	if (!buf_is_ok(&json))
 		return answer_failure(ex, ERR_NOMEM);
 	return answer_error_json(ex, 422, "validation_failed",
-				 list->v[0].message.ptr, buf_str(&json));
+				 in_words(ex, list), buf_str(&json));
 }

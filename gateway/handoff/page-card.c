@@ -34,7 +34,7 @@ static const char card_style[] =
 	"border:1px solid rgb(128 128 128/.25)}"
 	"h1{margin:0 0 .75rem;font-size:1.45rem;line-height:1.25;"
 	"letter-spacing:-.015em;text-wrap:balance}"
-	"p{margin:0 0 1rem}"
+	"p{margin:0 0 1rem;text-wrap:pretty}"
 	"main>:last-child{margin-bottom:0}"
 	".soft,.who span,small{color:var(--soft)}"
 	".who{margin:0 0 1.25rem;padding:.75rem 1rem;"
@@ -76,8 +76,9 @@ static const char help_script[] =
 	"if(!w)return;t=Date.now()+w.dataset.seconds*1000;"
 	"(function tick(){var s=Math.ceil((t-Date.now())/1000);"
 	"if(a)a.hidden=s>0;"
-	"if(s>0){w.textContent='You can try again in '+(s<60?s+' s':"
-	"Math.floor(s/60)+' min '+s%60+' s')+'.';setTimeout(tick,1000)}"
+	"if(s>0){w.textContent='You can try again in '+((s<60?'':"
+	"Math.floor(s/60)+' min ')+s%60+' s').replace(/ /g,'\\xa0')+'.';"
+	"setTimeout(tick,1000)}"
 	"else{w.setAttribute('role','status');"
 	"w.textContent='You can try again now.'}})()})();";
 

@@ -134,7 +134,7 @@ test('an error page that has to wait counts down', async () => {
 		const at = await own.context.newPage();
 		await at.goto('https://alpha.test/');
 		await Promise.all([at.waitForNavigation(), at.click('#same')]);
-		await at.waitForFunction(() => /again in \d+ min \d+ s\./.test(document.querySelector('.wait').textContent));
+		await at.waitForFunction(() => /again in \d+\smin\s\d+\ss\./.test(document.querySelector('.wait').textContent));
 		await check('too often', at);
 		await screenshot(at, 'error-limit');
 		await at.evaluate(() => { Date.now = ((now) => () => now() + 3600000)(Date.now); });

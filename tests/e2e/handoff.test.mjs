@@ -210,6 +210,8 @@ test('a browser gets a readable page, a program gets JSON', async () => {
 	assert.equal(page.status, 422);
 	assert.match(page.headers['content-type'], /^text\/html; ?charset=utf-8$/i);
 	assert.ok(page.text.includes(page.headers['x-request-id']), 'the request id');
+	for (const field of ['email', 'name'])
+		assert.ok(page.text.includes(`The ${field} field is required.`), 'all that is wrong');
 	assert.ok(page.text.includes('https://alpha.test'), 'the way back');
 	assert.match(page.headers['content-security-policy'], /frame-ancestors 'none'/);
 	const xss = await gw.handoff('"><script>alert(1)</script>', {}, { headers: { Accept } });
