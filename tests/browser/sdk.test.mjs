@@ -62,6 +62,7 @@ before(async () => {
 	gw = await start({ tenants: {
 		alpha: tenant('alpha'),
 		deskless: tenant('deskless', { ...beside, desk: 'false' }),
+		spent: tenant('spent', { ...beside, rate_limit: '{ requests = 1; per = 3600; }' }),
 		tight: tenant('tight', { ...beside, rate_limit: '{ requests = 1; per = 3600; }' }),
 		mapped: tenant('mapped', { ...beside, adapter: '{ module = "fieldmap.so"; config = { company = { from = "company_name"; required = true; max = 100; }; }; }' }),
 	} });
@@ -243,6 +244,21 @@ test('in the frame', async (t) => {
 			assert.equal(await isThere(frame), 200);
 			await page.close();
 		});
+		for (const [what, options, words, again] of [
+			['fields that are wrong', { user: { email: 'nonsense' } }, /tell the site that you are on\. It will want to know this number: [0-9A-Z]{26}$/, false],
+			['a desk that is elsewhere', { tenant: 'deskless' }, /^This desk does not open inside other pages\.$/, false],
+			['too many sign-ins', { tenant: 'spent' }, /^There were many sign-ins from your network\. Please wait \d+ (seconds|minutes)\.$/, true],
+		])
+			await t.test(`the user reads what helps him: ${what}`, async () => {
+				if (options.tenant === 'spent')
+					await gw.handoff('spent', zoe);
+				const page = await visit(context, 'https://alpha.test/', { method: 'embed', target: '#desk', ...options });
+				await page.click('#go');
+				const frame = page.frameLocator('#desk iframe');
+				await frame.getByText(words).waitFor();
+				assert.equal(await frame.getByRole('button', { name: 'Try again' }).isVisible(), again);
+				await page.close();
+			});
 		await t.test('a tenant whose desk is elsewhere', async () => {
 			const page = await visit(context, 'https://alpha.test/', { tenant: 'deskless', method: 'embed', target: '#desk' });
 			await page.click('#go');

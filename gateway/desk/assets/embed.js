@@ -62,8 +62,19 @@
 		button.hidden = !label;
 	}
 
+	// For the user, who can mend none of it but wait; the page is told all.
 	function refuse(status, body, request) {
-		say(body.message, 'Try again');
+		const wait = Number(body.retry_after) || 0;
+		const quote = request ? ` It will want to know this number: ${request}` : '';
+
+		if (status === 429)
+			say(`There were many sign-ins from your network. Please wait ${wait < 120 ? `${wait || 60} seconds` : `${Math.ceil(wait / 60)} minutes`}.`, 'Try again');
+		else if (status === 422 || status === 400)
+			say(`Something is wrong with this sign-in. Please tell the site that you are on.${quote}`);
+		else if (status === 403 || status === 404)
+			say(`${body.message}${body.code === 'desk_off' ? '' : ` Please tell the site that you are on.${quote}`}`);
+		else
+			say(body.message, 'Try again');
 		port.postMessage({ type: 'refused', status, body, request });
 	}
 
