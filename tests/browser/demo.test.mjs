@@ -79,6 +79,7 @@ test('in a frame, and what is refused', async () => {
 	await page.click('#embed');
 	await hop(3).getByText(/validation_failed/).waitFor();
 	await hop(2).getByText('Answer 422').waitFor();
+	assert.equal(await page.locator('.hops > li').count(), 3, 'nothing comes after a refusal');
 	await page.click('#leave');
 	assert.equal(await page.locator('#fields tr').count(), 0);
 });

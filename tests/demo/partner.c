@@ -132,6 +132,7 @@ static enum MHD_Result answer_trail(const struct page *page,
 static const char elsewhere[] =
 	"<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n"
 	"<meta name=\"viewport\" content=\"width=device-width\">\n"
+	"<link rel=\"icon\" href=\"data:,\">\n"
 	"<title>Not in the demo</title>\n<style>:root{color-scheme:light dark}"
 	"body{font:1rem/1.55 system-ui,sans-serif;max-width:30rem;"
 	"margin:4rem auto;padding:0 1.25rem}</style>\n"
