@@ -77,11 +77,9 @@ setInterval(() => {
 }, 30000);
 
 function span(seconds) {
-	if (seconds < 60)
-		return `${seconds} s`;
-	if (seconds < 3600)
-		return `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
-	return `${Math.floor(seconds / 3600)} h ${Math.floor(seconds % 3600 / 60)} min`;
+	const s = seconds % 60, min = Math.floor(seconds / 60) % 60, h = Math.floor(seconds / 3600);
+	/* on one line */
+	return (h ? `${h} h ${min} min` : min ? `${min} min ${s} s` : `${s} s`).replaceAll(' ', '\xa0');
 }
 
 const plural = (n, word) => `${n} ${word}${n === 1 ? '' : 's'}`;
@@ -543,7 +541,7 @@ function field(name, label, control, { max, optional } = {}) {
 		const text = control.value.trim();
 		if (!text && !optional)
 			return `Please fill in the ${label.toLowerCase()}.`;
-		return max && Array.from(control.value).length > max ? `At most ${max} characters, please.` : '';
+		return max && Array.from(control.value).length > max ? `${label}: at most ${max} characters, please.` : '';
 	}
 	count();
 	return { name, label, control, set, problem, count,
