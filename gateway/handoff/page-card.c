@@ -212,13 +212,30 @@ static void add_actions(struct page *page, bool is_passing)
 	buf_puts(&page->out, "</p>\n");
 }
 
+/* The code as words, which the guide and the programs' answers use too: "Token
+ * expired". */
+static void add_code(struct buf *out, const char *code)
+{
+	size_t i;
+
+	for (i = 0; code[i]; i++)
+		buf_addc(out, code[i] == '_' ? ' ' :
+			 !i && code[i] >= 'a' && code[i] <= 'z' ?
+			 (char)(code[i] - 'a' + 'A') : code[i]);
+}
+
 static void add_number(struct page *page, int status)
 {
 	struct exchange *ex = page->ex;
+	const char *code = ex->code ? ex->code : "";
 
 	buf_printf(&page->out, "<small data-status=\"%d\" data-code=\"%s\">"
-		   "Error %d &middot; request <code>%s</code></small>\n",
-		   status, ex->code ? ex->code : "", status, ex->id);
+		   "Error %d", status, code, status);
+	if (*code)
+		buf_puts(&page->out, ": ");
+	add_code(&page->out, code);
+	buf_printf(&page->out, " &middot; request<br><code>%s</code></small>"
+		   "\n", ex->id);
 }
 
 bool page_error(struct exchange *ex, int status, const char *message)

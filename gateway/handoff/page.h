@@ -97,11 +97,11 @@ bool page_end(struct page *page, int status);
 /*
  * What went wrong and what to do, in plain words (advice.h; `message` where
  * that leaves it to the answer), the time left where the answer has a
- * Retry-After, the request id and, where the tenant names its home, the
- * way back.  In a list for frames: to be seen inside any page,
- * for there is nothing in it to be seen or clicked but this, and
- * the page around is told, {usher:"refused",status,code}, since it cannot see
- * for itself why its frame does not answer.
+ * Retry-After, the code in words ("Token expired"), the request id and,
+ * where the tenant names its home, the way back.  In a list for frames: to be
+ * seen inside any page, for there is nothing in it to be seen or clicked but
+ * this, and the page around is told, {usher:"refused",status,code}, since it
+ * cannot see for itself why its frame does not answer.
  */
 bool page_error(struct exchange *ex, int status, const char *message);
 

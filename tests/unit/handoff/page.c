@@ -106,6 +106,7 @@ START_TEST(an_error_says_what_why_and_where_to_go)
 	check_page(410, "'none'");
 	ck_assert(body_has("This sign-in link was used already"));
 	ck_assert(body_has("click its button again"));
+	ck_assert(body_has("Error 410: Token used &middot; request<br>"));
 	ck_assert(body_has("<code>01ARZ3NDEKTSV4RRFFQ69G5FAV</code>"));
 	ck_assert(body_has("href=\"https://acme.test:8443/shop?a=1&amp;b=2\""));
 	ck_assert(!body_has("id=\"again\""));
