@@ -244,7 +244,8 @@ test('by keyboard alone', async () => {
 	}
 	await page.keyboard.press('Tab');
 	assert.equal(await focused(), 'Send');
-	await page.keyboard.press('Enter');
+	await page.keyboard.press('Shift+Tab');
+	await page.keyboard.press('Control+Enter');
 	await page.waitForURL(/\/tickets\/\d+$/);
 	await shows('Typed');
 	for (let i = 0; i < 2 && await page.evaluate(() => document.activeElement.id) !== 'message'; i++)
@@ -252,6 +253,14 @@ test('by keyboard alone', async () => {
 	await page.keyboard.type('And an answer');
 	await page.keyboard.press('Control+Enter');
 	await page.locator('.message', { hasText: 'And an answer' }).locator('time').waitFor();
+	await page.goto(`${HOST}/dashboard`);
+	await page.focus('[data-filter=all]');
+	for (const name of ['Open', 'Closed']) {
+		await page.keyboard.press('Tab');
+		await page.keyboard.press('Enter');
+		await page.waitForURL(`${HOST}/dashboard?state=${name.toLowerCase()}`);
+		assert.equal(await focused(), name, 'the filter keeps the focus');
+	}
 });
 
 test('what is missing is said at its field, and summed up where the focus goes', async () => {

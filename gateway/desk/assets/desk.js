@@ -362,11 +362,13 @@ function where() {
 }
 
 function visit(to, replace) {
+	/* whoever goes through the filter stays in it */
+	const focus = document.activeElement.closest('.filter') && '.filter [aria-current]';
 	if (embedded)
 		place = to;
 	else
 		history[replace ? 'replaceState' : 'pushState'](null, '', base + to);
-	show();
+	show({ focus });
 	scrollTo(0, 0);
 }
 
@@ -527,7 +529,8 @@ function field(name, label, control, { max, optional } = {}) {
 		left.textContent = n < 0 ? `${plural(-n, 'character')} too many` : `${plural(n, 'character')} left`;
 		describe();
 	};
-	put(control, { id: name, name, dir: 'auto', oninput: () => { count(); set(''); } }, []);
+	put(control, { id: name, name, dir: 'auto', oninput: () => { count(); set(''); },
+		onkeydown: (event) => { if (event.key === 'Enter' && (event.ctrlKey || event.metaKey)) control.form.requestSubmit(); } }, []);
 	function set(text) {
 		wrong.hidden = !text;
 		wrong.replaceChildren(...(text ? [icon(ALERT), text] : []));
@@ -684,8 +687,7 @@ function threadView(number) {
 	const mine = turn, name = `reply ${number}`;
 	const list = el('ol', { class: 'thread', 'aria-label': 'Messages' });
 	const notes = el('div', { class: 'notes' });
-	const answer = field('message', 'Your answer', el('textarea', { rows: '4', required: true,
-		onkeydown: (event) => { if (event.key === 'Enter' && (event.ctrlKey || event.metaKey)) submit(); } }), { max: MESSAGE_MAX });
+	const answer = field('message', 'Your answer', el('textarea', { rows: '4', required: true }), { max: MESSAGE_MAX });
 	const send = el('button', { class: 'button primary' }, 'Send answer');
 	const close = button('Close ticket', () => turnTo('closed'));
 	const reopen = button('Reopen ticket', () => turnTo('open'), { class: 'button primary' });
