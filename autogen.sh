@@ -158,7 +158,9 @@ run() {
 		    -e "s|^\([[:space:]]*\)development = .*|\1development = true;|" \
 		    -e "s|\"tls/|\"$r/tls/|g" \
 		    -e "s|http://127\.0\.0\.1:9464|http://127.0.0.1:$((partner + 1))|" \
-	    -e "s|\"https://\[::\]:8443\"|\"https://127.0.0.1:$https\"|" \
+		    -e "s|\"https://\[::\]:8443\"|\"https://127.0.0.1:$https\"|" \
+		    -e "s|^\([[:space:]]*\)state = .*|\1state = \"$r/state\";|" \
+		    -e "s|^\([[:space:]]*\)# plugins = .*|\1plugins = \"$r/plugins\";|" \
 		    "$f" >"$r/conf.d/${f##*/}"
 	done
 	sed -i -e "s|^\([[:space:]]*\)listen = (|\1listen = ( { url = \"http://127.0.0.1:$http\"; },|" \
@@ -168,14 +170,13 @@ run() {
 		"$top/tests/demo/partner.html" >"$r/partner.html"
 
 	usherd=$build/gateway/usherd
-	"$usherd" --config "$r/conf.d" --state "$r/state" --plugins "$r/plugins" --check >"$r/check.log" 2>&1 || {
+	"$usherd" --config "$r/conf.d" --check >"$r/check.log" 2>&1 || {
 		cat "$r/check.log" >&2; die "the demo configuration does not hold"; }
 	gateway= page=
 	trap 'stop' EXIT
 	trap 'exit 130' INT
 	trap 'exit 143' TERM
-	"$usherd" --config "$r/conf.d" --state "$r/state" --plugins "$r/plugins" \
-		--foreground --ready-file "$r/ready" &
+	"$usherd" --config "$r/conf.d" --foreground --ready-file "$r/ready" &
 	gateway=$!
 	set -- --port "$partner" --file "$r/partner.html" --admin "$r/state/admin.sock"
 	[ $scheme = http ] || set -- "$@" --cert "$r/tls/cert.pem" --key "$r/tls/key.pem"
@@ -202,9 +203,10 @@ run() {
 
   gateway    $scheme://tickets.localhost:$port
   settings   $r/conf.d (edit, then: kill -HUP $gateway)
-  console    $build/gateway/usherctl --config $r/conf.d --state $r/state status
-  answer     $build/gateway/usherctl --config $r/conf.d --state $r/state \\
+  console    $build/gateway/usherctl --config $r/conf.d status
+  answer     $build/gateway/usherctl --config $r/conf.d \\
                   tickets reply yourcompany 1 --name Amir --message 'We look into it.'
+  snippet    $build/gateway/usherctl --config $r/conf.d snippet yourcompany
   by hand    curl -si $scheme://tickets.localhost:$port/api/auth/redirect/yourcompany \\
                   $([ $scheme = http ] || echo "--cacert $r/tls/ca.pem ")-d email=user@example.com -d name='John Doe'
 EOT
