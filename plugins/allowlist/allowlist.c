@@ -441,6 +441,17 @@ static int json_holds(struct usher_call *call, const struct rule *rule,
 	return found;
 }
 
+/* What is stored, or comes from a form, is text that holds JSON.  White space
+ * before it makes no plain value of a list, which would match nothing. */
+static int is_list(struct usher_str text)
+{
+	size_t i = 0;
+
+	while (i < text.len && strchr(" \t\r\n", text.ptr[i]))
+		i++;
+	return i < text.len && text.ptr[i] == '[';
+}
+
 /* 1: it has one of the values; 0: it has none, or is not there; -1;
  * MALFORMED. */
 static int holds(struct usher_call *call, const struct rule *rule, int kind,
@@ -453,10 +464,9 @@ static int holds(struct usher_call *call, const struct rule *rule, int kind,
 	*is_there = !rc;
 	if (rc)
 		return rc == USHER_E_NOTFOUND ? 0 : -1;
-	/* What is stored, or comes from a form, is text that holds JSON. */
 	if (call->host->type(call, kind, name) == USHER_JSON ||
-	    (rule->is_json && usher_str_has_prefix(value, "[")))
-		return json_holds(call, rule, value);
+	    (rule->is_json && is_list(value)))
+		return json_holds(call, rule, usher_str_trim(value));
 	return text_holds(rule, value);
 }
 

@@ -203,6 +203,30 @@ START_TEST(who_is_denied_cannot_post_his_way_out)
 }
 END_TEST
 
+START_TEST(white_space_hides_no_list_from_deny)
+{
+	static const struct {
+		const char *value;
+		enum adapter_result result;
+	} cases[] = {
+		{ "[\"banned\"]", ADAPTER_DENIED },
+		{ " [\"banned\"]", ADAPTER_DENIED },
+		{ "\t[\"banned\"] ", ADAPTER_DENIED },
+		{ " [\"other\"]", ADAPTER_OK },
+		/* not as the host gives JSON, so nobody is let in by it */
+		{ "\r\n[\"banned\"]", ADAPTER_INVALID },
+		{ "[ \"banned\" ]", ADAPTER_INVALID },
+	};
+
+	for (unsigned i = 0; i < COUNT(cases); i++) {
+		sign_in_field(&s, "groups", cases[i].value);
+		ck_assert_msg(enter("ann@example.com") == cases[i].result,
+			      "case %u: %d %s", i, (int)s.call.result,
+			      s.call.problem);
+	}
+}
+END_TEST
+
 START_TEST(a_signed_field_is_one_that_the_assertion_holds)
 {
 	sign_in_field(&s, "role", "admin");
@@ -360,6 +384,7 @@ static void add_tests(TCase *t)
 	tcase_add_test(t, a_field_may_open_the_door_with_one_value_or_a_list);
 	tcase_add_test(t, what_is_stored_counts_where_nothing_was_posted);
 	tcase_add_test(t, who_is_denied_cannot_post_his_way_out);
+	tcase_add_test(t, white_space_hides_no_list_from_deny);
 	tcase_add_test(t, a_signed_field_is_one_that_the_assertion_holds);
 	tcase_add_test(t, allow_may_be_for_signed_users_alone);
 	tcase_add_test(t, others_may_enter_where_the_settings_say_so);
