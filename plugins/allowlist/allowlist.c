@@ -48,26 +48,11 @@ struct gate {
 
 /* ---- the settings ------------------------------------------------------- */
 
-/* Settings are the host's and gone after init. NULL: no memory. */
-static char *keep(struct usher_str s)
-{
-	return strndup(s.ptr, s.len);
-}
-
 static int set_text(char **to, struct usher_str value)
 {
 	free(*to);
-	*to = keep(value);
+	*to = usher_str_keep(value);
 	return *to ? USHER_OK : USHER_FAIL;
-}
-
-static int set_flag(struct usher_call *call, struct usher_str key,
-		    struct usher_str value, int *to)
-{
-	*to = usher_str_is(value, "true");
-	if (*to || usher_str_is(value, "false"))
-		return USHER_OK;
-	return usher_config_refuse(call, key, "must be true or false");
 }
 
 /* `name`, or an element of a list of that name. */
@@ -96,7 +81,7 @@ static int add_domain(struct usher_call *call, struct usher_str key,
 		return usher_config_refuse(call, key,
 			"must be a domain, as \"example.com\", or \"*.\" and a "
 			"domain for what is below it");
-	domain->key = keep(name);
+	domain->key = usher_str_keep(name);
 	domain->is_below = is_below;
 	if (!domain->key)
 		return USHER_FAIL;
@@ -115,7 +100,7 @@ static int add_email(struct usher_call *call, struct usher_str key,
 	if (call->host->email_key(call, value.ptr, value.len, &email))
 		return usher_config_refuse(call, key,
 			"must be a mail address, as \"ann@example.com\"");
-	list->emails[list->email_count] = keep(email);
+	list->emails[list->email_count] = usher_str_keep(email);
 	if (!list->emails[list->email_count])
 		return USHER_FAIL;
 	list->email_count++;
@@ -133,7 +118,7 @@ static struct rule *rule_find(struct list *list, struct usher_str name)
 	if (list->rule_count == RULES_MAX)
 		return NULL;
 	rule = &list->rules[list->rule_count];
-	rule->name = keep(name);
+	rule->name = usher_str_keep(name);
 	if (!rule->name)
 		return NULL;
 	list->rule_count++;
@@ -148,7 +133,7 @@ static int add_value(struct usher_call *call, struct usher_str key,
 			"is the 65th value; 64 are taken");
 	if (!value.len)
 		return usher_config_refuse(call, key, "must not be empty");
-	rule->values[rule->value_count] = keep(value);
+	rule->values[rule->value_count] = usher_str_keep(value);
 	if (!rule->values[rule->value_count])
 		return USHER_FAIL;
 	rule->value_count++;
@@ -177,13 +162,13 @@ static int rule_set(struct usher_call *call, struct usher_str key,
 	if (usher_str_is(property, "separator"))
 		return set_separator(call, key, value, rule);
 	if (usher_str_is(property, "json"))
-		return set_flag(call, key, value, &rule->is_json);
+		return usher_config_flag(call, key, value, &rule->is_json);
 	if (usher_str_is(property, "signed") && is_deny)
 		return usher_config_refuse(call, key,
 			"does not apply: who is denied is denied, signed or "
 			"not");
 	if (usher_str_is(property, "signed"))
-		return set_flag(call, key, value, &rule->needs_claim);
+		return usher_config_flag(call, key, value, &rule->needs_claim);
 	return usher_config_refuse(call, key,
 		"is not known; a field has one_of, from, separator, json and, "
 		"in allow, signed");
@@ -221,7 +206,7 @@ static int list_set(struct usher_call *call, struct usher_str key,
 	    rest.ptr)
 		return set_field(call, key, value, list, rest, is_deny);
 	if (usher_str_is(property, "signed") && !is_deny)
-		return set_flag(call, key, value, &list->needs_signed);
+		return usher_config_flag(call, key, value, &list->needs_signed);
 	return usher_config_refuse(call, key, is_deny ?
 		"is not known; deny has domains, emails and fields" :
 		"is not known; allow has domains, emails, fields and signed");

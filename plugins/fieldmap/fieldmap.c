@@ -43,12 +43,6 @@ struct map {
 
 /* ---- the settings ------------------------------------------------------- */
 
-/* Settings are the host's and gone after init. NULL: no memory. */
-static char *keep(struct usher_str s)
-{
-	return strndup(s.ptr, s.len);
-}
-
 static struct rule *rule_find(struct map *map, struct usher_str name)
 {
 	struct rule *rule;
@@ -60,7 +54,7 @@ static struct rule *rule_find(struct map *map, struct usher_str name)
 	if (map->count == RULES_MAX)
 		return NULL;
 	rule = &map->rules[map->count];
-	rule->name = keep(name);
+	rule->name = usher_str_keep(name);
 	if (!rule->name)
 		return NULL;
 	map->count++;
@@ -70,17 +64,8 @@ static struct rule *rule_find(struct map *map, struct usher_str name)
 static int set_text(char **to, struct usher_str value)
 {
 	free(*to);
-	*to = keep(value);
+	*to = usher_str_keep(value);
 	return *to ? USHER_OK : USHER_FAIL;
-}
-
-static int set_flag(struct usher_call *call, struct usher_str key,
-		    struct usher_str value, int *to)
-{
-	*to = usher_str_is(value, "true");
-	if (*to || usher_str_is(value, "false"))
-		return USHER_OK;
-	return usher_config_refuse(call, key, "must be true or false");
 }
 
 /* The whole value has to match, so that nobody forgets the anchors. */
@@ -137,7 +122,7 @@ static int add_choice(struct usher_call *call, struct usher_str key,
 	if (rule->choice_count == CHOICES_MAX)
 		return usher_config_refuse(call, key,
 			"is the 65th choice; 64 are taken");
-	rule->choices[rule->choice_count] = keep(value);
+	rule->choices[rule->choice_count] = usher_str_keep(value);
 	if (!rule->choices[rule->choice_count])
 		return USHER_FAIL;
 	rule->choice_count++;
@@ -163,9 +148,9 @@ static int rule_set(struct usher_call *call, struct usher_str key,
 	if (usher_str_is(property, "default"))
 		return set_text(&rule->fallback, value);
 	if (usher_str_is(property, "required"))
-		return set_flag(call, key, value, &rule->is_required);
+		return usher_config_flag(call, key, value, &rule->is_required);
 	if (usher_str_is(property, "json"))
-		return set_flag(call, key, value, &rule->is_json);
+		return usher_config_flag(call, key, value, &rule->is_json);
 	if (usher_str_is(property, "pattern"))
 		return set_pattern(call, key, value, rule);
 	if (usher_str_is(property, "max"))

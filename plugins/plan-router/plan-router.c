@@ -31,12 +31,6 @@ struct router {
 
 /* ---- the settings ------------------------------------------------------- */
 
-/* Settings are the host's and gone after init. NULL: no memory. */
-static char *keep(struct usher_str s)
-{
-	return strndup(s.ptr, s.len);
-}
-
 /* The gateway judges it when it is used; here only what is surely wrong. */
 static int set_url(struct usher_call *call, struct usher_str key,
 		   struct usher_str value, char **to)
@@ -48,7 +42,7 @@ static int set_url(struct usher_call *call, struct usher_str key,
 			"must be an absolute URL, as "
 			"\"https://desk.example/vip\", of at most 2048 bytes");
 	free(*to);
-	*to = keep(value);
+	*to = usher_str_keep(value);
 	return *to ? USHER_OK : USHER_FAIL;
 }
 
@@ -62,8 +56,8 @@ static int add_condition(struct usher_call *call, struct usher_str key,
 	if (route->condition_count == CONDITIONS_MAX)
 		return usher_config_refuse(call, key,
 			"is the ninth condition; 8 are taken");
-	condition->name = keep(name);
-	condition->value = keep(value);
+	condition->name = usher_str_keep(name);
+	condition->value = usher_str_keep(value);
 	if (!condition->name || !condition->value) {
 		free(condition->name);
 		free(condition->value);

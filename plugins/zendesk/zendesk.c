@@ -63,16 +63,10 @@ struct desk {
 
 /* ---- the settings ------------------------------------------------------- */
 
-/* Settings are the host's and gone after init. NULL: no memory. */
-static char *keep(struct usher_str s)
-{
-	return strndup(s.ptr, s.len);
-}
-
 static int set_text(char **to, struct usher_str value)
 {
 	free(*to);
-	*to = keep(value);
+	*to = usher_str_keep(value);
 	return *to ? USHER_OK : USHER_FAIL;
 }
 
@@ -128,7 +122,7 @@ static int add_to(struct usher_call *call, struct usher_str key,
 	if (!value.len || value.len > VALUE_CHARS)
 		return usher_config_refuse(call, key,
 			"must have 1 to 255 bytes");
-	list[*count] = keep(value);
+	list[*count] = usher_str_keep(value);
 	if (!list[*count])
 		return USHER_FAIL;
 	(*count)++;
@@ -192,9 +186,9 @@ static int add_mapping(struct usher_call *call, struct usher_str key,
 		return USHER_FAIL;
 	m = &desk->mappings[desk->mapping_count++];
 	m->kind = kind;
-	m->claim = keep(claim);
-	m->field = keep(value);
-	m->attribute = keep(attribute);
+	m->claim = usher_str_keep(claim);
+	m->field = usher_str_keep(value);
+	m->attribute = usher_str_keep(attribute);
 	return m->claim && m->field && m->attribute ? USHER_OK : USHER_FAIL;
 }
 

@@ -1,4 +1,4 @@
-/* Settings, read with a fallback: part of <usher/sdk.h>. */
+/* Settings, read and refused: part of <usher/sdk.h>. */
 #include <usher/sdk.h>
 
 #define TEXT_SIZE 128
@@ -30,6 +30,15 @@ int usher_config_refuse(struct usher_call *call, struct usher_str key,
 	return USHER_FAIL;
 }
 
+int usher_config_flag(struct usher_call *call, struct usher_str key,
+		      struct usher_str value, int *flag)
+{
+	if (!usher_str_is(value, "true") && !usher_str_is(value, "false"))
+		return usher_config_refuse(call, key, "must be true or false");
+	*flag = usher_str_is(value, "true");
+	return USHER_OK;
+}
+
 int usher_config_int(struct usher_call *call, const char *key, int64_t min,
 		     int64_t max, int64_t fallback, int64_t *value)
 {
@@ -59,9 +68,6 @@ int usher_config_bool(struct usher_call *call, const char *key, int fallback,
 	*value = fallback;
 	if (call->host->config(call, key, &text))
 		return 0;
-	if (usher_str_is(text, "true") || usher_str_is(text, "false")) {
-		*value = usher_str_is(text, "true");
-		return 0;
-	}
-	return refuse(call, key, usher_str_from("must be true or false"));
+	return usher_config_flag(call, usher_str_from(key), text, value) ?
+		USHER_E_INVAL : 0;
 }

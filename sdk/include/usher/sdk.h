@@ -3,8 +3,9 @@
  *
  * Optional: an adapter needs none of it.  It is linked into the adapter
  * (libusher-sdk.a), keeps no state, and takes memory only from the call's
- * arena (call->host->alloc), so nothing is to be freed.  All functions
- * may be called in every hook unless said otherwise.
+ * arena (call->host->alloc), so nothing is to be freed but what
+ * usher_str_keep() gave.  All functions may be called in every hook unless
+ * said otherwise.
  */
 #ifndef USHER_SDK_H
 #define USHER_SDK_H
@@ -50,6 +51,9 @@ int usher_str_copy(struct usher_call *call, struct usher_str s,
 /* The same with ASCII letters made small. */
 int usher_str_lower(struct usher_call *call, struct usher_str s,
 		    struct usher_str *copy /* out */);
+/* A terminated copy for the adapter's state, which outlives the call as the
+ * host's texts do not: malloc(3)'s, so free(3) it in fini. NULL: no memory. */
+char *usher_str_keep(struct usher_str s);
 
 /* ---- text that grows ---------------------------------------------------- */
 
@@ -146,6 +150,12 @@ int usher_config_bool(struct usher_call *call, const char *key, int fallback,
  */
 int usher_config_refuse(struct usher_call *call, struct usher_str key,
 			const char *problem);
+/*
+ * [init] `true` or `false` (as 1 or 0) of a setting that config_at() gave:
+ * USHER_OK, or the refusal above, and *flag as it was.
+ */
+int usher_config_flag(struct usher_call *call, struct usher_str key,
+		      struct usher_str value, int *flag /* out */);
 
 #ifdef __cplusplus
 }

@@ -359,6 +359,42 @@ START_TEST(settings_have_fallbacks_and_bad_ones_are_named)
 }
 END_TEST
 
+START_TEST(a_flag_among_many_settings_is_true_or_false)
+{
+	struct usher_str key = S("rules.0.json");
+	int flag = 7;
+
+	key.len = 7;
+	ck_assert_int_eq(usher_config_flag(public, key, S("yes"), &flag),
+			 USHER_FAIL);
+	ck_assert_int_eq(flag, 7);
+	ck_assert_uint_eq(call.error_count, 1);
+	ck_str_is(call.errors[0].field, "rules.0");
+	ck_str_is(call.errors[0].text, "must be true or false");
+	ck_assert_int_eq(usher_config_flag(public, key, S("true"), &flag), 0);
+	ck_assert_int_eq(flag, 1);
+	ck_assert_int_eq(usher_config_flag(public, key, S("false"), &flag), 0);
+	ck_assert_int_eq(flag, 0);
+	ck_assert_uint_eq(call.error_count, 1);
+}
+END_TEST
+
+START_TEST(what_is_kept_outlives_its_source)
+{
+	char source[] = "hello";
+	struct usher_str part = { source, 4 }, none = { NULL, 0 };
+	struct usher_str huge = { source, SIZE_MAX };
+	char *kept = usher_str_keep(part), *empty = usher_str_keep(none);
+
+	source[0] = 'x';
+	ck_assert_str_eq(kept, "hell");
+	ck_assert_str_eq(empty, "");
+	ck_assert_ptr_null(usher_str_keep(huge));
+	free(kept);
+	free(empty);
+}
+END_TEST
+
 static void add_tests(TCase *t)
 {
 	tcase_add_checked_fixture(t, setup, teardown);
@@ -373,6 +409,8 @@ static void add_tests(TCase *t)
 	tcase_add_test(t, a_token_is_the_one_that_another_library_makes);
 	tcase_add_test(t, a_token_that_cannot_be_made_is_an_error);
 	tcase_add_test(t, settings_have_fallbacks_and_bad_ones_are_named);
+	tcase_add_test(t, a_flag_among_many_settings_is_true_or_false);
+	tcase_add_test(t, what_is_kept_outlives_its_source);
 }
 
 UNIT_MAIN("sdk", add_tests)
