@@ -12,23 +12,29 @@
 /* libseccomp's SCMP_A* leave the second datum of a comparison to be zero. */
 #pragma GCC diagnostic ignored "-Wmissing-field-initializers"
 
-/* No adapter calls these by accident. */
+/* Neither an adapter nor the spawner calls these by accident. */
+static const int never[] = {
+	SCMP_SYS(ptrace), SCMP_SYS(process_vm_readv),
+	SCMP_SYS(process_vm_writev), SCMP_SYS(process_madvise), SCMP_SYS(tkill),
+	SCMP_SYS(rt_sigqueueinfo), SCMP_SYS(rt_tgsigqueueinfo),
+	SCMP_SYS(pidfd_send_signal), SCMP_SYS(pidfd_getfd),
+	SCMP_SYS(io_uring_setup), SCMP_SYS(io_uring_enter),
+	SCMP_SYS(io_uring_register), SCMP_SYS(bpf), SCMP_SYS(perf_event_open),
+	SCMP_SYS(userfaultfd), SCMP_SYS(mount), SCMP_SYS(umount2),
+	SCMP_SYS(move_mount), SCMP_SYS(open_tree), SCMP_SYS(fsopen),
+	SCMP_SYS(pivot_root), SCMP_SYS(chroot), SCMP_SYS(unshare),
+	SCMP_SYS(setns), SCMP_SYS(keyctl), SCMP_SYS(add_key),
+	SCMP_SYS(request_key), SCMP_SYS(init_module), SCMP_SYS(finit_module),
+	SCMP_SYS(delete_module), SCMP_SYS(kexec_load),
+	SCMP_SYS(kexec_file_load), SCMP_SYS(modify_ldt), SCMP_SYS(reboot),
+	SCMP_SYS(swapon),
+};
+
+/* Nor these; the spawner needs them, or some of what they can do. */
 static const int deadly[] = {
 	SCMP_SYS(execve), SCMP_SYS(execveat), SCMP_SYS(fork), SCMP_SYS(vfork),
-	SCMP_SYS(clone), SCMP_SYS(ptrace), SCMP_SYS(process_vm_readv),
-	SCMP_SYS(process_vm_writev), SCMP_SYS(process_madvise),
-	SCMP_SYS(kill), SCMP_SYS(tkill), SCMP_SYS(rt_sigqueueinfo),
-	SCMP_SYS(rt_tgsigqueueinfo), SCMP_SYS(pidfd_send_signal),
-	SCMP_SYS(pidfd_open), SCMP_SYS(pidfd_getfd), SCMP_SYS(io_uring_setup),
-	SCMP_SYS(io_uring_enter), SCMP_SYS(io_uring_register), SCMP_SYS(bpf),
-	SCMP_SYS(perf_event_open), SCMP_SYS(userfaultfd), SCMP_SYS(mount),
-	SCMP_SYS(umount2), SCMP_SYS(move_mount), SCMP_SYS(open_tree),
-	SCMP_SYS(fsopen), SCMP_SYS(pivot_root), SCMP_SYS(chroot),
-	SCMP_SYS(unshare), SCMP_SYS(setns), SCMP_SYS(keyctl),
-	SCMP_SYS(add_key), SCMP_SYS(request_key), SCMP_SYS(init_module),
-	SCMP_SYS(finit_module), SCMP_SYS(delete_module),
-	SCMP_SYS(kexec_load), SCMP_SYS(kexec_file_load), SCMP_SYS(personality),
-	SCMP_SYS(modify_ldt), SCMP_SYS(reboot), SCMP_SYS(swapon),
+	SCMP_SYS(clone), SCMP_SYS(kill), SCMP_SYS(pidfd_open),
+	SCMP_SYS(personality),
 };
 
 static const int harmless[] = {
@@ -73,6 +79,8 @@ static int add_rules(scmp_filter_ctx ctx, const void *arg)
 	if (!rc)
 		rc = seccomp_attr_set(ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2);
 	if (!rc)
+		rc = add_all(ctx, SCMP_ACT_KILL_PROCESS, never, COUNT(never));
+	if (!rc)
 		rc = add_all(ctx, SCMP_ACT_KILL_PROCESS, deadly,
 			     COUNT(deadly));
 	if (!rc)
@@ -103,21 +111,7 @@ static int add_rules(scmp_filter_ctx ctx, const void *arg)
 static const int not_for_spawners[] = {
 	SCMP_SYS(setuid), SCMP_SYS(setgid), SCMP_SYS(setreuid),
 	SCMP_SYS(setregid), SCMP_SYS(setfsuid), SCMP_SYS(setfsgid),
-	SCMP_SYS(setgroups), SCMP_SYS(ptrace), SCMP_SYS(process_vm_readv),
-	SCMP_SYS(process_vm_writev), SCMP_SYS(process_madvise),
-	SCMP_SYS(tkill), SCMP_SYS(rt_sigqueueinfo),
-	SCMP_SYS(rt_tgsigqueueinfo), SCMP_SYS(pidfd_send_signal),
-	SCMP_SYS(pidfd_getfd), SCMP_SYS(io_uring_setup),
-	SCMP_SYS(io_uring_enter), SCMP_SYS(io_uring_register), SCMP_SYS(bpf),
-	SCMP_SYS(perf_event_open), SCMP_SYS(userfaultfd), SCMP_SYS(mount),
-	SCMP_SYS(umount2), SCMP_SYS(move_mount), SCMP_SYS(open_tree),
-	SCMP_SYS(fsopen), SCMP_SYS(pivot_root), SCMP_SYS(chroot),
-	SCMP_SYS(unshare), SCMP_SYS(setns), SCMP_SYS(keyctl),
-	SCMP_SYS(add_key), SCMP_SYS(request_key), SCMP_SYS(init_module),
-	SCMP_SYS(finit_module), SCMP_SYS(delete_module),
-	SCMP_SYS(kexec_load), SCMP_SYS(kexec_file_load),
-	SCMP_SYS(modify_ldt), SCMP_SYS(reboot), SCMP_SYS(swapon),
-	SCMP_SYS(open_by_handle_at),
+	SCMP_SYS(setgroups), SCMP_SYS(open_by_handle_at),
 };
 
 /* What a library may try on its own. */
@@ -155,6 +149,8 @@ static int add_spawner_rules(scmp_filter_ctx ctx, const void *arg)
 	int rc = seccomp_attr_set(ctx, SCMP_FLTATR_ACT_BADARCH,
 				  SCMP_ACT_KILL_PROCESS);
 
+	if (!rc)
+		rc = add_all(ctx, SCMP_ACT_KILL_PROCESS, never, COUNT(never));
 	if (!rc)
 		rc = add_all(ctx, SCMP_ACT_KILL_PROCESS, not_for_spawners,
 			     COUNT(not_for_spawners));
