@@ -486,25 +486,22 @@ out:
 
 static void write_ready_file(struct daemon *d)
 {
-	char temporary[PATH_LONGEST];
-	struct buf text;
-	FILE *f;
+	struct buf addresses;
+	enum err err = ERR_NOMEM;
 
-	snprintf(temporary, sizeof(temporary), "%s.new",
-		 d->options.ready_file);
-	buf_init(&text, 65536);
-	server_addresses_json(d->server, &text);
-	f = fopen(temporary, "we");
-	if (f) {
-		fprintf(f, "{\"pid\":%d,\"listen\":%.*s}\n", (int)getpid(),
-			STR_ARG(buf_str(&text)));
-		fclose(f);
-	}
-	if (!f || rename(temporary, d->options.ready_file))
+	buf_init(&addresses, 65536);
+	server_addresses_json(d->server, &addresses);
+	if (buf_is_ok(&addresses))
+		err = notify_ready_file(d->options.ready_file,
+					buf_str(&addresses));
+	if (err)
 		log_error("ready_file",
 			  LOG_TEXT("path", d->options.ready_file),
-			  LOG_TEXT("problem", strerror(errno)));
-	buf_done(&text);
+			  LOG_TEXT("problem", err == ERR_IO ? strerror(errno) :
+							      err_text(err)),
+			  LOG_TEXT("remedy", "name one in a directory that "
+				   "the gateway's user may write to"));
+	buf_done(&addresses);
 }
 
 static void tell_ready(struct daemon *d)

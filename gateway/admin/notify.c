@@ -1,5 +1,7 @@
 #include "admin/notify.h"
 
+#include "base/file.h"
+
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -56,4 +58,26 @@ void notify_reloading(void)
 void notify_stopping(void)
 {
 	send_lines("STOPPING=1\n");
+}
+
+enum err notify_ready_file(const char *path, struct str addresses)
+{
+	static const char end[] = "}\n";
+	char head[LINES_MAX];
+	struct file_draft draft;
+	enum err err = file_draft_begin(&draft, path);
+	int n = snprintf(head, sizeof(head), "{\"pid\":%ld,\"listen\":",
+			 (long)getpid());
+
+	if (err)
+		return err;
+	err = file_draft_write(&draft, head, (size_t)n);
+	if (!err)
+		err = file_draft_write(&draft, addresses.ptr, addresses.len);
+	if (!err)
+		err = file_draft_write(&draft, end, sizeof(end) - 1);
+	if (!err)
+		return file_draft_commit(&draft, true);
+	file_draft_abort(&draft);
+	return err;
 }

@@ -1,6 +1,8 @@
 #include "unit/unit.h"
 
+#include <signal.h>
 #include <stddef.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <time.h>
@@ -122,6 +124,74 @@ START_TEST(nobody_there_is_no_trouble)
 }
 END_TEST
 
+/* What the file holds; NULL: there is none. */
+static const char *content(const char *path)
+{
+	static char text[256];
+	FILE *f = fopen(path, "r");
+	size_t n;
+
+	if (!f)
+		return NULL;
+	n = fread(text, 1, sizeof(text) - 1, f);
+	text[n] = '\0';
+	fclose(f);
+	return text;
+}
+
+START_TEST(a_file_says_that_we_are_ready)
+{
+	char path[PATH_MAX], want[64];
+
+	snprintf(path, sizeof(path), "%s", path_of("ready"));
+	snprintf(want, sizeof(want), "{\"pid\":%ld,\"listen\":[]}\n",
+		 (long)getpid());
+	ck_assert_int_eq(notify_ready_file(path, STR("[]")), ERR_OK);
+	ck_assert_str_eq(content(path), want);
+	ck_assert_int_eq(notify_ready_file(path_of("none/ready"), STR("[]")),
+			 ERR_IO);
+}
+END_TEST
+
+START_TEST(a_full_disk_leaves_no_half_of_a_file)
+{
+	struct rlimit before, none;
+	char path[PATH_MAX];
+	enum err err;
+
+	snprintf(path, sizeof(path), "%s", path_of("half"));
+	signal(SIGXFSZ, SIG_IGN);
+	ck_assert_int_eq(getrlimit(RLIMIT_FSIZE, &before), 0);
+	none = before;
+	none.rlim_cur = 4;
+	ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &none), 0);
+	err = notify_ready_file(path, STR("[]"));
+	ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &before), 0);
+	signal(SIGXFSZ, SIG_DFL);
+	ck_assert_int_eq(err, ERR_IO);
+	ck_assert_ptr_null(content(path));
+	ck_assert_int_ne(access(path_of("half.new"), F_OK), 0);
+}
+END_TEST
+
+START_TEST(a_link_in_the_way_is_not_followed)
+{
+	char path[PATH_MAX], victim[PATH_MAX];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s", path_of("linked"));
+	snprintf(victim, sizeof(victim), "%s", path_of("victim"));
+	f = fopen(victim, "w");
+	ck_assert_ptr_nonnull(f);
+	fputs("precious", f);
+	fclose(f);
+	ck_assert_int_eq(symlink(victim, path_of("linked.new")), 0);
+	ck_assert_int_eq(notify_ready_file(path, STR("[]")), ERR_IO);
+	ck_assert_str_eq(content(victim), "precious");
+	ck_assert_ptr_null(content(path));
+}
+END_TEST
+
 static void notify_tests(TCase *tc)
 {
 	tcase_add_checked_fixture(tc, NULL, hang_up);
@@ -129,6 +199,9 @@ static void notify_tests(TCase *tc)
 	tcase_add_test(tc, a_reload_says_when_it_began);
 	tcase_add_test(tc, an_abstract_socket_will_do);
 	tcase_add_test(tc, nobody_there_is_no_trouble);
+	tcase_add_test(tc, a_file_says_that_we_are_ready);
+	tcase_add_test(tc, a_full_disk_leaves_no_half_of_a_file);
+	tcase_add_test(tc, a_link_in_the_way_is_not_followed);
 }
 
 UNIT_MAIN("notify", notify_tests)
