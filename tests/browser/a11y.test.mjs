@@ -27,12 +27,13 @@ after(async () => {
 	await gw?.stop();
 });
 
-/** Both colour schemes: a page's contrast differs between them. */
-async function check(name, on = page) {
+/** Both colour schemes: a page's contrast differs between them. `where`: the
+ * page, or a frame on it. */
+async function check(name, on = page, where = on) {
 	for (const colorScheme of ['light', 'dark']) {
 		await on.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
-		await on.evaluate(axe.source);
-		const { violations, passes } = await on.evaluate(() => window.axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] }));
+		await where.evaluate(axe.source);
+		const { violations, passes } = await where.evaluate(() => window.axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] }));
 		assert.ok(passes.length > 5, 'axe looked at it');
 		const bad = violations.filter(({ impact }) => ['serious', 'critical'].includes(impact));
 		assert.deepEqual(bad.map(({ id, nodes }) => [id, nodes.map(({ html }) => html)]), [], `${name}, ${colorScheme}`);
@@ -151,6 +152,23 @@ test('the number of an error page is copied by a click', async () => {
 	await page.getByRole('button', { name: 'Copy' }).click();
 	await page.getByRole('button', { name: 'Copied' }).waitFor();
 	assert.equal(await page.evaluate(() => navigator.clipboard.readText()), answer.headers()['x-request-id']);
+});
+
+test('the desk in a frame, and what is there before and after it', async () => {
+	await page.goto('https://alpha.test/');
+	await page.click('#embed');
+	const frame = await (await page.waitForSelector('#support iframe')).contentFrame();
+	await frame.waitForURL('https://tickets.test/embed/alpha/dashboard');
+	await frame.locator('h1').waitFor();
+	await check('the framed desk', page, frame);
+	await frame.getByRole('button', { name: 'Sign out' }).click();
+	await frame.getByRole('button', { name: 'Sign in again' }).waitFor();
+	await check('signed out in the frame', page, frame);
+	await page.selectOption('#user', { label: 'somebody with a mistyped address' });
+	await page.click('#embed');
+	const refused = await (await page.waitForSelector('#support iframe')).contentFrame();
+	await refused.getByText('Something is wrong with this sign-in').waitFor();
+	await check('refused in the frame', page, refused);
 });
 
 test('the demo', async () => {
