@@ -182,6 +182,20 @@ test('a long conversation begins at its end, and goes back to its beginning', as
 	assert.deepEqual(await texts(), [...all, 25]);
 });
 
+test('addresses in a message can be followed, and nothing else of it', async () => {
+	await enter(gw, page, somebody());
+	const text = 'See https://alpha.test/a?b=1&c=%22 (or http://alpha.test/d), <https://alpha.test/e>."https://alpha.test/f"\n' +
+		'javascript:alert(1) data:text/html,x //alpha.test xhttps://alpha.test/g https:// https://alpha.test/"onclick="alert(1)';
+	const { number } = await ticket(page, { message: text });
+	await page.goto(`${HOST}/tickets/${number}`);
+	await page.locator('.message').waitFor();
+	assert.equal(await page.locator('.message .text').textContent(), text);
+	assert.deepEqual(await page.locator('.message .text a').evaluateAll((all) => all.map((a) => [a.getAttribute('href'), a.textContent, a.target, a.rel].join(' '))),
+		['https://alpha.test/a?b=1&c=%22', 'http://alpha.test/d', 'https://alpha.test/e', 'https://alpha.test/f', 'https://alpha.test/']
+			.map((url) => `${url} ${url} _blank noopener noreferrer`));
+	assert.equal(await page.locator('.message [onclick]').count(), 0);
+});
+
 test('the longest message, all of it outside the basic plane', async () => {
 	await enter(gw, page, somebody());
 	await page.goto(`${HOST}/tickets/new`);

@@ -673,6 +673,10 @@ function newView() {
 
 /* ---- a ticket ---- */
 
+/* Addresses can be followed; what ends the sentence is none of theirs. */
+const linked = (text) => text.split(/(\bhttps?:\/\/[^\s<>"]*[^\s<>"'.,:;!?)\]}])/).map((part, i) =>
+	i % 2 ? el('a', { href: part, target: '_blank', rel: 'noopener noreferrer' }, part) : part);
+
 function bubble(message) {
 	const isUser = message.author === 'user';
 	const name = message.name || (isUser ? user.name : 'Support');
@@ -680,7 +684,7 @@ function bubble(message) {
 		el('article', {}, el('header', {}, el('b', { dir: 'auto' }, isUser ? 'You' : name),
 			!isUser && el('span', { class: 'role' }, `${tenant.name} support`),
 			el('span', { class: 'when' }, message.sending ? 'Sending…' : time(message.created_at))),
-		el('p', { class: 'text', dir: 'auto' }, message.message)));
+		el('p', { class: 'text', dir: 'auto' }, linked(message.message))));
 }
 
 function threadView(number) {
