@@ -49,4 +49,35 @@ static inline void fuzz_check_same(const struct fields *a,
 	}
 }
 
+/*
+ * What holds for every parser that has a writer: what was read, written and
+ * read again is the same.  `room`: octets that any fields fit in as text.
+ */
+static inline void
+fuzz_check_parser(struct pool *pool, struct str in,
+		  enum err (*parse)(struct str in, struct fields *out,
+				    struct fault *fault),
+		  void (*write)(struct buf *out, const struct fields *fields),
+		  size_t room)
+{
+	struct fields fields, again;
+	struct fault fault;
+	struct buf b;
+	enum err err;
+
+	fields_init(&fields, pool);
+	err = parse(in, &fields, &fault);
+	if (err) {
+		fuzz_check_refusal(err, &fault, &fields, in);
+		return;
+	}
+	fuzz_check_fields(&fields);
+	buf_init_pool(&b, pool, room);
+	write(&b, &fields);
+	fuzz_assert(buf_is_ok(&b));
+	fields_init(&again, pool);
+	fuzz_assert(!parse(buf_str(&b), &again, NULL));
+	fuzz_check_same(&fields, &again);
+}
+
 #endif

@@ -1,20 +1,6 @@
 #include "codec/json.h"
 #include "fuzz/fields.h"
 
-/* What was read, written and read again is the same. */
-static void check_round_trip(struct pool *pool, const struct fields *fields)
-{
-	struct fields again;
-	struct buf b;
-
-	buf_init_pool(&b, pool, 4 << 20);
-	json_add_fields(&b, fields);
-	fuzz_assert(buf_is_ok(&b));
-	fields_init(&again, pool);
-	fuzz_assert(!json_parse_fields(buf_str(&b), &again, NULL));
-	fuzz_check_same(fields, &again);
-}
-
 /* Whatever the bytes, what is written is one JSON string, safe in HTML. */
 static void check_string(struct pool *pool, struct str in)
 {
@@ -45,18 +31,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct pool *pool = pool_new(FUZZ_POOL);
 	struct str in = fuzz_str(data, size);
-	struct fields fields;
-	struct fault fault;
-	enum err err;
 
-	fields_init(&fields, pool);
-	err = json_parse_fields(in, &fields, &fault);
-	if (err) {
-		fuzz_check_refusal(err, &fault, &fields, in);
-	} else {
-		fuzz_check_fields(&fields);
-		check_round_trip(pool, &fields);
-	}
+	fuzz_check_parser(pool, in, json_parse_fields, json_add_fields,
+			  4 << 20);
 	check_string(pool, in);
 	pool_free(pool);
 	return 0;

@@ -159,6 +159,30 @@ load_with(const char *name, const struct adapter_setting *settings,
 	return adapter;
 }
 
+/* One setting that keeps an adapter from loading, and words of the message. */
+struct bad_setting {
+	const char *key, *value, *says;
+};
+
+__attribute__((unused)) static void
+check_bad_settings(const char *name, const struct bad_setting *cases,
+		   unsigned count)
+{
+	char message[ADAPTER_LOAD_PROBLEM_MAX];
+
+	for (unsigned i = 0; i < count; i++) {
+		struct adapter_setting one = { str_from(cases[i].key),
+					       str_from(cases[i].value) };
+
+		ck_assert_msg(load_with(name, &one, 1, message) == NULL,
+			      "%s loads with %s = %s", name, cases[i].key,
+			      cases[i].value);
+		ck_assert_msg(strstr(message, cases[i].says) != NULL,
+			      "%s = %s: %s", cases[i].key, cases[i].value,
+			      message);
+	}
+}
+
 #define SETTING(k, v) { STR(k), STR(v) }
 #define COUNT(array) ((unsigned)(sizeof(array) / sizeof((array)[0])))
 

@@ -291,9 +291,7 @@ END_TEST
 
 START_TEST(wrong_settings_are_named)
 {
-	static const struct {
-		const char *key, *value, *says;
-	} cases[] = {
+	static const struct bad_setting cases[] = {
 		{ "allow", "x", "config.allow: is not known" },
 		{ "allow.domain", "a.example", "config.allow.domain: is not" },
 		{ "allow.domains.0", "a..b", "config.allow.domains.0: must be "
@@ -329,14 +327,7 @@ START_TEST(wrong_settings_are_named)
 		{ "resaon", "x", "config.resaon: is not known" },
 	};
 
-	for (unsigned i = 0; i < COUNT(cases); i++) {
-		struct adapter_setting one = { str_from(cases[i].key),
-					       str_from(cases[i].value) };
-
-		ck_assert_msg(load(&one, 1) == NULL, "case %u", i);
-		ck_assert_msg(strstr(message, cases[i].says) != NULL,
-			      "case %u: %s", i, message);
-	}
+	check_bad_settings("allowlist", cases, COUNT(cases));
 	ck_assert_ptr_null(load(NULL, 0));
 	ck_assert(strstr(message, "names nobody") != NULL);
 }

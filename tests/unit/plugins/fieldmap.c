@@ -184,9 +184,7 @@ END_TEST
 
 START_TEST(wrong_settings_are_named)
 {
-	static const struct {
-		const char *key, *value, *says;
-	} cases[] = {
+	static const struct bad_setting cases[] = {
 		{ "plan", "x", "config.plan: must be a group" },
 		{ "plan.form", "x", "config.plan.form: is not known; a rule" },
 		{ "plan.required", "yes", "must be true or false" },
@@ -202,14 +200,7 @@ START_TEST(wrong_settings_are_named)
 		{ "a*.from", "x", "is no name for an attribute" },
 	};
 
-	for (unsigned i = 0; i < COUNT(cases); i++) {
-		struct adapter_setting one = { str_from(cases[i].key),
-					       str_from(cases[i].value) };
-
-		ck_assert_msg(load(&one, 1) == NULL, "case %u", i);
-		ck_assert_msg(strstr(message, cases[i].says) != NULL,
-			      "case %u: %s", i, message);
-	}
+	check_bad_settings("fieldmap", cases, COUNT(cases));
 }
 END_TEST
 

@@ -138,9 +138,7 @@ END_TEST
 
 START_TEST(wrong_settings_are_named)
 {
-	static const struct {
-		const char *key, *value, *says;
-	} cases[] = {
+	static const struct bad_setting cases[] = {
 		{ "routes", "x", "config.routes: is not known" },
 		{ "routes.x.url", PRO, "config.routes.x.url: must be a list" },
 		{ "routes.0", "x", "must be a list of groups" },
@@ -156,14 +154,7 @@ START_TEST(wrong_settings_are_named)
 		{ "keep_requested", "true", "is missing, and so is default" },
 	};
 
-	for (unsigned i = 0; i < COUNT(cases); i++) {
-		struct adapter_setting one = { str_from(cases[i].key),
-					       str_from(cases[i].value) };
-
-		ck_assert_msg(load(&one, 1) == NULL, "case %u", i);
-		ck_assert_msg(strstr(message, cases[i].says) != NULL,
-			      "case %u: %s", i, message);
-	}
+	check_bad_settings("plan-router", cases, COUNT(cases));
 	ck_assert_ptr_null(load(NULL, 0));
 }
 END_TEST
