@@ -10,6 +10,7 @@
 struct name {
 	char *host;			/* lower case */
 	struct cert *cert;		/* borrowed from the table */
+	unsigned order;			/* in which the tenants came */
 };
 
 struct tls_set {
@@ -167,8 +168,19 @@ static enum err add_tenant(struct tls_set *set, const struct tls_set *previous,
 		free(host);
 		return ERR_OK;
 	}
-	set->names[set->name_count++] = (struct name){ host, cert };
+	set->names[set->name_count] = (struct name){ host, cert,
+						     set->name_count };
+	set->name_count++;
 	return ERR_OK;
+}
+
+/* qsort() need not keep the order of equals. */
+static int compare_places(const void *a, const void *b)
+{
+	const struct name *x = a, *y = b;
+	int order = compare_names(x, y);
+
+	return order ? order : (x->order > y->order) - (x->order < y->order);
 }
 
 /* Tenants on one host name: the first one's certificate speaks for all. */
@@ -176,7 +188,7 @@ static void sort_names(struct tls_set *set)
 {
 	unsigned kept = 0;
 
-	qsort(set->names, set->name_count, sizeof(struct name), compare_names);
+	qsort(set->names, set->name_count, sizeof(struct name), compare_places);
 	for (unsigned i = 0; i < set->name_count; i++) {
 		if (kept && !strcmp(set->names[kept - 1].host,
 				    set->names[i].host))
