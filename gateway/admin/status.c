@@ -184,6 +184,20 @@ static const char *show_status(struct status *status, const struct str *words,
 	return trouble;
 }
 
+/* The socket's error is one line: the first thing to mend, and where. */
+static const char *refusal(const struct report *report, struct buf *body)
+{
+	for (unsigned i = 0; i < report->count; i++) {
+		if (report->v[i].level != REPORT_FATAL)
+			continue;
+		buf_clear(body);
+		report_line(&report->v[i], body);
+		if (buf_is_ok(body))
+			return body->ptr;
+	}
+	return "no memory for a new configuration";
+}
+
 static const char *reload(struct status *status, const struct str *words,
 			  bool json, struct buf *body)
 {
@@ -192,13 +206,8 @@ static const char *reload(struct status *status, const struct str *words,
 	bool is_flawed = report_worst(report) >= REPORT_TENANT;
 
 	(void)words;
-	if (err) {
-		/* The socket's error is one line: the first thing to mend. */
-		for (unsigned i = 0; i < report->count; i++)
-			if (report->v[i].level == REPORT_FATAL)
-				return report->v[i].problem.ptr;
-		return "no memory for a new configuration";
-	}
+	if (err)
+		return refusal(report, body);
 	if (json) {
 		report_json(report, body);
 		buf_addc(body, '\n');

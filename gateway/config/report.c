@@ -94,7 +94,7 @@ static void add_clean(struct buf *out, struct str s)
 	}
 }
 
-static void add_line(const struct finding *f, struct buf *out)
+void report_line(const struct finding *f, struct buf *out)
 {
 	if (f->file.len) {
 		add_clean(out, f->file);
@@ -117,15 +117,16 @@ static void add_line(const struct finding *f, struct buf *out)
 		buf_puts(out, "; ");
 		add_clean(out, f->remedy);
 	}
-	buf_addc(out, '\n');
 }
 
 void report_text(const struct report *report, struct buf *out)
 {
 	unsigned i;
 
-	for (i = 0; i < report->count; i++)
-		add_line(&report->v[i], out);
+	for (i = 0; i < report->count; i++) {
+		report_line(&report->v[i], out);
+		buf_addc(out, '\n');
+	}
 	if (report->dropped)
 		buf_printf(out, "%u more findings are not shown\n",
 			   report->dropped);

@@ -60,10 +60,12 @@ void report_add(struct report *report, struct finding finding);
 enum report_level report_worst(const struct report *report);
 unsigned report_count(const struct report *report, enum report_level level);
 /*
- * A line for each, as compilers write them, so that editors jump there:
- * "conf.d/a.conf:12: error: tenant a: session.idle must be ...; remedy\n".
+ * One finding, as compilers write them, so that editors jump there:
+ * "conf.d/a.conf:12: error: tenant a: session.idle must be ...; remedy".
  * Control characters, and what is not UTF-8, become '?'.
  */
+void report_line(const struct finding *finding, struct buf *out);
+/* A line for each, and one for those that were dropped. */
 void report_text(const struct report *report, struct buf *out);
 /*
  * {"errors":N,"warnings":N,"dropped":N,"findings":[{"level":"error","scope":

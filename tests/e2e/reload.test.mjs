@@ -72,7 +72,9 @@ test('a reload whose gateway file is broken changes nothing', async () => {
 	const good = fs.readFileSync(path.join(gw.conf, 'gateway.conf'));
 	gw.writeConf('gateway', 'gateway = { nonsense');
 	const socket = ['--socket', path.join(gw.state, 'admin.sock')];
-	assert.equal((await runUsherctl(...socket, 'reload')).code, 1);
+	const refused = await runUsherctl(...socket, 'reload');
+	assert.equal(refused.code, 1);
+	assert.match(refused.err, /gateway\.conf:1: error: /, 'it says where');
 	assert.equal((await gw.handoff('alpha', user)).status, 302);
 	// The console finds its socket through the very file that is broken.
 	assert.match((await gw.ctl('status')).err, /gateway\.conf:1/);
