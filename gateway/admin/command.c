@@ -1,5 +1,6 @@
 #include "admin/command.h"
 
+#include <errno.h>
 #include <getopt.h>
 #include <stdarg.h>
 
@@ -231,8 +232,8 @@ static int run_command(struct command_line *line, int own, int argc,
 }
 
 /* Of two commands that begin alike the longer one is meant. */
-int command_main(const struct command *commands, int argc, char **argv,
-		 const char *confdir, const char *version)
+static int find_and_run(const struct command *commands, int argc, char **argv,
+			const char *confdir, const char *version)
 {
 	static struct command_line line;
 	int c, count, own = 0;
@@ -273,4 +274,17 @@ int command_main(const struct command *commands, int argc, char **argv,
 		fprintf(stderr, PROGRAM ": no such command: %s\n\n", words[0]);
 	list_commands(commands, confdir, stderr);
 	return COMMAND_USAGE;
+}
+
+int command_main(const struct command *commands, int argc, char **argv,
+		 const char *confdir, const char *version)
+{
+	int status = find_and_run(commands, argc, argv, confdir, version);
+
+	errno = 0;	/* what went wrong earlier may be said no more */
+	if (!fflush(stdout) && !ferror(stdout))
+		return status;
+	fprintf(stderr, PROGRAM ": the answer could not be written: %s\n",
+		errno ? strerror(errno) : "error on standard output");
+	return status == COMMAND_DONE ? COMMAND_REFUSED : status;
 }

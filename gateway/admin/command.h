@@ -28,7 +28,7 @@
 /* What the program ends with. */
 enum command_exit {
 	COMMAND_DONE = 0,
-	COMMAND_REFUSED = 1,	/* the daemon or the files said no */
+	COMMAND_REFUSED = 1,	/* by the daemon or the files */
 	COMMAND_USAGE = 2,
 	COMMAND_NO_DAEMON = 3,
 };
@@ -89,7 +89,8 @@ int command_misused(const struct command_line *line, const char *format, ...)
 
 /*
  * Understand argv and run the command: what it returned, or COMMAND_USAGE
- * with the reason on standard error.  `commands` ends with an empty one;
+ * with the reason on standard error; COMMAND_REFUSED, too, where standard
+ * output did not take all that was printed.  `commands` ends with an empty one;
  * `confdir` is what --config falls back to, and `version` what --version says.
  */
 int command_main(const struct command *commands, int argc, char **argv,

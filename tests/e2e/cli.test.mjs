@@ -1,7 +1,7 @@
 // The daemon and its console as programs: the background, the service manager,
 // exit codes, keys, adapters, watching, privileges, the metrics listener.
 import assert from 'node:assert/strict';
-import { execFileSync, spawn } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import http from 'node:http';
 import path from 'node:path';
@@ -121,6 +121,14 @@ test('--version, --help, and wrong usage', async () => {
 	assert.equal((await runUsherctl('--config', '/nowhere', 'status')).code, 1);
 	assert.equal((await runUsherctl('--socket', '/nowhere/s', 'status')).code, 3);
 	assert.equal((await runUsherd('--config', '/nowhere', '--check')).code, 1);
+});
+
+test('an answer that could not be written is no success', () => {
+	const full = fs.openSync('/dev/full', 'w');
+	const r = spawnSync(path.join(build, 'gateway/usherctl'), ['--help'], { stdio: ['ignore', full, 'pipe'], encoding: 'utf8' });
+	fs.closeSync(full);
+	assert.equal(r.status, 1);
+	assert.match(r.stderr, /could not be written: No space left/);
 });
 
 test('usherctl --json is JSON', async () => {
