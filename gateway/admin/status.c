@@ -219,11 +219,12 @@ static const char *reload(struct status *status, const struct str *words,
 	return is_flawed ? socket_flawed : NULL;
 }
 
-/* One step of a trail, {"step":...,"verdict":...,"us":...}, as a line. */
+/* One step of a trail, {"step":...,"verdict":...,"us":...}, as a line; what an
+ * agent did has no time, and may have his name: "by". */
 static void step_text(struct str json, struct pool *pool, struct buf *body)
 {
 	struct fields fields;
-	struct str step, verdict, us;
+	struct str step, verdict, us, by;
 
 	fields_init(&fields, pool);
 	if (json_parse_fields(json, &fields, NULL))
@@ -231,8 +232,15 @@ static void step_text(struct str json, struct pool *pool, struct buf *body)
 	step = fields_value(&fields, STR("step"));
 	verdict = fields_value(&fields, STR("verdict"));
 	us = fields_value(&fields, STR("us"));
-	buf_printf(body, "  %-16.*s %-24.*s %8.*s us\n", STR_ARG(step),
-		   STR_ARG(verdict), STR_ARG(us));
+	by = fields_value(&fields, STR("by"));
+	buf_printf(body, "  %-16.*s %-24.*s", STR_ARG(step), STR_ARG(verdict));
+	if (us.len)
+		buf_printf(body, " %8.*s us", STR_ARG(us));
+	if (by.len) {
+		buf_puts(body, " by ");
+		plain_add(body, by);
+	}
+	buf_addc(body, '\n');
 }
 
 /* The trail is an array of flat objects, written by ourselves. */

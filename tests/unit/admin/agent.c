@@ -76,6 +76,8 @@ START_TEST(what_is_done_is_on_record)
 	ask_ok(&d, "explain", id);
 	said(&d, "tenant acme");
 	said(&d, "ticket 1");
+	said(&d, " by Jane (x)\n");
+	ck_assert_ptr_null(strstr(d.body.ptr, " us\n"));
 	ask_ok(&d, "explain", id, "--json");
 	said(&d, "\"by\":\"Jane (x)\"");
 	/* what is refused has left none */
