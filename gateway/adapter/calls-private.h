@@ -30,6 +30,7 @@ struct call_entry {
 	uint64_t id;
 	struct adapter_call *call;	/* NULL: the probe, or answered */
 	bool is_deliver, is_probe, is_sent;
+	bool is_lookable;		/* it may ask about the user */
 	bool is_looking;		/* the caller has it, see LOOK */
 	bool is_scout;			/* does the adapter still look? */
 	int64_t start_ns, deadline_ns;	/* the latter: INT64_MAX for none */

@@ -170,9 +170,8 @@ static void on_look(struct isolated *iso, const struct wire_frame *frame)
 	struct call_entry *entry;
 	struct buf nothing;
 
-	if (!is_of_now(iso, frame, &entry) || !entry ||
-	    is_answering(iso, entry) || entry->looks++ ||
-	    (entry->call && !entry->call->look)) {
+	if (!is_of_now(iso, frame, &entry) || !entry || !entry->is_lookable ||
+	    is_answering(iso, entry) || entry->looks++) {
 		life_end(iso, "it asked about a user out of turn");
 		return;
 	}

@@ -314,6 +314,7 @@ static const char *enqueue(struct isolated *iso, enum wire_call_kind kind,
 	wire_address(&entry->frame, iso->generation, entry->id);
 	entry->call = call;
 	entry->is_deliver = kind == WIRE_DELIVER;
+	entry->is_lookable = call->look != NULL;
 	entry->is_scout = is_scout;
 	entry->start_ns = clock_mono_ns();
 	entry->deadline_ns = entry->start_ns +

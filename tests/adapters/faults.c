@@ -20,6 +20,9 @@
 
 #include <usher/adapter.h>
 
+#include "adapter/call.h"
+#include "adapter/wire.h"
+
 #define CHANNEL 3
 
 struct state {
@@ -398,6 +401,266 @@ static const struct {
 	{ "write_flood", write_flood },
 };
 
+/* ---- lies about the call that runs ------------------------------------------- */
+
+#define LIES_MAX 512
+#define HEAD 16
+#define ABSENT UINT32_MAX
+
+/* A datagram of frames that are all well made. */
+struct lies {
+	uint32_t generation;
+	uint64_t id;
+	size_t len;
+	unsigned char bytes[LIES_MAX];
+};
+
+static void put(struct lies *lies, const void *data, size_t len)
+{
+	memcpy(lies->bytes + lies->len, data, len);
+	lies->len += len;
+}
+
+static void add_frame(struct lies *lies, unsigned char type, uint64_t id,
+		      const void *item, uint32_t len)
+{
+	const uint32_t all = HEAD + len;
+	const unsigned char head[4] = { WIRE_VERSION, type, 0, 0 };
+
+	put(lies, &all, sizeof(all));
+	put(lies, head, sizeof(head));
+	put(lies, &lies->generation, sizeof(lies->generation));
+	put(lies, &id, sizeof(id));
+	put(lies, item, len);
+}
+
+static void add_look(struct lies *lies, uint64_t id)
+{
+	add_frame(lies, WIRE_LOOK, id, "", 0);
+}
+
+static void add_reply(struct lies *lies)
+{
+	const struct {
+		uint16_t tag, zero;
+		uint32_t a_len, b_len, zero_too;
+		int64_t number;
+	} item = { WIRE_RESULT, 0, ABSENT, ABSENT, 0, 0 };
+
+	add_frame(lies, WIRE_REPLY, lies->id, &item, sizeof(item));
+}
+
+static void add_sign(struct lies *lies)
+{
+	const struct {
+		uint16_t tag, zero;
+		uint32_t a_len, b_len, zero_too;
+		int64_t number;
+		char words[8];
+	} item = { WIRE_DATA, 0, 4, 2, 0, 0, "desk\0me" };
+
+	add_frame(lies, WIRE_SIGN, lies->id, &item, sizeof(item));
+}
+
+static long tell_lies(const struct lies *lies)
+{
+	return send(CHANNEL, lies->bytes, lies->len, 0);
+}
+
+static long await_answer(void)
+{
+	static char answer[1 << 17];
+
+	return recv(CHANNEL, answer, sizeof(answer), 0);
+}
+
+/* What is about the request lies where it was received, and the head of its
+ * frame not far in front of it.  An attacker would find out where. */
+static int find_call(struct usher_call *call, struct lies *lies)
+{
+	static const unsigned char head[4] = { WIRE_VERSION, WIRE_CALL };
+	static const unsigned char kind[4] = { WIRE_KIND };
+	struct adapter_call all;
+	const char *at;
+
+	memcpy(&all, (char *)call - offsetof(struct adapter_call, public),
+	       sizeof(all));
+	if (!all.info.request_id.ptr)
+		return -1;
+	at = all.info.request_id.ptr - HEAD - sizeof(kind);
+	while (memcmp(at, head, sizeof(head)) ||
+	       memcmp(at + HEAD, kind, sizeof(kind)))
+		at--;
+	lies->len = 0;
+	memcpy(&lies->generation, at + 4, sizeof(lies->generation));
+	memcpy(&lies->id, at + 8, sizeof(lies->id));
+	return 0;
+}
+
+/* The one look that there may be: what the lies below are measured by. */
+static long look_once(struct lies *lies)
+{
+	add_look(lies, lies->id);
+	return tell_lies(lies) < 0 ? -1 : await_answer();
+}
+
+static long look_again(struct lies *lies)
+{
+	if (look_once(lies) < 0)
+		return -1;
+	return tell_lies(lies);
+}
+
+static long look_twice(struct lies *lies)
+{
+	add_look(lies, lies->id);
+	add_look(lies, lies->id);
+	return tell_lies(lies);
+}
+
+static long look_at_next(struct lies *lies)
+{
+	add_look(lies, lies->id + 1);
+	return tell_lies(lies);
+}
+
+static long look_at_none(struct lies *lies)
+{
+	add_look(lies, 0);
+	return tell_lies(lies);
+}
+
+static long look_while_signing(struct lies *lies)
+{
+	add_sign(lies);
+	add_look(lies, lies->id);
+	return tell_lies(lies);
+}
+
+static long sign_while_looking(struct lies *lies)
+{
+	add_look(lies, lies->id);
+	add_sign(lies);
+	return tell_lies(lies);
+}
+
+static long reply_while_looking(struct lies *lies)
+{
+	add_look(lies, lies->id);
+	add_reply(lies);
+	return tell_lies(lies);
+}
+
+static long look_past_reply(struct lies *lies)
+{
+	add_reply(lies);
+	add_look(lies, lies->id);
+	return tell_lies(lies);
+}
+
+/* Past the deadline nobody is there to look. */
+static long look_late(struct lies *lies)
+{
+	be_late();
+	return look_once(lies);
+}
+
+static const struct {
+	const char *name;
+	long (*run)(struct lies *lies);
+} call_lies[] = {
+	{ "look_once", look_once },
+	{ "look_again", look_again },
+	{ "look_twice", look_twice },
+	{ "look_at_next", look_at_next },
+	{ "look_at_none", look_at_none },
+	{ "look_while_signing", look_while_signing },
+	{ "sign_while_looking", sign_while_looking },
+	{ "reply_while_looking", reply_while_looking },
+	{ "look_past_reply", look_past_reply },
+	{ "look_late", look_late },
+};
+
+/* ---- lies while it starts -------------------------------------------------- */
+
+/* The gateway's test of a call waits in the channel from the first moment on,
+ * behind what was read already. */
+static int find_probe(struct lies *lies)
+{
+	unsigned char frame[36];
+
+	if (recv(CHANNEL, frame, sizeof(frame), MSG_PEEK) !=
+	    (ssize_t)sizeof(frame) || frame[5] != WIRE_CALL)
+		return -1;
+	lies->len = 0;
+	memcpy(&lies->generation, frame + 8, sizeof(lies->generation));
+	memcpy(&lies->id, frame + 12, sizeof(lies->id));
+	return 0;
+}
+
+/* As the host does when init returned. */
+static void add_ready(struct lies *lies)
+{
+	const struct {
+		uint16_t tag, zero;
+		uint32_t a_len, b_len, zero_too;
+		int64_t number;
+		char words[8];
+	} name = { WIRE_NAME, 0, 1, 5, 0, 0, "a\0lying" };
+	const struct {
+		uint16_t tag, zero;
+		uint32_t a_len, b_len, zero_too;
+		int64_t number;
+	} numbers[2] = {
+		{ WIRE_HOOKS, 0, ABSENT, ABSENT, 0, 0 },
+		{ WIRE_ABI, 0, ABSENT, ABSENT, 0, 1 << 16 },
+	};
+	unsigned char items[sizeof(name) + sizeof(numbers)];
+
+	memcpy(items, &name, sizeof(name));
+	memcpy(items + sizeof(name), numbers, sizeof(numbers));
+	add_frame(lies, WIRE_READY, 0, items, sizeof(items));
+}
+
+/* The start is over when the gateway has heard it. */
+static long tell_and_wait(const struct lies *lies)
+{
+	if (tell_lies(lies) < 0)
+		return -1;
+	for (;;)
+		await_answer();
+}
+
+static long look_too_soon(struct lies *lies)
+{
+	add_look(lies, 0);
+	return tell_and_wait(lies);
+}
+
+static long look_at_probe_too_soon(struct lies *lies)
+{
+	add_look(lies, lies->id);
+	return tell_and_wait(lies);
+}
+
+static long look_at_probe(struct lies *lies)
+{
+	add_ready(lies);
+	add_look(lies, lies->id);
+	return tell_and_wait(lies);
+}
+
+static const struct {
+	const char *name;
+	long (*run)(struct lies *lies);
+} start_lies[] = {
+	{ "look_too_soon", look_too_soon },
+	{ "look_at_probe_too_soon", look_at_probe_too_soon },
+	{ "look_at_probe", look_at_probe },
+};
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
 /* ---- faults with the host's functions ------------------------------------------ */
 
 static int flood_log(struct state *state, struct usher_call *call)
@@ -536,8 +799,6 @@ static const struct {
 	{ "scribble_past_end", scribble_past_end },
 };
 
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-
 static int tell(struct usher_call *call, long rc)
 {
 	char text[128];
@@ -550,6 +811,7 @@ static int map(void *arg, struct usher_call *call)
 {
 	struct state *state = arg;
 	struct usher_str name;
+	struct lies lies;
 
 	state->calls++;
 	if (call->host->get(call, USHER_FIELD, "fault", &name))
@@ -557,6 +819,10 @@ static int map(void *arg, struct usher_call *call)
 	for (size_t i = 0; i < COUNT(host_faults); i++)
 		if (!strcmp(host_faults[i].name, name.ptr))
 			return host_faults[i].run(state, call);
+	for (size_t i = 0; i < COUNT(call_lies); i++)
+		if (!strcmp(call_lies[i].name, name.ptr))
+			return find_call(call, &lies) ? USHER_FAIL :
+				tell(call, call_lies[i].run(&lies));
 	errno = 0;
 	for (size_t i = 0; i < COUNT(faults); i++)
 		if (!strcmp(faults[i].name, name.ptr))
@@ -580,6 +846,7 @@ static int init(const struct usher_host *host, struct usher_call *call,
 {
 	static const char words[] = "must not be so";
 	struct usher_str name;
+	struct lies lies;
 
 	*state = calloc(1, sizeof(struct state));
 	if (!*state)
@@ -590,6 +857,10 @@ static int init(const struct usher_host *host, struct usher_call *call,
 		host->set_error(call, "fault", words, sizeof(words) - 1);
 		return USHER_FAIL;
 	}
+	for (size_t i = 0; i < COUNT(start_lies); i++)
+		if (!strcmp(start_lies[i].name, name.ptr) &&
+		    (find_probe(&lies) || start_lies[i].run(&lies) < 0))
+			return USHER_FAIL;
 	for (size_t i = 0; i < COUNT(faults); i++)
 		if (!strcmp(faults[i].name, name.ptr) && faults[i].run() < 0)
 			return USHER_FAIL;

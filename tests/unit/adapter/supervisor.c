@@ -31,6 +31,7 @@ static struct {
 	{ "adapter_breaker_closed", 0 },
 };
 static pthread_cond_t told = PTHREAD_COND_INITIALIZER;
+static char failure[1024];		/* why, the last time */
 
 static unsigned *event_count(const char *name)
 {
@@ -45,9 +46,10 @@ static void keep_event(enum log_level level, const char *event,
 		       struct str tenant, struct str text)
 {
 	(void)level;
-	(void)text;
 	ck_str_is(tenant, "acme");
 	pthread_mutex_lock(&lock);
+	if (!strcmp(event, "adapter_process_failed"))
+		snprintf(failure, sizeof(failure), "%.*s", STR_ARG(text));
 	++*event_count(event);
 	pthread_cond_signal(&told);
 	pthread_mutex_unlock(&lock);
@@ -81,6 +83,7 @@ static void begin(void)
 
 	for (unsigned i = 0; i < COUNT(events); i++)
 		events[i].count = 0;
+	failure[0] = '\0';
 	buf_init_fixed(&problem, message, sizeof(message));
 	ck_assert_msg(supervisor_new(NULL, &supervisor, &problem) == ERR_OK,
 		      "%s", message);
@@ -486,6 +489,152 @@ START_TEST(a_look_that_fails_shows_nobody)
 }
 END_TEST
 
+/* Its field tells `faults` what to do, its id where to find the frame. */
+static void sign_in_lie(struct sign_in *s, const char *lie)
+{
+	sign_in_init(s);
+	sign_in_field(s, "fault", lie);
+	s->call.info.request_id = STR("4711");
+}
+
+/* It ended for that reason, and is there again; its neighbour never noticed. */
+static void lie_once(struct adapter *good, const char *lie, const char *says,
+		     unsigned starts)
+{
+	struct adapter *adapter = must_load("faults", 10000);
+	struct sign_in s;
+
+	sign_in_lie(&s, lie);
+	finish_lookable(adapter, &s);
+	if (!says) {
+		ck_assert_msg(s.call.result == ADAPTER_OK, "%s: %s", lie,
+			      s.call.problem);
+		ck_str_is(change_of(&s, "result")->value, "done");
+	} else {
+		ck_assert_msg(s.call.result == ADAPTER_FAILED, "%s", lie);
+		await_event("adapter_process_ready", starts);
+		ck_assert_msg(strstr(failure, says) != NULL, "%s: '%s'", lie,
+			      failure);
+	}
+	pool_free(s.pool);
+	sign_in_init(&s);
+	ck_assert_int_eq(finish(adapter, &s), ADAPTER_OK);
+	pool_free(s.pool);
+	adapter_unref(adapter);
+	sign_in_init(&s);
+	ck_assert_int_eq(finish(good, &s), ADAPTER_OK);
+	pool_free(s.pool);
+}
+
+START_TEST(who_looks_out_of_turn_is_ended)
+{
+	static const char look_says[] = "asked about a user out of turn";
+	static const struct {
+		const char *lie, *says;		/* NULL: it goes well */
+	} cases[] = {
+		{ "look_once", NULL },
+		{ "look_again", look_says },
+		{ "look_twice", look_says },
+		{ "look_at_next", look_says },
+		{ "look_at_none", look_says },
+		{ "look_while_signing", look_says },
+		{ "sign_while_looking", "asked for a signature out of turn" },
+		{ "reply_while_looking", "a call that is not under way" },
+	};
+	struct adapter *adapter, *good;
+	struct sign_in s;
+	unsigned starts = 0;
+
+	begin();
+	look_result = ERR_OK;
+	good = must_load("misbehave", 10000);
+	for (unsigned i = 0; i < COUNT(cases); i++)
+		lie_once(good, cases[i].lie, cases[i].says,
+			 cases[i].says ? ++starts : starts);
+	/* Where no look is offered; the outcome is the call's, then. */
+	adapter = must_load("faults", 10000);
+	sign_in_lie(&s, "look_once");
+	ck_assert_int_eq(finish(adapter, &s), ADAPTER_FAILED);
+	ck_assert_msg(strstr(s.call.problem, look_says) != NULL, "%s",
+		      s.call.problem);
+	await_event("adapter_process_ready", ++starts);
+	pool_free(s.pool);
+	/* The answer stands, but nothing comes behind it. */
+	sign_in_lie(&s, "look_past_reply");
+	ck_assert_uint_eq(finish_lookable(adapter, &s), 0);
+	ck_assert_int_eq(s.call.result, ADAPTER_OK);
+	await_event("adapter_process_ready", ++starts);
+	ck_assert_msg(strstr(failure, look_says) != NULL, "%s", failure);
+	pool_free(s.pool);
+	adapter_unref(adapter);
+	end(good);
+}
+END_TEST
+
+/* Until its process is done with all that it was asked. */
+static void await_idle(struct adapter *adapter)
+{
+	struct isolated_stats stats;
+
+	while (adapter_process(adapter, &stats) && stats.outstanding)
+		sched_yield();
+}
+
+/* Nobody is there any more to look, or nobody was. */
+START_TEST(a_late_look_is_answered_if_it_was_offered)
+{
+	struct adapter *adapter;
+	struct sign_in s;
+
+	begin();
+	look_result = ERR_OK;
+	looks = 0;
+	adapter = must_load("faults", 100);
+	sign_in_lie(&s, "look_late");
+	s.call.look = look;
+	ck_assert_int_eq(finish(adapter, &s), ADAPTER_TIMED_OUT);
+	pool_free(s.pool);
+	await_idle(adapter);
+	ck_assert_uint_eq(looks, 0);
+	ck_assert_msg(!failure[0], "%s", failure);
+	sign_in_lie(&s, "look_late");
+	ck_assert_int_eq(finish(adapter, &s), ADAPTER_TIMED_OUT);
+	pool_free(s.pool);
+	await_event("adapter_process_ready", 1);
+	ck_assert_msg(strstr(failure, "asked about a user out of turn") !=
+		      NULL, "%s", failure);
+	end(adapter);
+}
+END_TEST
+
+START_TEST(who_looks_while_it_starts_does_not_start)
+{
+	static const char *const lies[] = {
+		"look_too_soon", "look_at_probe_too_soon", "look_at_probe",
+	};
+	struct adapter *good;
+	struct sign_in s;
+
+	begin();
+	good = must_load("misbehave", 10000);
+	for (unsigned i = 0; i < COUNT(lies); i++) {
+		struct adapter_setting setting = { STR("fault"),
+						   str_from(lies[i]) };
+		struct adapter_options options = options_for("faults");
+
+		options.settings = &setting;
+		options.setting_count = 1;
+		ck_assert_ptr_null(load(&options, NULL));
+		ck_assert_msg(strstr(message, "about a user out of turn") !=
+			      NULL, "%s: %s", lies[i], message);
+		sign_in_init(&s);
+		ck_assert_int_eq(finish(good, &s), ADAPTER_OK);
+		pool_free(s.pool);
+	}
+	end(good);
+}
+END_TEST
+
 /* Its end and the order to free it come in either order, or at once. */
 START_TEST(one_may_be_freed_while_its_process_ends)
 {
@@ -559,6 +708,9 @@ static void supervisor_tests(TCase *tcase)
 	tcase_add_test(tcase, floods_cost_their_author);
 	tcase_add_test(tcase, the_user_is_told_to_who_asks);
 	tcase_add_test(tcase, a_look_that_fails_shows_nobody);
+	tcase_add_test(tcase, who_looks_out_of_turn_is_ended);
+	tcase_add_test(tcase, a_late_look_is_answered_if_it_was_offered);
+	tcase_add_test(tcase, who_looks_while_it_starts_does_not_start);
 	tcase_add_test(tcase, one_may_be_freed_while_its_process_ends);
 	tcase_add_test(tcase, a_start_that_fails_says_why);
 }
