@@ -32,6 +32,7 @@
 #include "base/clock.h"
 #include "base/hash.h"
 #include "base/log.h"
+#include "base/metric.h"
 #include "desk/cache.h"
 #include "http/server.h"
 
@@ -117,6 +118,23 @@ static bool must_drop(const struct gateway_config *config)
 	return config->user.ptr && geteuid() == 0;
 }
 
+static struct metric *spawner_metric(void)
+{
+	return metric_get(METRIC_GAUGE, "usher_adapter_spawner_up",
+			  "Is the process there that starts adapters? Without "
+			  "it the gateway has to be restarted.", "");
+}
+
+/* The tenants without an adapter are served, so we stay. */
+static void tell_spawner(const char *why)
+{
+	metric_set(spawner_metric(), 0);
+	log_error("spawner", LOG_TEXT("problem", why),
+		  LOG_TEXT("remedy", "restart the gateway: until then no "
+			   "adapter in a process of its own runs, and their "
+			   "tenants are refused"));
+}
+
 /*
  * The last moment to keep the right to give adapters users of their own.
  * Without it, once we are no longer root, they do not start.
@@ -134,8 +152,11 @@ static void start_spawner(struct daemon *d)
 		return;
 	}
 	d->has_spawner = true;
+	metric_set(spawner_metric(), 1);
 	if (spawner_open(&d->spawner, d->host_path, range))
-		log_error("spawner", LOG_TEXT("problem", d->spawner.why));
+		tell_spawner(d->spawner.why);
+	else
+		d->spawner.lost = tell_spawner;
 }
 
 static const struct passwd *find_user(const char *name)
@@ -381,6 +402,7 @@ static int open_admin(struct daemon *d, const struct gateway_config *config)
 				       d->reload.options.workers),
 		.version = USHER_VERSION,
 		.start_ms = clock_wall_ms(),
+		.spawner = d->has_spawner ? &d->spawner : NULL,
 	};
 	return 0;
 }

@@ -25,6 +25,9 @@ static void give_up(struct spawner *s, const char *why)
 		close(s->channel);
 	s->channel = -1;
 	snprintf(s->why, sizeof(s->why), "%s", why);
+	atomic_store_explicit(&s->is_lost, true, memory_order_release);
+	if (s->lost)
+		s->lost(s->why);
 }
 
 /* The pidfd of a message; -1: none. */
@@ -206,6 +209,7 @@ enum err spawner_open(struct spawner *s, const char *host,
 	if (rc) {
 		close(s->channel);
 		s->channel = -1;
+		s->is_lost = true;
 		return ERR_IO;
 	}
 	if (greet(s)) {
@@ -215,10 +219,17 @@ enum err spawner_open(struct spawner *s, const char *host,
 	return ERR_OK;
 }
 
+const char *spawner_trouble(const struct spawner *s)
+{
+	return atomic_load_explicit(&s->is_lost, memory_order_acquire) ?
+		s->why : NULL;
+}
+
 void spawner_close(struct spawner *s)
 {
 	struct pollfd end = { .events = POLLIN };
 
+	s->lost = NULL;
 	if (s->channel >= 0)
 		give_up(s, "the gateway stops");
 	if (!s->pid)

@@ -22,7 +22,9 @@
  *    two have the same.
  *  - It believes nothing: a message that is not of the grammar below ends it.
  *  - When the gateway ends, however, it kills what it started and ends; when
- *    it ends, the kernel kills what it started.  No adapter outlives either.
+ *    it ends, the kernel kills what it started.  No adapter outlives either:
+ *    one without a spawner could hang, and nobody would have the right to end
+ *    it.
  *
  * The grammar: one SOCK_SEQPACKET datagram each way, in turns, a request then
  * its reply; first of all the spawner says HELLO by itself.
@@ -34,12 +36,19 @@
  * `error` is an errno: EEXIST for a START of a uid that has one, ESRCH for a
  * KILL or REAP of one that has none, EAGAIN for a REAP before the end.
  *
- * Without a spawner where one is needed no isolated adapter starts.
+ * Without a spawner where one is needed no isolated adapter starts, and when
+ * it is lost only a restart of the gateway brings adapters back.  By itself the
+ * gateway could not have another: the right to make one went with root.  A
+ * second process that kept it, to watch over the first, would be as mortal, and
+ * would have to stay root where this one does not; and to end the gateway, so
+ * that its service manager starts both, would cost the tenants without an
+ * adapter their users' sign-ins.
  */
 #ifndef ADAPTER_SPAWNER_H
 #define ADAPTER_SPAWNER_H
 
 #include <signal.h>
+#include <stdatomic.h>
 
 #include "adapter/uids.h"
 #include "base/buf.h"
@@ -50,12 +59,16 @@
 #define SPAWNER_REPLY_MS 5000
 #define SPAWNER_END_MS 1000
 
-/* The gateway's end. One thread at a time. */
+/* The gateway's end. One thread at a time, where nothing else is said. */
 struct spawner {
 	int channel;		/* -1: there is none, and `why` says why */
 	pid_t pid;
 	struct uid_range range;
 	char why[256];
+	_Atomic bool is_lost;	/* `why` stands, and stays */
+	/* Set after spawner_open(), or NULL: called once, by whoever finds
+	 * that it is gone. */
+	void (*lost)(const char *why);
 };
 
 /*
@@ -65,6 +78,9 @@ struct spawner {
  */
 enum err spawner_open(struct spawner *spawner, const char *host,
 		      struct uid_range range);
+/* Why there is none, as far as is known; NULL: it serves.  Any thread, from
+ * spawner_open() to spawner_close(). */
+const char *spawner_trouble(const struct spawner *spawner);
 /* Ends it, and what it started, and waits for that, but not for ever. */
 void spawner_close(struct spawner *spawner);
 

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "adapter/adapter.h"
+#include "adapter/spawner.h"
 #include "adapter/supervisor.h"
 #include "admin/agent.h"
 #include "admin/people.h"
@@ -89,6 +90,24 @@ static void adapters_text(const struct snapshot *snapshot, struct buf *body)
 		   n.inside, n.all - n.inside, n.up, n.starting, n.given_up);
 }
 
+/* Why no adapter can be started; "": they can. */
+static const char *spawner_problem(const struct status *status)
+{
+	const char *why = status->spawner ? spawner_trouble(status->spawner) :
+					    NULL;
+
+	return why ? why : "";
+}
+
+static void spawner_text(const struct status *status, struct buf *body)
+{
+	const char *why = spawner_problem(status);
+
+	if (why[0])
+		buf_printf(body, "NO ADAPTER CAN BE STARTED until the gateway "
+			   "is restarted: %s\n", why);
+}
+
 static void findings(const struct reload *reload, bool json, struct buf *body)
 {
 	if (json) {
@@ -127,6 +146,8 @@ static const char *status_json(struct status *status,
 			    counts[TENANT_DISABLED]);
 	json_add_member_int(body, "tenants_broken", counts[TENANT_BROKEN]);
 	adapters_json(snapshot, body);
+	json_add_member(body, "spawner_problem",
+			str_from(spawner_problem(status)));
 	json_add_member_int(body, "writer_queued", writer.queued);
 	json_add_member_int(body, "writer_failed", (int64_t)writer.failed);
 	findings(status->reload, true, body);
@@ -159,6 +180,7 @@ static const char *status_text(struct status *status,
 		   counts[TENANT_SERVING], counts[TENANT_DISABLED],
 		   counts[TENANT_BROKEN]);
 	adapters_text(snapshot, body);
+	spawner_text(status, body);
 	buf_printf(body, "writer: %u waiting, %llu jobs in %llu commits, "
 		   "%llu failed\n", writer.queued,
 		   (unsigned long long)writer.jobs,

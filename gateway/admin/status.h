@@ -12,10 +12,13 @@
 #include "admin/reload.h"
 #include "admin/socket.h"
 
+struct spawner;
+
 struct status {
 	struct gateway *gateway;
 	struct reload *reload;
 	struct db *reader;	/* of the main thread */
+	const struct spawner *spawner;	/* NULL: none is needed */
 	const char *version;
 	int64_t start_ms;	/* wall clock */
 };

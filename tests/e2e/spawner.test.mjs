@@ -184,6 +184,37 @@ test('kill -9 of the spawner ends the adapters and nothing else', { skip }, asyn
 	await other.stop();
 });
 
+test('a spawner that is lost is told everywhere, with the remedy', { skip }, async () => {
+	const other = await asNobody().start();
+	const { spawner } = family(other);
+	const problem = async () => JSON.parse((await other.ctl('--json', 'status')).out).spawner_problem;
+	assert.equal(await problem(), '');
+	assert.doesNotMatch((await other.ctl('status')).out, /NO ADAPTER/);
+	assert.match(await other.metrics(), /^usher_adapter_spawner_up 1$/m);
+	process.kill(spawner, 'SIGKILL');
+	await until(async () => (await problem()) !== '', 'the gateway to find out');
+	assert.match(await problem(), /the spawner of adapters has ended; restart the gateway/);
+	assert.match((await other.ctl('status')).out, /^NO ADAPTER CAN BE STARTED until the gateway is restarted: /m);
+	assert.match(await other.metrics(), /^usher_adapter_spawner_up 0$/m);
+	await until(() => other.log.some((l) => l.includes('"spawner"') && l.includes('"remedy"')), 'the log to say so');
+	/* Once; what follows is of each tenant. */
+	assert.equal(other.log.filter((l) => l.includes('"event":"spawner"')).length, 1);
+	for (const slug of ['alpha', 'beta'])
+		await until(async () => {
+			const r = await handoff(other, slug);
+			assert.ok([502, 503].includes(r.status), `${r.status}`);
+			return r.status === 503 && Number(r.headers['retry-after']) >= 1;
+		}, `${slug} to be refused with 503`);
+	/* A new configuration does not help, says why, and harms nobody else. */
+	other.writeConf('alpha', tenant('alpha', adapter('misbehave.so', 'config = { a = "b"; };')));
+	const r = await other.reload();
+	assert.equal(r.code, 1);
+	assert.match(r.out + r.err, /the spawner of adapters has ended; restart the gateway/);
+	assert.equal((await handoff(other, 'alpha')).status, 503);
+	assert.equal((await handoff(other, 'gamma')).status, 302);
+	await other.stop();
+});
+
 test('a spawner that was stopped keeps nobody from ending', { skip }, async () => {
 	const other = await asNobody().start();
 	const { spawner, adapters } = family(other);
