@@ -4,6 +4,9 @@
 #	SOURCES = acme.c
 #	include $(shell pkg-config --variable=makefile usher-sdk)
 #
+# (make says little where the last line finds nothing; the template's one asks
+# for PKG_CONFIG_PATH, then.)
+#
 # make            acme.so
 # make check      is it fit? how it is linked, the fixtures (FIXTURES, default
 #                 acme.fixture where there is one), hostile requests, leaks:

@@ -80,6 +80,14 @@ lines=$(grep -c . "$dir/acme/Makefile")
 [ -n "${USHER_BUILD:-}" ] || { echo "USHER_BUILD names no build tree"; exit 1; }
 USHERCTL=$USHER_BUILD/gateway/usherctl
 export USHERCTL
+# Who has no SDK where pkg-config looks is told so.
+mkdir "$dir/none"
+printf '#!/bin/sh\nexit 1\n' >"$dir/none/pkg-config"
+chmod +x "$dir/none/pkg-config"
+if PATH=$dir/none:$PATH ${MAKE:-make} -s -C "$dir/acme" >"$dir/said" 2>&1; then
+	echo "an adapter was built without an SDK"; exit 1
+fi
+grep -q 'set PKG_CONFIG_PATH' "$dir/said" || { cat "$dir/said"; exit 1; }
 mv "$dir/acme/gitignore" "$dir/acme/.gitignore"
 ${MAKE:-make} -s -C "$dir/acme" CC="$CC" check install >"$dir/said" 2>&1 || { cat "$dir/said"; exit 1; }
 grep -q 'acme\.so: fit' "$dir/said"
