@@ -14,7 +14,13 @@ let gw, few, site, context, close, page;
 
 before(async () => {
 	const look = { name: '"Käfer & Söhne"', accent: '"#ffd400"', categories: '[ "Orders", "Billing" ]', terms: '"https://alpha.test/terms"', attribution: '"Support by Käfer & Söhne"' };
-	gw = await start({ tenants: { alpha: tenant('alpha', look) } });
+	const adapter = (slug, module, more = '') => tenant(slug, { url: null, home: null, origins: null, name: look.name, accent: look.accent, adapter: `{ module = "${module}"; ${more} }` });
+	gw = await start({ tenants: {
+		alpha: tenant('alpha', look),
+		crash: adapter('crash', 'faults.so', 'deadline_ms = 30000;'),
+		late: adapter('late', 'faults.so', 'deadline_ms = 100;'),
+		broken: adapter('broken', 'missing.so'),
+	} });
 	few = await start({ gateway: { rate_limit: '{ requests = 1; per = 3600; }' }, tenants: { alpha: tenant('alpha', look) } });
 	site = await partner();
 	({ context, close } = await browser({ hosts: { 'alpha.test': site.port, '*.test': gw.port } }));
@@ -92,6 +98,9 @@ const pages = [
 	['error-method', 405, () => page.goto('https://tickets.test/api/auth/redirect/alpha')],
 	['error-host', 421, () => page.goto('https://nowhere.test/')],
 	['error-tenant', 404, () => post('nobody', zoe)],
+	['error-adapter-crash', 502, () => post('crash', { ...zoe, fault: 'stop_self' })],
+	['error-adapter-late', 504, () => post('late', { ...zoe, fault: 'be_late' })],
+	['error-adapter-broken', 503, () => post('broken', zoe)],
 	['error-invalid', 422, () => post('alpha', { ...zoe, email: 'zoe@example,com' })],
 ];
 
