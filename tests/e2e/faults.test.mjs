@@ -37,6 +37,10 @@ const faults = {
 	call_stale: [302, 502], go_astray: 502,
 };
 
+/* Frames that are well made, and out of turn. After one look the gateway shows users unasked: each has a tenant of its own. */
+const lies = ['look_again', 'look_twice', 'look_at_next', 'look_at_none', 'look_while_signing', 'sign_while_looking', 'reply_while_looking'];
+const liar = (lie) => lie.replaceAll('_', '-');
+
 let gw;
 before(async () => {
 	const secret = path.join(temporary(), 'desk');
@@ -48,6 +52,8 @@ before(async () => {
 			/* Time enough for whatever ends by itself, however busy the machine; and little. */
 			beta: tenant('beta', adapter('faults.so', `deadline_ms = 30000; secrets = ( { name = "desk"; file = "${secret}"; } );`)),
 			hasty: tenant('hasty', { url: null, ...adapter('faults.so', 'deadline_ms = 100;') }),
+			honest: tenant('honest', adapter('faults.so', 'deadline_ms = 30000;')),
+			...Object.fromEntries(lies.map((lie) => [liar(lie), tenant(liar(lie), { url: null, ...adapter('faults.so', 'deadline_ms = 30000;') })])),
 		},
 	});
 });
@@ -106,6 +112,23 @@ for (const [fault, expected] of Object.entries(faults))
 			assert.match(r.json().code, /^adapter_/);
 			assert.ok(!r.text.includes(person.email) && !r.text.includes(JSON.stringify(fault)), r.text);
 		}
+	});
+
+test('one look, when it was offered, is answered', async () => {
+	const { pid } = await state('honest');
+	const r = await gw.handoff('honest', { ...person, fault: 'look_once' });
+	assert.equal(r.status, 302, r.text);
+	assert.equal((await state('honest')).pid, pid);
+});
+
+for (const lie of lies)
+	test(`out of turn: ${lie}`, async () => {
+		const slug = liar(lie), { pid } = await state(slug);
+		const r = await beside(() => gw.handoff(slug, { ...person, fault: lie }));
+		assert.equal(r.status, 502, r.text);
+		await until(() => gw.log.some((l) => l.includes('"adapter_process_failed"') && l.includes(`"${slug}"`) && /out of turn|not under way/.test(l)), 'the log to say why');
+		await recover(slug);
+		assert.notEqual((await state(slug)).pid, pid);
 	});
 
 test('a late one is answered in time, and not killed for it', async () => {
