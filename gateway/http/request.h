@@ -39,9 +39,9 @@ struct body {
 };
 
 /*
- * `max`: the octets that it may have.  A body announced as longer is drained, or refused at once where that is
- * more than REQUEST_DRAIN_MAX or where the client still waits for a "100
- * Continue".
+ * `max`: the octets that it may have.  A body announced as longer is drained,
+ * or refused at once where that is more than REQUEST_DRAIN_MAX or where the
+ * client still waits for a "100 Continue".
  */
 enum body_plan body_begin(struct body *body, struct pool *pool, size_t max,
 			  const struct guard_head *head);
