@@ -4,7 +4,7 @@
 function name(path) { sub(/.*\//, "", path); return path }
 BEGIN {
 	print "/* Made by template.awk. */"
-	print "#include \"admin/scaffold.h\"\n"
+	print "#include \"console/scaffold.h\"\n"
 	print "const struct scaffold_file scaffold_files[] = {"
 }
 FNR == 1 {

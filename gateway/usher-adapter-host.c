@@ -2,17 +2,17 @@
  * usher-adapter-host: the process of one isolated adapter.
  *
  * Started by the gateway and by nothing else: it needs the descriptors that
- * adapter/host.h names.  Its one argument is the user to become.  Called as
+ * sandbox/host.h names.  Its one argument is the user to become.  Called as
  *
  *	usher-adapter-host spawner VERSION FIRST COUNT
  *
- * it is the spawner of adapter/spawner.h instead.
+ * it is the spawner of sandbox/spawner.h instead.
  */
 #include <stdio.h>
 #include <sys/socket.h>
 
-#include "adapter/host.h"
-#include "adapter/spawner.h"
+#include "sandbox/host.h"
+#include "sandbox/spawner.h"
 #include "base/hash.h"
 #include "base/num.h"
 

@@ -5,13 +5,13 @@
  * admin socket; the answer is text for people, or JSON for programs.  Here is
  * the table of all commands; what they do is in admin/.
  */
-#include "admin/adapterctl.h"
-#include "admin/command.h"
-#include "admin/console.h"
-#include "admin/keyctl.h"
-#include "admin/scaffold.h"
-#include "admin/snippet.h"
-#include "admin/ticketctl.h"
+#include "console/adapterctl.h"
+#include "console/command.h"
+#include "console/console.h"
+#include "console/keyctl.h"
+#include "console/scaffold.h"
+#include "console/snippet.h"
+#include "console/ticketctl.h"
 #include "base/hash.h"
 #include "desk/assets.h"
 #include "desk/sdk.h"

@@ -19,8 +19,8 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
-#include "adapter/child.h"
-#include "adapter/spawner.h"
+#include "sandbox/child.h"
+#include "sandbox/spawner.h"
 #include "adapter/supervisor.h"
 #include "admin/notify.h"
 #include "admin/reload.h"

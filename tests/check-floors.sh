@@ -19,24 +19,25 @@ check() {
 		! -path '*/build*' ! -path '*/node_modules/*' |
 	LC_ALL=C sort | xargs awk '
 	BEGIN {
-		n = split("base:0 codec:1 store:2 adapter:2 crypto:2 policy:2 config:3 handoff:4 desk:5 admin:5 http:6", a, " ")
+		n = split("base:0 codec:1 store:2 crypto:2 policy:2 module:2 sandbox:3 adapter:4 config:5 workbench:5 handoff:6 desk:7 admin:7 http:8 console:8", a, " ")
 		for (i = 1; i <= n; i++) { split(a[i], b, ":"); floor[b[1]] = b[2] }
 		# library header (a regular expression) -> who may include it
 		lib["^openssl/"] = "gateway/crypto/"
 		lib["^sqlite3\\.h$"] = "gateway/store/"
 		lib["^libconfig\\.h$"] = "gateway/config/"
 		lib["^(microhttpd\\.h|gnutls/)"] = "gateway/http/"
-		lib["^(dlfcn\\.h|seccomp\\.h|linux/seccomp\\.h|linux/landlock\\.h)$"] = "gateway/adapter/"
+		lib["^dlfcn\\.h$"] = "gateway/module/"
+		lib["^(seccomp|linux/seccomp|linux/filter|linux/landlock)\\.h$"] = "gateway/sandbox/"
 		lib["^jansson\\.h$"] = "gateway/codec/json"
 		lib["^idn2\\.h$"] = "gateway/codec/"
-		lib["^curl/"] = "gateway/http/"
+		lib["^curl/"] = "gateway/fetch/"
 	}
 	function say(what) { printf "%s:%d: %s\n", FILENAME, FNR, what }
 	FNR == 1 {
 		split(FILENAME, p, "/")
 		room = ""; own = -1
 		if (p[1] == "gateway") {
-			if (p[3] == "") own = 7
+			if (p[3] == "") own = 9
 			else { room = p[2]; own = (room in floor) ? floor[room] : -1
 			       if (own < 0) say("the room " room " stands on no floor") }
 		}
@@ -46,13 +47,14 @@ check() {
 		quoted = ($0 ~ /include[ \t]*"/)
 		other = inc; sub(/\/.*$/, "", other)
 		if (p[1] == "gateway" && quoted) {
-			if (other == inc) { if (own != 7) say("\"" inc "\" names no room: write \"room/file.h\"") }
+			if (other == inc) { if (own != 9) say("\"" inc "\" names no room: write \"room/file.h\"") }
 			else if (!(other in floor)) say("\"" inc "\" is not of this house")
 			else if (other != room && floor[other] >= own)
 				say(room " (floor " own ") includes " other " (floor " floor[other] "): includes go only downward")
 		}
-		if (p[1] == "gateway" && inc ~ /^usher\// && room != "adapter")
-			say("only gateway/adapter includes the SDK")
+		if (p[1] == "gateway" && inc ~ /^usher\// &&
+		    room != "module" && room != "sandbox")
+			say("only gateway/module and gateway/sandbox include the SDK")
 		if (p[1] != "gateway" && quoted && (other in floor))
 			say(p[1] " includes the gateway (" inc ")")
 		if (p[1] == "plugins" && quoted && inc ~ /\//)
@@ -94,9 +96,11 @@ fi
 plant "upward include" gateway/base/b.c '#include "codec/url.h"'
 plant "peer include" gateway/crypto/b.c '#include "store/db.h"'
 plant "library outside its room" gateway/http/b.c '#include <sqlite3.h>'
+plant "dlopen outside its room" gateway/adapter/b.c '#include <dlfcn.h>'
+plant "the workbench in the daemon" gateway/adapter/b.c '#include "workbench/elf.h"'
 plant "unknown room" gateway/attic/b.c 'int x;'
 plant "plugin into the gateway" plugins/p/b.c '#include "base/str.h"'
 plant "sdk into the gateway" sdk/src/b.c '#include "base/str.h"'
-plant "SDK outside adapter/" gateway/http/b.c '#include <usher/adapter.h>'
+plant "SDK outside module/ and sandbox/" gateway/adapter/b.c '#include <usher/adapter.h>'
 plant "private header of another room" gateway/http/b.c '#include "store/db-private.h"'
-echo "floors: all 8 planted faults caught"
+echo "floors: all 10 planted faults caught"

@@ -3,7 +3,7 @@
 #include <stdatomic.h>
 #include <unistd.h>
 
-#include "adapter/module.h"
+#include "module/module.h"
 #include "adapter/supervisor.h"
 #include "codec/utf8.h"
 

@@ -15,7 +15,7 @@
 
 #include <stdint.h>
 
-#include "adapter/call.h"
+#include "module/call.h"
 #include "base/buf.h"
 #include "base/error.h"
 

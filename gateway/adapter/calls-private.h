@@ -16,8 +16,8 @@
 
 #include <sys/uio.h>
 
-#include "adapter/call.h"
-#include "adapter/host.h"
+#include "module/call.h"
+#include "sandbox/host.h"
 #include "base/list.h"
 
 #define CALLS_MAX 256		/* under way, of one adapter */

@@ -1,6 +1,6 @@
 #include "adapter/calls-private.h"
 
-#include "adapter/wire.h"
+#include "sandbox/wire.h"
 
 static struct call_entry *entry_of(struct list *node)
 {

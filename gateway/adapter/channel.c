@@ -145,7 +145,7 @@ static bool is_listened_to(const struct isolated *iso)
 	return iso->life == LIFE_STARTING || iso->life == LIFE_SERVING;
 }
 
-static void hear_datagram(struct isolated *iso, struct str datagram)
+static void inbound_datagram(struct isolated *iso, struct str datagram)
 {
 	struct str frame;
 	int more = 1;
@@ -156,9 +156,9 @@ static void hear_datagram(struct isolated *iso, struct str datagram)
 	while (is_listened_to(iso) && more > 0) {
 		more = wire_next(&datagram, &frame);
 		if (more > 0)
-			hear_frame(iso, frame);
+			inbound_frame(iso, frame);
 		else if (more < 0)
-			life_end(iso, "it sent a malformed frame");
+			lifecycle_end(iso, "it sent a malformed frame");
 	}
 }
 
@@ -195,10 +195,11 @@ void channel_receive(struct isolated *iso, unsigned most)
 			size_t len = messages[i].msg_len;
 
 			if (messages[i].msg_hdr.msg_flags & MSG_TRUNC)
-				life_end(iso, "it sent a frame that is too "
+				lifecycle_end(iso,
+					      "it sent a frame that is too "
 					      "long");
 			else if (len)
-				hear_datagram(iso, (struct str){
+				inbound_datagram(iso, (struct str){
 					iso->supervisor->in[i], len });
 			else
 				n = -1;

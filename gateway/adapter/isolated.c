@@ -3,7 +3,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include "adapter/relay.h"
+#include "sandbox/marshal.h"
 #include "base/clock.h"
 
 /* Octets that the frame of an ordinary call has. */
@@ -360,9 +360,9 @@ bool isolated_call(struct isolated *iso, enum wire_call_kind kind,
 	if (!look_ahead(iso, call, &is_scout))
 		why = "what is stored about the user could not be read";
 	else if (!buf_reserve(&frame, FRAME_USUAL) ||
-		 relay_write_call(call, kind,
-				  (struct wire_head){ WIRE_CALL, 0, 0 },
-				  &frame))
+		 marshal_write_call(call, kind,
+				    (struct wire_head){WIRE_CALL, 0, 0},
+				    &frame))
 		why = "the request does not fit in a frame";
 	pthread_mutex_lock(&iso->lock);
 	if (!why)
@@ -414,9 +414,9 @@ bool isolated_resume(struct isolated *iso, struct adapter_call *call)
 	buf_init(&frame, WIRE_FRAME_MAX);
 	/* Where that fails there is nothing to see, and the caller knows that
 	 * the outcome counts for nothing. */
-	fits = !relay_write_user(look(call) ? NULL : call, head, &frame);
+	fits = !marshal_write_user(look(call) ? NULL : call, head, &frame);
 	if (!fits)
-		relay_write_user(NULL, head, &frame);
+		marshal_write_user(NULL, head, &frame);
 	pthread_mutex_lock(&iso->lock);
 	goes_on = show_user(iso, id, fits ? call : NULL, &frame);
 	pthread_mutex_unlock(&iso->lock);

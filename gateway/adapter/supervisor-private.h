@@ -30,9 +30,9 @@
 #include "adapter/alarms-private.h"
 #include "adapter/breaker-private.h"
 #include "adapter/calls-private.h"
-#include "adapter/child.h"
-#include "adapter/lines-private.h"
-#include "adapter/uids.h"
+#include "sandbox/child.h"
+#include "adapter/stderr-lines-private.h"
+#include "sandbox/uids.h"
 #include "base/metric.h"
 
 #define MS INT64_C(1000000)
@@ -112,7 +112,7 @@ struct isolated {
 	enum greeting greeting;
 	unsigned settings_sent;
 	bool is_told;			/* START went behind them */
-	struct lines lines;
+	struct stderr_lines lines;
 	unsigned start_lines;		/* LOG frames while it started */
 	int64_t spawn_ns, retry_ns;
 	char why[WHY_MAX];		/* what it did; "": see how it ended */
@@ -176,24 +176,24 @@ void supervisor_bury(struct isolated *isolated);
 
 /* ---- life.c: the thread, without a lock ---------------------------------- */
 
-void life_start(struct isolated *isolated);
+void lifecycle_start(struct isolated *isolated);
 /* Its end is certain from here on; the pidfd says when.  `why` is kept unless
  * there is a reason already. */
-void life_end(struct isolated *isolated, const char *why);
+void lifecycle_end(struct isolated *isolated, const char *why);
 /* Its pidfd was readable. */
-void life_ended(struct isolated *isolated);
+void lifecycle_ended(struct isolated *isolated);
 /* It answered the probe. */
-void life_serve(struct isolated *isolated);
+void lifecycle_serve(struct isolated *isolated);
 /* It wrote on standard error. */
-void life_listen(struct isolated *isolated);
+void lifecycle_listen(struct isolated *isolated);
 /* An alarm: whatever is due. */
-void life_tick(struct isolated *isolated, int64_t now_ns);
+void lifecycle_tick(struct isolated *isolated, int64_t now_ns);
 /* Answer whatever is under way. */
-void life_answer_all(struct isolated *isolated, const char *why);
+void lifecycle_answer_all(struct isolated *isolated, const char *why);
 
 /* Say in the log what befell it. */
-void life_tell(const struct isolated *isolated, enum log_level level,
-	       const char *event, const char *text);
+void lifecycle_tell(const struct isolated *isolated, enum log_level level,
+		    const char *event, const char *text);
 
 /* ---- channel.c ----------------------------------------------------------- */
 
@@ -215,7 +215,7 @@ void channel_unwatch(struct isolated *isolated, int fd);
 /* ---- hear.c -------------------------------------------------------------- */
 
 /* One frame, as it came. The thread. */
-void hear_frame(struct isolated *isolated, struct str frame);
+void inbound_frame(struct isolated *isolated, struct str frame);
 
 /* ---- isolated.c ---------------------------------------------------------- */
 

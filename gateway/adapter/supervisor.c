@@ -6,7 +6,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include "adapter/filter.h"
+#include "sandbox/filter.h"
 #include "base/clock.h"
 
 #define EVENTS 64		/* at a time */
@@ -37,8 +37,8 @@ void supervisor_bury(struct isolated *iso)
 static void dismiss(struct isolated *iso)
 {
 	isolated_close(iso);
-	life_end(iso, "it is not needed any more");
-	life_answer_all(iso, "the gateway stops");
+	lifecycle_end(iso, "it is not needed any more");
+	lifecycle_answer_all(iso, "the gateway stops");
 	if (iso->life != LIFE_DOWN)
 		return;
 	iso->retry_ns = ALARM_NEVER;
@@ -80,7 +80,7 @@ static void on_bell(struct supervisor *s)
 		if (must_free || is_closed)
 			dismiss(iso);
 		else
-			life_start(iso);
+			lifecycle_start(iso);
 	}
 	if (!is_closed || s->has_dismissed)
 		return;
@@ -97,7 +97,7 @@ static void on_alarms(struct supervisor *s)
 	struct isolated *iso;
 
 	while ((iso = alarms_take(&s->alarms, now)) != NULL)
-		life_tick(iso, now);
+		lifecycle_tick(iso, now);
 }
 
 static void on_event(struct supervisor *s, const struct epoll_event *event)
@@ -112,9 +112,9 @@ static void on_event(struct supervisor *s, const struct epoll_event *event)
 	else if (iso->child.channel < 0)
 		return;		/* its end was seen among these events */
 	else if (source->kind == SOURCE_PIDFD)
-		life_ended(iso);
+		lifecycle_ended(iso);
 	else if (source->kind == SOURCE_LOG)
-		life_listen(iso);
+		lifecycle_listen(iso);
 	else {
 		if (event->events & EPOLLOUT)
 			channel_room(iso);

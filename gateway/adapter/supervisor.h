@@ -24,9 +24,9 @@
 #ifndef ADAPTER_SUPERVISOR_H
 #define ADAPTER_SUPERVISOR_H
 
-#include "adapter/call.h"
-#include "adapter/module.h"
-#include "adapter/wire.h"
+#include "module/call.h"
+#include "module/module.h"
+#include "sandbox/wire.h"
 
 /* Adapters of which one turn of a thread may hold calls back. */
 #define ISOLATED_HELD_MAX 32

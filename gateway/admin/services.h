@@ -5,7 +5,7 @@
 #ifndef ADMIN_SERVICES_H
 #define ADMIN_SERVICES_H
 
-#include "adapter/call.h"
+#include "module/call.h"
 
 extern const struct adapter_services services_of_adapters;
 

@@ -3,7 +3,7 @@
 #include <unistd.h>
 
 #include "adapter/adapter.h"
-#include "adapter/spawner.h"
+#include "sandbox/spawner.h"
 #include "adapter/supervisor.h"
 #include "admin/agent.h"
 #include "admin/people.h"

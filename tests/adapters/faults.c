@@ -20,8 +20,8 @@
 
 #include <usher/adapter.h>
 
-#include "adapter/call.h"
-#include "adapter/wire.h"
+#include "module/call.h"
+#include "sandbox/wire.h"
 
 #define CHANNEL 3
 

@@ -3,7 +3,7 @@
  * functions, in any hook, with any arguments.  Whatever it does, what comes
  * out is within the limits and is text, and nothing that was refused passes.
  */
-#include "adapter/call.h"
+#include "module/call.h"
 #include "codec/url.h"
 #include "codec/utf8.h"
 #include "fuzz/fuzz.h"

@@ -2,7 +2,7 @@
  * A shared object, read from its bytes: whatever is taken lies inside the
  * file, is terminated there, and keeps to its limits.
  */
-#include "adapter/elf.h"
+#include "workbench/elf.h"
 #include "fuzz/fuzz.h"
 
 static void check_slice(struct str s, const uint8_t *data, size_t size)

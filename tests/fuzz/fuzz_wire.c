@@ -3,8 +3,8 @@
  * the rest is one frame, and by the way a datagram.  What is read can be written, and is then the same
  * to the octet; a reply is also taken, as the gateway takes it.
  */
-#include "adapter/relay.h"
-#include "adapter/wire.h"
+#include "sandbox/marshal.h"
+#include "sandbox/wire.h"
 #include "base/hash.h"
 #include "fuzz/fuzz.h"
 
@@ -64,7 +64,7 @@ static void take_reply(bool is_deliver)
 	fields_init(&attributes, pool);
 	fields_set(&attributes, STR("plan"), STR("free"), FIELD_TEXT);
 	call_begin(&call, &env, NULL);
-	err = relay_read_reply(&frame, is_deliver, scratch, &call);
+	err = marshal_read_reply(&frame, is_deliver, scratch, &call);
 	fuzz_assert(call.phase == ADAPTER_PHASE_NONE);
 	if (!err)
 		check_outputs(&call);
@@ -81,12 +81,12 @@ static void take_step(void)
 		trace = (struct adapter_trace){
 			{ { .phase = (enum adapter_phase)phase } }, 1
 		};
-		if (relay_read_step(&frame, &trace))
+		if (marshal_read_step(&frame, &trace))
 			fuzz_assert(!trace.steps[0].is_over);
 		else
 			fuzz_assert(trace.count == 1 && trace.steps[0].is_over);
 		trace.steps[0].is_over = true;
-		if (!relay_read_step(&frame, &trace))
+		if (!marshal_read_step(&frame, &trace))
 			fuzz_assert(trace.count == 2 &&
 				    !trace.steps[1].is_over);
 	}
@@ -95,13 +95,13 @@ static void take_step(void)
 static void take_call(void)
 {
 	struct pool *pool = pool_new(512 * 1024);
-	struct relay_lists lists;
+	struct marshal_lists lists;
 	struct adapter_call call;
 
-	if (!relay_read_call(&frame, pool, &lists, &call)) {
+	if (!marshal_read_call(&frame, pool, &lists, &call)) {
 		fuzz_assert(lists.fields.count <= USHER_FIELDS_MAX);
 		fuzz_assert(lists.claims.count <= USHER_FIELDS_MAX);
-		relay_read_times(&frame, &call);
+		marshal_read_times(&frame, &call);
 	}
 	pool_free(pool);
 }
@@ -110,10 +110,10 @@ static void take_user(void)
 {
 	struct pool *pool = pool_new(512 * 1024);
 	struct adapter_call call = { .pool = pool };
-	struct relay_lists lists;
+	struct marshal_lists lists;
 
 	fields_init(&lists.attributes, pool);
-	if (!relay_read_user(&frame, pool, &lists, &call))
+	if (!marshal_read_user(&frame, pool, &lists, &call))
 		fuzz_assert(lists.attributes.count <= USHER_FIELDS_MAX);
 	pool_free(pool);
 }

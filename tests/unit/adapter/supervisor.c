@@ -5,7 +5,7 @@
 #include <signal.h>
 
 #include "adapter/breaker-private.h"
-#include "adapter/lines-private.h"
+#include "adapter/stderr-lines-private.h"
 #include "base/clock.h"
 #include "unit/adapter/adapters.h"
 

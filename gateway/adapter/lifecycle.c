@@ -1,0 +1,342 @@
+#include "adapter/supervisor-private.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+#include "sandbox/marshal.h"
+#include "base/clock.h"
+
+/* From spawn to the answer to the probe. */
+#define START_MS 5000
+/* Past a deadline, without a word from it. */
+#define STALL_MS 250
+
+void lifecycle_tell(const struct isolated *iso, enum log_level level,
+		    const char *event, const char *text)
+{
+	const struct adapter_services *services = iso->env->services;
+
+	if (services->tell)
+		services->tell(level, event, iso->env->tenant,
+			       str_from(text));
+}
+
+/* ---- the next look ------------------------------------------------------- */
+
+/* With the child, past its deadline: it should say something soon. */
+static bool is_awaited(const struct isolated *iso)
+{
+	const struct call_entry *head = calls_head(&iso->calls);
+
+	return head && head->is_sent && !head->call && !head->is_probe &&
+	       !head->is_looking;
+}
+
+static int64_t stall_ns(const struct isolated *iso)
+{
+	return atomic_load_explicit(&iso->progress_ns, memory_order_relaxed) +
+		STALL_MS * MS;
+}
+
+static int64_t sooner(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
+/* Set the alarm to whatever comes first. */
+static void plan(struct isolated *iso)
+{
+	int64_t at = ALARM_NEVER;
+
+	if (iso->lines.is_muted)
+		at = stderr_lines_until(&iso->lines);
+	if (iso->life == LIFE_DOWN)
+		at = sooner(at, iso->retry_ns);
+	else if (iso->life == LIFE_STARTING)
+		at = sooner(at, iso->spawn_ns + START_MS * MS);
+	pthread_mutex_lock(&iso->lock);
+	if (iso->life == LIFE_SERVING && is_awaited(iso))
+		at = sooner(at, stall_ns(iso));
+	at = sooner(at, calls_deadline(&iso->calls));
+	iso->alarm_ns = at;
+	alarms_set(&iso->supervisor->alarms, &iso->alarm, at);
+	pthread_mutex_unlock(&iso->lock);
+}
+
+/* ---- birth --------------------------------------------------------------- */
+
+static void turn_to(struct isolated *iso, enum life life)
+{
+	pthread_mutex_lock(&iso->lock);
+	iso->life = life;
+	pthread_mutex_unlock(&iso->lock);
+}
+
+/* How long until the next start; the breaker may open. */
+static int64_t count_failure(struct isolated *iso, bool *is_open_r)
+{
+	int64_t delay;
+
+	pthread_mutex_lock(&iso->lock);
+	iso->stats.failures++;
+	delay = breaker_fail(&iso->breaker);
+	*is_open_r = iso->breaker.is_open;
+	pthread_mutex_unlock(&iso->lock);
+	metric_add(iso->metrics.failures, 1);
+	metric_set(iso->metrics.open, *is_open_r);
+	return delay * MS;
+}
+
+/* There is no process (any more), and iso->why says why. */
+static void be_down(struct isolated *iso)
+{
+	bool is_open, is_closed;
+
+	pthread_mutex_lock(&iso->lock);
+	iso->life = LIFE_DOWN;
+	iso->stats.pid = 0;
+	is_closed = iso->is_closed;
+	pthread_mutex_unlock(&iso->lock);
+	iso->retry_ns = ALARM_NEVER;
+	metric_set(iso->metrics.up, 0);
+	if (isolated_is_first(iso) || isolated_must_free(iso)) {
+		supervisor_bury(iso);
+		return;
+	}
+	if (is_closed)
+		return;
+	iso->retry_ns = clock_mono_ns() + count_failure(iso, &is_open);
+	plan(iso);
+	lifecycle_tell(iso, LOG_LEVEL_ERROR,
+		       is_open ? "adapter_breaker_open"
+			       : "adapter_process_failed",
+		       iso->why);
+}
+
+static void be_born(struct isolated *iso, const struct child *child)
+{
+	struct supervisor *s = iso->supervisor;
+
+	iso->why[0] = '\0';
+	iso->greeting = GREETING_NONE;
+	iso->settings_sent = 0;
+	iso->is_told = false;
+	iso->start_lines = 0;
+	iso->lines.is_muted = false;
+	if (++s->next_generation == 0)
+		s->next_generation = 1;
+	pthread_mutex_lock(&iso->lock);
+	iso->life = LIFE_STARTING;
+	iso->child = *child;
+	iso->generation = s->next_generation;
+	iso->is_full = false;
+	buf_done(&iso->answer);
+	iso->stats.pid = child->pid;
+	pthread_mutex_unlock(&iso->lock);
+}
+
+static struct spawner *spawner_of(struct supervisor *s)
+{
+	struct spawner *spawner;
+
+	pthread_mutex_lock(&s->lock);
+	spawner = s->spawner;
+	pthread_mutex_unlock(&s->lock);
+	return spawner;
+}
+
+/* A call that runs no hook: it must answer one under the last filter before it
+ * counts as ready. */
+static enum err add_probe(struct isolated *iso)
+{
+	struct adapter_call probe = { 0 };
+	struct call_entry *entry;
+	struct buf frame;
+	enum err err;
+
+	buf_init(&frame, WIRE_FRAME_MAX);
+	call_begin(&probe, iso->env, NULL);
+	err = marshal_write_call(&probe, WIRE_PROBE,
+				 (struct wire_head){WIRE_CALL, 0, 0}, &frame);
+	pthread_mutex_lock(&iso->lock);
+	entry = err ? NULL : calls_add(&iso->calls, &frame);
+	if (entry) {
+		entry->is_probe = true;
+		wire_address(&entry->frame, iso->generation, entry->id);
+	}
+	pthread_mutex_unlock(&iso->lock);
+	buf_done(&frame);
+	return entry ? ERR_OK : ERR_NOMEM;
+}
+
+void lifecycle_start(struct isolated *iso)
+{
+	struct supervisor *s = iso->supervisor;
+	const struct child_spec spec = { s->host, iso->module, s->filters,
+					 iso->uid, spawner_of(s) };
+	struct buf problem;
+	struct child child;
+
+	buf_init_fixed(&problem, iso->why, sizeof(iso->why));
+	iso->spawn_ns = clock_mono_ns();
+	atomic_store_explicit(&iso->progress_ns, iso->spawn_ns,
+			      memory_order_relaxed);
+	if (child_spawn(&spec, &child, &problem)) {
+		be_down(iso);
+		return;
+	}
+	be_born(iso, &child);
+	if (channel_watch(iso, SOURCE_CHANNEL, child.channel) ||
+	    channel_watch(iso, SOURCE_LOG, child.log) ||
+	    channel_watch(iso, SOURCE_PIDFD, child.pidfd)) {
+		/* Nobody would tell us of its end. */
+		turn_to(iso, LIFE_ENDING);
+		child_kill(&iso->child);
+		child_reap(&iso->child, &problem);
+		buf_clear(&problem);
+		buf_puts(&problem, "its process cannot be watched");
+		be_down(iso);
+		return;
+	}
+	if (add_probe(iso))
+		lifecycle_end(iso, "out of memory");
+	channel_flush(iso);
+	plan(iso);
+}
+
+void lifecycle_serve(struct isolated *iso)
+{
+	pthread_mutex_lock(&iso->lock);
+	iso->life = LIFE_SERVING;
+	iso->stats.ready_ns = (uint64_t)(clock_mono_ns() - iso->spawn_ns);
+	pthread_mutex_unlock(&iso->lock);
+	metric_set(iso->metrics.up, 1);
+	if (isolated_is_first(iso)) {
+		isolated_settle(iso);
+		return;
+	}
+	metric_add(iso->metrics.restarts, 1);
+	lifecycle_tell(iso, LOG_LEVEL_INFO, "adapter_process_ready", iso->name);
+}
+
+/* ---- death --------------------------------------------------------------- */
+
+void lifecycle_end(struct isolated *iso, const char *why)
+{
+	if (iso->life == LIFE_DOWN || iso->life == LIFE_ENDING)
+		return;
+	if (!iso->why[0])
+		snprintf(iso->why, sizeof(iso->why), "%s", why);
+	turn_to(iso, LIFE_ENDING);
+	child_kill(&iso->child);
+}
+
+/* The one that ran when it ended failed; those behind it never began, or
+ * their answers were lost with it. */
+void lifecycle_answer_all(struct isolated *iso, const char *why)
+{
+	char problem[ADAPTER_PROBLEM_MAX];
+	struct call_entry *entry;
+	bool is_head;
+
+	snprintf(problem, sizeof(problem), "its process failed: %.400s", why);
+	pthread_mutex_lock(&iso->lock);
+	is_head = !iso->is_closed;
+	while ((entry = calls_head(&iso->calls)) != NULL) {
+		if (entry->call) {
+			isolated_call_fail(entry->call,
+					   is_head && entry->is_sent ?
+					   ADAPTER_FAILED :
+					   ADAPTER_UNAVAILABLE, problem);
+			supervisor_finish(iso->supervisor, entry->call);
+		}
+		is_head = false;
+		calls_drop(&iso->calls, entry);
+	}
+	pthread_mutex_unlock(&iso->lock);
+}
+
+/* 0: it says nothing any more. */
+static ssize_t read_stderr(struct isolated *iso, int64_t now)
+{
+	char text[LINES_READ];
+	ssize_t n = read(iso->child.log, text, sizeof(text));
+
+	if (n > 0)
+		stderr_lines_take(&iso->lines, iso->env, str_from(iso->name),
+				  (struct str){text, (size_t)n}, now);
+	return n < 0 && (errno == EAGAIN || errno == EINTR) ? 1 : n;
+}
+
+void lifecycle_ended(struct isolated *iso)
+{
+	char text[256];
+	struct buf how;
+
+	/* Its last words came before its end. */
+	channel_receive(iso, CALLS_MAX);
+	if (!iso->lines.is_muted)
+		read_stderr(iso, clock_mono_ns());
+	buf_init_fixed(&how, text, sizeof(text));
+	/* Nobody sends to it from here on. */
+	turn_to(iso, LIFE_ENDING);
+	child_reap(&iso->child, &how);
+	if (!iso->why[0])
+		snprintf(iso->why, sizeof(iso->why), "its process %s", text);
+	lifecycle_answer_all(iso, iso->why);
+	be_down(iso);
+}
+
+/* ---- time ---------------------------------------------------------------- */
+
+static void end_late_calls(struct isolated *iso, int64_t now)
+{
+	struct adapter_call *call;
+
+	pthread_mutex_lock(&iso->lock);
+	while ((call = calls_late(&iso->calls, now)) != NULL) {
+		iso->stats.timeouts++;
+		metric_add(iso->metrics.timeouts, 1);
+		isolated_call_fail(call, ADAPTER_TIMED_OUT,
+				   "it did not answer in time");
+		supervisor_finish(iso->supervisor, call);
+	}
+	pthread_mutex_unlock(&iso->lock);
+}
+
+static bool has_stalled(struct isolated *iso, int64_t now)
+{
+	bool stalled;
+
+	pthread_mutex_lock(&iso->lock);
+	stalled = is_awaited(iso) && stall_ns(iso) <= now;
+	pthread_mutex_unlock(&iso->lock);
+	return stalled;
+}
+
+void lifecycle_tick(struct isolated *iso, int64_t now)
+{
+	if (iso->lines.is_muted && stderr_lines_until(&iso->lines) <= now) {
+		iso->lines.is_muted = false;
+		if (iso->child.log >= 0)
+			channel_watch(iso, SOURCE_LOG, iso->child.log);
+	}
+	if (iso->life == LIFE_DOWN && iso->retry_ns <= now) {
+		lifecycle_start(iso);
+		return;
+	}
+	end_late_calls(iso, now);
+	if (iso->life == LIFE_STARTING && iso->spawn_ns + START_MS * MS <= now)
+		lifecycle_end(iso, "it was not ready within 5 seconds");
+	if (iso->life == LIFE_SERVING && has_stalled(iso, now))
+		lifecycle_end(iso, "it hung in a call");
+	plan(iso);
+}
+
+void lifecycle_listen(struct isolated *iso)
+{
+	if (read_stderr(iso, clock_mono_ns()) > 0 && !iso->lines.is_muted)
+		return;
+	channel_unwatch(iso, iso->child.log);
+	plan(iso);
+}

@@ -1,0 +1,25 @@
+/*
+ * snippet: what a partner pastes into its site, with the tenant's real
+ * addresses: usherctl snippet SLUG --framework NAME.
+ *
+ * Each is complete, safe to paste as it stands (nobody is signed in before the
+ * partner fills in who is), and pins the browser SDK by version and hash.
+ */
+#ifndef CONSOLE_SNIPPET_H
+#define CONSOLE_SNIPPET_H
+
+#include "console/command.h"
+
+/* The browser SDK that this build serves. */
+struct snippet_sdk {
+	struct str text;
+	const char *path;	/* of its version: "/sdk/usher-1.0.0.js" */
+};
+
+extern const struct command_option snippet_options[];
+
+/* The command. What the partner or the operator still has to do is said on
+ * standard error. */
+int snippet_run(const struct command_line *line, struct snippet_sdk sdk);
+
+#endif
