@@ -4,12 +4,12 @@
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 count=0
-for target in fuzz/replay_*; do
+for target in fuzz/fuzz_*; do
 	case $target in *.o | *.log | *.trs) continue ;; esac
 	[ -x "$target" ] && [ ! -d "$target" ] || continue
-	name=${target#fuzz/replay_}
+	name=${target#fuzz/fuzz_}
 	printf '%s: ' "$name"
-	"./$target" "$here/corpus/$name"
+	"./$target" ${REPLAY_OPTIONS-} "$here/corpus/$name"
 	count=$((count + 1))
 done
 [ $count -gt 0 ] || { echo "no fuzz target was built"; exit 1; }
