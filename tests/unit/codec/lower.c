@@ -35,19 +35,28 @@ START_TEST(letters_become_small)
 }
 END_TEST
 
+/* Counted and asserted once: an assertion is a write, and there are a million
+ * code points. */
+static bool keeps_the_rules(int32_t c)
+{
+	const int32_t low = lower_code_point(c);
+
+	return lower_code_point(low) == low && (c < 0x80) == (low < 0x80) &&
+	       (low == c || low < 0xd800 || low > 0xdfff);
+}
+
 START_TEST(every_code_point_keeps_the_rules)
 {
-	unsigned changed = 0;
+	unsigned changed = 0, bad = 0;
+	int32_t first = -1;
 
 	for (int32_t c = 0; c < 0x110000; c++) {
-		int32_t low = lower_code_point(c);
-
-		changed += low != c;
-		ck_assert_int_eq(lower_code_point(low), low);
-		ck_assert_msg((c < 0x80) == (low < 0x80), "U+%04X", c);
-		if (low != c)
-			ck_assert(low < 0xd800 || low > 0xdfff);
+		changed += lower_code_point(c) != c;
+		if (keeps_the_rules(c))
+			continue;
+		first = bad++ ? first : c;
 	}
+	ck_assert_msg(!bad, "%u of them do not, first U+%04X", bad, first);
 	ck_assert_uint_eq(changed, 26 + 1405);
 }
 END_TEST
@@ -59,9 +68,11 @@ static size_t octets(int32_t c)
 
 START_TEST(no_letter_grows_past_the_bound)
 {
+	unsigned bad = 0;
+
 	for (int32_t c = 0; c < 0x110000; c++)
-		ck_assert_uint_le(octets(lower_code_point(c)),
-				  octets(c) * LOWER_GROWTH);
+		bad += octets(lower_code_point(c)) > octets(c) * LOWER_GROWTH;
+	ck_assert_uint_eq(bad, 0);
 }
 END_TEST
 
