@@ -120,9 +120,7 @@ static bool must_drop(const struct gateway_config *config)
 
 static struct metric *spawner_metric(void)
 {
-	return metric_get(METRIC_GAUGE, "usher_adapter_spawner_up",
-			  "Is the process there that starts adapters? Without "
-			  "it the gateway has to be restarted.", "");
+	return metric_get(usher_adapter_spawner_up, "");
 }
 
 /* The tenants without an adapter are served, so we stay. */
@@ -635,6 +633,15 @@ static void stop(struct daemon *d)
 	}
 }
 
+static void begin_metrics(void)
+{
+	metric_init();
+	metric_set(metric_get(usher_build_info,
+			      "version=\"" USHER_VERSION "\""), 1);
+	metric_set(metric_get(process_start_time_seconds, ""),
+		   clock_wall_s());
+}
+
 int main(int argc, char **argv)
 {
 	struct daemon d = {
@@ -646,6 +653,7 @@ int main(int argc, char **argv)
 	parse_options(argc, argv, &d.options);
 	harden();
 	hash_init();
+	begin_metrics();
 	d.reload.gateway = &d.gateway;
 	d.reload.prepare = prepare;
 	d.reload.ctx = &d;

@@ -42,7 +42,8 @@ for file in "$root/sbin/usherd" "$root/bin/usherctl" \
 	"$datadir/usher/browser/usher.js" "$datadir/usher/browser/usher.d.ts" \
 	"$datadir/usher/browser/README.md" \
 	"$datadir/man/man8/usherd.8" "$datadir/man/man1/usherctl.1" \
-	"$datadir/man/man5/usher.conf.5" "$datadir/doc/usher/README.md" \
+	"$datadir/man/man5/usher.conf.5" "$datadir/man/man7/usher-reference.7" \
+	"$datadir/doc/usher/README.md" \
 	"$datadir/doc/usher/conf.d/gateway.conf" \
 	"$datadir/doc/usher/conf.d/yourcompany.conf" \
 	"$datadir/doc/usher/conf.d/acme.conf"; do

@@ -57,43 +57,21 @@ void isolated_call_fail(struct adapter_call *call, enum adapter_result result,
 
 /* ---- making and freeing -------------------------------------------------- */
 
-static struct metric *metric_of(const struct isolated *iso,
-				enum metric_kind kind, const char *name,
-				const char *help)
+static void find_metrics(struct isolated *iso)
 {
 	char labels[METRIC_LABELS_MAX];
 
 	snprintf(labels, sizeof(labels), "tenant=\"%.*s\"",
 		 STR_ARG(iso->env->tenant));
-	return metric_get(kind, name, help, labels);
-}
-
-static void find_metrics(struct isolated *iso)
-{
 	iso->metrics = (struct isolated_metrics){
-		.up = metric_of(iso, METRIC_GAUGE, "usher_adapter_up",
-				"Is an isolated adapter's process serving?"),
-		.open = metric_of(iso, METRIC_GAUGE,
-				  "usher_adapter_breaker_open",
-				  "Did its process fail so often that it is "
-				  "left alone?"),
-		.restarts = metric_of(iso, METRIC_COUNTER,
-				      "usher_adapter_restarts_total",
-				      "Processes of adapters that took the "
-				      "place of one that failed."),
-		.failures = metric_of(iso, METRIC_COUNTER,
-				      "usher_adapter_failures_total",
-				      "Processes of adapters that failed."),
-		.timeouts = metric_of(iso, METRIC_COUNTER,
-				      "usher_adapter_timeouts_total",
-				      "Calls that were not answered in time."),
-		.unavailable = metric_of(iso, METRIC_COUNTER,
-					 "usher_adapter_unavailable_total",
-					 "Calls that no process could take."),
-		.seconds = metric_of(iso, METRIC_HISTOGRAM,
-				     "usher_adapter_call_seconds",
-				     "Calls of isolated adapters that were "
-				     "answered, from asking to the answer."),
+		.up = metric_get(usher_adapter_up, labels),
+		.open = metric_get(usher_adapter_breaker_open, labels),
+		.restarts = metric_get(usher_adapter_restarts_total, labels),
+		.failures = metric_get(usher_adapter_failures_total, labels),
+		.timeouts = metric_get(usher_adapter_timeouts_total, labels),
+		.unavailable = metric_get(usher_adapter_unavailable_total,
+					  labels),
+		.seconds = metric_get(usher_adapter_call_seconds, labels),
 	};
 }
 

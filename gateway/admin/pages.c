@@ -1,11 +1,14 @@
 #include "admin/pages.h"
 
-#include "base/metric.h"
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
-#define GAUGE(name, help, value) \
-	metric_set(metric_get(METRIC_GAUGE, name, help, ""), (int64_t)(value))
-#define COUNTER(name, help, value) \
-	metric_set(metric_get(METRIC_COUNTER, name, help, ""), (int64_t)(value))
+#include "base/metric.h"
+#include "base/num.h"
+
+#define SHOW(name, value) metric_set(metric_get(name, ""), (int64_t)(value))
 
 static void tenants(struct gateway *gateway)
 {
@@ -14,15 +17,59 @@ static void tenants(struct gateway *gateway)
 
 	for (unsigned i = 0; i < snapshot->tenant_count; i++)
 		counts[snapshot->tenants[i]->state]++;
-	GAUGE("usher_config_generation",
-	      "The running configuration, counted from the start.",
-	      snapshot->generation);
+	SHOW(usher_config_generation, snapshot->generation);
 	snapshot_unref(snapshot);
-	GAUGE("usher_tenants_serving", "Tenants that serve.",
-	      counts[TENANT_SERVING]);
-	GAUGE("usher_tenants_broken",
-	      "Tenants whose file or adapter could not be loaded.",
-	      counts[TENANT_BROKEN]);
+	SHOW(usher_tenants_serving, counts[TENANT_SERVING]);
+	SHOW(usher_tenants_broken, counts[TENANT_BROKEN]);
+}
+
+/* The second number of /proc/self/statm, in pages (proc(5)). */
+static uint64_t resident_pages(void)
+{
+	char text[128];
+	int fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text));
+	struct str rest = { text, n > 0 ? (size_t)n : 0 };
+	uint64_t pages = 0;
+
+	if (fd >= 0)
+		close(fd);
+	str_cut(rest, ' ', &rest);
+	num_u64(str_cut(rest, ' ', &rest), 0, UINT64_MAX, &pages);
+	return pages;
+}
+
+static unsigned open_descriptors(void)
+{
+	DIR *dir = opendir("/proc/self/fd");
+	unsigned count = 0;
+
+	while (dir && readdir(dir))
+		count++;
+	if (!dir)
+		return 0;
+	closedir(dir);
+	return count - 3;	/* ".", ".." and the directory's own */
+}
+
+static int64_t ns_of(struct timeval t)
+{
+	return ((int64_t)t.tv_sec * 1000000 + t.tv_usec) * 1000;
+}
+
+static void process(void)
+{
+	struct rusage used;
+	struct rlimit files = { 0, 0 };
+
+	getrusage(RUSAGE_SELF, &used);
+	getrlimit(RLIMIT_NOFILE, &files);
+	SHOW(process_cpu_seconds_total,
+	     ns_of(used.ru_utime) + ns_of(used.ru_stime));
+	SHOW(process_resident_memory_bytes,
+	     resident_pages() * (uint64_t)sysconf(_SC_PAGESIZE));
+	SHOW(process_open_fds, open_descriptors());
+	SHOW(process_max_fds, files.rlim_cur);
 }
 
 /* What others keep anyway is copied in when it is asked for. */
@@ -31,27 +78,18 @@ static void collect(struct gateway *gateway)
 	struct ratelimit_stats limit = ratelimit_stats(gateway->limiter);
 	struct writer_stats writer;
 
+	process();
 	tenants(gateway);
 	writer_stats(store_writer(gateway->store), &writer);
-	GAUGE("usher_writer_queued", "Jobs that wait for the writer.",
-	      writer.queued);
-	COUNTER("usher_writer_jobs_total", "Jobs that the writer completed.",
-		writer.jobs);
-	COUNTER("usher_writer_commits_total", "Transactions committed.",
-		writer.batches);
-	COUNTER("usher_writer_failed_total",
-		"Jobs that failed for the store's reasons.", writer.failed);
-	COUNTER("usher_writer_refused_total",
-		"Jobs refused because the queue was full.", writer.refused);
-	COUNTER("usher_audit_dropped_total",
-		"Trails not kept because too many waited.",
-		writer.unawaited_refused);
-	GAUGE("usher_sessions", "Open sessions.",
-	      sessions_count(store_sessions(gateway->store)));
-	GAUGE("usher_ratelimit_clients", "Clients in the rate limiter's table.",
-	      limit.clients);
-	COUNTER("usher_ratelimit_evicted_total",
-		"Clients pushed out of a full table.", limit.evicted);
+	SHOW(usher_writer_queued, writer.queued);
+	SHOW(usher_writer_jobs_total, writer.jobs);
+	SHOW(usher_writer_commits_total, writer.batches);
+	SHOW(usher_writer_failed_total, writer.failed);
+	SHOW(usher_writer_refused_total, writer.refused);
+	SHOW(usher_audit_dropped_total, writer.unawaited_refused);
+	SHOW(usher_sessions, sessions_count(store_sessions(gateway->store)));
+	SHOW(usher_ratelimit_clients, limit.clients);
+	SHOW(usher_ratelimit_evicted_total, limit.evicted);
 }
 
 int pages_get(struct gateway *gateway, struct str path,

@@ -92,8 +92,7 @@ static void count(const char *result)
 	char labels[32];
 
 	snprintf(labels, sizeof(labels), "result=\"%s\"", result);
-	metric_add(metric_get(METRIC_COUNTER, "usher_reloads_total",
-			      "Configuration reloads by result.", labels), 1);
+	metric_add(metric_get(usher_reloads_total, labels), 1);
 }
 
 static enum err refused(struct reload *reload, const char *why)

@@ -20,10 +20,16 @@ struct metric {
 	char *labels;
 };
 
+#define METRIC(n, k, l, u, s, h)					\
+	[METRIC_##n] = { #n, METRIC_##k, l, u, s, h },
+const struct metric_info metric_table[METRICS] = {
+#include "base/metrics.def"
+};
+#undef METRIC
+
 /* All metrics of one name. */
 struct family {
-	enum metric_kind kind;
-	const char *name, *help;
+	const struct metric_info *info;
 	struct metric *first, **last;
 	struct family *next;
 };
@@ -62,24 +68,23 @@ static struct metric **slot_of(const char *name, const char *labels)
 
 	for (;; at++) {
 		m = slots[at % SLOTS];
-		if (!m || (!strcmp(m->family->name, name) &&
+		if (!m || (!strcmp(m->family->info->name, name) &&
 			   !strcmp(m->labels, labels)))
 			return &slots[at % SLOTS];
 	}
 }
 
-static struct family *family_get(enum metric_kind kind, const char *name,
-				 const char *help)
+static struct family *family_get(const struct metric_info *info)
 {
 	struct family *f;
 
 	for (f = families; f; f = f->next)
-		if (!strcmp(f->name, name))
-			return f->kind == kind ? f : NULL;
+		if (!strcmp(f->info->name, info->name))
+			return f->info->kind == info->kind ? f : NULL;
 	f = malloc(sizeof(*f));
 	if (!f)
 		return NULL;
-	*f = (struct family){ .kind = kind, .name = name, .help = help };
+	*f = (struct family){ .info = info };
 	f->last = &f->first;
 	*last_family = f;
 	last_family = &f->next;
@@ -93,9 +98,10 @@ static struct metric *metric_new(struct family *family, const char *labels)
 	if (!m)
 		return NULL;
 	*m = (struct metric){ .family = family, .labels = strdup(labels) };
-	if (family->kind == METRIC_HISTOGRAM)
+	if (family->info->kind == METRIC_HISTOGRAM)
 		m->buckets = calloc(BUCKETS + 1, sizeof(*m->buckets));
-	if (!m->labels || (family->kind == METRIC_HISTOGRAM && !m->buckets)) {
+	if (!m->labels ||
+	    (family->info->kind == METRIC_HISTOGRAM && !m->buckets)) {
 		free(m->labels);
 		free(m->buckets);
 		free(m);
@@ -106,8 +112,7 @@ static struct metric *metric_new(struct family *family, const char *labels)
 	return m;
 }
 
-struct metric *metric_get(enum metric_kind kind, const char *name,
-			  const char *help, const char *labels)
+struct metric *metric_of(const struct metric_info *info, const char *labels)
 {
 	struct metric **slot, *m = NULL;
 	struct family *family;
@@ -115,15 +120,15 @@ struct metric *metric_get(enum metric_kind kind, const char *name,
 	if (strlen(labels) > METRIC_LABELS_MAX)
 		return &hidden;
 	pthread_mutex_lock(&lock);
-	slot = slot_of(name, labels);
+	slot = slot_of(info->name, labels);
 	if (*slot) {
-		if ((*slot)->family->kind == kind)
+		if ((*slot)->family->info->kind == info->kind)
 			m = *slot;
 		goto out;
 	}
 	if (count == METRIC_MAX)
 		goto out;
-	family = family_get(kind, name, help);
+	family = family_get(info);
 	if (family)
 		m = metric_new(family, labels);
 	if (m) {
@@ -133,6 +138,13 @@ struct metric *metric_get(enum metric_kind kind, const char *name,
 out:
 	pthread_mutex_unlock(&lock);
 	return m ? m : &hidden;
+}
+
+void metric_init(void)
+{
+	for (unsigned i = 0; i < METRICS; i++)
+		if (!metric_table[i].labels[0])
+			metric_of(&metric_table[i], "");
 }
 
 void metric_add(struct metric *m, int64_t n)
@@ -167,13 +179,19 @@ static void add_sample(struct buf *out, const struct metric *m,
 {
 	const char *comma = le && m->labels[0] ? "," : "";
 
-	buf_puts(out, m->family->name);
+	buf_puts(out, m->family->info->name);
 	buf_puts(out, suffix);
 	if (le)
 		buf_printf(out, "{%s%sle=\"%s\"}", m->labels, comma, le);
 	else if (m->labels[0])
 		buf_printf(out, "{%s}", m->labels);
 	buf_addc(out, ' ');
+}
+
+static void add_seconds(struct buf *out, int64_t ns)
+{
+	buf_printf(out, "%" PRId64 ".%09" PRId64 "\n", ns / 1000000000,
+		   ns % 1000000000);
 }
 
 /*
@@ -192,8 +210,7 @@ static void add_histogram(struct buf *out, const struct metric *m)
 		buf_printf(out, "%" PRId64 "\n", below);
 	}
 	add_sample(out, m, "_sum", NULL);
-	buf_printf(out, "%" PRId64 ".%09" PRId64 "\n", ns / 1000000000,
-		   ns % 1000000000);
+	add_seconds(out, ns);
 	add_sample(out, m, "_count", NULL);
 	buf_printf(out, "%" PRId64 "\n", below);
 }
@@ -202,21 +219,28 @@ void metric_render(struct buf *out)
 {
 	static const char *const kinds[] = {
 		[METRIC_COUNTER] = "counter",
+		[METRIC_COUNTER_NS] = "counter",
 		[METRIC_GAUGE] = "gauge",
 		[METRIC_HISTOGRAM] = "histogram",
 	};
 
 	pthread_mutex_lock(&lock);
 	for (const struct family *f = families; f; f = f->next) {
-		buf_printf(out, "# HELP %s %s\n# TYPE %s %s\n", f->name,
-			   f->help, f->name, kinds[f->kind]);
+		const struct metric_info *info = f->info;
+
+		buf_printf(out, "# HELP %s %s\n# TYPE %s %s\n", info->name,
+			   info->help, info->name, kinds[info->kind]);
 		for (const struct metric *m = f->first; m; m = m->next) {
-			if (f->kind == METRIC_HISTOGRAM) {
+			if (info->kind == METRIC_HISTOGRAM) {
 				add_histogram(out, m);
 				continue;
 			}
 			add_sample(out, m, "", NULL);
-			buf_printf(out, "%" PRId64 "\n", metric_value(m));
+			if (info->kind == METRIC_COUNTER_NS)
+				add_seconds(out, metric_value(m));
+			else
+				buf_printf(out, "%" PRId64 "\n",
+					   metric_value(m));
 		}
 	}
 	pthread_mutex_unlock(&lock);

@@ -251,9 +251,7 @@ static int read_on_failure(const struct reader *reader, struct group group,
 	}
 	snprintf(labels, sizeof(labels), "tenant=\"%s\"", out->slug.ptr);
 	out->adapter_defaults =
-		metric_get(METRIC_COUNTER, "usher_adapter_defaults_total",
-			   "Calls of an adapter that failed and were passed "
-			   "over, as on_failure allows.", labels);
+		metric_get(usher_adapter_defaults_total, labels);
 	return 0;
 }
 

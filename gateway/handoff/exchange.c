@@ -305,9 +305,7 @@ static bool is_sampled_out(const struct exchange *ex)
 		return false;
 	m = atomic_load(&dropped);
 	if (!m) {
-		m = metric_get(METRIC_COUNTER, "usher_audit_sampled_out_total",
-			       "Refusals beyond the audit's rate, not kept.",
-			       "");
+		m = metric_get(usher_audit_sampled_out_total, "");
 		atomic_store(&dropped, m);
 	}
 	metric_add(m, 1);

@@ -7,29 +7,17 @@ void meter_init(struct meter *meter)
 	char labels[LABELS_MAX];
 
 	*meter = (struct meter){
-		.connections = metric_get(METRIC_GAUGE,
-					  "usher_http_connections",
-					  "Connections open now.", ""),
-		.waiting = metric_get(METRIC_GAUGE, "usher_http_waiting",
-				      "Requests that wait for the store or "
-				      "for an adapter.", ""),
-		.cut = metric_get(METRIC_COUNTER, "usher_http_cut_total",
-				  "Connections cut past their deadline.", ""),
-		.evicted = metric_get(METRIC_COUNTER,
-				      "usher_http_evicted_total",
-				      "Connections cut to make room for new "
-				      "ones.", ""),
-		.vanished = metric_get(METRIC_COUNTER,
-				       "usher_http_vanished_total",
-				       "Clients that went away while their "
-				       "request waited.", ""),
+		.connections = metric_get(usher_http_connections, ""),
+		.waiting = metric_get(usher_http_waiting, ""),
+		.cut = metric_get(usher_http_cut_total, ""),
+		.evicted = metric_get(usher_http_evicted_total, ""),
+		.vanished = metric_get(usher_http_vanished_total, ""),
 	};
 	for (int i = GUARD_OK + 1; i < GUARD_COUNT; i++) {
 		snprintf(labels, sizeof(labels), "reason=\"%s\"",
 			 guard_reason((enum guard_verdict)i));
-		meter->refused[i] = metric_get(
-			METRIC_COUNTER, "usher_http_refused_total",
-			"Requests whose head was refused.", labels);
+		meter->refused[i] =
+			metric_get(usher_http_refused_total, labels);
 	}
 }
 
@@ -50,10 +38,7 @@ static struct meter_list *list_new(const struct steps *steps)
 		return NULL;
 	list->steps = steps;
 	snprintf(labels, sizeof(labels), "list=\"%s\"", steps->name);
-	list->seconds = metric_get(METRIC_HISTOGRAM,
-				   "usher_http_request_seconds",
-				   "From a request's head to its answer.",
-				   labels);
+	list->seconds = metric_get(usher_http_request_seconds, labels);
 	return list;
 }
 
@@ -83,8 +68,7 @@ void meter_request(struct meter *meter, const struct steps *steps, int status,
 	if (!*place) {
 		snprintf(labels, sizeof(labels), "list=\"%s\",status=\"%d\"",
 			 list->steps->name, status);
-		*place = metric_get(METRIC_COUNTER, "usher_http_requests_total",
-				    "Requests answered.", labels);
+		*place = metric_get(usher_http_requests_total, labels);
 	}
 	metric_add(*place, 1);
 	metric_observe_ns(list->seconds, ns);

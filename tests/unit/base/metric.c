@@ -4,6 +4,11 @@
 
 #include "unit/unit.h"
 
+#define INFO(k, n, h)							     \
+	({ static const struct metric_info info_ = { .name = (n), .kind = (k),   \
+						 .labels = "", .help = (h) }; \
+	   &info_; })
+
 /*
  * Metrics live as long as the process, so the tests share what they make; each
  * uses names of its own and looks for its own lines.
@@ -25,11 +30,11 @@ START_TEST(test_metrics_are_written_grouped_by_name)
 {
 	struct metric *a, *b, *other;
 
-	a = metric_get(METRIC_COUNTER, "t_requests_total", "Requests.",
-		       "tenant=\"a\"");
-	other = metric_get(METRIC_GAUGE, "t_open", "Open now.", "");
-	b = metric_get(METRIC_COUNTER, "t_requests_total", "Requests.",
-		       "tenant=\"b\"");
+	a = metric_of(INFO(METRIC_COUNTER, "t_requests_total", "Requests."),
+		      "tenant=\"a\"");
+	other = metric_of(INFO(METRIC_GAUGE, "t_open", "Open now."), "");
+	b = metric_of(INFO(METRIC_COUNTER, "t_requests_total", "Requests."),
+		      "tenant=\"b\"");
 	metric_add(a, 1);
 	metric_add(a, 2);
 	metric_add(b, 5);
@@ -50,14 +55,15 @@ END_TEST
 START_TEST(test_the_same_name_and_labels_are_the_same_metric)
 {
 	char labels[] = "x=\"1\"";
-	struct metric *m = metric_get(METRIC_COUNTER, "t_same", "S.", labels);
+	struct metric *m =
+		metric_of(INFO(METRIC_COUNTER, "t_same", "S."), labels);
 
-	ck_assert_ptr_eq(metric_get(METRIC_COUNTER, "t_same", "S.",
-				    "x=\"1\""), m);
-	ck_assert_ptr_ne(metric_get(METRIC_COUNTER, "t_same", "S.",
-				    "x=\"2\""), m);
-	ck_assert_ptr_ne(metric_get(METRIC_COUNTER, "t_same2", "S.",
-				    "x=\"1\""), m);
+	ck_assert_ptr_eq(
+		metric_of(INFO(METRIC_COUNTER, "t_same", "S."), "x=\"1\""), m);
+	ck_assert_ptr_ne(
+		metric_of(INFO(METRIC_COUNTER, "t_same", "S."), "x=\"2\""), m);
+	ck_assert_ptr_ne(
+		metric_of(INFO(METRIC_COUNTER, "t_same2", "S."), "x=\"1\""), m);
 	labels[3] = '9';	/* they were copied */
 	ck_assert(shows("t_same{x=\"1\"} 0\nt_same{x=\"2\"} 0\n"));
 }
@@ -65,10 +71,10 @@ END_TEST
 
 START_TEST(test_a_histogram_counts_up_to_each_bound)
 {
-	struct metric *m = metric_get(METRIC_HISTOGRAM, "t_seconds", "Time.",
-				      "step=\"x\"");
-	struct metric *plain = metric_get(METRIC_HISTOGRAM, "t_plain_seconds",
-					  "Time.", "");
+	struct metric *m = metric_of(
+		INFO(METRIC_HISTOGRAM, "t_seconds", "Time."), "step=\"x\"");
+	struct metric *plain = metric_of(
+		INFO(METRIC_HISTOGRAM, "t_plain_seconds", "Time."), "");
 
 	metric_observe_ns(m, -5);
 	metric_observe_ns(m, 100000);
@@ -108,12 +114,13 @@ START_TEST(test_misuse_gives_a_metric_that_is_never_shown)
 {
 	char labels[METRIC_LABELS_MAX + 2];
 
-	metric_get(METRIC_COUNTER, "t_kind", "K.", "");
-	ck_is_hidden(metric_get(METRIC_GAUGE, "t_kind", "K.", ""));
-	ck_is_hidden(metric_get(METRIC_HISTOGRAM, "t_kind", "K.", "x=\"1\""));
+	metric_of(INFO(METRIC_COUNTER, "t_kind", "K."), "");
+	ck_is_hidden(metric_of(INFO(METRIC_GAUGE, "t_kind", "K."), ""));
+	ck_is_hidden(
+		metric_of(INFO(METRIC_HISTOGRAM, "t_kind", "K."), "x=\"1\""));
 	memset(labels, 'x', sizeof(labels));
 	labels[sizeof(labels) - 1] = '\0';
-	ck_is_hidden(metric_get(METRIC_COUNTER, "t_long", "L.", labels));
+	ck_is_hidden(metric_of(INFO(METRIC_COUNTER, "t_long", "L."), labels));
 	ck_assert(!shows("t_long"));
 }
 END_TEST
@@ -122,9 +129,9 @@ END_TEST
 
 static void *touch(void *arg)
 {
-	struct metric *m = metric_get(METRIC_COUNTER, "t_race", "R.", "");
-	struct metric *h = metric_get(METRIC_HISTOGRAM, "t_race_seconds",
-				      "R.", "");
+	struct metric *m = metric_of(INFO(METRIC_COUNTER, "t_race", "R."), "");
+	struct metric *h =
+		metric_of(INFO(METRIC_HISTOGRAM, "t_race_seconds", "R."), "");
 
 	for (int i = 0; i < ADDS; i++) {
 		metric_add(m, 1);
@@ -135,7 +142,7 @@ static void *touch(void *arg)
 
 START_TEST(test_no_thread_loses_a_touch)
 {
-	struct metric *m = metric_get(METRIC_COUNTER, "t_race", "R.", "");
+	struct metric *m = metric_of(INFO(METRIC_COUNTER, "t_race", "R."), "");
 	pthread_t threads[4];
 
 	for (int i = 0; i < 4; i++)
@@ -158,16 +165,20 @@ START_TEST(test_there_are_never_more_than_the_maximum)
 
 	for (int i = 0; i < METRIC_MAX; i++) {
 		snprintf(labels, sizeof(labels), "i=\"%d\"", i);
-		metric_add(metric_get(METRIC_COUNTER, "t_many", "M.", labels),
-			   i);
+		metric_add(
+			metric_of(INFO(METRIC_COUNTER, "t_many", "M."), labels),
+			i);
 	}
 	ck_assert(shows("t_many{i=\"8000\"} 8000\n"
 			"t_many{i=\"8001\"} 8001\n"));
-	ck_is_hidden(metric_get(METRIC_COUNTER, "t_many", "M.", "more=\"1\""));
+	ck_is_hidden(
+		metric_of(INFO(METRIC_COUNTER, "t_many", "M."), "more=\"1\""));
 	ck_assert(!shows("more="));
 	/* What there is stays within reach. */
-	ck_assert_int_eq(metric_value(metric_get(METRIC_COUNTER, "t_many",
-						 "M.", "i=\"8000\"")), 8000);
+	ck_assert_int_eq(
+		metric_value(metric_of(INFO(METRIC_COUNTER, "t_many", "M."),
+				       "i=\"8000\"")),
+		8000);
 }
 END_TEST
 

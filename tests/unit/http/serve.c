@@ -549,13 +549,9 @@ END_TEST
 
 START_TEST(a_client_may_go_away_while_it_waits)
 {
-	struct metric *open_now = metric_get(METRIC_GAUGE,
-					     "usher_http_connections", "", "");
-	struct metric *waiting = metric_get(METRIC_GAUGE, "usher_http_waiting",
-					    "", "");
-	struct metric *vanished = metric_get(METRIC_COUNTER,
-					     "usher_http_vanished_total", "",
-					     "");
+	struct metric *open_now = metric_get(usher_http_connections, "");
+	struct metric *waiting = metric_get(usher_http_waiting, "");
+	struct metric *vanished = metric_get(usher_http_vanished_total, "");
 	const struct linger reset = { 1, 0 };
 
 	start_with("", waits[_i]);
@@ -592,8 +588,7 @@ START_TEST(who_dawdles_is_cut_at_the_deadline)
 		"Transfer-Encoding: chunked\r\n\r\n5\r\na",
 	};
 	enum { COUNT = sizeof(starts) / sizeof(starts[0]) };
-	struct metric *cut = metric_get(METRIC_COUNTER, "usher_http_cut_total",
-					"", "");
+	struct metric *cut = metric_get(usher_http_cut_total, "");
 	int fds[COUNT], honest;
 
 	start_with("request_deadline = 1;", "suspend");
@@ -623,8 +618,7 @@ END_TEST
 
 START_TEST(new_clients_find_room_when_it_is_full)
 {
-	struct metric *evicted = metric_get(METRIC_COUNTER,
-					    "usher_http_evicted_total", "", "");
+	struct metric *evicted = metric_get(usher_http_evicted_total, "");
 	int fds[300];
 
 	/* 32 each for two workers, and a reserve */

@@ -256,8 +256,7 @@ END_TEST
 
 START_TEST(a_renewed_certificate_serves_from_the_next_handshake_on)
 {
-	struct metric *open_now = metric_get(METRIC_GAUGE,
-					     "usher_http_connections", "", "");
+	struct metric *open_now = metric_get(usher_http_connections, "");
 	struct client before;
 
 	client_connect(&before);
