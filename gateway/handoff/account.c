@@ -7,7 +7,6 @@
 #include "base/list.h"
 #include "codec/json.h"
 #include "codec/query.h"
-#include "codec/utf8.h"
 #include "handoff/page.h"
 #include "handoff/session.h"
 #include "handoff/who.h"
@@ -64,22 +63,37 @@ static enum asked ask_tenant(struct exchange *ex)
 								: ASKED_OTHER;
 }
 
-/* Header values: what was stored is checked once more where it leaves. */
-static void add_remote(struct exchange *ex, const char *name, struct str value)
-{
-	if (!utf8_check_text(value, NULL))
-		answer_header(ex, name, value);
-}
-
-static void add_remotes(struct exchange *ex)
+/*
+ * All of them or none: a desk that is not told who it is must not go by a
+ * part of it.
+ */
+static enum err add_remotes(struct exchange *ex)
 {
 	const struct account *account = ex->work;
 	const struct user_view *user = &account->session.user;
+	const struct remote_rule *rule = &ex->tenant->remote;
+	/* External ids come with signed users, whom this version has not. */
+	const struct remote_person person = {
+		.slug = ex->tenant->slug, .email = user->email,
+		.id = user->id,
+	};
+	struct str who, email, name;
+	enum err err = remote_user(rule, &person, ex->pool, &who);
 
-	answer_header_num(ex, "Remote-User", user->id);
-	add_remote(ex, "Remote-Email", user->email);
-	add_remote(ex, "Remote-Name", user->name);
+	if (!err)
+		err = remote_text(rule, user->email, ex->pool, &email);
+	if (!err)
+		err = remote_text(rule, user->name, ex->pool, &name);
+	if (err)
+		return err;
+	answer_header(ex, "Remote-User", who);
+	answer_header_num(ex, "Remote-Id", user->id);
+	answer_header(ex, "Remote-Email", email);
+	answer_header(ex, "Remote-Name", name);
 	answer_header(ex, "Remote-Tenant", ex->tenant->slug);
+	answer_header(ex, "Remote-Verified", user->is_verified ?
+		      STR("true") : STR("false"));
+	return ERR_OK;
 }
 
 static enum step_result answer_session(struct exchange *ex)
@@ -87,6 +101,7 @@ static enum step_result answer_session(struct exchange *ex)
 	const struct account *account = ex->work;
 	char expires[CLOCK_TEXT_MAX];
 	struct buf json;
+	enum err err;
 
 	switch (ask_tenant(ex)) {
 	case ASKED_TOO_MUCH:
@@ -113,7 +128,13 @@ static enum step_result answer_session(struct exchange *ex)
 	buf_addc(&json, '}');
 	if (!buf_is_ok(&json))
 		return answer_failure(ex, ERR_NOMEM);
-	add_remotes(ex);
+	err = add_remotes(ex);
+	if (err == ERR_NOMEM)
+		return answer_failure(ex, err);
+	if (err)
+		return answer_error(ex, 403, "no_desk_user", "You are signed "
+				    "in, but this desk cannot be told as "
+				    "whom.");
 	return answer_json(ex, 200, buf_str(&json));
 }
 
@@ -131,6 +152,8 @@ static enum step_result answer_bare(struct exchange *ex, int status,
  */
 static enum step_result answer_check(struct exchange *ex)
 {
+	enum err err;
+
 	switch (ask_tenant(ex)) {
 	case ASKED_TOO_MUCH:
 		return answer_bare(ex, 503, "unavailable");
@@ -147,7 +170,11 @@ static enum step_result answer_check(struct exchange *ex)
 	}
 	if (is_nobody(ex))
 		return answer_bare(ex, 401, "not_signed_in");
-	add_remotes(ex);
+	err = add_remotes(ex);
+	if (err == ERR_NOMEM)
+		return answer_bare(ex, 503, "unavailable");
+	if (err)
+		return answer_bare(ex, 403, "no_desk_user");
 	return answer_empty(ex, 200);
 }
 
