@@ -42,9 +42,19 @@ enum asked {
 	ASKED_NOTHING,		/* no tenant was named */
 	ASKED_RIGHT,		/* whose user this is */
 	ASKED_OTHER,
+	ASKED_BROKEN,		/* one who cannot serve: who knows? */
 	ASKED_BADLY,		/* the query is malformed */
 	ASKED_TOO_MUCH,		/* no memory */
 };
+
+/* Its sessions stand, and hold again once its file is mended: a proxy that is
+ * told "nobody" would call its users signed out. */
+static bool is_broken_here(const struct exchange *ex,
+			   const struct tenant *tenant)
+{
+	return tenant && tenant->state == TENANT_BROKEN &&
+	       session_is_host_of(ex, tenant);
+}
 
 static enum asked ask_tenant(struct exchange *ex)
 {
@@ -58,9 +68,12 @@ static enum asked ask_tenant(struct exchange *ex)
 		return err == ERR_NOMEM ? ASKED_TOO_MUCH : ASKED_BADLY;
 	slug = fields_value(&query, STR("tenant"));
 	if (!slug.ptr)
-		return ASKED_NOTHING;
-	return !is_nobody(ex) && str_eq(slug, ex->tenant->slug) ? ASKED_RIGHT
-								: ASKED_OTHER;
+		return is_nobody(ex) && is_broken_here(ex, ex->tenant) ?
+			ASKED_BROKEN : ASKED_NOTHING;
+	if (!is_nobody(ex) && str_eq(slug, ex->tenant->slug))
+		return ASKED_RIGHT;
+	return is_broken_here(ex, snapshot_tenant(ex->snapshot, slug)) ?
+		ASKED_BROKEN : ASKED_OTHER;
 }
 
 /*
@@ -109,6 +122,10 @@ static enum step_result answer_session(struct exchange *ex)
 	case ASKED_BADLY:
 		return answer_error(ex, 400, "malformed_query",
 				    "The query is malformed.");
+	case ASKED_BROKEN:
+		answer_header(ex, "Retry-After", STR("60"));
+		return answer_error(ex, 503, "tenant_unavailable",
+				    "This service is not available right now.");
 	case ASKED_OTHER:
 		return who_refuse_nobody(ex);
 	case ASKED_RIGHT:
@@ -159,6 +176,9 @@ static enum step_result answer_check(struct exchange *ex)
 		return answer_bare(ex, 503, "unavailable");
 	case ASKED_BADLY:
 		return answer_bare(ex, 400, "malformed_query");
+	case ASKED_BROKEN:
+		answer_header(ex, "Retry-After", STR("60"));
+		return answer_bare(ex, 503, "tenant_unavailable");
 	case ASKED_OTHER:
 		return answer_bare(ex, 401, "not_signed_in");
 	case ASKED_NOTHING:

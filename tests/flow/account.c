@@ -104,6 +104,38 @@ START_TEST(a_desk_is_told_what_its_tenant_says)
 }
 END_TEST
 
+/* Its users are not signed out: nobody knows, until its file is mended. */
+START_TEST(of_a_tenant_that_is_broken_nobody_knows)
+{
+	const char *cookie = flow_sign_in("ids", IDS, USER);
+	const struct steps *const lists[] = { &steps_session, &steps_check };
+	const char *const queries[] = { NULL, "tenant=ids" };
+	char good[512];
+
+	snprintf(good, sizeof(good), "%s", files[2].text);
+	flow_write("conf.d/ids.conf",
+		   "tenant = { slug = \"ids\"; identity = \"unsigned\";\n"
+		   "url = \"https://" IDS "\"; desk_user = \"{id}\"; };\n");
+	flow_reload();
+	for (int i = 0; i < 4; i++) {
+		struct exchange *ex = flow_call(lists[i % 2], .host = IDS,
+						.cookie = cookie,
+						.query = queries[i / 2]);
+
+		ck_answer(ex, 503, "tenant_unavailable");
+		ck_str_is(flow_header(ex, "Retry-After"), "60");
+		ck_assert(!flow_header(ex, "Remote-User").ptr);
+		ck_assert(!flow_header(ex, "Set-Cookie").ptr);
+	}
+	/* Of another host's tenant nothing is told. */
+	ck_answer(check(cookie, "tenant=ids"), 401, "not_signed_in");
+	flow_write("conf.d/ids.conf", good);
+	flow_reload();
+	ck_answer(flow_call(&steps_check, .host = IDS, .cookie = cookie),
+		  200, "");
+}
+END_TEST
+
 START_TEST(a_session_ends_by_itself)
 {
 	const int64_t start = INT64_C(1795370000000);
@@ -369,6 +401,7 @@ static void account_tests(TCase *tcase)
 	tcase_add_test(tcase, nobody_is_nobody);
 	tcase_add_test(tcase, a_session_says_who_is_there);
 	tcase_add_test(tcase, a_desk_is_told_what_its_tenant_says);
+	tcase_add_test(tcase, of_a_tenant_that_is_broken_nobody_knows);
 	tcase_add_test(tcase, a_session_ends_by_itself);
 	tcase_add_test(tcase, only_the_exact_cookie_counts_and_two_are_nobody);
 	tcase_add_test(tcase, no_bit_of_a_cookie_may_change);
