@@ -3,12 +3,13 @@
  *
  * See usherctl(1).  Commands that ask the daemon send one line through the
  * admin socket; the answer is text for people, or JSON for programs.  Here is
- * the table of all commands; what they do is in admin/.
+ * the table of all commands; what they do is in console/.
  */
 #include "console/adapterctl.h"
 #include "console/command.h"
 #include "console/console.h"
 #include "console/keyctl.h"
+#include "console/recipe.h"
 #include "console/scaffold.h"
 #include "console/snippet.h"
 #include "console/ticketctl.h"
@@ -20,6 +21,11 @@ static int snippet(const struct command_line *line)
 {
 	return snippet_run(line, (struct snippet_sdk){ asset_usher_js,
 						       SDK_PATH });
+}
+
+static int recipe(const struct command_line *line)
+{
+	return recipe_run(line, asset_nginx_conf);
 }
 
 static const struct command commands[] = {
@@ -62,6 +68,8 @@ static const struct command commands[] = {
 	{ "key rotate", "", "add a new newest key", 0, 0, keyctl_rotate, NULL },
 	{ "snippet", "SLUG", "what a partner pastes into its site",
 	  1, 1, snippet, snippet_options },
+	{ "recipe", "nginx SLUG", "a web server in front of a desk of its own",
+	  2, 2, recipe, recipe_options },
 	{ "adapter new", "NAME", "a directory to begin an adapter in",
 	  1, 1, scaffold_new, scaffold_options },
 	{ "adapter check", "FILE.so [FIXTURE...]",

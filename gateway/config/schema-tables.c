@@ -195,6 +195,11 @@ const struct setting schema_tenant[] = {
 	       "secret_file = \"secrets/webhook\"; "
 	       "events = [ \"user.synced\" ]; } );"),
 	SWITCH("desk", true),
+	TEXT("desk_user", 1, REMOTE_TEMPLATE_MAX, .text = "{slug}:{email}",
+	     .example = "desk_user = \"{slug}:{email}\";"),
+	{ .name = "desk_header_encoding", .type = SETTING_WORD,
+	  .words = { "utf-8", "percent" },
+	  .example = "desk_header_encoding = \"utf-8\";" },
 	TEXT("accent", 1, 32, .example = "accent = \"#0b57d0\";"),
 	TEXTS("categories", TICKET_CATEGORY_MAX, CONFIG_CATEGORIES_MAX,
 	      .example = "categories = [ \"Billing\", \"Other\" ];"),

@@ -24,6 +24,7 @@
 #include "policy/identity.h"
 #include "policy/ratelimit.h"
 #include "policy/redirect.h"
+#include "policy/remote.h"
 
 #define CONFIG_TENANTS_MAX 20000
 #define CONFIG_LISTENERS_MAX 16
@@ -80,6 +81,7 @@ struct tenant {
 					 * takes */
 	unsigned json_field_count;
 	bool desk;
+	struct remote_rule remote;	/* what a desk behind a proxy is told */
 	/* of the desk's page */
 	struct str accent;		/* "#rrggbb"; absent: the desk's own */
 	struct str accent_ink;		/* what can be read on it: "#ffffff"

@@ -1,4 +1,4 @@
-/* What a tenant's desk looks like. */
+/* What a tenant's desk looks like, and what one behind a proxy is told. */
 #include "base/num.h"
 #include "codec/utf8.h"
 #include "config/snapshot-private.h"
@@ -127,10 +127,67 @@ static void read_terms(const struct reader *reader, struct group group,
 		reader_nomem(reader);
 }
 
+/* What a template cannot show by itself, for whom it names here. */
+static void check_desk_user(const struct reader *reader, unsigned line,
+			    const struct tenant *out)
+{
+	if (out->identity == IDENTITY_UNSIGNED &&
+	    remote_has(&out->remote, REMOTE_EXTERNAL_ID))
+		place_error(reader->place, line, "desk_user",
+			    "write for example \"{slug}:{email}\"",
+			    "names users by {external_id}, which those of a "
+			    "tenant with identity = \"unsigned\" do not have");
+	if (!out->desk && out->remote.parts[0].kind == REMOTE_SLUG &&
+	    out->slug.len && ascii_is_digit(out->slug.ptr[0]))
+		place_warn(reader->place, line, "desk_user",
+			   "put a word before it, as in "
+			   "\"t-{slug}:{email}\"",
+			   "begins with a digit, because the slug does: a desk "
+			   "that compares it with a number takes it for the id "
+			   "of one of its rows");
+}
+
+static void read_remote(const struct reader *reader, struct group group,
+			struct tenant *out)
+{
+	unsigned line = group_line(group, "desk_user");
+	struct fault fault = { .detail = NULL };
+	struct str text = STR_NULL;
+
+	/* The words stand in the order of the enum. */
+	out->remote.encoding = (enum remote_encoding)
+		group_word(group, "desk_header_encoding");
+	if (reader_text(reader, group, "desk_user", &text))
+		return;
+	if (remote_parse(text, &out->remote, &fault))
+		place_error(reader->place, line, "desk_user",
+			    "write for example \"{slug}:{email}\" or "
+			    "\"{slug}-{id}\"", "%s", fault.detail);
+	else
+		check_desk_user(reader, line, out);
+}
+
+/* A desk elsewhere has staff, and takes names for its own. */
+static void warn_of_desk(const struct reader *reader, struct group group,
+			 const struct tenant *out)
+{
+	if (out->desk || out->identity != IDENTITY_UNSIGNED)
+		return;
+	place_warn(reader->place, group_line(group, "desk"), "desk",
+		   "have your desk give whom Remote-Verified does not call "
+		   "true no more than a form to write in, and take them for "
+		   "nobody who has an account there already",
+		   "is false while identity is \"unsigned\": a desk of your "
+		   "own is told addresses that anybody can post, its staff's "
+		   "too");
+}
+
 void tenant_read_desk(const struct reader *reader, struct group group,
 		      struct tenant *out)
 {
 	out->desk = group_switch(group, "desk");
+	read_remote(reader, group, out);
+	warn_of_desk(reader, group, out);
 	read_accent(reader, group, out);
 	read_categories(reader, group, out);
 	read_terms(reader, group, out);

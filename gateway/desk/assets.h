@@ -1,8 +1,9 @@
 /*
  * assets: the texts that browsers get, compiled in: what is served is what was
- * built, and no path leads to a file.
+ * built, and no path leads to a file.  And what usherctl prints.
  *
- * Made from desk/assets/ and the SDK's browser folder by bundle.awk.
+ * Made from desk/assets/, console/recipes/ and the SDK's browser folder by
+ * bundle.awk.
  */
 #ifndef DESK_ASSETS_H
 #define DESK_ASSETS_H
@@ -14,6 +15,7 @@ extern const struct str asset_desk_css;		/* the desk's page */
 extern const struct str asset_desk_js;
 extern const struct str asset_embed_css;
 extern const struct str asset_embed_js;		/* the frame's side */
+extern const struct str asset_nginx_conf;	/* see console/recipe.h */
 extern const struct str asset_usher_js;		/* the partner's side */
 
 #endif

@@ -7,7 +7,6 @@
 #include "base/list.h"
 #include "codec/json.h"
 #include "codec/query.h"
-#include "codec/utf8.h"
 #include "handoff/page.h"
 #include "handoff/session.h"
 #include "handoff/who.h"
@@ -43,9 +42,19 @@ enum asked {
 	ASKED_NOTHING,		/* no tenant was named */
 	ASKED_RIGHT,		/* whose user this is */
 	ASKED_OTHER,
+	ASKED_BROKEN,		/* one who cannot serve: who knows? */
 	ASKED_BADLY,		/* the query is malformed */
 	ASKED_TOO_MUCH,		/* no memory */
 };
+
+/* Its sessions stand, and hold again once its file is mended: a proxy that is
+ * told "nobody" would call its users signed out. */
+static bool is_broken_here(const struct exchange *ex,
+			   const struct tenant *tenant)
+{
+	return tenant && tenant->state == TENANT_BROKEN &&
+	       session_is_host_of(ex, tenant);
+}
 
 static enum asked ask_tenant(struct exchange *ex)
 {
@@ -59,27 +68,45 @@ static enum asked ask_tenant(struct exchange *ex)
 		return err == ERR_NOMEM ? ASKED_TOO_MUCH : ASKED_BADLY;
 	slug = fields_value(&query, STR("tenant"));
 	if (!slug.ptr)
-		return ASKED_NOTHING;
-	return !is_nobody(ex) && str_eq(slug, ex->tenant->slug) ? ASKED_RIGHT
-								: ASKED_OTHER;
+		return is_nobody(ex) && is_broken_here(ex, ex->tenant) ?
+			ASKED_BROKEN : ASKED_NOTHING;
+	if (!is_nobody(ex) && str_eq(slug, ex->tenant->slug))
+		return ASKED_RIGHT;
+	return is_broken_here(ex, snapshot_tenant(ex->snapshot, slug)) ?
+		ASKED_BROKEN : ASKED_OTHER;
 }
 
-/* Header values: what was stored is checked once more where it leaves. */
-static void add_remote(struct exchange *ex, const char *name, struct str value)
-{
-	if (!utf8_check_text(value, NULL))
-		answer_header(ex, name, value);
-}
-
-static void add_remotes(struct exchange *ex)
+/*
+ * All of them or none: a desk that is not told who it is must not go by a
+ * part of it.
+ */
+static enum err add_remotes(struct exchange *ex)
 {
 	const struct account *account = ex->work;
 	const struct user_view *user = &account->session.user;
+	const struct remote_rule *rule = &ex->tenant->remote;
+	/* External ids come with signed users, whom this version has not. */
+	const struct remote_person person = {
+		.slug = ex->tenant->slug, .email = user->email,
+		.id = user->id,
+	};
+	struct str who, email, name;
+	enum err err = remote_user(rule, &person, ex->pool, &who);
 
-	answer_header_num(ex, "Remote-User", user->id);
-	add_remote(ex, "Remote-Email", user->email);
-	add_remote(ex, "Remote-Name", user->name);
+	if (!err)
+		err = remote_text(rule, user->email, ex->pool, &email);
+	if (!err)
+		err = remote_text(rule, user->name, ex->pool, &name);
+	if (err)
+		return err;
+	answer_header(ex, "Remote-User", who);
+	answer_header_num(ex, "Remote-Id", user->id);
+	answer_header(ex, "Remote-Email", email);
+	answer_header(ex, "Remote-Name", name);
 	answer_header(ex, "Remote-Tenant", ex->tenant->slug);
+	answer_header(ex, "Remote-Verified", user->is_verified ?
+		      STR("true") : STR("false"));
+	return ERR_OK;
 }
 
 static enum step_result answer_session(struct exchange *ex)
@@ -87,6 +114,7 @@ static enum step_result answer_session(struct exchange *ex)
 	const struct account *account = ex->work;
 	char expires[CLOCK_TEXT_MAX];
 	struct buf json;
+	enum err err;
 
 	switch (ask_tenant(ex)) {
 	case ASKED_TOO_MUCH:
@@ -94,6 +122,10 @@ static enum step_result answer_session(struct exchange *ex)
 	case ASKED_BADLY:
 		return answer_error(ex, 400, "malformed_query",
 				    "The query is malformed.");
+	case ASKED_BROKEN:
+		answer_header(ex, "Retry-After", STR("60"));
+		return answer_error(ex, 503, "tenant_unavailable",
+				    "This service is not available right now.");
 	case ASKED_OTHER:
 		return who_refuse_nobody(ex);
 	case ASKED_RIGHT:
@@ -113,7 +145,13 @@ static enum step_result answer_session(struct exchange *ex)
 	buf_addc(&json, '}');
 	if (!buf_is_ok(&json))
 		return answer_failure(ex, ERR_NOMEM);
-	add_remotes(ex);
+	err = add_remotes(ex);
+	if (err == ERR_NOMEM)
+		return answer_failure(ex, err);
+	if (err)
+		return answer_error(ex, 403, "no_desk_user", "You are signed "
+				    "in, but this desk cannot be told as "
+				    "whom.");
 	return answer_json(ex, 200, buf_str(&json));
 }
 
@@ -131,11 +169,16 @@ static enum step_result answer_bare(struct exchange *ex, int status,
  */
 static enum step_result answer_check(struct exchange *ex)
 {
+	enum err err;
+
 	switch (ask_tenant(ex)) {
 	case ASKED_TOO_MUCH:
 		return answer_bare(ex, 503, "unavailable");
 	case ASKED_BADLY:
 		return answer_bare(ex, 400, "malformed_query");
+	case ASKED_BROKEN:
+		answer_header(ex, "Retry-After", STR("60"));
+		return answer_bare(ex, 503, "tenant_unavailable");
 	case ASKED_OTHER:
 		return answer_bare(ex, 401, "not_signed_in");
 	case ASKED_NOTHING:
@@ -147,7 +190,11 @@ static enum step_result answer_check(struct exchange *ex)
 	}
 	if (is_nobody(ex))
 		return answer_bare(ex, 401, "not_signed_in");
-	add_remotes(ex);
+	err = add_remotes(ex);
+	if (err == ERR_NOMEM)
+		return answer_bare(ex, 503, "unavailable");
+	if (err)
+		return answer_bare(ex, 403, "no_desk_user");
 	return answer_empty(ex, 200);
 }
 

@@ -15,6 +15,10 @@ static const struct flow_file files[] = {
 	{ "conf.d/homeless.conf",
 	  "tenant = { slug = \"homeless\"; identity = \"unsigned\";\n"
 	  "url = \"https://ticket.homeless.test\"; desk = false; };\n" },
+	{ "conf.d/ids.conf",
+	  "tenant = { slug = \"ids\"; identity = \"unsigned\";\n"
+	  "url = \"https://ticket.ids.test\"; desk_user = \"{slug}/{id}\";\n"
+	  "desk_header_encoding = \"percent\"; };\n" },
 	{ NULL, NULL }
 };
 
@@ -61,10 +65,13 @@ START_TEST(a_session_says_who_is_there)
 	ck_answer(same, 200, "");
 	ck_assert_uint_eq(same->answer.body.len, 0);
 	for (int i = 0; i < 2; i++, ex = same) {
-		ck_str_is(flow_header(ex, "Remote-User"), "1");
+		ck_str_is(flow_header(ex, "Remote-User"),
+			  "alpha:user@example.com");
+		ck_str_is(flow_header(ex, "Remote-Id"), "1");
 		ck_str_is(flow_header(ex, "Remote-Email"), "user@example.com");
 		ck_str_is(flow_header(ex, "Remote-Name"), "Zo\xc3\xab Doe");
 		ck_str_is(flow_header(ex, "Remote-Tenant"), "alpha");
+		ck_str_is(flow_header(ex, "Remote-Verified"), "false");
 	}
 	ck_answer(check(cookie, "tenant=alpha"), 200, "");
 	ck_answer(check(cookie, "tenant=beta"), 401, "not_signed_in");
@@ -73,6 +80,59 @@ START_TEST(a_session_says_who_is_there)
 		  "malformed_query");
 	ck_answer(flow_call(&steps_session, .host = C, .cookie = cookie,
 			    .query = "tenant=beta"), 401, "not_signed_in");
+}
+END_TEST
+
+#define IDS "ticket.ids.test"
+
+START_TEST(a_desk_is_told_what_its_tenant_says)
+{
+	const char *cookie = flow_sign_in("ids", IDS,
+					  "email=user%40example.com"
+					  "&name=100%25+Zo%C3%AB");
+	struct exchange *ex;
+
+	for (int i = 0; i < 2; i++) {
+		ex = flow_call(i ? &steps_session : &steps_check, .host = IDS,
+			       .cookie = cookie, .query = "tenant=ids");
+		ck_answer(ex, 200, "");
+		ck_str_is(flow_header(ex, "Remote-User"), "ids/1");
+		ck_str_is(flow_header(ex, "Remote-Name"), "100%25 Zo%C3%AB");
+		ck_str_is(flow_header(ex, "Remote-Email"), "user@example.com");
+		ck_str_is(flow_header(ex, "Remote-Id"), "1");
+	}
+}
+END_TEST
+
+/* Its users are not signed out: nobody knows, until its file is mended. */
+START_TEST(of_a_tenant_that_is_broken_nobody_knows)
+{
+	const char *cookie = flow_sign_in("ids", IDS, USER);
+	const struct steps *const lists[] = { &steps_session, &steps_check };
+	const char *const queries[] = { NULL, "tenant=ids" };
+	char good[512];
+
+	snprintf(good, sizeof(good), "%s", files[2].text);
+	flow_write("conf.d/ids.conf",
+		   "tenant = { slug = \"ids\"; identity = \"unsigned\";\n"
+		   "url = \"https://" IDS "\"; desk_user = \"{id}\"; };\n");
+	flow_reload();
+	for (int i = 0; i < 4; i++) {
+		struct exchange *ex = flow_call(lists[i % 2], .host = IDS,
+						.cookie = cookie,
+						.query = queries[i / 2]);
+
+		ck_answer(ex, 503, "tenant_unavailable");
+		ck_str_is(flow_header(ex, "Retry-After"), "60");
+		ck_assert(!flow_header(ex, "Remote-User").ptr);
+		ck_assert(!flow_header(ex, "Set-Cookie").ptr);
+	}
+	/* Of another host's tenant nothing is told. */
+	ck_answer(check(cookie, "tenant=ids"), 401, "not_signed_in");
+	flow_write("conf.d/ids.conf", good);
+	flow_reload();
+	ck_answer(flow_call(&steps_check, .host = IDS, .cookie = cookie),
+		  200, "");
 }
 END_TEST
 
@@ -340,6 +400,8 @@ static void account_tests(TCase *tcase)
 	tcase_add_checked_fixture(tcase, setup, flow_stop);
 	tcase_add_test(tcase, nobody_is_nobody);
 	tcase_add_test(tcase, a_session_says_who_is_there);
+	tcase_add_test(tcase, a_desk_is_told_what_its_tenant_says);
+	tcase_add_test(tcase, of_a_tenant_that_is_broken_nobody_knows);
 	tcase_add_test(tcase, a_session_ends_by_itself);
 	tcase_add_test(tcase, only_the_exact_cookie_counts_and_two_are_nobody);
 	tcase_add_test(tcase, no_bit_of_a_cookie_may_change);

@@ -155,13 +155,15 @@ START_TEST(every_tenant_setting_arrives)
 		"redeem_secret_file = \"redeem\"; on_conflict = \"update\";\n"
 		"rate_limit = { requests = 2; }; certificate = \"c.pem\";\n"
 		"key = \"k.pem\"; session = { idle = 60; absolute = 60; };\n"
-		"desk = false; accent = \"#0B6e4f\";\n"
+		"desk = false; desk_user = \"acme-{id}\";\n"
+		"desk_header_encoding = \"percent\"; accent = \"#0B6e4f\";\n"
 		"categories = [ \"Billing\", \"\xc3\x84rger\" ];\n"
 		"terms = \"https://acme.example/terms#1\";\n"
 		"attribution = \"by <Acme>\";"));
 	s = rig_load_good(NULL);
-	ck_assert_uint_eq(rig_report.count, 1);
-	ck_assert(rig_found("is \"unsigned\""));
+	ck_assert_uint_eq(rig_report.count, 2);
+	ck_assert(rig_found("is \"unsigned\": whoever"));
+	ck_assert(rig_found("is false while identity is \"unsigned\""));
 	t = rig_tenant(s, "acme");
 	ck_str_is(t->name, "\xc3\x84" "cme");
 	ck_str_is(t->origin, "https://desk.acme.example");
@@ -186,6 +188,10 @@ START_TEST(every_tenant_setting_arrives)
 	ck_str_is(t->key, rig_path("k.pem"));
 	ck_assert_uint_eq(t->session_idle_s, 60);
 	ck_assert(!t->desk);
+	ck_assert_int_eq(t->remote.encoding, REMOTE_PERCENT);
+	ck_assert_uint_eq(t->remote.part_count, 2);
+	ck_str_is(t->remote.parts[0].text, "acme-");
+	ck_assert_int_eq(t->remote.parts[1].kind, REMOTE_ID);
 	ck_str_is(t->accent, "#0B6e4f");
 	ck_str_is(t->accent_ink, "#ffffff");
 	ck_assert_uint_eq(t->category_count, 2);
@@ -387,6 +393,15 @@ START_TEST(broken_tenants_are_refused)
 		  "( { name = \"a\"; file = \"one\"; },\n{ name = \"a\"; file"
 		  "= \"one\"; } ); };", 4, "adapter.secrets", "twice",
 		  "keep one" },
+		{ "desk_user = \"{id}\";", 3, "desk_user",
+		  "takes a number for the id", "\"{slug}-{id}\"" },
+		{ "desk_user = \"{email}\";", 3, "desk_user",
+		  "the address of somebody of the desk's staff",
+		  "\"{slug}:{email}\"" },
+		{ "desk_user = \"{slug}:{external_id}\";", 3, "desk_user",
+		  "do not have", "\"{slug}:{email}\"" },
+		{ "desk_header_encoding = \"latin-1\";", 3,
+		  "desk_header_encoding", "utf-8", "" },
 		{ "bogus = 1;", 3, "bogus", "is not a known setting", "" },
 	};
 	const struct tenant *t;
@@ -783,6 +798,36 @@ START_TEST(this_version_says_what_it_does_not_use)
 }
 END_TEST
 
+START_TEST(a_desk_of_ones_own_is_worth_a_warning)
+{
+	struct snapshot *s;
+
+	rig_begin();
+	rig_write("gateway.conf", GATEWAY);
+	rig_write("a.conf", TENANT("a14", ""));
+	s = rig_load_good(NULL);
+	ck_assert(!rig_found("is false while"));
+	ck_str_is(rig_tenant(s, "a14")->remote.parts[1].text, ":");
+	ck_assert_int_eq(rig_tenant(s, "a14")->remote.encoding, REMOTE_UTF8);
+	snapshot_unref(s);
+	rig_write("a.conf", TENANT("a14", "desk = false;"));
+	s = rig_load_good(NULL);
+	ck_assert(rig_found("is false while"));
+	ck_assert(!rig_found("begins with a digit"));
+	snapshot_unref(s);
+	rig_write("a.conf", TENANT("14a", "desk = false;"));
+	s = rig_load_good(NULL);
+	ck_assert(rig_found("begins with a digit"));
+	snapshot_unref(s);
+	rig_write("a.conf", TENANT("14a", "desk = false;\n"
+				   "desk_user = \"t-{slug}:{email}\";"));
+	s = rig_load_good(NULL);
+	ck_assert(!rig_found("begins with a digit"));
+	snapshot_unref(s);
+	rig_end();
+}
+END_TEST
+
 START_TEST(odd_files_are_worth_a_warning)
 {
 	struct snapshot *s;
@@ -838,6 +883,7 @@ static void snapshot_tests(TCase *tcase)
 	tcase_add_test(tcase, secrets_are_kept);
 	tcase_add_test(tcase, what_stands_in_place_of_a_path_is_not_told);
 	tcase_add_test(tcase, this_version_says_what_it_does_not_use);
+	tcase_add_test(tcase, a_desk_of_ones_own_is_worth_a_warning);
 	tcase_add_test(tcase, odd_files_are_worth_a_warning);
 	tcase_add_test(tcase, checking_needs_no_keys);
 }
