@@ -1,3 +1,26 @@
+/*
+ * What goes over an adapter's channel.  Towards the child:
+ *
+ *	spawned                                 is_told
+ *	   +--> CONFIG ... CONFIG, START ---------> the probe, then calls
+ *	        put_settings(), the thread          channel_send(), any thread
+ *	                                            under the lock
+ *
+ *	          sendmsg() takes it
+ *	            +------+
+ *	            v      |        it is full: want_room()
+ *	          is_full = false ------------------> is_full = true
+ *	                 ^                               |
+ *	                 +------- EPOLLOUT: -------------+
+ *	                          channel_room()
+ *
+ * An answer that a hook waits for goes first, then as many calls as the window
+ * has room for, in one datagram.  What does not go waits where it was.
+ *
+ * From the child: channel_receive() takes CHANNEL_BATCH datagrams at a time, up
+ * to its caller's bound, and hears each frame, as long as it starts or serves.
+ * An end of file, or an error, kills the child; its pidfd tells the rest.
+ */
 #include "adapter/supervisor-private.h"
 
 #include <errno.h>

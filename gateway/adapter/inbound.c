@@ -1,3 +1,30 @@
+/*
+ * What a child may say, and when.  Anything else ends it (lifecycle_end()).
+ *
+ * While it starts (enum greeting):
+ *
+ *	       HELLO           READY           REPLY to the probe
+ *	NONE ---------> HELLO ---------> READY - - - - - - - - -> it serves
+ *	                 |  ^
+ *	                 |  +-- LOG, SIGN of its init (id 0)
+ *	                 v
+ *	              REFUSED: it says why, and is ended
+ *	              (any time until it serves)
+ *
+ * While a call runs, which is the oldest one that was sent:
+ *
+ *	           +-- LOG, STEP --+
+ *	           |               v
+ *	sent ----> its hooks run --------- REPLY ----> answered, the next runs
+ *	             |         ^
+ *	     SIGN or |         | SIGNED or
+ *	        LOOK v         | USER
+ *	           it waits for us
+ *
+ * SIGN is answered here; LOOK by the thread that made the call, in
+ * isolated_resume().  Each kind is counted, and LOOK may come once.  While it
+ * waits it may neither ask nor answer.
+ */
 #include "adapter/supervisor-private.h"
 
 #include "sandbox/marshal.h"

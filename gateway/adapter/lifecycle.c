@@ -1,3 +1,24 @@
+/*
+ * The life of an isolated adapter's process (enum life), moved along by the
+ * supervisor's thread alone.
+ *
+ *	            lifecycle_start()            the probe is answered
+ *	                spawned                   lifecycle_serve()
+ *	   DOWN ----------------> STARTING ----------------> SERVING
+ *	   ^ ^ |                     |                          |
+ *	   | | | not spawned         | REFUSED, a lie,          | hung, a lie,
+ *	   | +-+                     | no answer in 5 s         | not needed
+ *	   |                         |                          | any more
+ *	   |                         v      lifecycle_end():    v
+ *	   +---------------------- ENDING   killed <------------+
+ *	     lifecycle_ended():
+ *	     its pidfd told; reaped, all calls answered
+ *
+ * One that ends by itself comes to lifecycle_ended() without a kill.  From DOWN
+ * it starts again once breaker_fail()'s pause is over (lifecycle_tick()), but
+ * not while the gateway stops.  One whose first start failed, or that is to be
+ * freed, is buried instead (supervisor_bury()).
+ */
 #include "adapter/supervisor-private.h"
 
 #include <errno.h>

@@ -2,6 +2,29 @@
  * The callback: a browser arrives with a token.  Which of its requests may
  * redeem is decided by six rules, numbered below in the order in which they
  * apply; each comes from what browsers were seen to send.
+ *
+ *	begin
+ *	  |
+ *	1 answer_method ------> HEAD, OPTIONS: answered; a stranger's POST: 403
+ *	2 refuse_prefetch ----> an error
+ *	3 answer_fetch -------> the same for everybody
+ *	4 refuse_embedded ----> 403
+ *	  |
+ *	read_token, open_token -> 401
+ *	  |
+ *	5 ask_before_switch --> a page, where somebody else is signed in; its
+ *	  |                     button POSTs and passes (is_confirmed())
+ *	  |
+ *	deliver ~~~~~~~~~~~~~~> the adapter, if it has the hook: 403, 502 ...
+ *	  |
+ *	  |   up to here the token is unspent
+ *	  |
+ *	redeem ~~~~~~~~~~~~~~~> the writer: token spent and session opened, or
+ *	  |                     neither: 410 (6: but not for its own session),
+ *	  |                     401, 403, 503
+ *	send_on --------------> 302, or the adapter's page
+ *
+ * At ~~~ the exchange waits.
  */
 #include "handoff/steps.h"
 

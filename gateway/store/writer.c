@@ -1,3 +1,33 @@
+/*
+ * The writer's thread (enum activity), and what becomes of a job.
+ *
+ *	        jobs, but nobody awaits them
+ *	     +---------------------------------> GATHERING
+ *	     |  20 ms, a full batch, or a job       |
+ *	     |  that is awaited                     |
+ *	     v <------------------------------------+
+ *	  AT_WORK ---------- nothing to do --------------> IDLE
+ *	     ^                                              |
+ *	     +----- a job, a chore that is due, a stop -----+
+ *
+ *	                   submitted
+ *	                       | full, or stopping: ERR_BUSY, still the caller's
+ *	                       v
+ *	                     queued
+ *	                       | take(): up to WRITER_BATCH_MAX
+ *	                       v
+ *	            run, all in one transaction
+ *	      committed |              | the system failed, or one left a trace
+ *	                |              v
+ *	                |      rolled back; each runs alone
+ *	                v              |
+ *	          settle() of all <----+
+ *	                |
+ *	                v
+ *	           done() of all, once batch_done()
+ *
+ * After a stop is asked for nothing new is taken; what is queued is done first.
+ */
 #include "store/writer.h"
 
 #include <errno.h>
