@@ -92,12 +92,14 @@ void tap_feed(struct tap *tap, const char *data, size_t len)
 	}
 }
 
+bool tap_has_more(const struct tap *tap, uint64_t body_len)
+{
+	return tap->state != TAP_WHOLE || tap->received > tap->len + body_len;
+}
+
 void tap_next(struct tap *tap, uint64_t body_len)
 {
-	bool has_more = tap->state != TAP_WHOLE ||
-			tap->received > tap->len + body_len;
-
-	tap->state = has_more ? TAP_UNSEEN : TAP_READING;
+	tap->state = tap_has_more(tap, body_len) ? TAP_UNSEEN : TAP_READING;
 	tap->len = tap->line = 0;
 	tap->received = 0;
 	tap->last = '\0';

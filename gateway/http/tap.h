@@ -33,7 +33,8 @@ enum tap_state {
 	TAP_READING,	/* the head is not at its end yet */
 	TAP_WHOLE,	/* it ended, and each line with CRLF; no NUL in it */
 	TAP_DIRTY,	/* a NUL, or an LF that follows no CR */
-	TAP_UNSEEN,	/* it came together with the request before it */
+	TAP_UNSEEN,	/* it came together with the request before it, and
+			 * nothing that comes later proves it */
 };
 
 /* One connection's; embedded in whatever stands for it. */
@@ -54,6 +55,12 @@ struct tap {
  */
 enum err tap_watch(struct tap *tap, int fd, bool is_tls);
 void tap_unwatch(int fd);
+/*
+ * Did more come than a request with a body of `body_len` octets?  What follows
+ * it is in the library's buffer by now and was not looked at: the connection
+ * has to end with this request's answer.
+ */
+bool tap_has_more(const struct tap *tap, uint64_t body_len);
 /* The request is answered, its body had `body_len` octets: another may come. */
 void tap_next(struct tap *tap, uint64_t body_len);
 /* This thread watches nothing any more: free its table. */
