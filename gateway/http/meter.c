@@ -7,6 +7,9 @@ void meter_init(struct meter *meter)
 	char labels[LABELS_MAX];
 
 	*meter = (struct meter){
+		.turns = metric_get(METRIC_COUNTER, "usher_http_turns_total",
+				    "Turns of the workers' loops: a few a "
+				    "request, and a few a second.", ""),
 		.connections = metric_get(METRIC_GAUGE,
 					  "usher_http_connections",
 					  "Connections open now.", ""),

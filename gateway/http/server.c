@@ -11,6 +11,7 @@
 #include "http/deadline.h"
 #include "http/listen.h"
 #include "http/selftest.h"
+#include "http/tap.h"
 #include "http/worker.h"
 
 #define POOL_MAX (256 * 1024)	/* bytes of copied settings */
@@ -242,8 +243,15 @@ enum err server_reload(struct server *server, const struct snapshot *next,
 static enum err check_library(char *why, size_t size)
 {
 	const char *which = NULL;
-	enum err err = selftest_guard(&which);
+	enum err err = tap_init();
 
+	if (err) {
+		snprintf(why, size, "GnuTLS %s has no gnutls_handshake() to be "
+			 "found: it has to be linked as a shared library",
+			 gnutls_check_version(NULL));
+		return err;
+	}
+	err = selftest_guard(&which);
 	if (err == ERR_UNSUPPORTED)
 		snprintf(why, size,
 			 "libmicrohttpd %s is not one that can be guarded: it "

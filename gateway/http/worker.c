@@ -193,6 +193,7 @@ static void *serve(void *arg)
 	isolated_promise_flush();
 	while (!has_ended(worker)) {
 		look_around(worker);
+		metric_add(worker->meter.turns, 1);
 		collect(worker);
 		for (unsigned i = 0; i < worker->options.door_count; i++) {
 			struct door *door = &worker->doors[i];
