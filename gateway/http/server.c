@@ -78,8 +78,8 @@ static enum err open_port(struct server *server,
 		return ERR_NOMEM;
 	}
 	port->is_metrics = is_metrics;
-	err = listen_open(&port->listener, count, SERVER_BACKLOG, port->fds,
-			  &port->port, why, size);
+	err = listen_open(&port->listener, count, port->fds, &port->port, why,
+			  size);
 	if (err)
 		return err;
 	port->fd_count = count;
@@ -327,20 +327,26 @@ static bool is_over(const struct server *server)
 void server_stop(struct server *server, int64_t ms)
 {
 	int64_t end = clock_mono_ms() + ms;
+	unsigned unfinished = 0;
 
 	if (!server)
 		return;
-	atomic_store(&server->gateway->is_stopping, true);
+	atomic_store(&server->gateway->is_draining, true);
 	for (unsigned i = 0; i < server->made; i++)
 		worker_quiesce(server->workers[i]);
 	while (!is_over(server) && clock_mono_ms() < end)
 		poll(NULL, 0, STOP_LOOK_MS);
+	atomic_store(&server->gateway->is_stopping, true);
 	if (!is_over(server))
 		log_warn("stop_cut_short", LOG_NUM("after_ms", ms));
 	for (unsigned i = 0; i < server->made; i++)
 		worker_abandon(server->workers[i]);
-	for (unsigned i = 0; i < server->made; i++)
+	for (unsigned i = 0; i < server->made; i++) {
 		worker_join(server->workers[i]);
+		unfinished += worker_unfinished(server->workers[i]);
+	}
+	if (unfinished > 0)
+		log_info("unfinished_cut", LOG_NUM("connections", unfinished));
 }
 
 void server_free(struct server *server)

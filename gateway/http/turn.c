@@ -64,7 +64,7 @@ static bool must_close(const struct turn *turn)
 
 	return turn->closes ||
 	       (tap_is_live() && tap_has_more(&conn->tap, conn->body_len)) ||
-	       atomic_load_explicit(&gateway->is_stopping,
+	       atomic_load_explicit(&gateway->is_draining,
 				    memory_order_relaxed);
 }
 
