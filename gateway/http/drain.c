@@ -63,6 +63,9 @@ bool drain(struct worker *worker)
 			continue;
 		if (door->options.listen_fd >= 0 && !has_line(door))
 			close_listener(door);
+		/* full a while ago, the library may have looked away */
+		if (door->options.listen_fd >= 0)
+			door->has_work = true;
 		if (door->options.listen_fd >= 0 || door->connections > 0)
 			is_over = false;
 	}

@@ -80,8 +80,12 @@ static const struct route routes[] = {
 /* ---- fixtures ----------------------------------------------------------- */
 
 /* Listener 0: https, listener 1: http, the last: metrics. */
-static void start(void)
+static void start_with(const char *settings)
 {
+	char all[256];
+
+	snprintf(all, sizeof(all), REQUEST_DEADLINE
+		 " metrics = \"http://127.0.0.1:0\"; %s", settings);
 	setenv(SERVER_WAIT_VARIABLE, "suspend", 1);
 	log_setup(LOG_LEVEL_ERROR, LOG_FORMAT_TEXT);
 	sem_init(&held, 0, 0);
@@ -90,12 +94,15 @@ static void start(void)
 	edge_configure("{ url = \"https://127.0.0.1:0\"; "
 		       "certificate = \"../one.pem\"; "
 		       "key = \"../one.key\"; }, "
-		       "{ url = \"http://127.0.0.1:0\"; }",
-		       REQUEST_DEADLINE " metrics = \"http://127.0.0.1:0\";",
-		       "");
+		       "{ url = \"http://127.0.0.1:0\"; }", all, "");
 	edge_start(routes, WORKERS);
 	open_now = metric_get(METRIC_GAUGE, "usher_http_connections", "", "");
 	cut = metric_get(METRIC_COUNTER, "usher_http_cut_total", "", "");
+}
+
+static void start(void)
+{
+	start_with("");
 }
 
 static void done(void)
@@ -271,6 +278,29 @@ START_TEST(what_comes_soon_is_served)
 }
 END_TEST
 
+/* More than there is room for, even with the reserve: nobody is cut to make
+ * some. */
+START_TEST(a_long_line_is_served_through_few_places)
+{
+	enum { LINE = 300 };
+	int fds[LINE], holders[64];
+	unsigned count;
+
+	start_with("connections_max = 64;");
+	hold_all(holders, &count);
+	for (int i = 0; i < LINE; i++) {
+		fds[i] = edge_connect(1);
+		edge_puts(fds[i], POST);
+	}
+	begin_to_stop();
+	let_go(count);
+	for (int i = 0; i < LINE; i++)
+		expect_served(fds[i]);
+	await_the_end();
+	ck_assert_int_eq(metric_value(cut), 0);
+}
+END_TEST
+
 /* ---- what has not ------------------------------------------------------- */
 
 static const struct {
@@ -411,6 +441,7 @@ static void add_tests(TCase *tcase)
 	tcase_set_timeout(tcase, 120);
 	tcase_add_test(tcase, what_has_come_is_served);
 	tcase_add_test(tcase, what_comes_soon_is_served);
+	tcase_add_test(tcase, a_long_line_is_served_through_few_places);
 	tcase_add_loop_test(tcase, what_has_not_come_is_not_waited_for, 0,
 			    sizeof(unfinished) / sizeof(unfinished[0]));
 	tcase_add_test(tcase, who_is_idle_goes_at_once);
