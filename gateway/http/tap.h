@@ -18,9 +18,9 @@
  * A TLS handshake is done in the first gnutls_record_recv()s.  Where
  * gnutls_handshake() finds nothing to read, the library takes the socket for
  * readable all the same: MHD_get_timeout() says 0 until the client goes on, and
- * each MHD_run() asks all who are silent once more.  Six octets of a ClientHello
- * cost half a core.  Of a gnutls_record_recv() that finds nothing it knows
- * better, and waits for the next octets.  So the gnutls_handshake() of this
+ * each MHD_run() asks all who are silent once more.  Six octets of a
+ * ClientHello cost half a core.  Of a gnutls_record_recv() that finds nothing
+ * it knows better, and waits for the next octets.  So the gnutls_handshake() of this
  * module only says yes, and the one of GnuTLS runs when the library then wants
  * a record.  Nothing is sent or read before it is done.
  *

@@ -402,7 +402,8 @@ START_TEST(nobody_joins_a_line_that_is_hushed)
 		.url = STR("http://127.0.0.1"), .address = STR("127.0.0.1"),
 	};
 	struct sockaddr_in sa = {
-		.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+		.sin_family = AF_INET,
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
 	};
 	char why[SERVER_WHY_MAX];
 	int early, late, fd, accepted;

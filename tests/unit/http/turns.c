@@ -261,7 +261,7 @@ static void leave_answer(struct client *client)
 static const struct {
 	const char *name;
 	void (*leave)(struct client *client);
-	int open;		/* of SILENT that the server keeps; -1: either */
+	int open;		/* that the server keeps; -1: either */
 } kinds[] = {
 	{ "a part of a ClientHello", leave_hello, SILENT },
 	{ "a handshake but for its last flight", leave_flight, SILENT },
