@@ -612,7 +612,6 @@ static void stop(struct daemon *d)
 {
 	if (d->options.ready_file)
 		unlink(d->options.ready_file);
-	d->gateway.is_stopping = true;
 	server_stop(d->server, STOP_MS);
 	supervisor_quiesce(d->reload.options.supervisor);
 	store_close(d->gateway.store);

@@ -101,7 +101,7 @@ int pages_get(struct gateway *gateway, struct str path,
 		return 200;
 	}
 	if (str_eq(path, STR("/readyz"))) {
-		bool stopping = gateway->is_stopping;
+		bool stopping = gateway->is_draining || gateway->is_stopping;
 
 		buf_puts(out, stopping ? "stopping\n" : "ready\n");
 		return stopping ? 503 : 200;

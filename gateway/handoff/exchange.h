@@ -115,6 +115,9 @@ struct gateway {
 	struct store *store;
 	struct ratelimit *limiter;
 	struct desk_cache *desk_cache;	/* desk/cache.h; NULL: none */
+	/* the end is near: what has come is served, each connection ends with
+	 * its answer, and /readyz says so */
+	_Atomic bool is_draining;
 	_Atomic bool is_stopping;	/* refuse new work with 503 */
 };
 

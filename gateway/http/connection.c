@@ -1,5 +1,7 @@
 #include "http/worker-private.h"
 
+#include <sys/ioctl.h>
+
 /* A longer target's copy is not kept for the next request. */
 #define TARGET_KEPT_MAX 1024
 
@@ -21,6 +23,7 @@ static struct conn *conn_new(struct door *door, struct MHD_Connection *mhd)
 		return NULL;
 	conn->door = door;
 	conn->mhd = mhd;
+	conn->start_ms = door->worker->now_ms;
 	info = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
 	deadline_init(&conn->deadline, info ? info->connect_fd : -1);
 	if (tap_watch(&conn->tap, conn->deadline.fd, door->options.is_https) !=
@@ -53,6 +56,24 @@ static void conn_free(struct conn *conn)
 	free(conn);
 }
 
+/*
+ * A new one that is silent gets the time that the first octets may take; who
+ * opened it in advance, or has had answers on it, is ready to see it end.
+ */
+bool connection_is_idle(const struct deadline *deadline)
+{
+	const struct conn *conn = list_entry(deadline, struct conn, deadline);
+	int unread = 0;
+
+	if (conn->tap.has_begun)
+		return false;
+	if (ioctl(deadline->fd, FIONREAD, &unread) == 0 && unread > 0)
+		return false;
+	return conn->is_kept ||
+	       conn->start_ms + DEADLINE_LAST_REQUEST_MS <=
+		       conn->door->worker->now_ms;
+}
+
 void connection_notify(void *ctx, struct MHD_Connection *mhd, void **socket,
 		       enum MHD_ConnectionNotificationCode code)
 {
@@ -64,17 +85,22 @@ void connection_notify(void *ctx, struct MHD_Connection *mhd, void **socket,
 			return;
 		conn_free(*socket);
 		*socket = NULL;
+		door->connections--;
 		worker->connections--;
 		metric_add(worker->meter.connections, -1);
 		return;
 	}
+	if (door->line > 0)
+		door->line--;
 	*socket = conn_new(door, mhd);
 	if (!*socket)
 		return;
+	door->connections++;
 	worker->connections++;
 	metric_add(worker->meter.connections, 1);
+	/* at the end room comes by itself, and the longest awaited is here */
 	if (worker->connections > worker->options.connections_max &&
-	    deadlines_evict(&worker->deadlines))
+	    !worker->is_draining && deadlines_evict(&worker->deadlines))
 		metric_add(worker->meter.evicted, 1);
 	deadline_set(&worker->deadlines, &((struct conn *)*socket)->deadline,
 		     DEADLINE_REQUEST, worker->now_ms);
@@ -92,7 +118,6 @@ void *connection_see_target(void *ctx, const char *uri,
 		return NULL;
 	/* a request: so the handshake is over */
 	tls_session_end(&conn->tls);
-	conn->deadline.is_begun = true;
 	conn->target_at = NULL;
 	if (len >= conn->target_size) {
 		free(conn->target);
@@ -127,7 +152,7 @@ void connection_completed(void *ctx, struct MHD_Connection *mhd,
 		conn->target_size = 0;
 	}
 	conn->target_at = NULL;
-	conn->deadline.is_begun = false;
+	conn->is_kept = true;
 	tap_next(&conn->tap, conn->body_len);
 	conn->body_len = 0;
 	deadline_set(&worker->deadlines, &conn->deadline, DEADLINE_REQUEST,

@@ -44,7 +44,6 @@ void deadline_init(struct deadline *deadline, int fd)
 {
 	list_init(&deadline->node);
 	deadline->fd = fd;
-	deadline->is_begun = false;
 }
 
 void deadline_set(struct deadlines *all, struct deadline *deadline,
@@ -104,7 +103,25 @@ unsigned deadlines_evict(struct deadlines *all)
 	return 1;
 }
 
-void deadlines_cut_idle(struct deadlines *all)
+/* The order of ends stays: at most the last ones become equal. */
+static void shorten(struct deadlines *all, enum deadline_queue queue,
+		    uint32_t most_ms, int64_t now_ms)
+{
+	struct list *pos, *safe;
+
+	if (all->allowed_ms[queue] > most_ms)
+		all->allowed_ms[queue] = most_ms;
+	list_each(pos, safe, &all->queues[queue]) {
+		struct deadline *deadline =
+			list_entry(pos, struct deadline, node);
+
+		if (deadline->end_ms > now_ms + most_ms)
+			deadline->end_ms = now_ms + most_ms;
+	}
+}
+
+void deadlines_hasten(struct deadlines *all, int64_t now_ms,
+		      bool (*is_idle)(const struct deadline *deadline))
 {
 	struct list *pos, *safe;
 
@@ -112,7 +129,9 @@ void deadlines_cut_idle(struct deadlines *all)
 		struct deadline *deadline =
 			list_entry(pos, struct deadline, node);
 
-		if (!deadline->is_begun)
+		if (is_idle(deadline))
 			cut(deadline);
 	}
+	shorten(all, DEADLINE_REQUEST, DEADLINE_LAST_REQUEST_MS, now_ms);
+	shorten(all, DEADLINE_ANSWER, DEADLINE_LAST_ANSWER_MS, now_ms);
 }

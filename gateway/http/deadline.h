@@ -15,6 +15,9 @@
  * shutdown(2), which the library then meets as an end of file. Only the
  * worker's thread may do that: elsewhere the descriptor may already be
  * another connection's.
+ *
+ * What has come is read before it is judged: the worker has everything read
+ * that was there before a tick's `now_ms`, and only then has it cut.
  */
 #ifndef HTTP_DEADLINE_H
 #define HTTP_DEADLINE_H
@@ -27,6 +30,9 @@
 
 #define DEADLINE_TICK_MS 250		/* how late a cut may come */
 #define DEADLINE_ANSWER_MS 30000
+/* At the gateway's end, for what is under way and what still comes. */
+#define DEADLINE_LAST_REQUEST_MS 1000
+#define DEADLINE_LAST_ANSWER_MS 3000
 
 enum deadline_queue {
 	DEADLINE_REQUEST,
@@ -39,7 +45,6 @@ struct deadline {
 	struct list node;
 	int64_t end_ms;		/* monotonic */
 	int fd;
-	bool is_begun;		/* set by the owner: part of a request came */
 };
 
 struct deadlines {
@@ -70,7 +75,11 @@ unsigned deadlines_tick(struct deadlines *all, int64_t now_ms);
  * nobody waits for a request.
  */
 unsigned deadlines_evict(struct deadlines *all);
-/* Cut those of whose next request nothing has come yet. */
-void deadlines_cut_idle(struct deadlines *all);
+/*
+ * The end is near: cut those of whose next request `is_idle` says that nothing
+ * has come, and from now on allow everybody the terms of the end and no more.
+ */
+void deadlines_hasten(struct deadlines *all, int64_t now_ms,
+		      bool (*is_idle)(const struct deadline *deadline));
 
 #endif

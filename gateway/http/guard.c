@@ -237,15 +237,13 @@ static bool is_head_end(const char *p, const char *end)
 				(p[0] == '\r' && p[1] == '\n'));
 }
 
-/* Did the octets that came end where the library says the head does? */
-static bool is_as_received(const struct tap *tap, struct guard_head *head)
+/* Did the octets that came end where the library says the head does?  One that
+ * was not seen did not. */
+static bool is_as_received(const struct tap *tap, const struct guard_head *head)
 {
-	head->is_unproven = false;
 	if (!tap || !tap_is_live())
 		return true;
-	head->is_unproven = tap->state == TAP_UNSEEN;
-	return head->is_unproven ||
-	       (tap->state == TAP_WHOLE && tap->len == head->len);
+	return tap->state == TAP_WHOLE && tap->len == head->len;
 }
 
 enum guard_verdict guard_check(struct MHD_Connection *connection,

@@ -14,7 +14,11 @@
  * (RFC 9112 sections 3 and 5), where each CR, LF and SP that the library has
  * overwritten stands exactly where such a head has one.  What is left out of
  * the tiles was never looked at by us either, and the request is refused.
- * That each of those was a CR, an LF or a SP indeed is what http/tap saw.
+ * That each of those was a CR, an LF or a SP indeed is what http/tap saw; a
+ * head that it did not see is refused as well.  It sees none that came together
+ * with the request before it (pipelining, RFC 9112 section 9.3.2), so there
+ * http/turn answers the first request with "Connection: close", and the library
+ * drops the rest.
  *
  * This leans on how the library treats its buffer.  selftest_guard() feeds a
  * real daemon good and bad heads and must pass before anything is served.
@@ -65,8 +69,6 @@ struct guard_head {
 	bool is_http10;
 	bool is_chunked;
 	bool expects_continue;
-	bool is_unproven;		/* it came before the last answer:
-					 * serve it, then close */
 	uint64_t content_length;	/* GUARD_NO_LENGTH: none given */
 	struct str host;
 	struct header headers[REQUEST_HEADERS_MAX];

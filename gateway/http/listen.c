@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <linux/filter.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
@@ -109,8 +110,8 @@ static const char *remedy(int error)
 	}
 }
 
-static enum err open_all(struct address *address, unsigned count, int backlog,
-			 int *fds, uint16_t *port_r)
+static enum err open_all(struct address *address, unsigned count, int *fds,
+			 uint16_t *port_r)
 {
 	unsigned n = 0;
 	int error;
@@ -128,7 +129,7 @@ static enum err open_all(struct address *address, unsigned count, int backlog,
 		}
 	}
 	for (unsigned i = 0; i < n; i++)
-		if (listen(fds[i], backlog) != 0)
+		if (listen(fds[i], LISTEN_BACKLOG) != 0)
 			goto fail;
 	return ERR_OK;
 fail:
@@ -140,8 +141,7 @@ fail:
 }
 
 enum err listen_open(const struct listener *listener, unsigned count,
-		     int backlog, int *fds, uint16_t *port_r, char *why,
-		     size_t size)
+		     int *fds, uint16_t *port_r, char *why, size_t size)
 {
 	struct address address;
 	enum err err;
@@ -156,17 +156,38 @@ enum err listen_open(const struct listener *listener, unsigned count,
 			 STR_ARG(listener->url), STR_ARG(listener->address));
 		return ERR_SYNTAX;
 	}
-	err = open_all(&address, count, backlog, fds, port_r);
+	err = open_all(&address, count, fds, port_r);
 	if (err && errno == EAFNOSUPPORT &&
 	    str_eq(listener->address, STR("::"))) {
 		log_warn("no_ipv6", LOG_STR("listener", listener->url),
 			 LOG_TEXT("instead", "listening on IPv4 alone"));
 		set_address(STR("0.0.0.0"), listener->port, &address);
-		err = open_all(&address, count, backlog, fds, port_r);
+		err = open_all(&address, count, fds, port_r);
 	}
 	if (err)
 		snprintf(why, size, "listener %.*s: %s%s",
 			 STR_ARG(listener->url), strerror(errno),
 			 remedy(errno));
 	return err;
+}
+
+/*
+ * A filter on a TCP socket sees the segment from its header on (RFC 9293
+ * section 3.1): the flags are octet 13.  Without SYN no connection begins; all
+ * else, such as the last word of those that began before, passes.
+ */
+void listen_hush(int fd)
+{
+	enum { FLAGS = 13, SYN = 0x02 };
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_B | BPF_ABS, FLAGS),
+		BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, SYN, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, 0),
+		BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
+	};
+	const struct sock_fprog program = {
+		.len = sizeof(code) / sizeof(code[0]), .filter = code,
+	};
+
+	setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program));
 }

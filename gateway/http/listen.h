@@ -6,6 +6,9 @@
 
 #include "config/snapshot.h"
 
+/* Connections that may stand in line at each socket. */
+#define LISTEN_BACKLOG 1024
+
 /*
  * Bind and listen `count` times on the listener's address, into fds[].  Port
  * 0: any free one, the same for all.  "::" takes IPv4 as well, and is
@@ -14,7 +17,14 @@
  * and `why` names address, problem and remedy.
  */
 enum err listen_open(const struct listener *listener, unsigned count,
-		     int backlog, int *fds, uint16_t *port_r, char *why,
-		     size_t size);
+		     int *fds, uint16_t *port_r, char *why, size_t size);
+
+/*
+ * From now on nobody joins the line at `fd`, so that it can be emptied and the
+ * socket closed without a reset for anybody.  New clients hear nothing, and
+ * their systems ask again after a second: by then nobody listens, or somebody
+ * else does.  Where the kernel refuses, the line stays open.
+ */
+void listen_hush(int fd);
 
 #endif

@@ -7,6 +7,7 @@ void meter_init(struct meter *meter)
 	char labels[LABELS_MAX];
 
 	*meter = (struct meter){
+		.turns = metric_get(usher_http_turns_total, ""),
 		.connections = metric_get(usher_http_connections, ""),
 		.waiting = metric_get(usher_http_waiting, ""),
 		.cut = metric_get(usher_http_cut_total, ""),

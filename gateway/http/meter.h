@@ -20,6 +20,7 @@ struct meter_list {
 };
 
 struct meter {
+	struct metric *turns;		/* of the loop */
 	struct metric *connections;	/* gauge: open now */
 	struct metric *waiting;		/* gauge: exchanges that wait */
 	struct metric *cut;		/* past a deadline */

@@ -11,6 +11,7 @@
 #include "http/deadline.h"
 #include "http/listen.h"
 #include "http/selftest.h"
+#include "http/tap.h"
 #include "http/worker.h"
 
 #define POOL_MAX (256 * 1024)	/* bytes of copied settings */
@@ -77,8 +78,8 @@ static enum err open_port(struct server *server,
 		return ERR_NOMEM;
 	}
 	port->is_metrics = is_metrics;
-	err = listen_open(&port->listener, count, SERVER_BACKLOG, port->fds,
-			  &port->port, why, size);
+	err = listen_open(&port->listener, count, port->fds, &port->port, why,
+			  size);
 	if (err)
 		return err;
 	port->fd_count = count;
@@ -242,8 +243,15 @@ enum err server_reload(struct server *server, const struct snapshot *next,
 static enum err check_library(char *why, size_t size)
 {
 	const char *which = NULL;
-	enum err err = selftest_guard(&which);
+	enum err err = tap_init();
 
+	if (err) {
+		snprintf(why, size, "GnuTLS %s has no gnutls_handshake() to be "
+			 "found: it has to be linked as a shared library",
+			 gnutls_check_version(NULL));
+		return err;
+	}
+	err = selftest_guard(&which);
 	if (err == ERR_UNSUPPORTED)
 		snprintf(why, size,
 			 "libmicrohttpd %s is not one that can be guarded: it "
@@ -319,20 +327,26 @@ static bool is_over(const struct server *server)
 void server_stop(struct server *server, int64_t ms)
 {
 	int64_t end = clock_mono_ms() + ms;
+	unsigned unfinished = 0;
 
 	if (!server)
 		return;
-	atomic_store(&server->gateway->is_stopping, true);
+	atomic_store(&server->gateway->is_draining, true);
 	for (unsigned i = 0; i < server->made; i++)
 		worker_quiesce(server->workers[i]);
 	while (!is_over(server) && clock_mono_ms() < end)
 		poll(NULL, 0, STOP_LOOK_MS);
+	atomic_store(&server->gateway->is_stopping, true);
 	if (!is_over(server))
 		log_warn("stop_cut_short", LOG_NUM("after_ms", ms));
 	for (unsigned i = 0; i < server->made; i++)
 		worker_abandon(server->workers[i]);
-	for (unsigned i = 0; i < server->made; i++)
+	for (unsigned i = 0; i < server->made; i++) {
 		worker_join(server->workers[i]);
+		unfinished += worker_unfinished(server->workers[i]);
+	}
+	if (unfinished > 0)
+		log_info("unfinished_cut", LOG_NUM("connections", unfinished));
 }
 
 void server_free(struct server *server)

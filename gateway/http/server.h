@@ -5,7 +5,7 @@
  *	... drop privileges, open the store, load the configuration ...
  *	server_run()		read certificates, serve
  *	server_reload()		certificates of a new snapshot
- *	server_stop()		finish what is under way
+ *	server_stop()		finish what has come
  *	... close the store: by then every exchange has been woken ...
  *	server_free()
  *
@@ -20,7 +20,6 @@
 
 #define SERVER_WORKERS_MAX 64
 #define SERVER_WHY_MAX 512		/* enough for any `why` below */
-#define SERVER_BACKLOG 1024
 
 struct server;
 struct route;
@@ -55,9 +54,10 @@ enum err server_run(struct server *server, const struct snapshot *first,
 enum err server_reload(struct server *server, const struct snapshot *next,
 		       char *why, size_t size);
 /*
- * Accept no more, answer 503 to new work, finish what waits; what is still
- * under way after `ms` milliseconds is cut.  Accepts NULL and one that never
- * ran. The metrics listener serves to the end.
+ * Serve who has connected and what has come, whole or within
+ * DEADLINE_LAST_REQUEST_MS, each with "Connection: close"; finish what waits;
+ * what is still under way after `ms` milliseconds is cut.  Accepts NULL and
+ * one that never ran. The metrics listener serves to the end.
  */
 void server_stop(struct server *server, int64_t ms);
 /* After server_stop(), when nothing can wake an exchange any more. */

@@ -1,6 +1,6 @@
 /*
- * tap: the octets of a request's head as they came in, before the library
- * wrote over them.
+ * tap: what the library calls to receive, with a look at what came; so the
+ * octets of a request's head as they were before the library wrote over them.
  *
  * Version 0.9 of libmicrohttpd overwrites each line's CRLF with two NULs, and
  * leaves the same two NULs where the client sent NUL LF, or ':' LF.  Once it
@@ -14,6 +14,15 @@
  * depends on it blindly: http/selftest finds out whether it works, and where
  * it does not (a statically linked library, say) the library has to refuse
  * such heads by itself, as version 1.0 does, or nothing is served.
+ *
+ * A TLS handshake is done in the first gnutls_record_recv()s.  Where
+ * gnutls_handshake() finds nothing to read, the library takes the socket for
+ * readable all the same: MHD_get_timeout() says 0 until the client goes on, and
+ * each MHD_run() asks all who are silent once more.  Six octets of a
+ * ClientHello cost half a core.  Of a gnutls_record_recv() that finds nothing
+ * it knows better, and waits for the next octets.  So the gnutls_handshake() of this
+ * module only says yes, and the one of GnuTLS runs when the library then wants
+ * a record.  Nothing is sent or read before it is done.
  *
  * Watching belongs to a thread: only what a thread has put under watch itself
  * is looked at in its calls; all other sockets are left alone.
@@ -33,7 +42,8 @@ enum tap_state {
 	TAP_READING,	/* the head is not at its end yet */
 	TAP_WHOLE,	/* it ended, and each line with CRLF; no NUL in it */
 	TAP_DIRTY,	/* a NUL, or an LF that follows no CR */
-	TAP_UNSEEN,	/* it came together with the request before it */
+	TAP_UNSEEN,	/* it came together with the request before it, and
+			 * nothing that comes later proves it */
 };
 
 /* One connection's; embedded in whatever stands for it. */
@@ -41,8 +51,12 @@ struct tap {
 	enum tap_state state;
 	size_t len;		/* TAP_WHOLE: octets of the head, without the
 				 * empty lines before it */
+	bool has_begun;		/* octets came, be they but a part of a TLS
+				 * record, since the last answer (or since the
+				 * connection, or its handshake) was there */
 	/* private */
 	bool is_tls;
+	bool is_shaken;		/* the handshake is done */
 	char last;		/* the last octet looked at */
 	uint64_t received;	/* since the head's first octet */
 	size_t line;		/* octets of the line under way */
@@ -54,11 +68,20 @@ struct tap {
  */
 enum err tap_watch(struct tap *tap, int fd, bool is_tls);
 void tap_unwatch(int fd);
+/*
+ * Did more come than a request with a body of `body_len` octets?  What follows
+ * it is in the library's buffer by now and was not looked at: the connection
+ * has to end with this request's answer.
+ */
+bool tap_has_more(const struct tap *tap, uint64_t body_len);
 /* The request is answered, its body had `body_len` octets: another may come. */
 void tap_next(struct tap *tap, uint64_t body_len);
 /* This thread watches nothing any more: free its table. */
 void tap_thread_done(void);
 
+/* ERR_UNSUPPORTED: GnuTLS's own gnutls_handshake() is not to be found. Once,
+ * before any TLS is served. */
+enum err tap_init(void);
 /* Has anything ever been seen, in any thread? */
 bool tap_is_live(void);
 /* What recv() found; public for tests. */

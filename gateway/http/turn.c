@@ -53,17 +53,28 @@ static enum MHD_Result answer_no_memory(struct conn *conn)
 				  "\"code\":\"busy\"}"));
 }
 
+/*
+ * Nothing is read from now until the answer is out, so what is not here yet
+ * will be seen when it comes; what is here already was not.
+ */
+static bool must_close(const struct turn *turn)
+{
+	const struct conn *conn = turn->conn;
+	const struct gateway *gateway = turn->worker->options.gateway;
+
+	return turn->closes ||
+	       (tap_is_live() && tap_has_more(&conn->tap, conn->body_len)) ||
+	       atomic_load_explicit(&gateway->is_draining,
+				    memory_order_relaxed);
+}
+
 static enum MHD_Result send_answer(struct turn *turn)
 {
 	struct exchange *ex = turn->ex;
 	struct conn *conn = turn->conn;
 	struct worker *worker = turn->worker;
 	struct MHD_Response *response;
-	bool closes = turn->closes ||
-		      atomic_load_explicit(
-			      &worker->options.gateway->is_stopping,
-			      memory_order_relaxed);
-	enum err err = response_make(&ex->answer, closes, turn->room,
+	enum err err = response_make(&ex->answer, must_close(turn), turn->room,
 				     &response);
 
 	turn->state = TURN_SENT;
@@ -267,7 +278,7 @@ static enum MHD_Result begin(struct conn *conn, const char *method,
 	if (head.content_length != GUARD_NO_LENGTH)
 		conn->body_len = head.content_length;
 	/* trailers are the library's to parse, so nothing follows them */
-	if (head.is_chunked || head.is_unproven)
+	if (head.is_chunked)
 		turn->closes = true;
 	choose_steps(turn);
 	max = turn->steps->body_max ? turn->steps->body_max : REQUEST_BODY_MAX;

@@ -1,5 +1,5 @@
 /*
- * worker-private: what worker.c, connection.c and turn.c share.
+ * worker-private: what worker.c, connection.c, drain.c and turn.c share.
  */
 #ifndef HTTP_WORKER_PRIVATE_H
 #define HTTP_WORKER_PRIVATE_H
@@ -23,6 +23,8 @@ struct door {
 	struct MHD_Daemon *daemon;
 	int fd;			/* the daemon's epoll descriptor */
 	bool has_work;		/* MHD_run() it in this turn of the loop */
+	unsigned connections;	/* open now */
+	unsigned line;		/* draining: who may stand in line, at most */
 };
 
 enum order {
@@ -42,6 +44,9 @@ struct worker {
 	struct list waiting;		/* turns whose exchange waits */
 	unsigned waiting_count;
 	bool has_progress;		/* in this turn of the loop */
+	bool has_ticked;		/* there may be somebody to cut */
+	bool is_draining;
+	unsigned unfinished;		/* cut while draining */
 
 	/* touched by other threads */
 	_Atomic(struct turn *) posted;	/* a stack, newest first */
@@ -58,6 +63,8 @@ struct conn {
 	struct deadline deadline;
 	struct door *door;
 	struct MHD_Connection *mhd;
+	int64_t start_ms;		/* monotonic */
+	bool is_kept;			/* it has had an answer */
 	struct ip peer;
 	struct tap tap;
 	uint64_t body_len;		/* announced, of this request */
@@ -101,6 +108,11 @@ void *connection_see_target(void *ctx, const char *uri,
 			    struct MHD_Connection *mhd);
 void connection_completed(void *ctx, struct MHD_Connection *mhd,
 			  void **request, enum MHD_RequestTerminationCode code);
+/* Nothing has come, as far as can be seen, and nothing may come. */
+bool connection_is_idle(const struct deadline *deadline);
+
+/* drain.c: at each turn of the loop from ORDER_QUIESCE on. Is it over? */
+bool drain(struct worker *worker);
 
 /* turn.c: the access handler; ctx is the struct door. */
 enum MHD_Result turn_handle(void *ctx, struct MHD_Connection *mhd,

@@ -110,11 +110,30 @@ static int sleep_ms(struct worker *worker)
 	return shortest;
 }
 
+/*
+ * The ticks of before: by now all that was there then has been read, at least
+ * the first piece of it.  At the end all of it has to be: there nobody is cut
+ * while the library still has something to do at once.
+ */
+static void cut_overdue(struct worker *worker, bool is_busy)
+{
+	unsigned cut;
+
+	if (!worker->has_ticked || (worker->is_draining && is_busy))
+		return;
+	worker->has_ticked = false;
+	cut = deadlines_tick(&worker->deadlines, worker->now_ms);
+	metric_add(worker->meter.cut, cut);
+	if (worker->is_draining)
+		worker->unfinished += cut;
+}
+
 static void look_around(struct worker *worker)
 {
 	struct epoll_event events[WORKER_DOORS_MAX + 2];
 	int n, ms = sleep_ms(worker);
 
+	cut_overdue(worker, ms == 0);
 	if (ms > 0) {
 		atomic_store(&worker->is_asleep, true);
 		if (atomic_load(&worker->posted))
@@ -127,32 +146,12 @@ static void look_around(struct worker *worker)
 	worker->has_progress = false;
 	for (int i = 0; i < n; i++) {
 		void *who = events[i].data.ptr;
-		unsigned cut;
 
-		if (who == &worker->deadlines) {
-			cut = deadlines_tick(&worker->deadlines,
-					     worker->now_ms);
-			metric_add(worker->meter.cut, cut);
-		} else if (who != worker) {
+		if (who == &worker->deadlines)
+			worker->has_ticked = true;
+		else if (who != worker)
 			((struct door *)who)->has_work = true;
-		}
 	}
-}
-
-static void quiesce(struct worker *worker)
-{
-	for (unsigned i = 0; i < worker->options.door_count; i++) {
-		struct door *door = &worker->doors[i];
-
-		/* /readyz keeps saying that we stop */
-		if (door->options.listen_fd < 0 || door->options.is_metrics)
-			continue;
-		/* with it the socket becomes ours again */
-		if (MHD_quiesce_daemon(door->daemon) != MHD_INVALID_SOCKET)
-			close(door->options.listen_fd);
-		door->options.listen_fd = -1;
-	}
-	deadlines_cut_idle(&worker->deadlines);
 }
 
 /* The library aborts the process when it stops with suspended connections. */
@@ -170,9 +169,7 @@ static bool has_ended(struct worker *worker)
 
 	if (order == ORDER_SERVE)
 		return false;
-	quiesce(worker);
-	return order == ORDER_ABANDON ||
-	       (worker->connections == 0 && worker->waiting_count == 0);
+	return order == ORDER_ABANDON || drain(worker);
 }
 
 static void close_door(struct door *door)
@@ -193,6 +190,7 @@ static void *serve(void *arg)
 	isolated_promise_flush();
 	while (!has_ended(worker)) {
 		look_around(worker);
+		metric_add(worker->meter.turns, 1);
 		collect(worker);
 		for (unsigned i = 0; i < worker->options.door_count; i++) {
 			struct door *door = &worker->doors[i];
@@ -358,6 +356,11 @@ void worker_join(struct worker *worker)
 	if (worker->is_running)
 		pthread_join(worker->thread, NULL);
 	worker->is_running = false;
+}
+
+unsigned worker_unfinished(const struct worker *worker)
+{
+	return worker->unfinished;
 }
 
 void worker_free(struct worker *worker)

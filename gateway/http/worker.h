@@ -74,7 +74,11 @@ enum err worker_new(const struct worker_options *options,
 		    struct worker **worker_r, char *why, size_t size);
 /* Start the thread. ERR_IO. */
 enum err worker_run(struct worker *worker);
-/* Accept no more; finish what is under way; then the thread ends. */
+/*
+ * Serve who stands in line for this worker, and nobody after them; finish what
+ * is under way; cut what has not come whole in DEADLINE_LAST_REQUEST_MS; then
+ * the thread ends.
+ */
 void worker_quiesce(struct worker *worker);
 /* Do not wait any longer for what is under way. */
 void worker_abandon(struct worker *worker);
@@ -82,6 +86,9 @@ void worker_abandon(struct worker *worker);
 bool worker_is_over(struct worker *worker);
 /* Wait for the thread's end. */
 void worker_join(struct worker *worker);
+/* After worker_join(): how many were cut between worker_quiesce() and the end,
+ * with a part of a request or with an answer that they did not read. */
+unsigned worker_unfinished(const struct worker *worker);
 /*
  * After worker_join(), and once nobody is left who could wake an exchange:
  * frees those that were abandoned.  Accepts NULL.

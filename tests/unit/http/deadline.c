@@ -113,19 +113,49 @@ START_TEST(room_is_made_by_the_longest_awaited)
 }
 END_TEST
 
-START_TEST(only_the_idle_are_sent_home)
-{
-	struct client a, b;
+static const struct deadline *idle;
 
-	join(&a);
-	join(&b);
-	deadline_set(&all, &a.deadline, DEADLINE_REQUEST, 0);
-	deadline_set(&all, &b.deadline, DEADLINE_REQUEST, 0);
-	a.deadline.is_begun = true;
-	deadlines_cut_idle(&all);
-	ck_assert(!is_cut(&a) && is_cut(&b));
-	leave(&a);
-	leave(&b);
+static bool is_idle(const struct deadline *deadline)
+{
+	return deadline == idle;
+}
+
+START_TEST(at_the_end_the_idle_go_and_all_others_hurry)
+{
+	/* terms longer than those of the end, but of who is nearly overdue */
+	const int64_t now = 100000, last = now + DEADLINE_LAST_REQUEST_MS;
+	struct client early, late, gone, reader, next;
+
+	deadlines_done(&all);
+	ck_assert_int_eq(deadlines_init(&all, 10000, 30000), ERR_OK);
+	join(&early);
+	join(&late);
+	join(&gone);
+	join(&reader);
+	join(&next);
+	deadline_set(&all, &early.deadline, DEADLINE_REQUEST, now - 9500);
+	deadline_set(&all, &gone.deadline, DEADLINE_REQUEST, now - 100);
+	deadline_set(&all, &late.deadline, DEADLINE_REQUEST, now);
+	deadline_set(&all, &reader.deadline, DEADLINE_ANSWER, now);
+	idle = &gone.deadline;
+	deadlines_hasten(&all, now, is_idle);
+	ck_assert(is_cut(&gone) && !is_cut(&early) && !is_cut(&late));
+	deadline_set(&all, &next.deadline, DEADLINE_REQUEST, now + 10);
+	ck_assert_uint_eq(deadlines_tick(&all, now + 500), 1);
+	ck_assert(is_cut(&early));
+	ck_assert_uint_eq(deadlines_tick(&all, last - 1), 0);
+	ck_assert_uint_eq(deadlines_tick(&all, last), 1);
+	ck_assert(is_cut(&late) && !is_cut(&next));
+	ck_assert_uint_eq(deadlines_tick(&all, last + 10), 1);
+	ck_assert(is_cut(&next) && !is_cut(&reader));
+	ck_assert_uint_eq(deadlines_tick(&all, now + DEADLINE_LAST_ANSWER_MS),
+			  1);
+	ck_assert(is_cut(&reader));
+	leave(&early);
+	leave(&late);
+	leave(&gone);
+	leave(&reader);
+	leave(&next);
 }
 END_TEST
 
@@ -154,7 +184,7 @@ static void add_tests(TCase *tcase)
 	tcase_add_test(tcase, who_is_overdue_is_cut_and_nobody_else);
 	tcase_add_test(tcase, a_new_term_is_a_whole_one);
 	tcase_add_test(tcase, room_is_made_by_the_longest_awaited);
-	tcase_add_test(tcase, only_the_idle_are_sent_home);
+	tcase_add_test(tcase, at_the_end_the_idle_go_and_all_others_hurry);
 	tcase_add_test(tcase, the_timer_ticks_while_somebody_is_queued);
 }
 
