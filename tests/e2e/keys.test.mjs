@@ -6,7 +6,7 @@ import fs from 'node:fs';
 import https from 'node:https';
 import path from 'node:path';
 import { test } from 'node:test';
-import { build, Gateway, runUsherd, start, tenant, until } from './harness.mjs';
+import { build, Gateway, start, tenant, until } from './harness.mjs';
 
 const user = { email: 'user@example.com', name: 'John Doe' };
 const jweTool = path.join(build, 'tests/e2e/jwe_tool');
@@ -173,12 +173,11 @@ test('no ring beside a database that people are in: no start, and no new ring by
 	const saved = fs.readFileSync(ringOf(gw));
 	fs.rmSync(ringOf(gw));
 
-	const refused = await runUsherd('--config', gw.conf, '--foreground');
-	assert.equal(refused.code, 1);
-	assert.match(refused.err, /keyring_missing/);
-	assert.ok(refused.err.includes(ringOf(gw)), 'names the file');
-	assert.match(refused.err, /usher\.db/);
-	assert.match(refused.err, /restore.*backup.*key new --replace.*sign-ins under way end/);
+	await assert.rejects(gw.start(), /"code":1/);
+	const refused = events(gw, 'keyring_missing').join('');
+	assert.ok(refused.includes(ringOf(gw)), 'names the file');
+	assert.match(refused, /usher\.db/);
+	assert.match(refused, /restore.*backup.*key new --replace.*sign-ins under way end/);
 	assert.equal(fs.existsSync(ringOf(gw)), false);
 
 	const byTheWay = await gw.ctl('key', 'new');
