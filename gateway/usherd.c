@@ -55,6 +55,7 @@ struct daemon {
 	bool has_spawner;
 	char host_path[PATH_LONGEST];	/* of usher-adapter-host */
 	char keyring_path[PATH_LONGEST], limits_path[PATH_LONGEST];
+	char seals_path[PATH_LONGEST];
 	struct watch watch;
 	int signals, admin, timer;	/* -1: not there */
 	int parent;		/* pipe to tell that we are ready; -1 */
@@ -317,12 +318,39 @@ static int make_state(const char *dir)
 	return -1;
 }
 
-static int make_keyring(const char *path)
+/*
+ * A database with people in it and no key ring: a restore went half way, and a
+ * new ring would hide it.
+ */
+static int refuse_to_make(const char *path, int has_content)
 {
+	if (has_content < 0)
+		log_error("keyring_not_made", LOG_TEXT("path", path),
+			  LOG_TEXT("problem", "whether it is the first start "
+				   "cannot be told: the database is not "
+				   "readable"));
+	else
+		log_error("keyring_missing", LOG_TEXT("path", path),
+			  LOG_TEXT("problem", "it is not there, but the "
+				   DB_FILE " beside it has users or sessions"),
+			  LOG_TEXT("remedy", "restore the key ring from its "
+				   "backup; where it is lost: usherctl key "
+				   "new --replace (sign-ins under way end, "
+				   "sessions stay)"));
+	return -1;
+}
+
+static int make_keyring(struct daemon *d)
+{
+	const char *path = d->keyring_path;
+	int has_content;
 	enum err err;
 
 	if (access(path, F_OK) == 0)
 		return 0;
+	has_content = store_has_content(d->gateway.store);
+	if (has_content)
+		return refuse_to_make(path, has_content);
 	err = keyring_create(path);
 	if (err && err != ERR_CONFLICT) {
 		log_error("keyring_not_made", LOG_TEXT("path", path),
@@ -426,6 +454,14 @@ static unsigned worker_count(const struct gateway_config *config)
 					    (unsigned)cores;
 }
 
+static int start_keeper(struct daemon *d)
+{
+	if (keeper_start(d->reload.keeper) == ERR_OK)
+		return 0;
+	log_error("keeper", LOG_TEXT("problem", strerror(errno)));
+	return -1;
+}
+
 /* From bound ports to a first snapshot that serves. */
 static int start_serving(struct daemon *d, const struct gateway_config *config)
 {
@@ -438,8 +474,8 @@ static int start_serving(struct daemon *d, const struct gateway_config *config)
 		return -1;
 	}
 	if (drop_privileges(d, config, config->state.ptr) ||
-	    make_keyring(d->keyring_path) ||
-	    load_limits(d) || open_store(d, config->state.ptr))
+	    load_limits(d) || open_store(d, config->state.ptr) ||
+	    make_keyring(d))
 		return -1;
 	start_supervisor(d);
 	if (d->reload.options.supervisor)
@@ -457,7 +493,8 @@ static int start_serving(struct daemon *d, const struct gateway_config *config)
 		return -1;
 	}
 	d->gateway.snapshots = snapshot_slot_new(first);
-	if (!d->gateway.snapshots || open_admin(d, config))
+	if (!d->gateway.snapshots || open_admin(d, config) ||
+	    start_keeper(d))
 		return -1;
 	if (server_run(d->server, first, why, sizeof(why))) {
 		log_error("not_serving", LOG_TEXT("problem", why));
@@ -490,7 +527,10 @@ static int start(struct daemon *d)
 		 config->state.ptr);
 	snprintf(d->limits_path, sizeof(d->limits_path), "%s/limits",
 		 config->state.ptr);
+	snprintf(d->seals_path, sizeof(d->seals_path), "%s/keyring.seals",
+		 config->state.ptr);
 	d->reload.keyring_path = d->keyring_path;
+	d->reload.seals_path = d->seals_path;
 	if (config->watch && watch_open(&d->watch, d->options.config))
 		log_error("watch", LOG_TEXT("path", d->options.config),
 			  LOG_TEXT("problem", strerror(errno)),
@@ -569,9 +609,11 @@ static void wait_for_the_end(struct daemon *d)
 			{ .fd = d->admin, .events = POLLIN },
 			{ .fd = d->timer, .events = POLLIN },
 			{ .fd = d->watch.fd, .events = POLLIN },
+			{ .fd = keeper_fd(d->reload.keeper),
+			  .events = POLLIN },
 		};
 
-		if (poll(fds, 4, watch_timeout(&d->watch, clock_mono_ms())) < 0)
+		if (poll(fds, 5, watch_timeout(&d->watch, clock_mono_ms())) < 0)
 			continue;
 		if (fds[0].revents)
 			on_signal(d);
@@ -581,6 +623,8 @@ static void wait_for_the_end(struct daemon *d)
 			on_timer(d);
 		if (fds[3].revents)
 			watch_read(&d->watch, clock_mono_ms());
+		if (fds[4].revents)
+			reload_keys(&d->reload);
 		if (watch_is_due(&d->watch, clock_mono_ms()))
 			reload_run(&d->reload);
 	}

@@ -37,6 +37,11 @@ check() {
 		lib["^curl/"] = "gateway/fetch/"
 	}
 	function say(what) { printf "%s:%d: %s\n", FILENAME, FNR, what }
+	# secrets come from the kernel at each draw: see base/random.h
+	function random(what) {
+		if (FILENAME != "gateway/base/random.c")
+			say("<" what "> belongs to gateway/base/random.c")
+	}
 	FNR == 1 {
 		split(FILENAME, p, "/")
 		room = ""; own = -1
@@ -63,9 +68,15 @@ check() {
 			say(p[1] " includes the gateway (" inc ")")
 		if (p[1] == "plugins" && quoted && inc ~ /\//)
 			say("a plugin includes <usher/...> and nothing else of ours")
+		if (inc == "sys/random.h" || inc == "openssl/rand.h")
+			random(inc)
 		for (l in lib) if (inc ~ l && index(FILENAME, lib[l]) != 1 &&
 				   also[FILENAME] != inc)
 			say("<" inc "> belongs to " lib[l])
+	}
+	match($0, /(^|[^A-Za-z0-9_])(RAND_[a-z_]*bytes[a-z_]*|EVP_CIPHER_CTX_rand_key|EVP_PKEY_(Q_)?keygen|EVP_PKEY_generate|EVP_(EC|RSA)_gen|gnutls_rnd|sqlite3_randomness|randomblob|getrandom|getentropy)[ \t]*\(/) &&
+	FILENAME !~ /^gateway\/base\/(random\.c|banned\.h)$/ && !/^[ \t]*(\/?\*|#define)|SCMP_SYS/ {
+		say("secrets are drawn with random_bytes() of base/random.h")
 	}' )
 	private=$(grep -rnE '#[ \t]*include "[a-z]+/[a-z_-]+-private\.h"' gateway 2>/dev/null |
 		awk -F: '{ split($1, p, "/"); q = $3; sub(/^[^"]*"/, "", q); sub(/\/.*/, "", q)
@@ -111,4 +122,7 @@ plant "plugin into the gateway" plugins/p/b.c '#include "base/str.h"'
 plant "sdk into the gateway" sdk/src/b.c '#include "base/str.h"'
 plant "SDK outside module/ and sandbox/" gateway/adapter/b.c '#include <usher/adapter.h>'
 plant "private header of another room" gateway/http/b.c '#include "store/db-private.h"'
+plant "the kernel's generator, elsewhere" gateway/http/b.c '#include <sys/random.h>'
+plant "a library's generator" gateway/crypto/b.c 'x = RAND_bytes(iv, 12);'
+plant "a database's generator" gateway/store/b.c '	"SELECT randomblob(16)"'
 echo "floors: all $planted planted faults caught"

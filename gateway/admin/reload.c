@@ -1,5 +1,6 @@
 #include "admin/reload.h"
 
+#include "admin/errand.h"
 #include "admin/notify.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -14,6 +15,10 @@ void reload_done(struct reload *reload)
 {
 	snapshot_unref(reload->started);
 	reload->started = NULL;
+	keyring_free(reload->keyring);
+	reload->keyring = NULL;
+	keeper_stop(reload->keeper);
+	reload->keeper = NULL;
 	report_done(&reload->report);
 }
 
@@ -53,8 +58,10 @@ static struct snapshot *load(struct reload *reload,
 {
 	struct snapshot *next = NULL;
 	struct keyring *keyring = NULL;
-	char why[256];
+	char why[KEYRING_WHY_MAX];
 
+	keyring_free(reload->keyring);
+	reload->keyring = NULL;
 	report_done(&reload->report);
 	if (report_init(&reload->report))
 		return NULL;
@@ -65,25 +72,141 @@ static struct snapshot *load(struct reload *reload,
 			.file = str_from(reload->keyring_path),
 			.problem = str_from(why),
 			.remedy = STR("restore the key ring from its "
-				      "backup, or make a new one with "
-				      "usherctl key new"),
+				      "backup; where it is lost: usherctl key "
+				      "new --replace (sign-ins under way end)"),
 		});
 		return NULL;
 	}
 	reload->options.keyring = keyring;
 	next = snapshot_load(&reload->options, previous, &reload->report);
 	reload->options.keyring = NULL;
-	keyring_free(keyring);
+	reload->keyring = keyring;
 	return next;
 }
 
+/* ---- whose slug it is --------------------------------------------------- */
+
+static void epoch_ended(void *ctx, struct str slug, enum epoch_change change)
+{
+	bool *has_ended = ctx;
+
+	*has_ended = true;
+	if (change == EPOCH_GONE)
+		log_info("tenant_gone", LOG_STR("tenant", slug),
+			 LOG_TEXT("effect", "its sessions and tokens ended; "
+				  "its users and tickets are kept"));
+	else
+		log_warn("tenant_is_another", LOG_STR("tenant", slug),
+			 LOG_TEXT("why", "its name or url changed"),
+			 LOG_TEXT("effect", "sessions and tokens of before "
+				  "ended; stored users and tickets are still "
+				  "found by their address"));
+}
+
+/* From here on what was opened for others holds no more. */
+static enum err settle_epochs(struct reload *reload,
+			      const struct snapshot *next)
+{
+	struct epochs *epochs = store_epochs(reload->gateway->store);
+	struct epoch_tenant *tenants = calloc(next->tenant_count + 1,
+					      sizeof(*tenants));
+	bool has_ended = false;
+	enum err err;
+
+	if (!tenants)
+		return ERR_NOMEM;
+	for (unsigned i = 0; i < next->tenant_count; i++) {
+		const struct tenant *t = next->tenants[i];
+
+		tenants[i].slug = t->slug;
+		if (t->is_formless)
+			continue;
+		tenants[i].name = t->name;
+		tenants[i].url = t->origin;
+	}
+	err = epochs_settle(epochs, tenants, next->tenant_count,
+			    !next->is_partial, epoch_ended, &has_ended);
+	free(tenants);
+	if (has_ended && !epochs_wait(epochs, ERRAND_WAIT_MS))
+		log_warn("epochs_not_saved",
+			 LOG_TEXT("problem", "the disk does not answer: what "
+				  "ended would be back after a crash"),
+			 LOG_TEXT("remedy", "none is needed once it does"));
+	return err;
+}
+
+static uint64_t epoch_of(void *ctx, struct str slug, struct str name,
+			 struct str origin)
+{
+	const struct reload *reload = ctx;
+
+	return epochs_look(store_epochs(reload->gateway->store), slug, name,
+			   origin);
+}
+
+/* ---- the keys ----------------------------------------------------------- */
+
+/* What was loaded serves: from now on the keeper has the ring. */
+static enum err hand_over(struct reload *reload)
+{
+	struct keyring *ring = reload->keyring;
+	enum err err = ERR_OK;
+
+	if (reload->keeper)
+		keeper_serves(reload->keeper, ring);
+	else
+		err = keeper_new(reload->keyring_path, reload->seals_path,
+				 ring, &reload->keeper);
+	if (!err)
+		reload->keyring = NULL;
+	return err;
+}
+
+void reload_keys(struct reload *reload)
+{
+	struct keyring *ring = keeper_take(reload->keeper);
+	struct snapshot *running, *next;
+
+	if (!ring)
+		return;
+	running = snapshot_slot_get(reload->gateway->snapshots);
+	next = snapshot_rekey(running, ring);
+	snapshot_unref(running);
+	if (!next) {
+		keyring_free(ring);
+		keeper_retry(reload->keeper);
+		log_error("keyring_not_taken_up",
+			  LOG_TEXT("path", reload->keyring_path),
+			  LOG_TEXT("problem", "no memory"),
+			  LOG_TEXT("remedy", "it is tried again"));
+		return;
+	}
+	log_info("keyring_taken_up",
+		 LOG_TEXT("path", reload->keyring_path),
+		 LOG_STR("kid", keyring_kid(ring, 0)),
+		 LOG_NUM("keys", keyring_count(ring)));
+	snapshot_slot_set(reload->gateway->snapshots, next);
+	keeper_serves(reload->keeper, ring);
+}
+
+/* ---- taking a configuration up ------------------------------------------ */
+
 struct snapshot *reload_first(struct reload *reload)
 {
-	struct snapshot *first = load(reload, NULL);
+	struct snapshot *first;
 
+	reload->options.epoch_of = epoch_of;
+	reload->options.epoch_ctx = reload;
+	first = load(reload, NULL);
 	reload_log(&reload->report);
-	if (first)
-		reload->loaded_ms = reload->tried_ms;
+	if (!first)
+		return NULL;
+	if (settle_epochs(reload, first) || hand_over(reload)) {
+		log_error("not_taken_up", LOG_TEXT("problem", "no memory"));
+		snapshot_unref(first);
+		return NULL;
+	}
+	reload->loaded_ms = reload->tried_ms;
 	return first;
 }
 
@@ -128,6 +251,11 @@ static enum err take_up(struct reload *reload)
 		snapshot_unref(running);
 		return err;
 	}
+	if (settle_epochs(reload, next)) {
+		snapshot_unref(next);
+		snapshot_unref(running);
+		return refused(reload, "no memory");
+	}
 	buf_init_fixed(&restart, reload->restart_needed,
 		       sizeof(reload->restart_needed));
 	snapshot_restart_needed(reload->started ? reload->started : running,
@@ -142,7 +270,7 @@ static enum err take_up(struct reload *reload)
 		 LOG_NUM("findings", reload->report.count));
 	count("ok");
 	snapshot_slot_set(reload->gateway->snapshots, next);
-	return ERR_OK;
+	return hand_over(reload);
 }
 
 enum err reload_run(struct reload *reload)

@@ -5,10 +5,15 @@
  * the main thread; nothing under way is disturbed: exchanges keep the snapshot
  * that they pinned.  What a reload finds is logged and kept, so that `usherctl
  * status` can say it later.
+ *
+ * Where a tenant's slug has come to mean nobody, or somebody else, that begins
+ * with the new configuration (store/epochs.h), and is logged.  The key ring is
+ * taken up by itself, too, without a reload (admin/keeper.h).
  */
 #ifndef ADMIN_RELOAD_H
 #define ADMIN_RELOAD_H
 
+#include "admin/keeper.h"
 #include "config/report.h"
 #include "config/snapshot.h"
 #include "handoff/exchange.h"
@@ -16,7 +21,8 @@
 struct reload {
 	struct gateway *gateway;
 	struct snapshot_options options;	/* .keyring is set per load */
-	const char *keyring_path;
+	const char *keyring_path, *seals_path;
+	struct keeper *keeper;	/* from the first load on */
 	/* told of each snapshot before it serves (certificates); a failure
 	 * keeps the old one. May be NULL. */
 	enum err (*prepare)(void *ctx, struct snapshot *next, char *why,
@@ -25,6 +31,9 @@ struct reload {
 	/* what the process was set up with: later ones are compared with it.
 	 * A reference of reload's own; NULL: compare with the running one */
 	struct snapshot *started;
+
+	/* private: of the last load, until it serves */
+	struct keyring *keyring;
 
 	/* what the last load found */
 	struct report report;
@@ -46,6 +55,12 @@ struct snapshot *reload_first(struct reload *reload);
 /* ERR_OK when a new snapshot serves; else the old one goes on. The service
  * manager is told when it begins and ends. */
 enum err reload_run(struct reload *reload);
+
+/*
+ * keeper_fd() is readable: put the keys of the ring's file to use, if they are
+ * other ones.  Nothing else is read.
+ */
+void reload_keys(struct reload *reload);
 
 /* Log each finding of the report at its level. */
 void reload_log(const struct report *report);

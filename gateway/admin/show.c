@@ -64,13 +64,16 @@ enum report_level show_report(const struct snapshot *snapshot,
 static void show_key(const struct keyring *ring, unsigned i, bool json,
 		     struct buf *out)
 {
-	char created[CLOCK_TEXT_MAX];
+	char created[CLOCK_TEXT_MAX], superseded[CLOCK_TEXT_MAX] = "";
 
 	clock_text(keyring_created_s(ring, i) * 1000, created);
+	if (i)
+		clock_text(keyring_superseded_s(ring, i) * 1000, superseded);
 	if (!json) {
-		buf_printf(out, "%-*.*s  %s%s\n", KEYRING_KID_MAX,
+		buf_printf(out, "%-*.*s  %s  %s%s\n", KEYRING_KID_MAX,
 			   STR_ARG(keyring_kid(ring, i)), created,
-			   i == 0 ? "  seals and opens" : "  opens");
+			   i == 0 ? "seals and opens" :
+				    "opens; superseded ", superseded);
 		return;
 	}
 	if (i)
@@ -79,6 +82,8 @@ static void show_key(const struct keyring *ring, unsigned i, bool json,
 	json_add_member(out, "kid", keyring_kid(ring, i));
 	json_add_member(out, "created", str_from(created));
 	json_add_member_bool(out, "seals", i == 0);
+	if (i)
+		json_add_member(out, "superseded", str_from(superseded));
 	buf_addc(out, '}');
 }
 

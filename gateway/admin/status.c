@@ -108,6 +108,23 @@ static void spawner_text(const struct status *status, struct buf *body)
 			   "is restarted: %s\n", why);
 }
 
+/* What keeps the key ring's file from being taken up; "": nothing does. */
+static void keyring_problem(const struct status *status, bool json,
+			    struct buf *body)
+{
+	char text[KEYRING_WHY_MAX];
+	struct buf why;
+
+	buf_init_fixed(&why, text, sizeof(text));
+	if (status->reload->keeper)
+		keeper_problem(status->reload->keeper, &why);
+	if (json)
+		json_add_member(body, "keyring_problem", buf_str(&why));
+	else if (why.len)
+		buf_printf(body, "THE KEY RING IS NOT TAKEN UP, the keys of "
+			   "before serve on: %.*s\n", STR_ARG(buf_str(&why)));
+}
+
 static void findings(const struct reload *reload, bool json, struct buf *body)
 {
 	if (json) {
@@ -148,6 +165,7 @@ static const char *status_json(struct status *status,
 	adapters_json(snapshot, body);
 	json_add_member(body, "spawner_problem",
 			str_from(spawner_problem(status)));
+	keyring_problem(status, true, body);
 	json_add_member_int(body, "writer_queued", writer.queued);
 	json_add_member_int(body, "writer_failed", (int64_t)writer.failed);
 	findings(status->reload, true, body);
@@ -181,6 +199,7 @@ static const char *status_text(struct status *status,
 		   counts[TENANT_BROKEN]);
 	adapters_text(snapshot, body);
 	spawner_text(status, body);
+	keyring_problem(status, false, body);
 	buf_printf(body, "writer: %u waiting, %llu jobs in %llu commits, "
 		   "%llu failed\n", writer.queued,
 		   (unsigned long long)writer.jobs,

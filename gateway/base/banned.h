@@ -32,6 +32,17 @@
 #undef rand
 #undef srand
 #undef random
+#undef rand_r
+#undef drand48
+#undef lrand48
+#undef mrand48
+#undef arc4random
+#undef arc4random_buf
+#undef arc4random_uniform
+#undef RAND_bytes
+#undef RAND_bytes_ex
+#undef RAND_priv_bytes
+#undef RAND_priv_bytes_ex
 #undef alloca
 
 #define strcpy(...) banned_use_buf_or_pool_instead_of_strcpy
@@ -54,6 +65,18 @@
 #define rand(...) banned_use_random_bytes
 #define srand(...) banned_use_random_bytes
 #define random(...) banned_use_random_bytes
+/* And stocks that a snapshot would copy: see base/random.h. */
+#define rand_r(...) banned_use_random_bytes
+#define drand48(...) banned_use_random_bytes
+#define lrand48(...) banned_use_random_bytes
+#define mrand48(...) banned_use_random_bytes
+#define arc4random(...) banned_use_random_bytes
+#define arc4random_buf(...) banned_use_random_bytes
+#define arc4random_uniform(...) banned_use_random_bytes
+#define RAND_bytes(...) banned_use_random_bytes
+#define RAND_bytes_ex(...) banned_use_random_bytes
+#define RAND_priv_bytes(...) banned_use_random_bytes
+#define RAND_priv_bytes_ex(...) banned_use_random_bytes
 #define alloca(...) banned_use_pool_alloc
 
 #endif

@@ -221,8 +221,11 @@ static int read_tenant(struct loader *l, unsigned i,
 	draft = draft_read(&reader, group, previous);
 	if (!draft)
 		l->is_broken[i] = true;
-	if (str_is_null(place.tenant))
+	if (str_is_null(place.tenant)) {
+		/* then it is broken, and not kept */
+		l->out->is_partial = true;
 		return 0;
+	}
 	claim = claim_add(l, CLAIM_GROUP, place.tenant, place.file,
 			  group_line(group, "slug"));
 	if (!claim) {
@@ -311,7 +314,7 @@ static int claim_texts(struct loader *l, unsigned i)
 static int read_file(struct loader *l, unsigned i)
 {
 	const config_setting_t *root;
-	unsigned j, count;
+	unsigned j, count, before = l->claim_count;
 
 	if (l->files[i].is_parsed) {
 		root = config_root_setting(&l->files[i].config);
@@ -336,7 +339,12 @@ static int read_file(struct loader *l, unsigned i)
 				return -1;
 		}
 	}
-	return l->is_broken[i] ? claim_texts(l, i) : 0;
+	if (!l->is_broken[i])
+		return 0;
+	if (claim_texts(l, i))
+		return -1;
+	l->out->is_partial |= l->claim_count == before;
+	return 0;
 }
 
 static int by_bytes(const void *a, const void *b)
@@ -425,23 +433,6 @@ static int read_tenants(struct loader *l)
 }
 
 /* ---- all of it -------------------------------------------------------- */
-
-static struct snapshot *snapshot_new(const struct snapshot *previous)
-{
-	struct pool *pool = pool_new(SNAPSHOT_BYTES_MAX);
-	struct snapshot *out = pool ? pool_alloc(pool, sizeof(*out)) : NULL;
-
-	if (out)
-		out->private = pool_alloc(pool, sizeof(*out->private));
-	if (!out || !out->private) {
-		pool_free(pool);
-		return NULL;
-	}
-	out->private->pool = pool;
-	atomic_init(&out->private->refs, 1);
-	out->generation = previous ? previous->generation + 1 : 1;
-	return out;
-}
 
 static void add_all(struct report *report, const struct report *from)
 {

@@ -67,6 +67,7 @@ static int take_up_broken(struct settling *s, const struct claim *claim,
 
 	if (!tenant)
 		return -1;
+	tenant->is_formless = true;
 	tenant->state = claim->is_disabled ? TENANT_DISABLED : TENANT_BROKEN;
 	tenant->slug = pool_str(pool, claim->slug);
 	tenant->name = tenant->slug;

@@ -44,9 +44,14 @@ struct snapshot_private {
 	struct pool *pool;	/* all but the drafts */
 	struct draft **drafts;	/* for each of snapshot->tenants; NULL: broken
 				 * from the start */
+	struct snapshot *base;	/* whose texts these are; NULL: its own */
 	struct host *hosts;	/* sorted by name */
 	unsigned host_count;
 };
+
+/* An empty one, the next after `previous` (may be NULL), with one reference.
+ * NULL: no memory. */
+struct snapshot *snapshot_new(const struct snapshot *previous);
 
 /* The last good form of a tenant; NULL: there is none. Not a reference. */
 struct draft *snapshot_draft(const struct snapshot *snapshot, struct str slug);
@@ -127,6 +132,8 @@ void tenant_read_desk(const struct reader *reader, struct group group,
  */
 int tenant_finish(const struct reader *reader, const struct draft *draft,
 		  const struct keyring *keyring, struct tenant *out);
+/* Give it keys of that ring, where it serves. -1: no memory. */
+int tenant_seal(struct tenant *out, const struct keyring *keyring);
 
 enum claim_kind {
 	CLAIM_GROUP,		/* a group with that slug */

@@ -4,6 +4,23 @@
 
 #include "config/snapshot-private.h"
 
+struct snapshot *snapshot_new(const struct snapshot *previous)
+{
+	struct pool *pool = pool_new(SNAPSHOT_BYTES_MAX);
+	struct snapshot *out = pool ? pool_alloc(pool, sizeof(*out)) : NULL;
+
+	if (out)
+		out->private = pool_alloc(pool, sizeof(*out->private));
+	if (!out || !out->private) {
+		pool_free(pool);
+		return NULL;
+	}
+	out->private->pool = pool;
+	atomic_init(&out->private->refs, 1);
+	out->generation = previous ? previous->generation + 1 : 1;
+	return out;
+}
+
 struct snapshot *snapshot_ref(struct snapshot *snapshot)
 {
 	atomic_fetch_add_explicit(&snapshot->private->refs, 1,
@@ -13,6 +30,7 @@ struct snapshot *snapshot_ref(struct snapshot *snapshot)
 
 void snapshot_unref(struct snapshot *snapshot)
 {
+	struct snapshot *base;
 	unsigned i;
 
 	if (!snapshot ||
@@ -23,7 +41,62 @@ void snapshot_unref(struct snapshot *snapshot)
 		jwe_keys_free(snapshot->tenants[i]->token_keys);
 		draft_unref(snapshot->private->drafts[i]);
 	}
+	base = snapshot->private->base;
 	pool_free(snapshot->private->pool);
+	/* The first one of a row has none. */
+	snapshot_unref(base);
+}
+
+/* Its tenants, as they are, but for their keys. */
+static int rekey_tenants(struct snapshot *out, const struct snapshot *running,
+			 const struct keyring *keyring)
+{
+	struct pool *pool = out->private->pool;
+	const unsigned most = running->tenant_count + 1;
+
+	out->tenants = pool_calloc(pool, most, sizeof(*out->tenants));
+	out->private->drafts = pool_calloc(pool, most,
+					   sizeof(*out->private->drafts));
+	if (!out->tenants || !out->private->drafts)
+		return -1;
+	for (unsigned i = 0; i < running->tenant_count; i++) {
+		struct draft *draft = running->private->drafts[i];
+		struct tenant *tenant = pool_alloc(pool, sizeof(*tenant));
+
+		if (!tenant)
+			return -1;
+		*tenant = *running->tenants[i];
+		tenant->token_keys = NULL;
+		/* it is told by where it points to */
+		if (running->tenants[i]->redirects.own ==
+		    &running->tenants[i]->url)
+			tenant->redirects.own = &tenant->url;
+		if (draft)
+			out->private->drafts[i] = draft_ref(draft);
+		out->tenants[out->tenant_count++] = tenant;
+		if (tenant_seal(tenant, keyring))
+			return -1;
+	}
+	return 0;
+}
+
+struct snapshot *snapshot_rekey(struct snapshot *running,
+				const struct keyring *keyring)
+{
+	struct snapshot *base = running->private->base ?
+		running->private->base : running;
+	struct snapshot *out = snapshot_new(running);
+
+	if (!out)
+		return NULL;
+	out->gateway = running->gateway;
+	out->is_partial = running->is_partial;
+	out->private->base = snapshot_ref(base);
+	if (rekey_tenants(out, running, keyring) || hosts_build(out)) {
+		snapshot_unref(out);
+		return NULL;
+	}
+	return out;
 }
 
 /* The place of `slug` among the tenants, or where it would be. */

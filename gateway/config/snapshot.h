@@ -51,6 +51,9 @@ enum on_conflict {
 /* All slices live as long as the snapshot and are terminated. */
 struct tenant {
 	enum tenant_state state;
+	bool is_formless;		/* broken from the start: but for its
+					 * slug nothing of it is known */
+	uint64_t epoch;			/* of its slug: snapshot_options */
 	struct str slug, name;
 	struct url url;			/* C */
 	struct str origin;		/* of url: "https://host[:port]" */
@@ -143,6 +146,9 @@ struct snapshot {
 	struct gateway_config gateway;
 	struct tenant **tenants;	/* sorted by slug */
 	unsigned tenant_count;
+	bool is_partial;		/* there may be more tenants: a file was
+					 * there of which not even the slugs
+					 * could be read */
 	/* private: see snapshot-private.h */
 	struct snapshot_private *private;
 };
@@ -160,6 +166,13 @@ struct snapshot_options {
 	 * needed after the load.
 	 */
 	const struct keyring *keyring;
+	/*
+	 * In which epoch of its slug is a tenant of that name and origin?  What
+	 * was sealed in one does not open in another.  NULL: in the first.
+	 */
+	uint64_t (*epoch_of)(void *ctx, struct str slug, struct str name,
+			     struct str origin);
+	void *epoch_ctx;
 };
 
 /*
@@ -180,6 +193,12 @@ struct snapshot_options {
 struct snapshot *snapshot_load(const struct snapshot_options *options,
 			       const struct snapshot *previous,
 			       struct report *report);
+/*
+ * The same configuration with the keys of another ring, with a reference of its
+ * own; nothing is read.  It holds on to `running`.  NULL: no memory.
+ */
+struct snapshot *snapshot_rekey(struct snapshot *running,
+				const struct keyring *keyring);
 struct snapshot *snapshot_ref(struct snapshot *snapshot);
 /* Accepts NULL. The last one frees it all. */
 void snapshot_unref(struct snapshot *snapshot);

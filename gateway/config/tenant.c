@@ -405,6 +405,8 @@ static int finish_dashboard(const struct reader *reader,
 int tenant_finish(const struct reader *reader, const struct draft *draft,
 		  const struct keyring *keyring, struct tenant *out)
 {
+	const struct snapshot_options *options = reader->options;
+
 	*out = draft->tenant;
 	out->url = draft->has_url ? draft->url : reader->gateway->public_url;
 	out->redirects = (struct redirect_policy){
@@ -418,8 +420,18 @@ int tenant_finish(const struct reader *reader, const struct draft *draft,
 		return reader_nomem(reader);
 	if (finish_dashboard(reader, draft, out))
 		return -1;
+	if (options->epoch_of)
+		out->epoch = options->epoch_of(options->epoch_ctx, out->slug,
+					       out->name, out->origin);
+	return tenant_seal(out, keyring) ? reader_nomem(reader) : 0;
+}
+
+int tenant_seal(struct tenant *out, const struct keyring *keyring)
+{
+	out->token_keys = NULL;
 	if (out->state != TENANT_SERVING)
 		return 0;
-	out->token_keys = jwe_keys_new(keyring, out->slug, STR("handoff"));
-	return out->token_keys ? 0 : reader_nomem(reader);
+	out->token_keys = jwe_keys_of_epoch(keyring, out->slug, STR("handoff"),
+					    out->epoch);
+	return out->token_keys ? 0 : -1;
 }

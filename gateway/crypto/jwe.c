@@ -1,6 +1,5 @@
 #include "crypto/jwe.h"
 
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,6 +7,7 @@
 #include "codec/base64url.h"
 #include "crypto/digest.h"
 #include "crypto/gcm-private.h"
+#include "crypto/seals.h"
 
 #define IV_TEXT BASE64URL_LEN(JWE_IV_SIZE)
 #define TAG_TEXT BASE64URL_LEN(JWE_TAG_SIZE)
@@ -32,7 +32,7 @@ struct jwe_key {
 };
 
 struct jwe_keys {
-	_Atomic uint64_t sealed;
+	struct seals *seals;	/* of key 0; the one thing that changes */
 	unsigned count;
 	struct jwe_key keys[];
 };
@@ -60,9 +60,11 @@ static void add_part(struct buf *info, struct str s)
 }
 
 static enum err derive(const uint8_t *master, struct str tenant,
-		       struct str purpose, uint8_t out[JWE_KEY_SIZE])
+		       struct str purpose, uint64_t epoch,
+		       uint8_t out[JWE_KEY_SIZE])
 {
-	char text[8 + 2 + 1 + JWE_PURPOSE_MAX + 1 + JWE_TENANT_MAX + 1];
+	char text[8 + 2 + 1 + JWE_PURPOSE_MAX + 1 + JWE_TENANT_MAX + 1 + 21];
+	char digits[21];
 	struct buf info;
 
 	buf_init_fixed(&info, text, sizeof(text));
@@ -70,6 +72,11 @@ static enum err derive(const uint8_t *master, struct str tenant,
 	add_part(&info, STR("1"));
 	add_part(&info, purpose);
 	add_part(&info, tenant);
+	if (epoch) {
+		snprintf(digits, sizeof(digits), "%llu",
+			 (unsigned long long)epoch);
+		add_part(&info, str_from(digits));
+	}
 	if (!buf_is_ok(&info))
 		return ERR_INTERNAL;
 	return digest_hkdf_sha256(master, KEYRING_KEY_SIZE, JWE_SALT,
@@ -96,8 +103,9 @@ static void render_header(struct jwe_key *key, struct str kid,
 				    BASE64URL_LEN(buf.len) };
 }
 
-struct jwe_keys *jwe_keys_new(const struct keyring *ring, struct str tenant,
-			      struct str purpose)
+struct jwe_keys *jwe_keys_of_epoch(const struct keyring *ring,
+				   struct str tenant, struct str purpose,
+				   uint64_t epoch)
 {
 	unsigned count = keyring_count(ring);
 	struct jwe_keys *keys;
@@ -109,12 +117,17 @@ struct jwe_keys *jwe_keys_new(const struct keyring *ring, struct str tenant,
 	if (!keys)
 		return NULL;
 	keys->count = count;
+	keys->seals = seals_hold(keyring_kid(ring, 0));
+	if (!keys->seals) {
+		jwe_keys_free(keys);
+		return NULL;
+	}
 	for (unsigned i = 0; i < count; i++) {
 		struct jwe_key *key = &keys->keys[i];
 
 		key->content.serial = gcm_serial();
 		render_header(key, keyring_kid(ring, i), tenant);
-		if (derive(keyring_key(ring, i), tenant, purpose,
+		if (derive(keyring_key(ring, i), tenant, purpose, epoch,
 			   key->content.bytes)) {
 			jwe_keys_free(keys);
 			return NULL;
@@ -123,10 +136,17 @@ struct jwe_keys *jwe_keys_new(const struct keyring *ring, struct str tenant,
 	return keys;
 }
 
+struct jwe_keys *jwe_keys_new(const struct keyring *ring, struct str tenant,
+			      struct str purpose)
+{
+	return jwe_keys_of_epoch(ring, tenant, purpose, 0);
+}
+
 void jwe_keys_free(struct jwe_keys *keys)
 {
 	if (!keys)
 		return;
+	seals_let_go(keys->seals);
 	explicit_bzero(keys->keys, keys->count * sizeof(keys->keys[0]));
 	free(keys);
 }
@@ -148,19 +168,7 @@ enum err jwe_keys_export(const struct jwe_keys *keys, unsigned i,
 
 uint64_t jwe_keys_sealed(const struct jwe_keys *keys)
 {
-	return atomic_load_explicit(&keys->sealed, memory_order_relaxed);
-}
-
-/*
- * Count a seal, before it happens.  The only thing in a jwe_keys that ever
- * changes, and never a reason to keep others from reading: hence the cast.
- */
-static bool may_seal(const struct jwe_keys *keys)
-{
-	_Atomic uint64_t *sealed = &((struct jwe_keys *)keys)->sealed;
-
-	return atomic_fetch_add_explicit(sealed, 1, memory_order_relaxed) <
-	       JWE_SEALS_MAX;
+	return seals_taken(keys->seals);
 }
 
 static char *put(char *p, const void *data, size_t len)
@@ -181,7 +189,7 @@ enum err jwe_seal(const struct jwe_keys *keys, struct str plaintext,
 	if (plaintext.len > sizeof(text))
 		return ERR_LIMIT;
 	len = key->header.len + FRAME + BASE64URL_LEN(plaintext.len);
-	if (len > JWE_TOKEN_MAX || !may_seal(keys))
+	if (len > JWE_TOKEN_MAX || !seals_take(keys->seals))
 		return ERR_LIMIT;
 	err = random_bytes(iv, sizeof(iv));
 	if (err)

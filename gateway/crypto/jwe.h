@@ -20,6 +20,13 @@
  * where L(s) is one byte with the length of s and then s.  So a token of one
  * tenant, purpose or master key never opens for another, and any JOSE library
  * that is given one derived key opens that tenant's tokens and no others.
+ *
+ * A tenant's name may come to mean another tenant (store/epochs.h).  From its
+ * second epoch on, L(epoch) follows in the info, as decimal digits: what was
+ * sealed in one epoch never opens in the next.
+ *
+ * The IV comes from the kernel at each seal (base/random.h): neither a fork nor
+ * a snapshot of the machine that is restored twice repeats one.
  */
 #ifndef CRYPTO_JWE_H
 #define CRYPTO_JWE_H
@@ -46,12 +53,6 @@
 #define JWE_PLAINTEXT_MAX \
 	((JWE_TOKEN_MAX - JWE_HEADER_TEXT_MAX - 16 - 22 - 4) * 3 / 4)
 /*
- * Seals under one key with random IVs, NIST SP 800-38D section 8.3.  Counted
- * within one struct jwe_keys; rotate the master key long before.
- */
-#define JWE_SEALS_MAX (UINT64_C(1) << 32)
-
-/*
  * One tenant's keys for one purpose: plainly owned, immutable to the outside,
  * good for any number of threads at once.
  */
@@ -64,6 +65,10 @@ struct jwe_keys;
  */
 struct jwe_keys *jwe_keys_new(const struct keyring *ring, struct str tenant,
 			      struct str purpose);
+/* The same for another epoch of the tenant than its first, which is 0. */
+struct jwe_keys *jwe_keys_of_epoch(const struct keyring *ring,
+				   struct str tenant, struct str purpose,
+				   uint64_t epoch);
 /*
  * Wipes.  Accepts NULL.  No thread may be using them.  A thread's cipher
  * context keeps the expanded key that it used last until it uses another or
@@ -73,7 +78,8 @@ void jwe_keys_free(struct jwe_keys *keys);
 
 /*
  * Append a token that carries `plaintext`, sealed with the newest key.
- * ERR_LIMIT over JWE_TOKEN_MAX or the room of `out`, or past JWE_SEALS_MAX;
+ * ERR_LIMIT over JWE_TOKEN_MAX or the room of `out`, or past SEALS_MAX (see
+ * crypto/seals.h: the master key has to be rotated);
  * ERR_IO no random bytes; ERR_NOMEM; ERR_INTERNAL.  On failure `out` is as it
  * was, though a buffer that had no room stays failed.
  */
@@ -112,7 +118,7 @@ unsigned jwe_keys_count(const struct jwe_keys *keys);
  */
 enum err jwe_keys_export(const struct jwe_keys *keys, unsigned i,
 			 struct str *kid_r, uint8_t key_r[JWE_KEY_SIZE]);
-/* Tokens sealed with these keys so far; see JWE_SEALS_MAX. */
+/* Seals of the key that seals, as crypto/seals.h counts them. */
 uint64_t jwe_keys_sealed(const struct jwe_keys *keys);
 
 #endif

@@ -81,6 +81,15 @@ static struct keyring *ring_new(void)
 	return ring;
 }
 
+struct keyring *keyring_copy(const struct keyring *ring)
+{
+	struct keyring *copy = ring_new();
+
+	if (copy)
+		*copy = *ring;
+	return copy;
+}
+
 void keyring_free(struct keyring *ring)
 {
 	if (!ring)
@@ -102,6 +111,24 @@ struct str keyring_kid(const struct keyring *ring, unsigned i)
 int64_t keyring_created_s(const struct keyring *ring, unsigned i)
 {
 	return ring->keys[i].created_s;
+}
+
+int64_t keyring_superseded_s(const struct keyring *ring, unsigned i)
+{
+	return ring->keys[i - 1].created_s;
+}
+
+bool keyring_is_same(const struct keyring *a, const struct keyring *b)
+{
+	if (a->count != b->count)
+		return false;
+	for (unsigned i = 0; i < a->count; i++) {
+		if (!str_eq(keyring_kid(a, i), keyring_kid(b, i)) ||
+		    !digest_equal(a->keys[i].key, b->keys[i].key,
+				  KEYRING_KEY_SIZE))
+			return false;
+	}
+	return true;
 }
 
 const uint8_t *keyring_key(const struct keyring *ring, unsigned i)
@@ -152,18 +179,13 @@ static enum err ring_push(struct keyring *ring)
 	return ERR_OK;
 }
 
-/*
- * Drop from the end what was relieved before that moment.  Key i was relieved
- * when key i - 1 was made; key 0 is still on duty.
- */
-static void ring_retire(struct keyring *ring, int64_t before_s)
+/* Take key `i` out. */
+static void ring_drop(struct keyring *ring, unsigned i)
 {
-	while (ring->count > 1 &&
-	       ring->keys[ring->count - 2].created_s < before_s) {
-		ring->count--;
-		explicit_bzero(&ring->keys[ring->count],
-			       sizeof(ring->keys[0]));
-	}
+	ring->count--;
+	memmove(&ring->keys[i], &ring->keys[i + 1],
+		(ring->count - i) * sizeof(ring->keys[0]));
+	explicit_bzero(&ring->keys[ring->count], sizeof(ring->keys[0]));
 }
 
 struct keyring *keyring_new_throwaway(void)
@@ -460,7 +482,7 @@ static enum err give_to_owner(const struct file_draft *draft, const char *path)
 		ERR_IO : ERR_OK;
 }
 
-enum err keyring_create(const char *path)
+static enum err make(const char *path, bool replace)
 {
 	struct keyring *ring = keyring_new_throwaway();
 	struct file_draft draft = { .fd = -1 };
@@ -472,10 +494,20 @@ enum err keyring_create(const char *path)
 	if (!err)
 		err = give_to_owner(&draft, path);
 	if (!err)
-		err = ring_write(ring, &draft, false);
+		err = ring_write(ring, &draft, replace);
 	file_draft_abort(&draft);
 	keyring_free(ring);
 	return err;
+}
+
+enum err keyring_create(const char *path)
+{
+	return make(path, false);
+}
+
+enum err keyring_replace(const char *path)
+{
+	return make(path, true);
 }
 
 /* Root may turn the ring of the user that the gateway becomes. */
@@ -490,51 +522,127 @@ static enum err keep_owner(const struct file_draft *draft,
 	return ERR_OK;
 }
 
-static enum err ring_turn(struct keyring *ring, int64_t retire_after_s,
-			  struct why *why)
-{
-	/* Before the new key comes: who is on duty now must stay. */
-	if (retire_after_s >= 0)
-		ring_retire(ring, clock_wall_s() - retire_after_s);
-	if (ring->count == KEYRING_KEYS_MAX)
-		return say(why, ERR_LIMIT, "it holds %d keys already: retire "
-			   "old ones", KEYRING_KEYS_MAX);
-	if (ring_push(ring))
-		return say(why, ERR_IO, "the system gives no random bytes");
-	return ERR_OK;
-}
+/* A change to a ring. ERR_OK: it is to be written. */
+typedef enum err change_fn(struct keyring *ring, void *ctx, struct why *why);
 
-enum err keyring_rotate(const char *path, int64_t retire_after_s, char *why,
-			size_t size)
+/* Not an error of anybody's: there is nothing to write. */
+#define UNCHANGED ERR_USED
+
+static enum err ring_change(const char *path, change_fn *change, void *ctx,
+			    struct why *why)
 {
-	struct why reason = { why, size, 0 };
 	struct keyring *ring = ring_new();
 	struct file_draft draft = { .fd = -1 };
 	struct stat st;
 	enum err err;
 
 	if (!ring)
-		return say(&reason, ERR_NOMEM, "no memory");
+		return say(why, ERR_NOMEM, "no memory");
 	/* The draft is the lock: it is held from before we read. */
 	err = file_draft_begin(&draft, path);
 	if (err) {
-		say(&reason, err, "cannot write beside it: %s",
+		say(why, err, "cannot write beside it: %s",
 		    err == ERR_IO ? strerror(errno) : err_text(err));
 		goto out;
 	}
-	err = ring_read(ring, path, &st, &reason);
+	err = ring_read(ring, path, &st, why);
 	if (!err)
-		err = ring_turn(ring, retire_after_s, &reason);
+		err = change(ring, ctx, why);
 	if (!err)
-		err = keep_owner(&draft, &st, &reason);
+		err = keep_owner(&draft, &st, why);
 	if (err)
 		goto out;
 	err = ring_write(ring, &draft, true);
 	if (err)
-		say(&reason, err, "cannot be written: %s",
+		say(why, err, "cannot be written: %s",
 		    err == ERR_IO ? strerror(errno) : err_text(err));
 out:
 	file_draft_abort(&draft);
 	keyring_free(ring);
 	return err;
+}
+
+static enum err turn(struct keyring *ring, void *ctx, struct why *why)
+{
+	(void)ctx;
+	if (ring->count == KEYRING_KEYS_MAX)
+		return say(why, ERR_LIMIT, "it holds %d keys already, the most "
+			   "there can be: the gateway drops each an hour after "
+			   "the next one took over, or take one out now with "
+			   "usherctl key retire %s (what it sealed ends)",
+			   KEYRING_KEYS_MAX,
+			   ring->keys[ring->count - 1].kid);
+	if (ring_push(ring))
+		return say(why, ERR_IO, "the system gives no random bytes");
+	return ERR_OK;
+}
+
+enum err keyring_rotate(const char *path, char *why, size_t size)
+{
+	struct why reason = { why, size, 0 };
+
+	return ring_change(path, turn, NULL, &reason);
+}
+
+static enum err retire(struct keyring *ring, void *ctx, struct why *why)
+{
+	const struct str *kid = ctx;
+	unsigned i = 0;
+
+	while (i < ring->count && !str_eq(keyring_kid(ring, i), *kid))
+		i++;
+	if (i == ring->count)
+		return say(why, ERR_NOT_FOUND, "it has no key of that id: see "
+			   "usherctl key list");
+	if (i == 0)
+		return say(why, ERR_CONFLICT, "this key is the one that seals: "
+			   "put another in front of it first with usherctl "
+			   "key rotate");
+	ring_drop(ring, i);
+	return ERR_OK;
+}
+
+enum err keyring_retire(const char *path, struct str kid, char *why,
+			size_t size)
+{
+	struct why reason = { why, size, 0 };
+
+	return ring_change(path, retire, &kid, &reason);
+}
+
+struct pruning {
+	bool (*may_go)(void *ctx, struct str kid, int64_t superseded_s);
+	void *ctx;
+	unsigned dropped;
+};
+
+/* From the oldest: until it goes, a key tells when the one below stopped. */
+static enum err prune(struct keyring *ring, void *ctx, struct why *why)
+{
+	struct pruning *p = ctx;
+
+	(void)why;
+	for (unsigned i = ring->count; i-- > 1;) {
+		if (!p->may_go(p->ctx, keyring_kid(ring, i),
+			       keyring_superseded_s(ring, i)))
+			continue;
+		ring_drop(ring, i);
+		p->dropped++;
+	}
+	return p->dropped ? ERR_OK : UNCHANGED;
+}
+
+enum err keyring_prune(const char *path,
+		       bool (*may_go)(void *ctx, struct str kid,
+				      int64_t superseded_s),
+		       void *ctx, unsigned *dropped_r, char *why, size_t size)
+{
+	struct why reason = { why, size, 0 };
+	struct pruning pruning = { may_go, ctx, 0 };
+	enum err err = ring_change(path, prune, &pruning, &reason);
+
+	if (err && err != UNCHANGED)
+		return err;
+	*dropped_r = pruning.dropped;
+	return ERR_OK;
 }

@@ -10,7 +10,14 @@
  * seconds ("2026-11-22T18:11:00Z"), KEY 32 bytes in base64url (RFC 4648
  * section 5) without padding.  One space between, "\n" after every line, no
  * comments.  The first key seals; all of them open, so that tokens made just
- * before a rotation stay good.
+ * before a rotation stay good.  A key was superseded when the key in the line
+ * above it was created: from then on it seals no more, where the rotation has
+ * been taken up.
+ *
+ * A rotation never removes a key: a gateway that has not taken it up yet goes
+ * on sealing with the old one.  Who knows when that ended is the gateway
+ * (admin/keeper.h), so it is the gateway that prunes; an operator may retire a
+ * key by hand.
  *
  * A struct keyring is plainly owned by who loaded it, and immutable: any
  * number of threads may read it.  What is derived from it (crypto/jwe.h) keeps
@@ -20,6 +27,7 @@
 #ifndef CRYPTO_KEYRING_H
 #define CRYPTO_KEYRING_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -41,6 +49,8 @@ struct keyring;
  * root it belongs to the owner of its directory.
  */
 enum err keyring_create(const char *path);
+/* The same over whatever is there: all that its keys sealed ends. */
+enum err keyring_replace(const char *path);
 
 /*
  * Read and check a ring.  On failure `why` (of `size` bytes, terminated, may
@@ -57,21 +67,33 @@ enum err keyring_load(const char *path, struct keyring **out_r, char *why,
 		      size_t size);
 
 /*
- * Put a fresh key in front, by writing the whole file anew beside the old one,
- * fsync and rename: a reader sees the old ring or the new one.  A running
- * gateway goes on with the ring that it loaded until it loads again.
+ * Changes to a ring: the whole file is written anew beside the old one, fsynced
+ * and renamed, and the directory fsynced, so a reader sees the old ring or the
+ * new one.  On failure the file is as it was.
  *
- * With `retire_after_s` >= 0, keys that stopped sealing longer ago than that
- * are dropped.  What counts is when the next key took over, not a key's own
- * age: so the key that sealed until this very moment always stays.  Keep it
- * above the lifetime of what is sealed.  Negative: drop none.
- *
- * Errors as keyring_load(); ERR_LIMIT also when the ring is full and nothing
- * could be dropped; ERR_BUSY when somebody else is rotating it.
+ * Errors as keyring_load(); ERR_BUSY when somebody else is changing it: again,
+ * then.
  */
-enum err keyring_rotate(const char *path, int64_t retire_after_s, char *why,
-			size_t size);
 
+/* Put a fresh key in front. ERR_LIMIT also when the ring is full. */
+enum err keyring_rotate(const char *path, char *why, size_t size);
+/*
+ * Take one key out: what it sealed ends.  ERR_CONFLICT it is the one that
+ * seals; ERR_NOT_FOUND no such key, or no file.
+ */
+enum err keyring_retire(const char *path, struct str kid, char *why,
+			size_t size);
+/*
+ * Take out the keys that `may_go` says may go; the one that seals is not asked
+ * about.  Nothing is written where none does.  *dropped_r: how many went.
+ */
+enum err keyring_prune(const char *path,
+		       bool (*may_go)(void *ctx, struct str kid,
+				      int64_t superseded_s),
+		       void *ctx, unsigned *dropped_r, char *why, size_t size);
+
+/* A copy of the caller's own. NULL: no memory. */
+struct keyring *keyring_copy(const struct keyring *ring);
 /* Accepts NULL. */
 void keyring_free(struct keyring *ring);
 
@@ -81,6 +103,10 @@ unsigned keyring_count(const struct keyring *ring);
 struct str keyring_kid(const struct keyring *ring, unsigned i);
 /* Wall time, seconds since 1970. */
 int64_t keyring_created_s(const struct keyring *ring, unsigned i);
+/* The same: when key `i` stopped sealing; i > 0. */
+int64_t keyring_superseded_s(const struct keyring *ring, unsigned i);
+/* Have they the same keys, in the same order? */
+bool keyring_is_same(const struct keyring *a, const struct keyring *b);
 /* The key itself: derive from it, never hand it on. */
 const uint8_t *keyring_key(const struct keyring *ring, unsigned i);
 

@@ -65,6 +65,7 @@ enum step_result redeem_submit(struct exchange *ex, int status, size_t room)
 		return refuse_headers(ex);
 	job->job.done = redeemed;
 	job->tenant = ex->tenant->slug;
+	job->epoch = ex->tenant->epoch;
 	memcpy(job->jti, redeem->token.jti, sizeof(job->jti));
 	job->exp_s = redeem->token.exp_s;
 	job->user_id = redeem->token.user_id;

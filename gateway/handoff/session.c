@@ -205,6 +205,7 @@ int session_current(struct exchange *ex, struct session *session_r,
 		return err == ERR_NOMEM ? -1 : 0;
 	tenant = snapshot_tenant(ex->snapshot, session.tenant);
 	if (!tenant || tenant->state != TENANT_SERVING ||
+	    tenant->epoch != session.epoch ||
 	    !is_at_home(ex, &session, tenant))
 		return 0;
 	*session_r = session;

@@ -1,5 +1,6 @@
 #include "http/tls.h"
 
+#include <gnutls/crypto.h>
 #include <pthread.h>
 #include <stdatomic.h>
 
@@ -316,6 +317,24 @@ void tls_slot_put(struct tls_slot *slot, struct tls_set *set)
 
 /* ---- sessions ----------------------------------------------------------- */
 
+/*
+ * GnuTLS keeps a generator per thread, which a snapshot of the machine copies:
+ * restored twice, two gateways would sign different handshakes with one nonce,
+ * and so give the certificate's key away.  It is seeded anew where a handshake
+ * begins to need it.
+ */
+static int seed_anew(gnutls_session_t gnutls, unsigned type, unsigned when,
+		     unsigned incoming, const gnutls_datum_t *message)
+{
+	(void)gnutls;
+	(void)type;
+	(void)when;
+	(void)incoming;
+	(void)message;
+	gnutls_rnd_refresh();
+	return 0;
+}
+
 void tls_session_begin(struct tls_session *session, struct tls_slot *slot,
 		       unsigned listener, gnutls_session_t gnutls)
 {
@@ -328,6 +347,9 @@ void tls_session_begin(struct tls_session *session, struct tls_slot *slot,
 	 */
 	gnutls_db_set_ptr(gnutls, session);
 	gnutls_session_ticket_enable_server(gnutls, &slot->ticket_key);
+	gnutls_handshake_set_hook_function(gnutls,
+					   GNUTLS_HANDSHAKE_CLIENT_HELLO,
+					   GNUTLS_HOOK_PRE, seed_anew);
 }
 
 void tls_session_end(struct tls_session *session)

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "store/db-private.h"
+#include "store/epochs.h"
 #include "store/redemptions-private.h"
 #include "store/sessions-private.h"
 
@@ -84,6 +85,7 @@ static enum err open_session(struct db *db, struct redemption *r,
 
 	e->user_id = r->user_id;
 	e->kind = r->kind;
+	e->epoch = r->epoch;
 	e->idle_s = r->idle_s;
 	e->absolute_s = now_s + (int64_t)r->absolute_s;
 	memcpy(e->hash, r->hash, SESSION_HASH_LEN);
@@ -97,8 +99,12 @@ static enum err redeem(struct db *db, struct redemption *r)
 {
 	int64_t now_s = clock_wall_s();
 	struct user user;
-	enum err err = find_winner(db, r);
+	enum err err = epochs_is_current(r->redemptions->sessions->epochs,
+					 r->tenant, r->epoch) ?
+		ERR_OK : ERR_NOT_FOUND;
 
+	if (!err)
+		err = find_winner(db, r);
 	if (!err && r->exp_s <= now_s)
 		err = ERR_EXPIRED;
 	if (!err)

@@ -23,14 +23,16 @@ struct redemptions;		/* one per store: see store_redemptions() */
 /*
  * Result: ERR_OK: this one was first.  ERR_USED: another was before,
  * `session_id` is the session that it opened (0: none).  ERR_NOT_FOUND: the
- * user is gone or of another tenant; ERR_AUTH: he is blocked; ERR_EXPIRED:
- * past exp_s.  ERR_BUSY (a queue or the session table is full), ERR_LIMIT,
- * ERR_NOMEM, ERR_IO: nothing happened, it may be tried again.
+ * user is gone or of another tenant, or the tenant's epoch has ended;
+ * ERR_AUTH: he is blocked; ERR_EXPIRED: past exp_s.  ERR_BUSY (a queue or the
+ * session table is full), ERR_LIMIT, ERR_NOMEM, ERR_IO: nothing happened, it
+ * may be tried again.
  */
 struct redemption {
 	struct job job;			/* set .done */
 	/* in */
 	struct str tenant;
+	uint64_t epoch;			/* the tenant's: store/epochs.h */
 	uint8_t jti[REDEMPTION_JTI_LEN];
 	int64_t exp_s;			/* of the token */
 	int64_t user_id;

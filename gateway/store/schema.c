@@ -24,6 +24,10 @@
  * so that a thread lies together and in order.  The first one has an empty
  * key: its ticket has one.  The index on user_id is for the hourly limits.
  *
+ * epochs: see store/epochs.h.  Without a name it is a slug of a time before
+ * there were epochs: whoever has it next is taken for the one who had it.  Sessions
+ * up to last_session belong to an epoch that ended.
+ *
  * redemptions: the sweep needs the index on exp_s; both grow at their right
  * edge, since jti and exp are in the order of time.
  */
@@ -139,6 +143,19 @@ static const char *const steps[] = {
 	"	ON ticket_messages(ticket_id, user_id, key);"
 	"CREATE INDEX ticket_messages_user"
 	"	ON ticket_messages(user_id, created_ms) WHERE user_id > 0;",
+
+	/* 2 -> 3 */
+	"CREATE TABLE epochs("
+	"	tenant TEXT PRIMARY KEY,"
+	"	number INTEGER NOT NULL DEFAULT 0,"
+	"	is_gone INTEGER NOT NULL DEFAULT 0 CHECK (is_gone IN (0, 1)),"
+	"	name TEXT,"
+	"	url TEXT,"
+	"	last_session INTEGER NOT NULL DEFAULT 0,"
+	"	CHECK ((name IS NULL) = (url IS NULL))"
+	") STRICT, WITHOUT ROWID;"
+	"INSERT INTO epochs(tenant)"
+	"	SELECT tenant FROM users UNION SELECT tenant FROM sessions;",
 };
 
 #define STEPS ((int)(sizeof(steps) / sizeof(steps[0])))

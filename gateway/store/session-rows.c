@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "store/db-private.h"
+#include "store/epochs-private.h"
 #include "store/sessions-private.h"
 
 #define ID_COUNTER_BITS 20	/* below the milliseconds */
@@ -138,7 +139,16 @@ enum err sessions_end(struct sessions *s, struct session_end *end)
 	return writer_submit(s->writer, &end->job);
 }
 
-/* The expired ones of a stripe, as far as there is room to note them. */
+/* Of an epoch that ended?  Asked only in the rounds that follow one. */
+static bool is_stale(const struct sessions *s, const struct session_entry *e)
+{
+	const struct str tenant = { e->text, e->tenant_len };
+
+	return s->round_ended != s->swept_ended &&
+	       !epochs_is_current(s->epochs, tenant, e->epoch);
+}
+
+/* The ended ones of a stripe, as far as there is room to note them. */
 static bool sweep_stripe(struct sessions *s, struct idmap_stripe *stripe,
 			 int64_t now_s)
 {
@@ -151,7 +161,8 @@ static bool sweep_stripe(struct sessions *s, struct idmap_stripe *stripe,
 		for (; n && is_whole; n = n->next) {
 			const struct session_entry *e = (const void *)n;
 
-			if (now_s < session_entry_end(e))
+			if (now_s < session_entry_end(e) &&
+			    !is_stale(s, e))
 				continue;
 			if (s->swept_count == SESSIONS_SWEEP_MAX)
 				is_whole = false;
@@ -172,8 +183,10 @@ static enum err sweep_run(struct db *db, struct job *job)
 	unsigned looked = 0;
 
 	s->swept_count = 0;
-	if (!s->sweep_left)
+	if (!s->sweep_left) {
 		s->sweep_left = IDMAP_STRIPES;
+		s->round_ended = epochs_ended(s->epochs);
+	}
 	while (looked < SWEEP_STRIPES && s->sweep_left &&
 	       sweep_stripe(s, &s->map.stripes[s->sweep_at], now_s)) {
 		s->sweep_at = (s->sweep_at + 1) % IDMAP_STRIPES;
@@ -190,10 +203,24 @@ static void sweep_settle(struct job *job)
 {
 	struct sessions *s = list_entry(job, struct sessions, sweep.job);
 
-	if (job->result)
+	if (job->result) {
+		/* what it had noted was not deleted: all over again */
+		s->sweep_left = 0;
 		return;
+	}
 	for (unsigned i = 0; i < s->swept_count; i++)
 		session_drop(s, s->swept[i]);
+	if (!s->sweep_left)
+		s->swept_ended = s->round_ended;
+}
+
+void sessions_sweep_soon(struct sessions *s)
+{
+	/* A round under way does not know of it. */
+	if (epochs_ended(s->epochs) != s->swept_ended) {
+		s->sweep_left = 0;
+		writer_hurry(s->writer, &s->sweep);
+	}
 }
 
 /* The row that stands ready, into the table. */
@@ -229,13 +256,14 @@ static enum err load_row(struct sessions *s, sqlite3_stmt *q)
 	e->idle_s = (uint32_t)sqlite3_column_int64(q, 7);
 	e->absolute_s = sqlite3_column_int64(q, 8);
 	e->kind = sqlite3_column_int(q, 13) ? SESSION_EMBEDDED : SESSION_TOP;
+	e->epoch = (uint64_t)sqlite3_column_int64(q, 14);
 	session_publish(s, e, record);
 	return ERR_OK;
 }
 
 /*
  * The newest first, until the table is full: then everything older goes.  A
- * row whose user is gone goes too.
+ * row whose user is gone goes too, and one whose tenant's epoch ended.
  */
 static enum err load(struct sessions *s, struct db *db)
 {
@@ -243,15 +271,18 @@ static enum err load(struct sessions *s, struct db *db)
 	enum err err = query_begin(db, SQL_SESSION_ALL,
 		"SELECT s.id, s.hash, s.tenant, s.host, s.user_id, s.created_s,"
 		" s.last_seen_s, s.idle_s, s.absolute_s,"
-		" u.email, u.name, u.attributes, u.verified, s.kind"
+		" u.email, u.name, u.attributes, u.verified, s.kind,"
+		" e.number, s.id <= e.last_session"
 		" FROM sessions s LEFT JOIN users u ON u.id = s.user_id"
+		" LEFT JOIN epochs e ON e.tenant = s.tenant"
 		" ORDER BY s.id DESC", &q);
 	bool is_full = false;
 
 	if (err)
 		return err;
 	while (!err && !is_full && query_step(db, q, &err) > 0) {
-		if (sqlite3_column_type(q, 9) == SQLITE_NULL)
+		if (sqlite3_column_type(q, 9) == SQLITE_NULL ||
+		    sqlite3_column_int(q, 15))
 			err = session_delete(db, sqlite3_column_int64(q, 0));
 		else
 			err = load_row(s, q);
@@ -286,7 +317,7 @@ static enum err load_last_id(struct sessions *s, struct db *db)
 	return err;
 }
 
-enum err sessions_new(struct db *db, unsigned max,
+enum err sessions_new(struct db *db, unsigned max, struct epochs *epochs,
 		      struct sessions **sessions_r)
 {
 	struct sessions *s = calloc(1, sizeof(*s));
@@ -295,6 +326,7 @@ enum err sessions_new(struct db *db, unsigned max,
 	if (!s)
 		return ERR_NOMEM;
 	s->max = max;
+	s->epochs = epochs;
 	list_init(&s->written);
 	s->sweep.job.run = sweep_run;
 	s->sweep.job.settle = sweep_settle;

@@ -37,6 +37,7 @@ struct session_entry {
 	uint8_t hash[SESSION_HASH_LEN];
 	enum session_kind kind;
 	int64_t user_id, created_s, absolute_s;
+	uint64_t epoch;			/* of its tenant */
 	/* moved by look-ups, under the stripe's lock */
 	int64_t last_seen_s;
 	int64_t persisted_s;		/* what the row has, or soon will */
@@ -45,8 +46,11 @@ struct session_entry {
 	char text[];
 };
 
+struct epochs;
+
 struct sessions {
 	struct writer *writer;
+	struct epochs *epochs;
 	struct idmap map;		/* of struct session_entry */
 	struct idmap users;		/* of struct session_user */
 	_Atomic unsigned reserved;	/* published ones included */
@@ -57,6 +61,9 @@ struct sessions {
 	struct chore sweep;
 	unsigned sweep_at;		/* the stripe where it goes on */
 	unsigned sweep_left;		/* stripes of this round */
+	/* epochs that had ended when this round began, and when the last one
+	 * that was finished did */
+	uint64_t round_ended, swept_ended;
 	int64_t swept[SESSIONS_SWEEP_MAX];
 	unsigned swept_count;
 };
@@ -65,11 +72,13 @@ struct sessions {
  * Load what the database holds; the sweep is set up, not yet started.  No more
  * than `max` sessions are kept, the oldest go.
  */
-enum err sessions_new(struct db *writer, unsigned max,
+enum err sessions_new(struct db *writer, unsigned max, struct epochs *epochs,
 		      struct sessions **sessions_r);
 /* Before any use from another thread. */
 enum err sessions_start(struct sessions *sessions, struct writer *writer,
 			int64_t sweep_ms);
+/* An epoch ended: do not wait with the next round. */
+void sessions_sweep_soon(struct sessions *sessions);
 /* After the writer ended. Accepts NULL. */
 void sessions_free(struct sessions *sessions);
 

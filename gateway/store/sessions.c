@@ -250,6 +250,7 @@ static enum err copy_out(struct sessions *s, const struct session_entry *e,
 	memcpy(p + own, r->text, his);
 	out_r->id = e->node.id;
 	out_r->kind = e->kind;
+	out_r->epoch = e->epoch;
 	out_r->tenant = cut(&p, e->tenant_len);
 	out_r->host = cut(&p, e->host_len);
 	out_r->user.id = r->id;

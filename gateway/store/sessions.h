@@ -12,6 +12,10 @@
  * A session's cookie holds its id and a secret; only a hash of the secret is
  * kept, compared in constant time.  Sessions are opened by redemptions
  * (store/redemptions.h).
+ *
+ * A session of an epoch that ended (store/epochs.h) is deleted by the sweep,
+ * which begins at once then, and by the next start; until then it is found, and
+ * tells its epoch.
  */
 #ifndef STORE_SESSIONS_H
 #define STORE_SESSIONS_H
@@ -39,6 +43,7 @@ struct session {
 	int64_t id;		/* in the order of their opening */
 	enum session_kind kind;
 	struct str tenant, host;
+	uint64_t epoch;		/* of the tenant: see store/epochs.h */
 	struct user_view user;	/* as he is now, not as he was then */
 	int64_t created_s;
 	int64_t expires_s;	/* when it ends if he does nothing more */
@@ -47,8 +52,8 @@ struct session {
 
 /*
  * Look up, and count as activity.  Slices live in the pool.  ERR_NOT_FOUND: no
- * such id, or not its secret; ERR_EXPIRED; ERR_NOMEM.  Whether kind, tenant and
- * host are the right ones is the caller's to check.
+ * such id, or not its secret; ERR_EXPIRED; ERR_NOMEM.  Whether kind, tenant,
+ * epoch and host are the right ones is the caller's to check.
  */
 enum err sessions_find(struct sessions *sessions, int64_t id,
 		       const uint8_t hash[SESSION_HASH_LEN], int64_t now_s,

@@ -1,5 +1,7 @@
 #include "store/store.h"
 
+#include "store/db-private.h"
+#include "store/epochs-private.h"
 #include "store/redemptions-private.h"
 #include "store/schema.h"
 #include "store/sessions-private.h"
@@ -12,6 +14,7 @@ struct store {
 	struct db **readers;
 	unsigned reader_count;
 	struct writer *writer;
+	struct epochs *epochs;
 	struct sessions *sessions;
 	struct users *users;
 	struct redemptions *redemptions;
@@ -38,6 +41,9 @@ static enum err start(struct store *store, const struct store_options *options)
 	if (!store->users)
 		return ERR_NOMEM;
 	err = sessions_start(store->sessions, store->writer, sweep_ms);
+	if (!err)
+		err = epochs_start(store->epochs, store->writer,
+				   store->sessions, sweep_ms);
 	if (!err)
 		err = redemptions_start(store->writer, store->sessions,
 					sweep_ms, &store->redemptions);
@@ -82,7 +88,10 @@ enum err store_open(const char *dir, const struct store_options *options,
 	if (!err)
 		err = open_readers(store, dir, options->readers, why);
 	if (!err)
-		err = sessions_new(store->db, SESSIONS_MAX, &store->sessions);
+		err = epochs_new(store->db, &store->epochs);
+	if (!err)
+		err = sessions_new(store->db, SESSIONS_MAX, store->epochs,
+				   &store->sessions);
 	if (!err)
 		err = start(store, options);
 	if (err) {
@@ -110,9 +119,31 @@ void store_close(struct store *store)
 	users_free(store->users);
 	tickets_free(store->tickets);
 	sessions_free(store->sessions);
+	epochs_free(store->epochs);
 	db_close(store->db);
 	db_unlock(store->lock);
 	free(store);
+}
+
+int store_has_content(struct store *store)
+{
+	struct db *db = store_reader(store, 0);
+	enum err err;
+	sqlite3_stmt *q;
+	int has = -1;
+
+	if (!db)
+		return -1;
+	err = query_begin(db, SQL_HAS_CONTENT,
+		"SELECT EXISTS(SELECT 1 FROM users)"
+		" OR EXISTS(SELECT 1 FROM sessions)"
+		" OR EXISTS(SELECT 1 FROM redemptions)", &q);
+	if (err)
+		return -1;
+	if (query_step(db, q, &err) > 0)
+		has = sqlite3_column_int(q, 0);
+	query_end(q);
+	return has;
 }
 
 struct db *store_reader(struct store *store, unsigned index)
@@ -123,6 +154,11 @@ struct db *store_reader(struct store *store, unsigned index)
 struct writer *store_writer(struct store *store)
 {
 	return store->writer;
+}
+
+struct epochs *store_epochs(struct store *store)
+{
+	return store->epochs;
 }
 
 struct users *store_users(struct store *store)

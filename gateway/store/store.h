@@ -16,6 +16,7 @@
 #include "base/buf.h"
 #include "store/audit.h"
 #include "store/db.h"
+#include "store/epochs.h"
 #include "store/outbox.h"
 #include "store/redemptions.h"
 #include "store/sessions.h"
@@ -49,9 +50,16 @@ enum err store_open(const char *dir, const struct store_options *options,
  * ended. Accepts NULL. */
 void store_close(struct store *store);
 
+/*
+ * Has anybody ever signed in here: is there a user, a session or a redemption?
+ * Before the readers are used by others.  1, 0, or -1 (it cannot be told).
+ */
+int store_has_content(struct store *store);
+
 /* The reader connection number `index`, below options->readers. */
 struct db *store_reader(struct store *store, unsigned index);
 struct writer *store_writer(struct store *store);
+struct epochs *store_epochs(struct store *store);
 struct users *store_users(struct store *store);
 struct sessions *store_sessions(struct store *store);
 struct redemptions *store_redemptions(struct store *store);

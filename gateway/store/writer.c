@@ -466,6 +466,14 @@ enum err writer_add_chore(struct writer *w, struct chore *chore)
 	return err;
 }
 
+void writer_hurry(struct writer *w, struct chore *chore)
+{
+	pthread_mutex_lock(&w->lock);
+	chore->due_ms = clock_mono_ms();
+	pthread_cond_signal(&w->wake);
+	pthread_mutex_unlock(&w->lock);
+}
+
 void writer_on_batch(struct writer *w, void (*batch_done)(void *ctx),
 		     void *ctx)
 {

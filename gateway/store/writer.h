@@ -108,6 +108,8 @@ enum err writer_submit_unawaited(struct writer *writer, struct job *job);
 
 /* First due one interval from now. ERR_LIMIT. The chore outlives the writer. */
 enum err writer_add_chore(struct writer *writer, struct chore *chore);
+/* Any thread, not from the chore's own run(): it is due now. */
+void writer_hurry(struct writer *writer, struct chore *chore);
 
 /*
  * Called in the writer's thread once per batch (and per chore), after all its

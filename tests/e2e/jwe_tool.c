@@ -113,7 +113,7 @@ static int run(int argc, char **argv, struct pool *pool)
 		return err ? fail(err, "") : EXIT_SUCCESS;
 	}
 	if (argc == 3 && !strcmp(verb, "rotate")) {
-		err = keyring_rotate(argv[2], -1, why, sizeof(why));
+		err = keyring_rotate(argv[2], why, sizeof(why));
 		return err ? fail(err, why) : EXIT_SUCCESS;
 	}
 	if (argc != 5 || (strcmp(verb, "keys") && strcmp(verb, "seal") &&

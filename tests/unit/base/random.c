@@ -1,6 +1,9 @@
 #include "base/random.h"
 
 #include <pthread.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "unit/unit.h"
 
@@ -18,7 +21,6 @@ static void ck_all_differ(unsigned char draws[][16], size_t count)
 		ck_assert_mem_ne(draws[i - 1], draws[i], 16);
 }
 
-/* Many refills of the stock: a byte handed out twice would show. */
 START_TEST(test_no_draw_comes_twice)
 {
 	static unsigned char draws[DRAWS][16];
@@ -39,7 +41,7 @@ static void *draw(void *out)
 	return NULL;
 }
 
-START_TEST(test_threads_draw_from_stocks_of_their_own)
+START_TEST(test_threads_draw_at_once)
 {
 	static unsigned char draws[2 * DRAWS][16];
 	void *failed = draws;
@@ -50,6 +52,46 @@ START_TEST(test_threads_draw_from_stocks_of_their_own)
 	ck_assert_int_eq(pthread_join(other, &failed), 0);
 	ck_assert_ptr_null(failed);
 	ck_all_differ(draws, 2 * DRAWS);
+}
+END_TEST
+
+/* What two copies of a process draw, and the process itself. */
+struct copies {
+	unsigned char draws[3 * DRAWS][16];
+	_Atomic int failed;
+};
+
+/*
+ * A fork copies a process as a snapshot of its machine does: whatever it had
+ * drawn ahead, both copies would hand out.
+ */
+START_TEST(test_copies_of_a_process_draw_apart)
+{
+	struct copies *shared = mmap(NULL, sizeof(*shared),
+				     PROT_READ | PROT_WRITE,
+				     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	unsigned char warm[16];
+	pid_t pids[2];
+	int status;
+
+	ck_assert_ptr_ne(shared, MAP_FAILED);
+	ck_assert_int_eq(random_bytes(warm, sizeof(warm)), ERR_OK);
+	for (int i = 0; i < 2; i++) {
+		pids[i] = fork();
+		ck_assert_int_ge(pids[i], 0);
+		if (pids[i] == 0) {
+			shared->failed += !!draw(shared->draws + i * DRAWS);
+			_exit(0);
+		}
+	}
+	ck_assert_ptr_null(draw(shared->draws + 2 * DRAWS));
+	for (int i = 0; i < 2; i++) {
+		ck_assert_int_eq(waitpid(pids[i], &status, 0), pids[i]);
+		ck_assert_int_eq(status, 0);
+	}
+	ck_assert_int_eq(shared->failed, 0);
+	ck_all_differ(shared->draws, 3 * DRAWS);
+	munmap(shared, sizeof(*shared));
 }
 END_TEST
 
@@ -78,7 +120,8 @@ END_TEST
 static void random_tests(TCase *t)
 {
 	tcase_add_test(t, test_no_draw_comes_twice);
-	tcase_add_test(t, test_threads_draw_from_stocks_of_their_own);
+	tcase_add_test(t, test_threads_draw_at_once);
+	tcase_add_test(t, test_copies_of_a_process_draw_apart);
 	tcase_add_test(t, test_a_draw_fills_exactly_what_was_asked);
 }
 

@@ -165,6 +165,115 @@ START_TEST(a_broken_tenant_that_never_was_good_stays_broken)
 }
 END_TEST
 
+/* Seal with the keys of one, open with those of the other. */
+static enum err passes(const struct snapshot *from, const struct snapshot *to,
+		       const char *slug)
+{
+	char room[JWE_TOKEN_MAX + 1];
+	struct pool *pool = pool_new(1 << 16);
+	struct buf token;
+	struct str text;
+	enum err err;
+
+	buf_init_fixed(&token, room, sizeof(room));
+	ck_assert_int_eq(jwe_seal(rig_tenant(from, slug)->token_keys,
+				  STR("x"), &token), ERR_OK);
+	err = jwe_open(rig_tenant(to, slug)->token_keys, buf_str(&token), pool,
+		       &text);
+	pool_free(pool);
+	return err;
+}
+
+/* Other keys, and the same in everything else, whatever the files say now. */
+START_TEST(keys_are_exchanged_without_a_look_at_the_files)
+{
+	struct snapshot *s = begin(), *first = snapshot_ref(s), *turned;
+	const struct tenant *before = rig_tenant(s, "a"), *after;
+	struct keyring *other = keyring_new_throwaway();
+	unsigned tenants = s->tenant_count;
+
+	rig_write("a.conf", "tenant = {");
+	rig_write("new.conf", TENANT("new", ""));
+	/* A row of them: none holds on to more than the first. */
+	for (unsigned i = 0; i < 3; i++) {
+		turned = snapshot_rekey(s, i == 2 ? other : rig_keys);
+		ck_assert_ptr_nonnull(turned);
+		ck_assert_uint_eq(turned->generation, s->generation + 1);
+		snapshot_unref(s);
+		s = turned;
+	}
+	ck_assert_uint_eq(s->tenant_count, tenants);
+	ck_assert(serves(s, "a", "First"));
+	ck_assert_ptr_null(snapshot_tenant(s, STR("new")));
+	after = rig_tenant(s, "a");
+	ck_assert_ptr_ne(after, before);
+	ck_assert_ptr_eq(after->redirects.own, &after->url);
+	ck_assert_ptr_eq(after->adapter, before->adapter);
+	ck_str_is(after->dashboard, before->dashboard.ptr);
+	ck_assert_int_eq(passes(s, s, "a"), ERR_OK);
+	ck_assert_int_eq(passes(first, s, "a"), ERR_NOT_FOUND);
+	/* Who lives where is who lives there now. */
+	ck_assert_ptr_eq(snapshot_host(s, after->url.host)->tenants[0], after);
+	snapshot_unref(first);
+	/* And it can be what the next load falls back on. */
+	s = reload(s);
+	ck_assert(serves(s, "a", "First"));
+	ck_assert(serves(s, "new", "new"));
+	keyring_free(other);
+	end(s);
+}
+END_TEST
+
+static uint64_t epoch_of(void *ctx, struct str slug, struct str name,
+			 struct str origin)
+{
+	ck_assert_ptr_eq(ctx, &rig_options);
+	ck_assert(str_has_prefix(origin, STR("https://")));
+	return str_eq(slug, STR("a")) && str_eq(name, STR("First")) ? 7 : 0;
+}
+
+START_TEST(a_token_does_not_pass_into_another_epoch)
+{
+	struct snapshot *first = begin(), *s = snapshot_ref(first), *turned;
+
+	rig_options.epoch_of = epoch_of;
+	rig_options.epoch_ctx = &rig_options;
+	s = reload(s);
+	ck_assert_uint_eq(rig_tenant(s, "a")->epoch, 7);
+	ck_assert_uint_eq(rig_tenant(s, "b")->epoch, 0);
+	ck_assert_int_eq(passes(first, s, "a"), ERR_AUTH);
+	ck_assert_int_eq(passes(first, s, "b"), ERR_OK);
+	/* New keys leave the epoch as it is. */
+	turned = snapshot_rekey(s, rig_keys);
+	ck_assert_uint_eq(rig_tenant(turned, "a")->epoch, 7);
+	ck_assert_int_eq(passes(s, turned, "a"), ERR_OK);
+	snapshot_unref(turned);
+	snapshot_unref(first);
+	end(s);
+}
+END_TEST
+
+/* A file that is there, but tells not even whose it is. */
+START_TEST(a_file_without_a_readable_slug_is_noted)
+{
+	struct snapshot *s = begin();
+
+	ck_assert(!s->is_partial);
+	rig_write("c.conf", "tenant = { slug = \"c\"; oops");
+	s = reload(s);
+	ck_assert(!s->is_partial);
+	ck_assert(rig_tenant(s, "c")->is_formless);
+	ck_assert(!rig_tenant(s, "a")->is_formless);
+	rig_write("c.conf", "oops {");
+	s = reload(s);
+	ck_assert(s->is_partial);
+	rig_delete("c.conf");
+	s = reload(s);
+	ck_assert(!s->is_partial);
+	end(s);
+}
+END_TEST
+
 START_TEST(a_broken_gateway_changes_nothing)
 {
 	struct snapshot *s = begin();
@@ -371,6 +480,9 @@ static void reload_tests(TCase *tcase)
 	tcase_add_test(tcase, who_is_switched_off_is_not_kept);
 	tcase_add_test(tcase,
 		       a_broken_tenant_that_never_was_good_stays_broken);
+	tcase_add_test(tcase, keys_are_exchanged_without_a_look_at_the_files);
+	tcase_add_test(tcase, a_token_does_not_pass_into_another_epoch);
+	tcase_add_test(tcase, a_file_without_a_readable_slug_is_noted);
 	tcase_add_test(tcase, a_broken_gateway_changes_nothing);
 	tcase_add_test(tcase, a_kept_tenant_lives_where_the_gateway_is_now);
 	tcase_add_test(tcase, tokens_outlive_a_reload);

@@ -1,11 +1,15 @@
 #include "unit/unit.h"
 
 #include <pthread.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "codec/base64url.h"
 #include "crypto/digest.h"
 #include "crypto/gcm-private.h"
 #include "crypto/jwe.h"
+#include "crypto/seals.h"
 #include "unit/crypto/ring.h"
 
 /* Made with node's crypto module from a master key of zeros. */
@@ -526,6 +530,120 @@ START_TEST(a_million_ivs_are_a_million)
 }
 END_TEST
 
+#define COPIES 2
+#define COPY_IVS 1000
+
+/* In a copy of this process: seal, and leave the IVs in `out`. */
+static void seal_in_copy(char (*out)[16])
+{
+	size_t head = strcspn(token, ".") + 2;
+
+	for (int i = 0; i < COPY_IVS; i++) {
+		seal(keys, STR("x"));
+		memcpy(out[i], token + head, 16);
+	}
+}
+
+/*
+ * What a snapshot of the machine that is restored twice does to a gateway, a
+ * fork does to a process: the same memory, the same key, twice.
+ */
+START_TEST(copies_of_a_process_never_share_an_iv)
+{
+	const size_t size = (size_t)COPIES * COPY_IVS * 16;
+	char (*ivs)[16] = mmap(NULL, size, PROT_READ | PROT_WRITE,
+			       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	pid_t pids[COPIES];
+	int status;
+
+	ck_assert_ptr_ne(ivs, MAP_FAILED);
+	for (int i = 0; i < COPIES; i++) {
+		pids[i] = fork();
+		ck_assert_int_ge(pids[i], 0);
+		if (pids[i] == 0) {
+			seal_in_copy(ivs + i * COPY_IVS);
+			_exit(0);
+		}
+	}
+	for (int i = 0; i < COPIES; i++) {
+		ck_assert_int_eq(waitpid(pids[i], &status, 0), pids[i]);
+		ck_assert_int_eq(status, 0);
+	}
+	qsort(ivs, COPIES * COPY_IVS, 16, compare_iv);
+	for (int i = 1; i < COPIES * COPY_IVS; i++)
+		ck_assert(memcmp(ivs[i - 1], ivs[i], 16) != 0);
+	munmap(ivs, size);
+}
+END_TEST
+
+/* A reload derives the keys anew, a rotation puts another in front. */
+START_TEST(seals_are_counted_over_reloads_and_rotations)
+{
+	struct jwe_keys *again = keys_for(ring, "acme", "handoff");
+	struct keyring *turned = ring_of("newest new old");
+	struct jwe_keys *next = keys_for(turned, "acme", "handoff");
+
+	ck_assert_uint_eq(jwe_keys_sealed(again), 1);
+	seal(again, STR("x"));
+	seal(keys, STR("x"));
+	ck_assert_uint_eq(jwe_keys_sealed(again), 3);
+	ck_assert_uint_eq(jwe_keys_sealed(next), 0);
+	seal(next, STR("x"));
+	jwe_keys_free(again);
+	jwe_keys_free(next);
+	/* And when nobody has it in use any more. */
+	jwe_keys_free(keys);
+	keys = keys_for(ring, "acme", "handoff");
+	ck_assert_uint_eq(jwe_keys_sealed(keys), 3);
+	ck_assert_uint_eq(seals_of(STR("newest")), 1);
+	keyring_free(turned);
+}
+END_TEST
+
+START_TEST(a_worn_out_key_seals_no_more)
+{
+	struct keyring *turned = ring_of("newest new old");
+	struct jwe_keys *next = keys_for(turned, "acme", "handoff");
+	struct buf out;
+
+	seals_at_least(STR("new"), SEALS_MAX - 1);
+	seal(keys, STR("x"));
+	buf_init_fixed(&out, token, sizeof(token));
+	ck_assert_int_eq(jwe_seal(keys, STR("x"), &out), ERR_LIMIT);
+	ck_assert_uint_eq(out.len, 0);
+	/* Nor does any other tenant's, but the next key does. */
+	jwe_keys_free(keys);
+	keys = keys_for(ring, "other", "handoff");
+	ck_assert_int_eq(jwe_seal(keys, STR("x"), &out), ERR_LIMIT);
+	seal(next, STR("x"));
+	jwe_keys_free(next);
+	keyring_free(turned);
+}
+END_TEST
+
+START_TEST(a_token_does_not_outlive_its_epoch)
+{
+	struct jwe_keys *epochs[3];
+
+	for (unsigned i = 0; i < 3; i++) {
+		epochs[i] = jwe_keys_of_epoch(ring, STR("acme"),
+					      STR("handoff"), i);
+		ck_assert_ptr_nonnull(epochs[i]);
+	}
+	for (unsigned i = 0; i < 3; i++) {
+		seal(epochs[i], STR(CLAIMS));
+		for (unsigned j = 0; j < 3; j++)
+			ck_assert_int_eq(open_with(epochs[j], (struct str){
+				token, token_len }), i == j ? 0 : ERR_AUTH);
+	}
+	/* The first one is the one without a number. */
+	seal(epochs[0], STR(CLAIMS));
+	ck_assert_int_eq(open_token(), 0);
+	for (unsigned i = 0; i < 3; i++)
+		jwe_keys_free(epochs[i]);
+}
+END_TEST
+
 struct job {
 	struct jwe_keys *keys[3];
 	int wrong;
@@ -575,7 +693,8 @@ START_TEST(threads_share_keys)
 		pthread_join(threads[i], NULL);
 		ck_assert_int_eq(jobs[i].wrong, 0);
 	}
-	ck_assert_uint_eq(jwe_keys_sealed(shared[0]), 4000);
+	/* And one of the fixture's: all tenants count together. */
+	ck_assert_uint_eq(jwe_keys_sealed(shared[0]), 4 * 3000 + 1);
 	for (int i = 0; i < 3; i++)
 		jwe_keys_free(shared[i]);
 }
@@ -595,6 +714,10 @@ static void jwe_tests(TCase *tc)
 	tcase_add_test(tc, a_token_opens_for_nobody_else);
 	tcase_add_test(tc, headers_cannot_be_exchanged);
 	tcase_add_test(tc, old_keys_open_what_they_sealed);
+	tcase_add_test(tc, copies_of_a_process_never_share_an_iv);
+	tcase_add_test(tc, seals_are_counted_over_reloads_and_rotations);
+	tcase_add_test(tc, a_worn_out_key_seals_no_more);
+	tcase_add_test(tc, a_token_does_not_outlive_its_epoch);
 	tcase_add_loop_test(tc, well_sealed_under_another_header_is_refused, 0,
 			    (int)(sizeof(foreign) / sizeof(foreign[0])));
 	tcase_add_test(tc, by_hand_with_our_header_opens);

@@ -120,7 +120,7 @@ START_TEST(rotating_puts_a_fresh_key_in_front)
 	keyring_free(ring);
 
 	clock_hold((NOW_S + DAY) * 1000);
-	ck_assert_int_eq(keyring_rotate(path, -1, why, sizeof(why)), 0);
+	ck_assert_int_eq(keyring_rotate(path, why, sizeof(why)), 0);
 	ring = load();
 	ck_assert_uint_eq(keyring_count(ring), 2);
 	ck_str_is(keyring_kid(ring, 1), kid);
@@ -132,58 +132,141 @@ START_TEST(rotating_puts_a_fresh_key_in_front)
 }
 END_TEST
 
-/* Keys of day 0, 10, 20; at day 30 the one of day 0 is off duty for 20 days,
- * the one of day 10 for 10, the one of day 20 until now not at all. */
-START_TEST(only_keys_long_off_duty_are_retired)
+/* However often it turns, and however old its keys are. */
+START_TEST(rotating_removes_nothing)
 {
-	static const struct {
-		int64_t after_s;
-		unsigned left;
-	} cases[] = {
-		{ -1, 4 },	  { 21 * DAY, 4 }, { 20 * DAY, 4 },
-		{ 15 * DAY, 3 },  { 5 * DAY, 2 },  { 0, 2 },
-	};
 	struct keyring *ring;
 
 	ck_assert_int_eq(keyring_create(path), 0);
-	for (int i = 1; i <= 2; i++) {
-		clock_hold((NOW_S + i * 10 * DAY) * 1000);
-		ck_assert_int_eq(keyring_rotate(path, -1, why, sizeof(why)),
-				 0);
+	for (int i = 1; i < KEYRING_KEYS_MAX; i++) {
+		clock_hold((NOW_S + i * (i % 2 ? 1 : DAY)) * 1000);
+		ck_assert_int_eq(keyring_rotate(path, why, sizeof(why)), 0);
+		ring = load();
+		ck_assert_uint_eq(keyring_count(ring), (unsigned)i + 1);
+		ck_assert_int_eq(keyring_superseded_s(ring, 1),
+				 keyring_created_s(ring, 0));
+		keyring_free(ring);
 	}
-	clock_hold((NOW_S + 30 * DAY) * 1000);
-	ck_assert_int_eq(keyring_rotate(path, cases[_i].after_s, why,
-					sizeof(why)), 0);
-	ring = load();
-	ck_assert_uint_eq(keyring_count(ring), cases[_i].left);
-	/* Who sealed until a moment ago always still opens. */
-	ck_assert_int_eq(keyring_created_s(ring, 1), NOW_S + 20 * DAY);
-	keyring_free(ring);
 }
 END_TEST
 
-START_TEST(a_full_ring_turns_only_when_keys_retire)
+START_TEST(a_full_ring_turns_only_when_keys_go)
 {
-	char before[KEYRING_FILE_MAX], after[KEYRING_FILE_MAX];
+	char before[KEYRING_FILE_MAX], after[KEYRING_FILE_MAX], kid[64];
 	struct keyring *ring;
 
 	ck_assert_int_eq(keyring_create(path), 0);
 	for (int i = 1; i < KEYRING_KEYS_MAX; i++) {
 		clock_hold((NOW_S + i * DAY) * 1000);
-		ck_assert_int_eq(keyring_rotate(path, -1, why, sizeof(why)),
-				 0);
+		ck_assert_int_eq(keyring_rotate(path, why, sizeof(why)), 0);
 	}
 	read_file(before, sizeof(before));
-	ck_assert_int_eq(keyring_rotate(path, -1, why, sizeof(why)),
-			 ERR_LIMIT);
+	ck_assert_int_eq(keyring_rotate(path, why, sizeof(why)), ERR_LIMIT);
 	ck_assert_ptr_nonnull(strstr(why, "16 keys"));
+	/* It names the one that is off duty for longest. */
+	ring = load();
+	snprintf(kid, sizeof(kid), "key retire %s ",
+		 keyring_kid(ring, KEYRING_KEYS_MAX - 1).ptr);
+	ck_assert_ptr_nonnull(strstr(why, kid));
 	read_file(after, sizeof(after));
 	ck_assert_str_eq(before, after);
-	clock_hold((NOW_S + 16 * DAY) * 1000);
-	ck_assert_int_eq(keyring_rotate(path, 10 * DAY, why, sizeof(why)), 0);
-	ring = load();
-	ck_assert_uint_eq(keyring_count(ring), 12);
+	ck_assert_int_eq(keyring_retire(path,
+					keyring_kid(ring, KEYRING_KEYS_MAX - 1),
+					why, sizeof(why)), 0);
 	keyring_free(ring);
+	ck_assert_int_eq(keyring_rotate(path, why, sizeof(why)), 0);
+}
+END_TEST
+
+START_TEST(a_key_is_retired_by_its_id)
+{
+	struct keyring *ring, *left;
+
+	ck_assert_int_eq(keyring_retire(path, STR("x"), why, sizeof(why)),
+			 ERR_NOT_FOUND);
+	ck_assert_int_eq(keyring_create(path), 0);
+	ck_assert_int_eq(keyring_rotate(path, why, sizeof(why)), 0);
+	ck_assert_int_eq(keyring_rotate(path, why, sizeof(why)), 0);
+	ring = load();
+	ck_assert_int_eq(keyring_retire(path, STR("x"), why, sizeof(why)),
+			 ERR_NOT_FOUND);
+	ck_assert_ptr_nonnull(strstr(why, "no key of that id"));
+	ck_assert_int_eq(keyring_retire(path, keyring_kid(ring, 0), why,
+					sizeof(why)), ERR_CONFLICT);
+	ck_assert_ptr_nonnull(strstr(why, "the one that seals"));
+	left = load();
+	ck_assert(keyring_is_same(ring, left));
+	keyring_free(left);
+
+	ck_assert_int_eq(keyring_retire(path, keyring_kid(ring, 1), why,
+					sizeof(why)), 0);
+	left = load();
+	ck_assert(!keyring_is_same(ring, left));
+	ck_assert_uint_eq(keyring_count(left), 2);
+	ck_str_is(keyring_kid(left, 0), keyring_kid(ring, 0).ptr);
+	ck_str_is(keyring_kid(left, 1), keyring_kid(ring, 2).ptr);
+	ck_assert_mem_eq(keyring_key(left, 1), keyring_key(ring, 2),
+			 KEYRING_KEY_SIZE);
+	keyring_free(left);
+	keyring_free(ring);
+}
+END_TEST
+
+/* Those that stopped sealing before a moment. */
+static bool stopped_before(void *ctx, struct str kid, int64_t superseded_s)
+{
+	ck_assert_uint_gt(kid.len, 0);
+	return superseded_s < *(const int64_t *)ctx;
+}
+
+/* Keys of day 0, 10, 20 and 30. */
+START_TEST(only_keys_that_may_go_are_pruned)
+{
+	static const struct {
+		int64_t before_s;
+		unsigned left;
+	} cases[] = {
+		{ NOW_S, 4 }, { NOW_S + 10 * DAY, 4 },
+		{ NOW_S + 11 * DAY, 3 }, { NOW_S + 21 * DAY, 2 },
+		{ NOW_S + 300 * DAY, 1 },
+	};
+	int64_t before_s = cases[_i].before_s;
+	char before[KEYRING_FILE_MAX], after[KEYRING_FILE_MAX];
+	struct keyring *ring;
+	unsigned dropped = 99;
+
+	ck_assert_int_eq(keyring_create(path), 0);
+	for (int i = 1; i <= 3; i++) {
+		clock_hold((NOW_S + i * 10 * DAY) * 1000);
+		ck_assert_int_eq(keyring_rotate(path, why, sizeof(why)), 0);
+	}
+	read_file(before, sizeof(before));
+	ck_assert_int_eq(keyring_prune(path, stopped_before, &before_s,
+				       &dropped, why, sizeof(why)), 0);
+	ck_assert_uint_eq(dropped, 4 - cases[_i].left);
+	ring = load();
+	ck_assert_uint_eq(keyring_count(ring), cases[_i].left);
+	ck_assert_int_eq(keyring_created_s(ring, 0), NOW_S + 30 * DAY);
+	keyring_free(ring);
+	read_file(after, sizeof(after));
+	ck_assert_int_eq(strcmp(before, after) == 0, cases[_i].left == 4);
+}
+END_TEST
+
+START_TEST(a_ring_is_replaced_only_on_purpose)
+{
+	struct keyring *old, *ring;
+
+	ck_assert_int_eq(keyring_replace(path), 0);
+	old = load();
+	ck_assert_int_eq(keyring_rotate(path, why, sizeof(why)), 0);
+	ck_assert_int_eq(keyring_replace(path), 0);
+	ring = load();
+	ck_assert_uint_eq(keyring_count(ring), 1);
+	ck_assert_mem_ne(keyring_key(ring, 0), keyring_key(old, 0),
+			 KEYRING_KEY_SIZE);
+	keyring_free(ring);
+	keyring_free(old);
 }
 END_TEST
 
@@ -197,11 +280,11 @@ START_TEST(one_rotation_at_a_time)
 	fd = open(draft, O_RDWR | O_CREAT, 0600);
 	ck_assert_int_ge(fd, 0);
 	ck_assert_int_eq(flock(fd, LOCK_EX), 0);
-	ck_assert_int_eq(keyring_rotate(path, -1, why, sizeof(why)), ERR_BUSY);
+	ck_assert_int_eq(keyring_rotate(path, why, sizeof(why)), ERR_BUSY);
 	ck_assert_ptr_nonnull(strstr(why, "busy"));
 	/* Its process died: the lock goes, the leftover does no harm. */
 	close(fd);
-	ck_assert_int_eq(keyring_rotate(path, -1, why, sizeof(why)), 0);
+	ck_assert_int_eq(keyring_rotate(path, why, sizeof(why)), 0);
 	ck_assert_int_eq(access(draft, F_OK), -1);
 }
 END_TEST
@@ -210,10 +293,10 @@ START_TEST(rotating_what_is_no_ring_changes_nothing)
 {
 	char after[64];
 
-	ck_assert_int_eq(keyring_rotate(path, -1, why, sizeof(why)),
+	ck_assert_int_eq(keyring_rotate(path, why, sizeof(why)),
 			 ERR_NOT_FOUND);
 	write_file("precious", 8, 0600);
-	ck_assert_int_eq(keyring_rotate(path, -1, why, sizeof(why)),
+	ck_assert_int_eq(keyring_rotate(path, why, sizeof(why)),
 			 ERR_SYNTAX);
 	read_file(after, sizeof(after));
 	ck_assert_str_eq(after, "precious");
@@ -369,7 +452,7 @@ START_TEST(owners_count)
 	ck_assert_uint_eq(st.st_gid, 1232);
 	ck_assert_uint_eq(st.st_mode & 07777, 0600);
 	ck_assert_int_eq(chown(path, 1234, 1234), 0);
-	ck_assert_int_eq(keyring_rotate(path, -1, why, sizeof(why)), 0);
+	ck_assert_int_eq(keyring_rotate(path, why, sizeof(why)), 0);
 	ck_assert_int_eq(stat(path, &st), 0);
 	ck_assert_uint_eq(st.st_uid, 1234);
 	ck_assert_uint_eq(st.st_gid, 1234);
@@ -427,7 +510,7 @@ static enum err create(void)
 
 static enum err rotate(void)
 {
-	return keyring_rotate(path, -1, why, sizeof(why));
+	return keyring_rotate(path, why, sizeof(why));
 }
 
 START_TEST(no_room_leaves_all_as_it_was)
@@ -467,8 +550,11 @@ static void keyring_tests(TCase *tc)
 	tcase_add_test(tc, a_ring_is_never_overwritten);
 	tcase_add_test(tc, there_must_be_a_directory);
 	tcase_add_test(tc, rotating_puts_a_fresh_key_in_front);
-	tcase_add_loop_test(tc, only_keys_long_off_duty_are_retired, 0, 6);
-	tcase_add_test(tc, a_full_ring_turns_only_when_keys_retire);
+	tcase_add_test(tc, rotating_removes_nothing);
+	tcase_add_test(tc, a_full_ring_turns_only_when_keys_go);
+	tcase_add_test(tc, a_key_is_retired_by_its_id);
+	tcase_add_loop_test(tc, only_keys_that_may_go_are_pruned, 0, 5);
+	tcase_add_test(tc, a_ring_is_replaced_only_on_purpose);
 	tcase_add_test(tc, one_rotation_at_a_time);
 	tcase_add_test(tc, rotating_what_is_no_ring_changes_nothing);
 	tcase_add_loop_test(tc, a_broken_file_is_refused_with_its_line, 0,

@@ -1,11 +1,27 @@
 /*
  * Certificates, through a whole server and real handshakes.
  */
+#include <dlfcn.h>
+#include <gnutls/crypto.h>
+#include <stdatomic.h>
 #include <sys/mman.h>
 
 #include "unit/http/client.h"
 
 #include "http/tls.h"
+
+/* How often the library was told to seed its generator anew; ours in front of
+ * the real one. */
+static atomic_uint seeded;
+
+void gnutls_rnd_refresh(void)
+{
+	void (*f)(void);
+
+	*(void **)&f = dlsym(RTLD_NEXT, "gnutls_rnd_refresh");
+	seeded++;
+	f();
+}
 
 #define HOST "Host: acme.localhost\r\n"
 #define GET "GET / HTTP/1.1\r\n" HOST "\r\n"
@@ -139,6 +155,18 @@ START_TEST(a_name_gets_its_own_certificate)
 	expect_name("other.example", "one.example");
 	expect_name("xacme.localhost", "one.example");
 	expect_name(NULL, "one.example");
+}
+END_TEST
+
+/* What a snapshot of the machine copied of it is used by no handshake. */
+START_TEST(each_handshake_seeds_the_generator_anew)
+{
+	unsigned before = seeded;
+
+	for (unsigned i = 1; i <= 3; i++) {
+		expect_name("acme.localhost", "acme.localhost");
+		ck_assert_uint_ge(seeded, before + i);
+	}
 }
 END_TEST
 
@@ -372,6 +400,7 @@ static void add_tests(TCase *tcase)
 {
 	tcase_add_checked_fixture(tcase, start, stop);
 	tcase_add_test(tcase, a_name_gets_its_own_certificate);
+	tcase_add_test(tcase, each_handshake_seeds_the_generator_anew);
 	tcase_add_test(tcase, only_good_ciphers_are_spoken);
 	tcase_add_test(tcase, what_hides_in_a_head_is_seen_under_tls_too);
 	tcase_add_test(tcase,

@@ -2,6 +2,7 @@
 
 #include "store/db-private.h"
 #include "store/redemptions-private.h"
+#include "store/epochs-private.h"
 #include "store/sessions-private.h"
 #include "unit/store/rig.h"
 
@@ -406,6 +407,7 @@ START_TEST(a_full_table_refuses_and_a_smaller_one_keeps_the_newest)
 {
 	struct redemptions *redemptions = NULL;
 	struct sessions *sessions = NULL;
+	struct epochs *epochs = NULL;
 	struct writer *writer = NULL;
 	struct session_end e = { .job.done = rig_done };
 	struct redemption r[4];
@@ -421,7 +423,8 @@ START_TEST(a_full_table_refuses_and_a_smaller_one_keeps_the_newest)
 	rig_stop(&rig);
 	buf_init_fixed(&why, text, sizeof(text));
 	ck_assert_int_eq(db_open(rig.dir, DB_WRITER, &db, &why), ERR_OK);
-	ck_assert_int_eq(sessions_new(db, 3, &sessions), ERR_OK);
+	ck_assert_int_eq(epochs_new(db, &epochs), ERR_OK);
+	ck_assert_int_eq(sessions_new(db, 3, epochs, &sessions), ERR_OK);
 	ck_assert_int_eq(writer_start(db, &writer), ERR_OK);
 	ck_assert_int_eq(sessions_start(sessions, writer, 60000), ERR_OK);
 	ck_assert_int_eq(redemptions_start(writer, sessions, 60000,
@@ -447,11 +450,12 @@ START_TEST(a_full_table_refuses_and_a_smaller_one_keeps_the_newest)
 	redemptions_free(redemptions);
 	sessions_free(sessions);
 
-	ck_assert_int_eq(sessions_new(db, 2, &sessions), ERR_OK);
+	ck_assert_int_eq(sessions_new(db, 2, epochs, &sessions), ERR_OK);
 	ck_assert_int_eq(sessions_count(sessions), 2);
 	ck_assert_int_eq(sessions_find(sessions, r[3].session_id, r[3].hash,
 				       clock_wall_s(), rig.pool, &s), ERR_OK);
 	sessions_free(sessions);
+	epochs_free(epochs);
 	db_close(db);
 	ck_assert_int_eq(rows(&rig), 2);
 	rig_start(&rig);
