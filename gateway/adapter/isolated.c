@@ -90,6 +90,10 @@ static void find_metrics(struct isolated *iso)
 		.unavailable = metric_of(iso, METRIC_COUNTER,
 					 "usher_adapter_unavailable_total",
 					 "Calls that no process could take."),
+		.slowed = metric_of(iso, METRIC_COUNTER,
+				    "usher_adapter_slowed_total",
+				    "Times that an adapter asked or logged so "
+				    "much that it had to wait."),
 		.seconds = metric_of(iso, METRIC_HISTOGRAM,
 				     "usher_adapter_call_seconds",
 				     "Calls of isolated adapters that were "
