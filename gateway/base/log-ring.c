@@ -402,6 +402,11 @@ static void *write_on(void *unused)
 		lost = write_one(&line, lost + more);
 		pthread_mutex_lock(&ring.lock);
 	}
+	pthread_mutex_unlock(&ring.lock);
+	/* The last chance to say what is missing. */
+	if (lost)
+		tell_loss(lost);
+	pthread_mutex_lock(&ring.lock);
 	ring.has_ended = true;
 	pthread_cond_signal(&ring.ended);
 	pthread_mutex_unlock(&ring.lock);

@@ -616,6 +616,27 @@ START_TEST(test_a_full_disk_is_told_when_there_is_room)
 }
 END_TEST
 
+START_TEST(test_what_is_missing_last_is_told_at_the_end)
+{
+	struct rlimit limit = { 40, RLIM_INFINITY };
+
+	make_dir();
+	signal(SIGXFSZ, SIG_IGN);
+	ck_assert_int_eq(log_to_file(path), ERR_OK);
+	ck_assert_int_eq(log_start(), ERR_OK);
+	ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
+	log_info("one");
+	log_info("two");
+	await_dropped(1);
+	limit.rlim_cur = RLIM_INFINITY;
+	ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
+	ck_assert(log_stop());
+	ck_assert_str_eq(content(path), NOW " info one\n" "2026-1\n"
+			 NOW " warn log_dropped count=1\n");
+	drop_dir();
+}
+END_TEST
+
 START_TEST(test_names_of_levels_and_formats)
 {
 	enum log_level level = LOG_LEVEL_ERROR;
@@ -659,6 +680,7 @@ static void log_tests(TCase *t)
 	tcase_add_test(t, test_one_that_cannot_be_opened_anew_leaves_the_old);
 	tcase_add_test(t, test_nothing_but_a_plain_file_is_taken);
 	tcase_add_test(t, test_a_full_disk_is_told_when_there_is_room);
+	tcase_add_test(t, test_what_is_missing_last_is_told_at_the_end);
 	tcase_add_test(t, test_names_of_levels_and_formats);
 }
 
