@@ -33,6 +33,7 @@
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/metric.h"
+#include "base/signals.h"
 #include "desk/cache.h"
 #include "http/server.h"
 
@@ -271,9 +272,9 @@ static void harden(void)
 	prctl(PR_SET_DUMPABLE, 0);
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 	umask(077);
-	signal(SIGPIPE, SIG_IGN);
-	/* a file at its limit is a full disk: an error, not our end */
-	signal(SIGXFSZ, SIG_IGN);
+	/* Somebody who went away, a file at its limit (a full disk: an error,
+	 * not our end), a timer or a signal that nobody meant for us. */
+	signals_ignore_strays();
 }
 
 /*
@@ -433,6 +434,28 @@ static int open_admin(struct daemon *d, const struct gateway_config *config)
 	return 0;
 }
 
+/* Opened by the user that we are from here on, as it will be each time that it
+ * is opened anew. */
+static int open_log(const struct gateway_config *config)
+{
+	const char *path = config->log_file.ptr;
+	enum err err;
+
+	if (!path)
+		return 0;
+	log_info("log_file", LOG_TEXT("path", path));
+	err = log_to_file(path);
+	if (!err)
+		return 0;
+	log_error("log_not_opened", LOG_TEXT("path", path),
+		  LOG_TEXT("problem", err == ERR_IO ? strerror(errno) :
+			   err == ERR_UNSUPPORTED ? "it is not a plain file" :
+						    err_text(err)),
+		  LOG_TEXT("remedy", "give its directory to the gateway's user,"
+			   " or leave log.file out"));
+	return -1;
+}
+
 /* Certificates are read before a new snapshot serves. */
 static enum err prepare(void *ctx, struct snapshot *next, char *why,
 			size_t size)
@@ -474,8 +497,8 @@ static int start_serving(struct daemon *d, const struct gateway_config *config)
 		return -1;
 	}
 	if (drop_privileges(d, config, config->state.ptr) ||
-	    load_limits(d) || open_store(d, config->state.ptr) ||
-	    make_keyring(d))
+	    open_log(config) || load_limits(d) ||
+	    open_store(d, config->state.ptr) || make_keyring(d))
 		return -1;
 	start_supervisor(d);
 	if (d->reload.options.supervisor)
@@ -516,9 +539,16 @@ static int start(struct daemon *d)
 	}
 	config = &bare->gateway;
 	d->reload.started = snapshot_ref(bare);
-	log_setup(config->log_level, config->log_format);
+	reload_set_log(config);
 	if (!d->options.foreground && into_background(d))
 		goto out;
+	/* From here on nobody waits for who reads the log. */
+	if (log_start()) {
+		log_error("log_not_started",
+			  LOG_TEXT("problem", "there is no memory for its "
+				   "thread"));
+		goto out;
+	}
 	d->reload.options.workers = worker_count(config);
 	d->gateway.desk_cache = desk_cache_new(d->reload.options.workers);
 	if (!d->gateway.desk_cache)
@@ -589,6 +619,8 @@ static void on_signal(struct daemon *d)
 		return;
 	if (info.ssi_signo == SIGHUP)
 		reload_run(&d->reload);
+	else if (info.ssi_signo == SIGUSR1)
+		log_reopen();
 	else
 		d->must_stop = true;
 }
@@ -640,6 +672,8 @@ static int open_events(struct daemon *d)
 	sigaddset(&set, SIGHUP);
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGQUIT);
+	sigaddset(&set, SIGUSR1);
 	if (sigprocmask(SIG_BLOCK, &set, NULL))
 		return -1;
 	d->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
@@ -725,5 +759,6 @@ int main(int argc, char **argv)
 	stop(&d);
 	if (status == 0)
 		log_info("stopped", LOG_NUM("status", status));
+	log_stop();
 	return status;
 }

@@ -47,17 +47,24 @@ void channel_unwatch(struct isolated *iso, int fd)
 
 /* ---- sending ------------------------------------------------------------- */
 
-/* Be told when there is room. */
-static void want_room(struct isolated *iso, bool wanted)
+/* Be told what we want to know. Under the lock. */
+static void watch_again(struct isolated *iso)
 {
 	struct epoll_event event = {
-		.events = EPOLLIN | (wanted ? EPOLLOUT : 0),
+		.events = (iso->is_hushed ? 0 : EPOLLIN) |
+			  (iso->is_full ? EPOLLOUT : 0),
 		.data.ptr = &iso->sources[SOURCE_CHANNEL],
 	};
 
-	iso->is_full = wanted;
 	epoll_ctl(iso->supervisor->epoll, EPOLL_CTL_MOD, iso->child.channel,
 		  &event);
+}
+
+/* Be told when there is room. */
+static void want_room(struct isolated *iso, bool wanted)
+{
+	iso->is_full = wanted;
+	watch_again(iso);
 }
 
 /* A datagram. Under the lock.  One that takes nothing more has ended, and its
@@ -163,6 +170,17 @@ void channel_room(struct isolated *iso)
 
 /* ---- receiving ----------------------------------------------------------- */
 
+void channel_listen(struct isolated *iso, bool wanted)
+{
+	pthread_mutex_lock(&iso->lock);
+	iso->is_hushed = !wanted;
+	watch_again(iso);
+	/* While we did not listen it could not be heard. */
+	if (wanted)
+		expect_progress(iso);
+	pthread_mutex_unlock(&iso->lock);
+}
+
 static bool is_listened_to(const struct isolated *iso)
 {
 	return iso->life == LIFE_STARTING || iso->life == LIFE_SERVING;
@@ -170,6 +188,7 @@ static bool is_listened_to(const struct isolated *iso)
 
 static void inbound_datagram(struct isolated *iso, struct str datagram)
 {
+	unsigned count = 0;
 	struct str frame;
 	int more = 1;
 
@@ -178,7 +197,10 @@ static void inbound_datagram(struct isolated *iso, struct str datagram)
 			      memory_order_relaxed);
 	while (is_listened_to(iso) && more > 0) {
 		more = wire_next(&datagram, &frame);
-		if (more > 0)
+		/* A process of ours never has more to say at once. */
+		if (more > 0 && ++count > HOST_WINDOW)
+			lifecycle_end(iso, "it sent too many frames at once");
+		else if (more > 0)
 			inbound_frame(iso, frame);
 		else if (more < 0)
 			lifecycle_end(iso, "it sent a malformed frame");
@@ -207,32 +229,51 @@ static int take(struct isolated *iso, struct mmsghdr *messages, unsigned most)
 	return n > 0 ? n : -1;
 }
 
-void channel_receive(struct isolated *iso, unsigned most)
+/* How many of these `count` were heard; -1: the last one was the end. */
+static int hear(struct isolated *iso, const struct mmsghdr *messages, int count)
+{
+	for (int i = 0; i < count && is_listened_to(iso); i++) {
+		size_t len = messages[i].msg_len;
+
+		if (messages[i].msg_hdr.msg_flags & MSG_TRUNC)
+			lifecycle_end(iso, "it sent a frame that is too long");
+		else if (len)
+			inbound_datagram(iso, (struct str){
+				iso->supervisor->in[i], len });
+		else
+			return -1;
+	}
+	return count;
+}
+
+static void receive(struct isolated *iso, unsigned most, bool is_last)
 {
 	struct mmsghdr messages[CHANNEL_BATCH];
+	bool is_spent = false;
 	int n = CHANNEL_BATCH;
 
-	while (is_listened_to(iso) && most && n == CHANNEL_BATCH) {
-		n = take(iso, messages, CHANNEL_BATCH);
-		for (int i = 0; i < n && is_listened_to(iso); i++) {
-			size_t len = messages[i].msg_len;
-
-			if (messages[i].msg_hdr.msg_flags & MSG_TRUNC)
-				lifecycle_end(iso,
-					      "it sent a frame that is too "
-					      "long");
-			else if (len)
-				inbound_datagram(iso, (struct str){
-					iso->supervisor->in[i], len });
-			else
-				n = -1;
-		}
+	while (is_listened_to(iso) && most && n == CHANNEL_BATCH && !is_spent) {
+		n = hear(iso, messages, take(iso, messages, CHANNEL_BATCH));
 		most -= most < CHANNEL_BATCH ? most : CHANNEL_BATCH;
+		is_spent = !is_last && share_is_spent(&iso->share,
+						      clock_mono_ns());
 	}
 	if (n < 0 && is_listened_to(iso)) {
 		/* Its own end is more telling, if that is why. */
 		channel_unwatch(iso, iso->child.channel);
 		child_kill(&iso->child);
+	} else if (is_spent && is_listened_to(iso)) {
+		lifecycle_hush(iso);
 	}
 	channel_flush(iso);
+}
+
+void channel_receive(struct isolated *iso)
+{
+	receive(iso, CHANNEL_TURN, false);
+}
+
+void channel_last_words(struct isolated *iso)
+{
+	receive(iso, CALLS_MAX, true);
 }

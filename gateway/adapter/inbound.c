@@ -171,12 +171,19 @@ static void on_sign(struct isolated *iso, const struct wire_frame *frame)
 {
 	unsigned char mac[USHER_MAC_LEN];
 	struct call_entry *entry;
+	unsigned *signs;
 	struct buf out;
 	int rc;
 
-	if (!is_of_now(iso, frame, &entry) || is_answering(iso, entry) ||
-	    (entry && ++entry->signs > WIRE_SIGNS_MAX)) {
+	if (!is_of_now(iso, frame, &entry) || is_answering(iso, entry)) {
 		lifecycle_end(iso, "it asked for a signature out of turn");
+		return;
+	}
+	signs = entry ? &entry->signs : &iso->start_signs;
+	if (++*signs > WIRE_SIGNS_MAX) {
+		lifecycle_end(iso, entry ? "it asked for more signatures than "
+			      "a call may have" : "it asked for more "
+			      "signatures than a start may have");
 		return;
 	}
 	rc = sign(iso->env, wire_find(frame, WIRE_DATA), mac);
@@ -321,6 +328,7 @@ void inbound_frame(struct isolated *iso, struct str data)
 		return;
 	}
 	type = frame->head.type;
+	share_take(&iso->share, type, data.len, iso->supervisor->now_ns);
 	if (type != WIRE_HELLO && frame->head.generation != iso->generation) {
 		lifecycle_end(iso, "it sent a frame of another process");
 		return;

@@ -71,6 +71,7 @@ static void find_metrics(struct isolated *iso)
 		.timeouts = metric_get(usher_adapter_timeouts_total, labels),
 		.unavailable = metric_get(usher_adapter_unavailable_total,
 					  labels),
+		.slowed = metric_get(usher_adapter_slowed_total, labels),
 		.seconds = metric_get(usher_adapter_call_seconds, labels),
 	};
 }

@@ -31,6 +31,8 @@
 #define START_MS 5000
 /* Past a deadline, without a word from it. */
 #define STALL_MS 250
+/* Between two lines that say that it was slowed. */
+#define TOLD_SLOW_MS 1000
 
 void lifecycle_tell(const struct isolated *iso, enum log_level level,
 		    const char *event, const char *text)
@@ -71,6 +73,8 @@ static void plan(struct isolated *iso)
 
 	if (iso->lines.is_muted)
 		at = stderr_lines_until(&iso->lines);
+	if (iso->is_hushed)
+		at = sooner(at, share_until(&iso->share));
 	if (iso->life == LIFE_DOWN)
 		at = sooner(at, iso->retry_ns);
 	else if (iso->life == LIFE_STARTING)
@@ -142,7 +146,7 @@ static void be_born(struct isolated *iso, const struct child *child)
 	iso->greeting = GREETING_NONE;
 	iso->settings_sent = 0;
 	iso->is_told = false;
-	iso->start_lines = 0;
+	iso->start_lines = iso->start_signs = 0;
 	iso->lines.is_muted = false;
 	if (++s->next_generation == 0)
 		s->next_generation = 1;
@@ -150,7 +154,7 @@ static void be_born(struct isolated *iso, const struct child *child)
 	iso->life = LIFE_STARTING;
 	iso->child = *child;
 	iso->generation = s->next_generation;
-	iso->is_full = false;
+	iso->is_full = iso->is_hushed = false;
 	buf_done(&iso->answer);
 	iso->stats.pid = child->pid;
 	pthread_mutex_unlock(&iso->lock);
@@ -295,7 +299,7 @@ void lifecycle_ended(struct isolated *iso)
 	struct buf how;
 
 	/* Its last words came before its end. */
-	channel_receive(iso, CALLS_MAX);
+	channel_last_words(iso);
 	if (!iso->lines.is_muted)
 		read_stderr(iso, clock_mono_ns());
 	buf_init_fixed(&how, text, sizeof(text));
@@ -342,6 +346,8 @@ void lifecycle_tick(struct isolated *iso, int64_t now)
 		if (iso->child.log >= 0)
 			channel_watch(iso, SOURCE_LOG, iso->child.log);
 	}
+	if (iso->is_hushed && share_until(&iso->share) <= now)
+		channel_listen(iso, true);
 	if (iso->life == LIFE_DOWN && iso->retry_ns <= now) {
 		lifecycle_start(iso);
 		return;
@@ -360,4 +366,19 @@ void lifecycle_listen(struct isolated *iso)
 		return;
 	channel_unwatch(iso, iso->child.log);
 	plan(iso);
+}
+
+void lifecycle_hush(struct isolated *iso)
+{
+	const int64_t now = clock_mono_ns();
+
+	channel_listen(iso, false);
+	plan(iso);
+	metric_add(iso->metrics.slowed, 1);
+	if (now - iso->told_slow_ns < TOLD_SLOW_MS * MS)
+		return;
+	iso->told_slow_ns = now;
+	lifecycle_tell(iso, LOG_LEVEL_WARN, "adapter_slowed",
+		       "it logs or asks for signatures faster than it may, and "
+		       "is heard again after a tenth of a second");
 }

@@ -2,8 +2,10 @@
  * stderr-lines: what a child writes on standard error, or libc for it, as
  * lines for the log; at most LINES_MAX a second.
  *
- * Past that it is muted until the second is over: its pipe fills up, and
- * what does not fit is its loss.
+ * Past that it is muted until the second is over, so that no more than LINES_MAX
+ * * LINES_READ octets are read in one: its pipe fills up, and what does not fit
+ * is its loss, which nobody counts.  What was read and is too many is counted
+ * (adapter_services.dropped).
  */
 #ifndef ADAPTER_STDERR_LINES_PRIVATE_H
 #define ADAPTER_STDERR_LINES_PRIVATE_H

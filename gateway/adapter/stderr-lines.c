@@ -7,6 +7,16 @@ int64_t stderr_lines_until(const struct stderr_lines *lines)
 	return lines->since_ns + SECOND;
 }
 
+/* The lines in it, empty ones aside. */
+static unsigned count_lines(struct str text)
+{
+	unsigned count = 0;
+
+	while (text.len)
+		count += str_cut(text, '\n', &text).len > 0;
+	return count;
+}
+
 void stderr_lines_take(struct stderr_lines *lines,
 		       const struct adapter_env *env, struct str name,
 		       struct str text, int64_t now_ns)
@@ -28,4 +38,6 @@ void stderr_lines_take(struct stderr_lines *lines,
 					   line);
 	}
 	lines->is_muted = lines->count >= LINES_MAX;
+	if (env->services->dropped)
+		env->services->dropped(env->tenant, count_lines(text));
 }

@@ -7,7 +7,7 @@
  *	channel.c	what goes over its channel
  *	hear.c		what its process says, and what that means
  *	lines.c		what it writes on standard error
- *	calls.c, alarms.c, breaker.c: plain structures
+ *	calls.c, alarms.c, breaker.c, share.c: plain structures
  *
  * Locks.  The supervisor's lock guards its own queue of orders; an isolated's
  * lock guards that one's calls, and is taken for moments only: nobody
@@ -31,6 +31,7 @@
 #include "adapter/breaker-private.h"
 #include "adapter/calls-private.h"
 #include "sandbox/child.h"
+#include "adapter/share-private.h"
 #include "adapter/stderr-lines-private.h"
 #include "sandbox/uids.h"
 #include "base/metric.h"
@@ -76,7 +77,7 @@ enum greeting {
 
 struct isolated_metrics {
 	struct metric *up, *open, *restarts, *failures, *timeouts,
-		*unavailable, *seconds;
+		*unavailable, *slowed, *seconds;
 };
 
 struct isolated {
@@ -98,6 +99,7 @@ struct isolated {
 	struct buf answer;		/* that its running hook waits for:
 					 * any thread */
 	bool is_full;			/* the channel: any thread sets it */
+	bool is_hushed;			/* it is not read: see share */
 	bool is_closed;			/* no calls any more */
 	int64_t alarm_ns;		/* any thread sets it earlier */
 	struct isolated_stats stats;	/* calls, unavailable: any thread */
@@ -113,7 +115,10 @@ struct isolated {
 	unsigned settings_sent;
 	bool is_told;			/* START went behind them */
 	struct stderr_lines lines;
-	unsigned start_lines;		/* LOG frames while it started */
+	/* LOG and SIGN frames while it started */
+	unsigned start_lines, start_signs;
+	struct share share;		/* its processes', one after another */
+	int64_t told_slow_ns;		/* when the log last said so */
 	int64_t spawn_ns, retry_ns;
 	char why[WHY_MAX];		/* what it did; "": see how it ended */
 	char name[USHER_ADAPTER_NAME_MAX + 1];
@@ -180,6 +185,8 @@ void lifecycle_start(struct isolated *isolated);
 /* Its end is certain from here on; the pidfd says when.  `why` is kept unless
  * there is a reason already. */
 void lifecycle_end(struct isolated *isolated, const char *why);
+/* It took its share of our time: go on when the tenth is over. */
+void lifecycle_hush(struct isolated *isolated);
 /* Its pidfd was readable. */
 void lifecycle_ended(struct isolated *isolated);
 /* It answered the probe. */
@@ -206,8 +213,13 @@ void channel_send(struct isolated *isolated);
 void channel_flush(struct isolated *isolated);
 /* There is room again, or an end. The thread. */
 void channel_room(struct isolated *isolated);
-/* Take up to `most` datagrams, and hear each frame. The thread. */
-void channel_receive(struct isolated *isolated, unsigned most);
+/* Take what came, up to CHANNEL_TURN datagrams or its share, and hear each
+ * frame. The thread. */
+void channel_receive(struct isolated *isolated);
+/* The same with whatever its process left, which has ended. */
+void channel_last_words(struct isolated *isolated);
+/* Does what comes wake the thread? The thread. */
+void channel_listen(struct isolated *isolated, bool wanted);
 /* Wake the thread by what that descriptor tells. The thread. */
 int channel_watch(struct isolated *isolated, enum source_kind kind, int fd);
 void channel_unwatch(struct isolated *isolated, int fd);

@@ -118,7 +118,11 @@ static void on_event(struct supervisor *s, const struct epoll_event *event)
 	else {
 		if (event->events & EPOLLOUT)
 			channel_room(iso);
-		channel_receive(iso, CHANNEL_TURN);
+		/* Who hung up while we did not listen says nothing new. */
+		if (event->events & (EPOLLHUP | EPOLLERR))
+			channel_last_words(iso);
+		else
+			channel_receive(iso);
 	}
 }
 

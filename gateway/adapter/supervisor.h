@@ -13,7 +13,11 @@
  * reply, a line for the log, a request to sign or to see the user, all of which
  * are bounded, and it does not count while it waits for us.
  * From spawn to the first answer it has 5 s, and of its standard error 50
- * lines a second are kept (lines-private.h).
+ * lines a second are kept (stderr-lines-private.h).  A start may ask for as many
+ * signatures as a call (WIRE_SIGNS_MAX) and log as many lines; a datagram has at
+ * most HOST_WINDOW frames.  Who breaks that is ended.  Who asks or logs more
+ * than its share in a tenth of a second is not heard until that is over
+ * (share-private.h), so that one adapter never has the supervisor to itself.
  *
  * Calls go to the process straight from the thread that makes them; a thread
  * that works in turns sends all of a turn in one datagram, and the answers of

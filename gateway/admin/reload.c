@@ -3,7 +3,7 @@
 #include "admin/errand.h"
 #include "admin/notify.h"
 #include "base/clock.h"
-#include "base/log.h"
+#include "base/log-budget.h"
 #include "base/metric.h"
 
 int reload_init(struct reload *reload)
@@ -20,6 +20,12 @@ void reload_done(struct reload *reload)
 	keeper_stop(reload->keeper);
 	reload->keeper = NULL;
 	report_done(&reload->report);
+}
+
+void reload_set_log(const struct gateway_config *config)
+{
+	log_setup(config->log_level, config->log_format);
+	log_budget_set(config->adapter_log);
 }
 
 void reload_log(const struct report *report)
@@ -265,6 +271,7 @@ static enum err take_up(struct reload *reload)
 		log_warn("restart_needed",
 			 LOG_TEXT("settings", reload->restart_needed));
 	reload->loaded_ms = reload->tried_ms;
+	reload_set_log(&next->gateway);
 	log_info("reloaded", LOG_NUM("generation", (int64_t)next->generation),
 		 LOG_NUM("tenants", next->tenant_count),
 		 LOG_NUM("findings", reload->report.count));

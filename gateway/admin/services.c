@@ -1,6 +1,6 @@
 #include "admin/services.h"
 
-#include "base/log.h"
+#include "base/log-budget.h"
 #include "crypto/digest.h"
 
 static enum err hmac(struct str key, const void *data, size_t len,
@@ -18,8 +18,13 @@ static void write_line(enum log_level level, struct str tenant,
 		LOG_STR("text", text),
 	};
 
-	log_emit(level, "adapter_says", fields,
-		 sizeof(fields) / sizeof(fields[0]));
+	log_emit_within(LOG_PURSE_SAYS, tenant, level, "adapter_says", fields,
+			sizeof(fields) / sizeof(fields[0]));
+}
+
+static void count_lines(struct str tenant, unsigned lines)
+{
+	log_budget_drop(LOG_PURSE_SAYS, tenant, lines);
 }
 
 static void write_event(enum log_level level, const char *event,
@@ -30,11 +35,13 @@ static void write_event(enum log_level level, const char *event,
 		LOG_STR("text", text),
 	};
 
-	log_emit(level, event, fields, sizeof(fields) / sizeof(fields[0]));
+	log_emit_within(LOG_PURSE_ABOUT, tenant, level, event, fields,
+			sizeof(fields) / sizeof(fields[0]));
 }
 
 const struct adapter_services services_of_adapters = {
 	.hmac_sha256 = hmac,
 	.log = write_line,
 	.tell = write_event,
+	.dropped = count_lines,
 };

@@ -1,6 +1,6 @@
 /*
  * services: what adapters are lent by the floors above them: digests and the
- * log.
+ * log, each tenant within its budget (base/log-budget.h).
  */
 #ifndef ADMIN_SERVICES_H
 #define ADMIN_SERVICES_H

@@ -3,9 +3,9 @@
 #include <errno.h>
 #include <stdatomic.h>
 #include <stdio.h>
-#include <unistd.h>
 
 #include "base/clock.h"
+#include "base/log-private.h"
 
 /* The rest is kept for what closes a line: a quote, the cut mark, its end. */
 #define BODY_MAX (LOG_LINE_MAX - 32)
@@ -25,27 +25,11 @@ static const char *const format_names[] = {
 
 static _Atomic int min_level = LOG_LEVEL_INFO;
 static _Atomic int format = LOG_FORMAT_AUTO;
-static _Atomic int terminal = -1;	/* is `target` one? -1: ask */
-static _Atomic int target = STDERR_FILENO;
-
-struct line {
-	char bytes[LOG_LINE_MAX];
-	size_t len;
-	bool json;
-	bool cut;	/* something did not fit: only the tail follows */
-};
 
 void log_setup(enum log_level level, enum log_format f)
 {
 	atomic_store(&min_level, (int)level);
 	atomic_store(&format, (int)f);
-	atomic_store(&terminal, -1);
-}
-
-void log_to_fd(int fd)
-{
-	atomic_store(&target, fd);
-	atomic_store(&terminal, -1);
 }
 
 bool log_is_on(enum log_level level)
@@ -54,27 +38,21 @@ bool log_is_on(enum log_level level)
 						  memory_order_relaxed);
 }
 
-static bool wants_json(int fd)
+static bool wants_json(void)
 {
-	int f = atomic_load(&format), tty;
+	int f = atomic_load(&format);
 
-	if (f != LOG_FORMAT_AUTO)
-		return f == LOG_FORMAT_JSON;
-	tty = atomic_load(&terminal);
-	if (tty < 0) {
-		tty = isatty(fd);
-		atomic_store(&terminal, tty);
-	}
-	return !tty;
+	return f == LOG_FORMAT_AUTO ? !log_ring_is_terminal() :
+				      f == LOG_FORMAT_JSON;
 }
 
-static bool fits(const struct line *l, size_t len)
+static bool fits(const struct log_line *l, size_t len)
 {
 	return !l->cut && len <= BODY_MAX && l->len <= BODY_MAX - len;
 }
 
 /* Whole or not at all, so that a cut never leaves half an escape. */
-static void put(struct line *l, const char *data, size_t len)
+static void put(struct log_line *l, const char *data, size_t len)
 {
 	if (!fits(l, len)) {
 		l->cut = true;
@@ -85,7 +63,7 @@ static void put(struct line *l, const char *data, size_t len)
 }
 
 /* Into what put() leaves free. */
-static void put_tail(struct line *l, const char *text)
+static void put_tail(struct log_line *l, const char *text)
 {
 	size_t len = strlen(text);
 
@@ -93,7 +71,7 @@ static void put_tail(struct line *l, const char *text)
 	l->len += len;
 }
 
-static void put_text(struct line *l, const char *text)
+static void put_text(struct log_line *l, const char *text)
 {
 	put(l, text, strlen(text));
 }
@@ -134,7 +112,7 @@ static bool is_special(int32_t cp)
 	       (cp >= 0x2066 && cp <= 0x2069);
 }
 
-static void put_quoted(struct line *l, struct str s)
+static void put_quoted(struct log_line *l, struct str s)
 {
 	char escape[8];
 
@@ -175,7 +153,7 @@ static bool is_word(struct str s)
 	return s.len > 0;
 }
 
-static void put_field(struct line *l, const struct log_field *f)
+static void put_field(struct log_line *l, const struct log_field *f)
 {
 	size_t before = l->len;
 	char number[24];
@@ -199,7 +177,7 @@ static void put_field(struct line *l, const struct log_field *f)
 		l->len = before;	/* no name without its value */
 }
 
-static void put_head(struct line *l, const char *level, const char *event)
+static void put_head(struct log_line *l, const char *level, const char *event)
 {
 	char now[CLOCK_TEXT_MAX];
 
@@ -213,25 +191,31 @@ static void put_head(struct line *l, const char *level, const char *event)
 	put_text(l, l->json ? "\"" : "");
 }
 
+void log_line_make(struct log_line *l, enum log_level level,
+		   const char *event, const struct log_field *fields,
+		   unsigned count)
+{
+	l->len = 0;
+	l->cut = false;
+	l->json = wants_json();
+	put_head(l, level_names[level], event);
+	for (unsigned i = 0; i < count && !l->cut; i++)
+		put_field(l, &fields[i]);
+	if (l->cut)
+		put_tail(l, l->json ? ",\"cut\":true" : " cut=true");
+	put_tail(l, l->json ? "}\n" : "\n");
+}
+
 void log_emit(enum log_level level, const char *event,
 	      const struct log_field *fields, unsigned count)
 {
-	const int saved = errno, fd = atomic_load(&target);
-	struct line l;
-	ssize_t n;
+	const int saved = errno;
+	struct log_line line;
 
-	l.len = 0;
-	l.cut = false;
-	l.json = wants_json(fd);
-	put_head(&l, level_names[level], event);
-	for (unsigned i = 0; i < count && !l.cut; i++)
-		put_field(&l, &fields[i]);
-	if (l.cut)
-		put_tail(&l, l.json ? ",\"cut\":true" : " cut=true");
-	put_tail(&l, l.json ? "}\n" : "\n");
-	do
-		n = write(fd, l.bytes, l.len);
-	while (n < 0 && errno == EINTR);
+	if (!log_is_on(level))
+		return;
+	log_line_make(&line, level, event, fields, count);
+	log_ring_put(line.bytes, line.len);
 	errno = saved;
 }
 

@@ -312,6 +312,9 @@ void gateway_read(const struct reader *reader, struct group group,
 	/* The words stand in the order of the enums. */
 	out->log_level = (enum log_level)group_word(log, "level");
 	out->log_format = (enum log_format)group_word(log, "format");
+	if (reader_path(&mine, log, "file", &out->log_file))
+		return;
+	out->adapter_log = (unsigned)group_number(group, "adapter_log");
 	out->workers = (unsigned)group_number(group, "workers");
 	out->request_deadline_s =
 		(uint32_t)group_number(group, "request_deadline");

@@ -6,6 +6,7 @@
 #include "config/schema.h"
 
 #include "adapter/adapter.h"
+#include "base/log-budget.h"
 #include "codec/url.h"
 #include "config/snapshot.h"
 #include "store/tickets.h"
@@ -57,6 +58,7 @@ static const struct setting log_members[] = {
 	{ .name = "format", .type = SETTING_WORD,
 	  .words = { "auto", "text", "json" },
 	  .example = "format = \"auto\";" },
+	TEXT("file", 1, PATH_LEN, .example = "file = \"/var/log/usher/log\";"),
 	END
 };
 
@@ -85,6 +87,8 @@ const struct setting schema_gateway[] = {
 	SWITCH("watch", false),
 	GROUP("log", log_members,
 	      .example = "log = { level = \"info\"; format = \"auto\"; };"),
+	NUMBER("adapter_log", 1, 10000, LOG_BUDGET_LINES,
+	       .example = "adapter_log = 100;"),
 	NUMBER("workers", 0, ADAPTER_WORKERS_MAX, 0,
 	       .example = "workers = 4;"),
 	NUMBER("request_deadline", 1, 300, 15,

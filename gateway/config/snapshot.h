@@ -134,6 +134,8 @@ struct gateway_config {
 	bool development, watch;
 	enum log_level log_level;
 	enum log_format log_format;
+	struct str log_file;		/* absent: standard error */
+	unsigned adapter_log;		/* lines a second and tenant */
 	unsigned workers;		/* 0: one per core */
 	/* seconds / counts of the edge; see conf.d/gateway.conf */
 	uint32_t request_deadline_s;	/* absolute, from connect or last
@@ -220,7 +222,7 @@ struct snapshot *snapshot_load_gateway(const struct snapshot_options *options,
 
 /*
  * The settings that differ and take effect only at a restart (listen but for
- * its certificates, admin, metrics, state, user, watch, log, workers,
+ * its certificates, admin, metrics, state, user, watch, log.file, workers,
  * request_deadline, connections_max), as a list "a, b" appended to *out,
  * nothing when there is none.
  */

@@ -1,6 +1,6 @@
 #include "handoff/adapt.h"
 
-#include "base/log.h"
+#include "base/log-budget.h"
 #include "codec/json.h"
 
 struct adapter_call *adapt_new_call(struct exchange *ex)
@@ -55,6 +55,22 @@ void adapt_wake(struct adapter_call *call)
 	ex->wake(ex);
 }
 
+/* Within the tenant's budget: a module that fails each time fills no log. */
+static void tell(const struct exchange *ex, const char *event, const char *how,
+		 const char *problem)
+{
+	struct log_field fields[4];
+	unsigned count = 0;
+
+	fields[count++] = LOG_TEXT("request", ex->id);
+	fields[count++] = LOG_STR("tenant", ex->tenant->slug);
+	if (how)
+		fields[count++] = LOG_TEXT("was", how);
+	fields[count++] = LOG_TEXT("problem", problem);
+	log_emit_within(LOG_PURSE_ABOUT, ex->tenant->slug, LOG_LEVEL_WARN,
+			event, fields, count);
+}
+
 bool adapt_passes_over(struct exchange *ex, const struct adapter_call *call)
 {
 	const char *how;
@@ -75,9 +91,7 @@ bool adapt_passes_over(struct exchange *ex, const struct adapter_call *call)
 	if (!ex->tenant->adapter_defaults)
 		return false;
 	metric_add(ex->tenant->adapter_defaults, 1);
-	log_warn("adapter_passed_over", LOG_TEXT("request", ex->id),
-		 LOG_STR("tenant", ex->tenant->slug), LOG_TEXT("was", how),
-		 LOG_TEXT("problem", call->problem));
+	tell(ex, "adapter_passed_over", how, call->problem);
 	ex->verdict = "adapter_default";
 	return true;
 }
@@ -85,9 +99,7 @@ bool adapt_passes_over(struct exchange *ex, const struct adapter_call *call)
 static enum step_result refuse(struct exchange *ex, const char *code,
 			       const char *problem)
 {
-	log_warn("adapter_failed", LOG_TEXT("request", ex->id),
-		 LOG_STR("tenant", ex->tenant->slug),
-		 LOG_TEXT("problem", problem));
+	tell(ex, "adapter_failed", NULL, problem);
 	return answer_error(ex, 502, code,
 			    "The sign-in could not be completed.");
 }

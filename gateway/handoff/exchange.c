@@ -1,7 +1,7 @@
 #include "handoff/exchange.h"
 
 #include "base/clock.h"
-#include "base/log.h"
+#include "base/log-budget.h"
 #include "base/metric.h"
 #include "base/random.h"
 #include "codec/json.h"
@@ -330,6 +330,27 @@ static void audit(struct exchange *ex)
 		(void)audit_write(store_writer(ex->gateway->store), record);
 }
 
+/* One that its adapter failed counts against the adapter's budget. */
+static void tell_failure(const struct exchange *ex)
+{
+	struct str code = str_from(ex->code ? ex->code : "");
+	const struct log_field fields[] = {
+		LOG_TEXT("request", ex->id),
+		LOG_TEXT("list", ex->steps->name),
+		LOG_STR("tenant", ex->tenant ? ex->tenant->slug : STR("")),
+		LOG_NUM("status", ex->answer.status),
+		LOG_STR("code", code),
+	};
+	const unsigned count = sizeof(fields) / sizeof(fields[0]);
+
+	if (ex->tenant && str_has_prefix(code, STR("adapter_")))
+		log_emit_within(LOG_PURSE_ABOUT, ex->tenant->slug,
+				LOG_LEVEL_WARN, "request_failed", fields,
+				count);
+	else
+		log_emit(LOG_LEVEL_WARN, "request_failed", fields, count);
+}
+
 static void finish(struct exchange *ex)
 {
 	struct answer *answer = &ex->answer;
@@ -345,12 +366,7 @@ static void finish(struct exchange *ex)
 	add_common(ex);
 	audit(ex);
 	if (answer->status >= 500 && answer->status != 503)
-		log_warn("request_failed", LOG_TEXT("request", ex->id),
-			 LOG_TEXT("list", ex->steps->name),
-			 LOG_STR("tenant", ex->tenant ? ex->tenant->slug
-						      : STR("")),
-			 LOG_NUM("status", answer->status),
-			 LOG_TEXT("code", ex->code ? ex->code : ""));
+		tell_failure(ex);
 	else
 		log_debug("request_done", LOG_TEXT("request", ex->id),
 			  LOG_TEXT("list", ex->steps->name),

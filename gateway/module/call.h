@@ -63,6 +63,9 @@ struct adapter_services {
 	 * error.  Any thread.  NULL: it goes to `log`, as a warning.
 	 */
 	void (*stray)(struct str tenant, struct str adapter, struct str text);
+	/* So many lines of it on standard error were not taken: too many. Any
+	 * thread. May be NULL. */
+	void (*dropped)(struct str tenant, unsigned lines);
 	/* Of a call with a trace: a hook begins, and has returned. May be
 	 * NULL. */
 	void (*step)(struct adapter_call *call,

@@ -13,6 +13,7 @@
 #include "sandbox/marshal.h"
 #include "sandbox/sandbox.h"
 #include "base/clock.h"
+#include "base/signals.h"
 #include "codec/json.h"
 
 #define SETTINGS_POOL_MAX (16u * 1024 * 1024)
@@ -339,7 +340,9 @@ static void prepare(void)
 	 * gateway's affair, which may still need us. */
 	signal(SIGHUP, SIG_IGN);
 	signal(SIGINT, SIG_IGN);
+	signal(SIGQUIT, SIG_IGN);
 	signal(SIGTERM, SIG_IGN);
+	signals_ignore_strays();
 	buf_init(&host.out, WIRE_FRAME_MAX);
 	buf_init(&host.datagram, WIRE_DATAGRAM_MAX);
 	host.pool = pool_new(SETTINGS_POOL_MAX);

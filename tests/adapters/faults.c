@@ -21,6 +21,7 @@
 #include <usher/adapter.h>
 
 #include "module/call.h"
+#include "sandbox/host.h"
 #include "sandbox/wire.h"
 
 #define CHANNEL 3
@@ -403,7 +404,7 @@ static const struct {
 
 /* ---- lies about the call that runs ------------------------------------------- */
 
-#define LIES_MAX 512
+#define LIES_MAX 1024
 #define HEAD 16
 #define ABSENT UINT32_MAX
 
@@ -460,6 +461,18 @@ static void add_sign(struct lies *lies)
 	} item = { WIRE_DATA, 0, 4, 2, 0, 0, "desk\0me" };
 
 	add_frame(lies, WIRE_SIGN, lies->id, &item, sizeof(item));
+}
+
+static void add_line(struct lies *lies)
+{
+	const struct {
+		uint16_t tag, zero;
+		uint32_t a_len, b_len, zero_too;
+		int64_t number;
+		char words[8];
+	} item = { WIRE_LINE, 0, 7, ABSENT, 0, 1, "a line." };
+
+	add_frame(lies, WIRE_LOG, lies->id, &item, sizeof(item));
 }
 
 static long tell_lies(const struct lies *lies)
@@ -558,6 +571,14 @@ static long look_past_reply(struct lies *lies)
 	return tell_lies(lies);
 }
 
+/* More lines at once than a process of the gateway's ever has to say. */
+static long say_much_at_once(struct lies *lies)
+{
+	for (unsigned i = 0; i < HOST_WINDOW + 1; i++)
+		add_line(lies);
+	return tell_lies(lies) < 0 ? -1 : await_answer();
+}
+
 /* Past the deadline nobody is there to look. */
 static long look_late(struct lies *lies)
 {
@@ -579,6 +600,7 @@ static const struct {
 	{ "reply_while_looking", reply_while_looking },
 	{ "look_past_reply", look_past_reply },
 	{ "look_late", look_late },
+	{ "say_much_at_once", say_much_at_once },
 };
 
 /* ---- lies while it starts -------------------------------------------------- */
@@ -650,10 +672,22 @@ static long look_at_probe(struct lies *lies)
 	return tell_and_wait(lies);
 }
 
+/* Asks as its host would, only that it does not count. */
+static long sign_without_end(struct lies *lies)
+{
+	lies->id = 0;
+	add_sign(lies);
+	await_answer();		/* the test of a call, which came first */
+	while (tell_lies(lies) >= 0)
+		await_answer();
+	return -1;
+}
+
 static const struct {
 	const char *name;
 	long (*run)(struct lies *lies);
 } start_lies[] = {
+	{ "sign_without_end", sign_without_end },
 	{ "look_too_soon", look_too_soon },
 	{ "look_at_probe_too_soon", look_at_probe_too_soon },
 	{ "look_at_probe", look_at_probe },
@@ -781,10 +815,25 @@ static int scribble_past_end(struct state *state, struct usher_call *call)
 	return USHER_OK;
 }
 
+/* As much as one call may have signed, and not too much for it. */
+static int sign_much(struct state *state, struct usher_call *call)
+{
+	static char data[WIRE_SIGN_MAX];
+	unsigned char mac[USHER_MAC_LEN];
+
+	(void)state;
+	for (unsigned i = 0; i < WIRE_SIGNS_MAX; i++)
+		if (call->host->hmac_sha256(call, "desk", data, sizeof(data),
+					    mac))
+			return USHER_FAIL;
+	return USHER_OK;
+}
+
 static const struct {
 	const char *name;
 	int (*run)(struct state *state, struct usher_call *call);
 } host_faults[] = {
+	{ "sign_much", sign_much },
 	{ "flood_log", flood_log },
 	{ "flood_events", flood_events },
 	{ "flood_attributes", flood_attributes },

@@ -15,7 +15,16 @@ static void keep(enum log_level level, struct str tenant, struct str adapter,
 		   STR_ARG(text));
 }
 
-static const struct adapter_services services = { .log = keep };
+static unsigned dropped;
+
+static void count(struct str tenant, unsigned lines)
+{
+	ck_str_is(tenant, "acme");
+	dropped += lines;
+}
+
+static const struct adapter_services services = { .log = keep,
+						  .dropped = count };
 static const struct adapter_env env = { .services = &services,
 					.tenant = { "acme", 4 } };
 
@@ -76,11 +85,31 @@ START_TEST(too_many_mute_it_for_the_rest_of_the_second)
 }
 END_TEST
 
+/* What was read and not kept is told. */
+START_TEST(what_is_not_taken_is_counted)
+{
+	struct stderr_lines lines = { 0 };
+	char text[LINES_READ];
+	unsigned kept = 0;
+
+	dropped = 0;
+	for (unsigned i = 0; i < sizeof(text); i++)
+		text[i] = i % 2 ? '\n' : 'x';
+	stderr_lines_take(&lines, &env, STR("a"),
+			  (struct str){ text, sizeof(text) }, SECOND);
+	for (size_t i = 0; i < said.len; i++)
+		kept += said.ptr[i] == '|';
+	ck_assert_uint_eq(kept, LINES_MAX);
+	ck_assert_uint_eq(dropped, LINES_READ / 2 - LINES_MAX);
+}
+END_TEST
+
 static void lines_tests(TCase *tcase)
 {
 	tcase_add_checked_fixture(tcase, setup, teardown);
 	tcase_add_test(tcase, each_line_is_one);
 	tcase_add_test(tcase, a_long_one_is_cut);
+	tcase_add_test(tcase, what_is_not_taken_is_counted);
 	tcase_add_test(tcase, too_many_mute_it_for_the_rest_of_the_second);
 }
 

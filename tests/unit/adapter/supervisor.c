@@ -5,7 +5,9 @@
 #include <signal.h>
 
 #include "adapter/breaker-private.h"
+#include "adapter/share-private.h"
 #include "adapter/stderr-lines-private.h"
+#include "sandbox/host.h"
 #include "base/clock.h"
 #include "unit/adapter/adapters.h"
 
@@ -29,6 +31,7 @@ static struct {
 	{ "adapter_process_ready", 0 },
 	{ "adapter_breaker_open", 0 },
 	{ "adapter_breaker_closed", 0 },
+	{ "adapter_slowed", 0 },
 };
 static pthread_cond_t told = PTHREAD_COND_INITIALIZER;
 static char failure[1024];		/* why, the last time */
@@ -64,8 +67,26 @@ static void await_event(const char *event, unsigned count)
 	pthread_mutex_unlock(&lock);
 }
 
+static atomic_uint signatures;
+
+static enum err count_hmac(struct str key, const void *data, size_t len,
+			   unsigned char mac[32])
+{
+	signatures++;
+	return test_hmac(key, data, len, mac);
+}
+
+static atomic_uint not_taken;		/* lines of standard error */
+
+static void count_lines(struct str tenant, unsigned lines)
+{
+	ck_str_is(tenant, "acme");
+	not_taken += lines;
+}
+
 static const struct adapter_services services = {
-	.hmac_sha256 = test_hmac, .log = test_log, .tell = keep_event,
+	.hmac_sha256 = count_hmac, .log = test_log, .tell = keep_event,
+	.dropped = count_lines,
 };
 
 static void done(struct adapter_call *call)
@@ -393,6 +414,78 @@ START_TEST(floods_cost_their_author)
 }
 END_TEST
 
+/* Whoever bypasses its host in a constructor is stopped by the gateway. */
+START_TEST(a_start_may_have_so_many_signatures)
+{
+	struct adapter_setting setting = { STR("fault"),
+					   STR("sign_without_end") };
+	struct adapter_options options;
+
+	begin();
+	options = options_for("faults");
+	options.settings = &setting;
+	options.setting_count = 1;
+	signatures = 0;
+	ck_assert_ptr_null(load(&options, NULL));
+	ck_assert_msg(strstr(message, "more signatures than a start") != NULL,
+		      "%s", message);
+	ck_assert_uint_eq(signatures, WIRE_SIGNS_MAX);
+	supervisor_free(supervisor);
+}
+END_TEST
+
+static enum adapter_result run_fault(struct adapter *adapter,
+				     struct sign_in *s, const char *fault)
+{
+	sign_in_init(s);
+	s->call.info.request_id = STR("r");
+	sign_in_field(s, "fault", fault);
+	return finish(adapter, s);
+}
+
+/* However fast the machine: no more than there is of the supervisor's time. */
+START_TEST(who_asks_much_waits_and_is_answered)
+{
+	/* and what one system call takes beyond */
+	const unsigned a_tenth = SHARE_MAX / WIRE_SIGN_MAX + 8;
+	struct adapter *adapter;
+	struct sign_in s;
+	int64_t began;
+
+	begin();
+	adapter = must_load("faults", 60000);
+	signatures = 0;
+	for (unsigned i = 1; i <= 4; i++) {
+		began = clock_mono_ns();
+		ck_assert_int_eq(run_fault(adapter, &s, "sign_much"),
+				 ADAPTER_OK);
+		ck_assert_uint_eq(signatures, i * WIRE_SIGNS_MAX);
+		ck_assert_int_le(WIRE_SIGNS_MAX, a_tenth *
+				 ((clock_mono_ns() - began) / SHARE_NS + 2));
+		pool_free(s.pool);
+	}
+	end(adapter);
+}
+END_TEST
+
+START_TEST(so_many_frames_come_at_once)
+{
+	struct adapter *adapter;
+	struct sign_in s;
+
+	begin();
+	adapter = must_load("faults", 10000);
+	log_count = 0;
+	ck_assert_int_eq(run_fault(adapter, &s, "say_much_at_once"),
+			 ADAPTER_FAILED);
+	ck_assert_msg(strstr(s.call.problem, "too many frames at once") !=
+		      NULL, "%s", s.call.problem);
+	ck_assert_uint_eq(log_count, HOST_WINDOW);
+	pool_free(s.pool);
+	end(adapter);
+}
+END_TEST
+
 static unsigned looks;
 static enum err look_result;
 static pthread_t looker;
@@ -706,6 +799,9 @@ static void supervisor_tests(TCase *tcase)
 	tcase_add_test(tcase, the_hook_that_did_not_return_is_known);
 	tcase_add_test(tcase, who_fails_on_and_on_is_left_alone);
 	tcase_add_test(tcase, floods_cost_their_author);
+	tcase_add_test(tcase, a_start_may_have_so_many_signatures);
+	tcase_add_test(tcase, who_asks_much_waits_and_is_answered);
+	tcase_add_test(tcase, so_many_frames_come_at_once);
 	tcase_add_test(tcase, the_user_is_told_to_who_asks);
 	tcase_add_test(tcase, a_look_that_fails_shows_nobody);
 	tcase_add_test(tcase, who_looks_out_of_turn_is_ended);

@@ -3,10 +3,15 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/metric.h"
 #include "unit/unit.h"
 
 #define NOW "2026-11-22T18:11:00.123Z"
@@ -235,6 +240,402 @@ START_TEST(test_lines_of_threads_never_mix)
 }
 END_TEST
 
+/* ---- a thread that writes ------------------------------------------------ */
+
+#define WRITERS 8
+#define EACH 4000	/* lines: more than the ring and a pipe hold, in all */
+
+static char *told;	/* all that was read, terminated */
+
+static uint64_t dropped(void)
+{
+	return (uint64_t)metric_value(metric_get(usher_log_dropped_total, ""));
+}
+
+/* So that nothing more goes in until it is read. */
+static void fill_pipe(void)
+{
+	char junk[4096];
+	int flags = fcntl(ends[1], F_GETFL);
+
+	memset(junk, 'x', sizeof(junk));
+	fcntl(ends[1], F_SETFL, flags | O_NONBLOCK);
+	while (write(ends[1], junk, sizeof(junk)) > 0)
+		;
+	fcntl(ends[1], F_SETFL, flags);
+}
+
+static void *read_all(void *arg)
+{
+	size_t len = 0, room = 16u << 20;
+	ssize_t n;
+
+	(void)arg;
+	told = malloc(room);
+	while ((n = read(ends[0], told + len, room - len - 1)) > 0)
+		len += (size_t)n;
+	told[len] = '\0';
+	/* What it was filled with. */
+	told += strspn(told, "x");
+	return NULL;
+}
+
+static void *log_each(void *arg)
+{
+	for (int i = 0; i < EACH; i++)
+		log_info("e", LOG_TEXT("who", arg), LOG_NUM("i", i));
+	return NULL;
+}
+
+static void log_by_many(void)
+{
+	static char names[WRITERS][2];
+	pthread_t threads[WRITERS];
+
+	for (int i = 0; i < WRITERS; i++) {
+		names[i][0] = (char)('a' + i);
+		ck_assert_int_eq(pthread_create(&threads[i], NULL, log_each,
+						names[i]), 0);
+	}
+	for (int i = 0; i < WRITERS; i++)
+		pthread_join(threads[i], NULL);
+}
+
+/* What stands in the log: lines of the writers, in the order of each, and how
+ * many are said to be missing. */
+static void count_told(uint64_t *lines_r, uint64_t *lost_r)
+{
+	int last[WRITERS];
+	const char *line = told, *count;
+
+	memset(last, -1, sizeof(last));
+	*lines_r = *lost_r = 0;
+	for (; *line; line = strchr(line, '\n') + 1) {
+		char who;
+		int i;
+
+		if (sscanf(line, NOW " info e who=%c i=%d\n", &who, &i) == 2) {
+			ck_assert_int_gt(i, last[who - 'a']);
+			last[who - 'a'] = i;
+			++*lines_r;
+			continue;
+		}
+		count = strstr(line, " warn log_dropped count=");
+		ck_assert_msg(count && count < strchr(line, '\n'), "%.80s",
+			      line);
+		*lost_r += strtoull(strchr(count, '=') + 1, NULL, 10);
+	}
+}
+
+/* Who logs never waits for who reads; what is missing is told, to a line. */
+START_TEST(test_nobody_waits_for_a_log_that_nobody_reads)
+{
+	uint64_t lines, lost;
+	pthread_t reader;
+
+	fcntl(ends[0], F_SETFL, 0);
+	fill_pipe();
+	ck_assert_int_eq(log_start(), ERR_OK);
+	log_by_many();		/* returns, although nothing is read */
+	ck_assert_uint_ge(dropped(), WRITERS * EACH - LOG_RING_LINES - 1);
+	pthread_create(&reader, NULL, read_all, NULL);
+	ck_assert(log_stop());
+	close(ends[1]);
+	pthread_join(reader, NULL);
+	count_told(&lines, &lost);
+	ck_assert_uint_eq(lost, dropped());
+	ck_assert_uint_eq(lines + lost, WRITERS * EACH);
+	ends[1] = -1;
+}
+END_TEST
+
+START_TEST(test_lines_are_lost_past_the_ring_and_no_sooner)
+{
+	static char value[LOG_LINE_MAX - 256];
+	unsigned whole = LOG_RING_OCTETS / LOG_LINE_MAX;
+
+	fill_pipe();
+	ck_assert_int_eq(log_start(), ERR_OK);
+	memset(value, 'x', sizeof(value));
+	for (unsigned i = 0; i < whole; i++)
+		log_info("e", LOG_STR("v", ((struct str){
+			value, sizeof(value) })));
+	ck_assert_uint_eq(dropped(), 0);
+	for (unsigned i = 0; i < whole; i++)
+		log_info("e", LOG_STR("v", ((struct str){
+			value, sizeof(value) })));
+	ck_assert_uint_gt(dropped(), whole / 2);
+	signal(SIGPIPE, SIG_IGN);
+	close(ends[0]);
+	ends[0] = -1;
+	ck_assert(log_stop());
+}
+END_TEST
+
+/* A reader that never comes back does not hold the end. */
+START_TEST(test_the_end_does_not_wait_for_ever)
+{
+	fill_pipe();
+	ck_assert_int_eq(log_start(), ERR_OK);
+	log_info("e");
+	ck_assert(!log_stop());
+	log_by_many();
+	log_reopen();
+	ck_assert(log_stop());
+	ends[1] = -1;		/* the thread is in the midst of it */
+}
+END_TEST
+
+/* Whoever shares what is open may have made it so that a write gives up. */
+START_TEST(test_a_descriptor_that_does_not_block_loses_nothing)
+{
+	uint64_t lines, lost;
+	pthread_t reader;
+
+	fcntl(ends[0], F_SETFL, 0);
+	fcntl(ends[1], F_SETFL, O_NONBLOCK);
+	ck_assert_int_eq(log_start(), ERR_OK);
+	log_each((void *)"a");	/* past the pipe, within the ring */
+	pthread_create(&reader, NULL, read_all, NULL);
+	ck_assert(log_stop());
+	close(ends[1]);
+	pthread_join(reader, NULL);
+	count_told(&lines, &lost);
+	ck_assert_uint_eq(dropped(), 0);
+	ck_assert_uint_eq(lines, EACH);
+	ends[1] = -1;
+}
+END_TEST
+
+static void *read_terminal(void *arg)
+{
+	size_t len = 0, room = 16u << 20;
+	ssize_t n;
+
+	told = malloc(room);
+	/* Until the other end is closed. */
+	while ((n = read(*(int *)arg, told + len, room - len - 1)) > 0)
+		len += (size_t)n;
+	told[len] = '\0';
+	return NULL;
+}
+
+/* Ctrl-S, and later Ctrl-Q. */
+START_TEST(test_a_stopped_terminal_stops_nobody)
+{
+	int master = posix_openpt(O_RDWR | O_NOCTTY), slave;
+	uint64_t lines = 0, lost = 0;
+	pthread_t reader;
+
+	ck_assert_int_eq(grantpt(master), 0);
+	ck_assert_int_eq(unlockpt(master), 0);
+	slave = open(ptsname(master), O_RDWR | O_NOCTTY);
+	ck_assert_int_ge(slave, 0);
+	ck_assert_int_eq(tcflow(slave, TCOOFF), 0);
+	log_to_fd(slave);
+	ck_assert_int_eq(log_start(), ERR_OK);
+	log_by_many();
+	ck_assert_int_eq(tcflow(slave, TCOON), 0);
+	pthread_create(&reader, NULL, read_terminal, &master);
+	ck_assert(log_stop());
+	log_to_fd(ends[1]);
+	close(slave);
+	pthread_join(reader, NULL);
+	for (char *p = told; (p = strstr(p, " info e who=")); p++)
+		lines++;
+	for (char *p = told; (p = strstr(p, " log_dropped count=")); p++)
+		lost += strtoull(strchr(p, '=') + 1, NULL, 10);
+	ck_assert_uint_gt(lost, 0);
+	ck_assert_uint_eq(lost, dropped());
+	ck_assert_uint_eq(lines + lost, WRITERS * EACH);
+	close(master);
+}
+END_TEST
+
+START_TEST(test_without_a_thread_nothing_is_lost_either)
+{
+	uint64_t lines, lost;
+	pthread_t reader;
+
+	fcntl(ends[0], F_SETFL, 0);
+	fcntl(ends[1], F_SETFL, O_NONBLOCK);
+	pthread_create(&reader, NULL, read_all, NULL);
+	log_each((void *)"a");
+	close(ends[1]);
+	pthread_join(reader, NULL);
+	count_told(&lines, &lost);
+	ck_assert_uint_eq(lines, EACH);
+	ends[1] = -1;
+}
+END_TEST
+
+START_TEST(test_a_reader_that_left_is_not_waited_for)
+{
+	signal(SIGPIPE, SIG_IGN);
+	close(ends[0]);
+	ck_assert_int_eq(log_start(), ERR_OK);
+	for (int i = 0; i < 100; i++)
+		log_info("e");
+	ck_assert(log_stop());
+	ck_assert_uint_eq(dropped(), 100);
+	ends[0] = -1;
+}
+END_TEST
+
+/* ---- a file -------------------------------------------------------------- */
+
+static char dir[64], path[80], other[80];
+
+static void make_dir(void)
+{
+	snprintf(dir, sizeof(dir), "/tmp/usher-log-XXXXXX");
+	ck_assert_ptr_nonnull(mkdtemp(dir));
+	snprintf(path, sizeof(path), "%s/log", dir);
+	snprintf(other, sizeof(other), "%s/log.1", dir);
+}
+
+static void drop_dir(void)
+{
+	log_to_fd(2);
+	unlink(path);
+	rmdir(path);
+	unlink(other);
+	ck_assert_int_eq(rmdir(dir), 0);
+}
+
+static const char *content(const char *name)
+{
+	FILE *f = fopen(name, "r");
+	size_t n = 0;
+
+	if (f) {
+		n = fread(text, 1, sizeof(text) - 1, f);
+		fclose(f);
+	}
+	text[n] = '\0';
+	return text;
+}
+
+START_TEST(test_a_file_is_opened_anew_when_asked)
+{
+	struct stat st;
+
+	make_dir();
+	umask(077);
+	ck_assert_int_eq(log_to_file(path), ERR_OK);
+	ck_assert_int_eq(stat(path, &st), 0);
+	ck_assert_uint_eq(st.st_mode & 07777, 0640);
+	ck_assert_int_eq(log_start(), ERR_OK);
+	log_info("one");
+	ck_assert(log_stop());
+	ck_assert_int_eq(rename(path, other), 0);
+	ck_assert_int_eq(log_start(), ERR_OK);
+	log_info("two");
+	ck_assert(log_stop());
+	ck_assert_str_eq(content(other), NOW " info one\n" NOW " info two\n");
+	ck_assert_int_eq(log_start(), ERR_OK);
+	log_reopen();
+	ck_assert(log_stop());
+	ck_assert_ptr_nonnull(strstr(content(path), " info log_reopened "));
+	log_info("three");
+	ck_assert_ptr_nonnull(strstr(content(path), NOW " info three\n"));
+	ck_assert_ptr_null(strstr(content(other), "three"));
+	drop_dir();
+}
+END_TEST
+
+START_TEST(test_one_that_cannot_be_opened_anew_leaves_the_old)
+{
+	make_dir();
+	ck_assert_int_eq(log_to_file(path), ERR_OK);
+	ck_assert_int_eq(rename(path, other), 0);
+	ck_assert_int_eq(mkdir(path, 0700), 0);
+	ck_assert_int_eq(log_start(), ERR_OK);
+	log_reopen();
+	log_info("on");
+	ck_assert(log_stop());
+	ck_assert_ptr_nonnull(strstr(content(other), "log_not_reopened"));
+	ck_assert_ptr_nonnull(strstr(text, "not a plain file"));
+	ck_assert_ptr_nonnull(strstr(text, NOW " info on\n"));
+	drop_dir();
+}
+END_TEST
+
+START_TEST(test_nothing_but_a_plain_file_is_taken)
+{
+	static char long_path[5000];
+
+	make_dir();
+	ck_assert_int_eq(log_to_file(dir), ERR_UNSUPPORTED);
+	ck_assert_int_eq(log_to_file("/dev/full"), ERR_UNSUPPORTED);
+	ck_assert_int_eq(mkfifo(path, 0600), 0);
+	ck_assert_int_eq(log_to_file(path), ERR_UNSUPPORTED);
+	ck_assert_int_eq(symlink("log", other), 0);
+	ck_assert_int_eq(log_to_file(other), ERR_UNSUPPORTED);
+	ck_assert_int_eq(log_to_file("/no/such/place"), ERR_IO);
+	memset(long_path, 'x', sizeof(long_path) - 1);
+	ck_assert_int_eq(log_to_file(long_path), ERR_LIMIT);
+	/* None of them changed where lines go. */
+	log_info("e");
+	ck_assert_str_eq(logged(), NOW " info e\n");
+	log_reopen();
+	ck_assert_str_eq(logged(), "");
+	drop_dir();
+}
+END_TEST
+
+static void await_dropped(uint64_t count)
+{
+	while (dropped() < count)
+		sched_yield();
+}
+
+/* The disk is full half-way through a line, and then is not any more. */
+START_TEST(test_a_full_disk_is_told_when_there_is_room)
+{
+	struct rlimit limit = { 40, RLIM_INFINITY };
+
+	make_dir();
+	signal(SIGXFSZ, SIG_IGN);
+	ck_assert_int_eq(log_to_file(path), ERR_OK);
+	ck_assert_int_eq(log_start(), ERR_OK);
+	ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
+	log_info("one");	/* 35 octets */
+	log_info("two");
+	log_info("three");
+	await_dropped(2);
+	limit.rlim_cur = RLIM_INFINITY;
+	ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
+	log_info("four");
+	ck_assert(log_stop());
+	ck_assert_str_eq(content(path), NOW " info one\n" "2026-1\n"
+			 NOW " warn log_dropped count=2\n"
+			 NOW " info four\n");
+	drop_dir();
+}
+END_TEST
+
+START_TEST(test_what_is_missing_last_is_told_at_the_end)
+{
+	struct rlimit limit = { 40, RLIM_INFINITY };
+
+	make_dir();
+	signal(SIGXFSZ, SIG_IGN);
+	ck_assert_int_eq(log_to_file(path), ERR_OK);
+	ck_assert_int_eq(log_start(), ERR_OK);
+	ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
+	log_info("one");
+	log_info("two");
+	await_dropped(1);
+	limit.rlim_cur = RLIM_INFINITY;
+	ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
+	ck_assert(log_stop());
+	ck_assert_str_eq(content(path), NOW " info one\n" "2026-1\n"
+			 NOW " warn log_dropped count=1\n");
+	drop_dir();
+}
+END_TEST
+
 START_TEST(test_names_of_levels_and_formats)
 {
 	enum log_level level = LOG_LEVEL_ERROR;
@@ -266,6 +667,19 @@ static void log_tests(TCase *t)
 	tcase_add_test(t, test_a_terminal_gets_text);
 	tcase_add_test(t, test_a_lost_line_hurts_nobody);
 	tcase_add_test(t, test_lines_of_threads_never_mix);
+	tcase_set_timeout(t, 60);
+	tcase_add_test(t, test_nobody_waits_for_a_log_that_nobody_reads);
+	tcase_add_test(t, test_lines_are_lost_past_the_ring_and_no_sooner);
+	tcase_add_test(t, test_the_end_does_not_wait_for_ever);
+	tcase_add_test(t, test_a_descriptor_that_does_not_block_loses_nothing);
+	tcase_add_test(t, test_a_stopped_terminal_stops_nobody);
+	tcase_add_test(t, test_without_a_thread_nothing_is_lost_either);
+	tcase_add_test(t, test_a_reader_that_left_is_not_waited_for);
+	tcase_add_test(t, test_a_file_is_opened_anew_when_asked);
+	tcase_add_test(t, test_one_that_cannot_be_opened_anew_leaves_the_old);
+	tcase_add_test(t, test_nothing_but_a_plain_file_is_taken);
+	tcase_add_test(t, test_a_full_disk_is_told_when_there_is_room);
+	tcase_add_test(t, test_what_is_missing_last_is_told_at_the_end);
 	tcase_add_test(t, test_names_of_levels_and_formats);
 }
 

@@ -443,7 +443,9 @@ START_TEST(what_needs_a_restart_is_named)
 		{ BASE LISTEN "admin = \"unix:/x\";", "admin" },
 		{ BASE LISTEN "state = \"/x\";", "admin, state" },
 		{ BASE LISTEN "user = \"x\"; watch = true;", "user, watch" },
-		{ BASE LISTEN "log = { level = \"warn\"; };", "log" },
+		{ BASE LISTEN "log = { level = \"warn\"; format = \"text\"; "
+		  "}; adapter_log = 5;", "" },
+		{ BASE LISTEN "log = { file = \"/x\"; };", "log.file" },
 		{ BASE LISTEN "workers = 1; request_deadline = 1; "
 		  "connections_max = 64;",
 		  "workers, request_deadline, connections_max" },

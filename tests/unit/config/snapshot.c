@@ -29,6 +29,8 @@ START_TEST(a_small_configuration_is_all_defaults)
 	ck_assert(!s->gateway.development && !s->gateway.watch);
 	ck_assert_int_eq(s->gateway.log_level, LOG_LEVEL_INFO);
 	ck_assert_int_eq(s->gateway.log_format, LOG_FORMAT_AUTO);
+	ck_assert(str_is_null(s->gateway.log_file));
+	ck_assert_uint_eq(s->gateway.adapter_log, 100);
 	ck_assert_uint_eq(s->gateway.workers, 0);
 	ck_assert_uint_eq(s->gateway.request_deadline_s, 15);
 	ck_assert_uint_eq(s->gateway.connections_max, 10000);
@@ -70,7 +72,8 @@ static const char full_gateway[] =
 	"state = \"../state\"; plugins = \"so\";\n"
 	"rate_limit = { requests = 5; per = 7; };\n"
 	"trusted_proxies = [ \"10.0.0.0/8\", \"::1\" ]; user = \"_usher-1\";\n"
-	"watch = true; log = { level = \"debug\"; format = \"json\"; };\n"
+	"watch = true; log = { level = \"debug\"; format = \"json\";\n"
+	"	file = \"logs/all\"; }; adapter_log = 7;\n"
 	"workers = 3; request_deadline = 9; connections_max = 64;\n"
 	"};\n";
 
@@ -116,6 +119,8 @@ START_TEST(every_gateway_setting_arrives)
 	ck_assert(g->watch);
 	ck_assert_int_eq(g->log_level, LOG_LEVEL_DEBUG);
 	ck_assert_int_eq(g->log_format, LOG_FORMAT_JSON);
+	ck_str_is(g->log_file, rig_path("logs/all"));
+	ck_assert_uint_eq(g->adapter_log, 7);
 	ck_assert_uint_eq(g->workers, 3);
 	ck_assert_uint_eq(g->request_deadline_s, 9);
 	ck_assert_uint_eq(g->connections_max, 64);
