@@ -135,25 +135,36 @@ static void tell_spawner(const char *why)
 			   "tenants are refused"));
 }
 
+/* Landlock is what they then have. */
+static void tell_shared(const char *why)
+{
+	log_warn("adapters_share_user", LOG_TEXT("problem", why),
+		 LOG_TEXT("remedy", "see usherd(8), SECURITY: until then all "
+			  "adapters are one user, and only Landlock and the "
+			  "filter of system calls are between them"));
+}
+
 /*
  * The last moment to keep the right to give adapters users of their own.
  * Without it, once we are no longer root, they do not start.
  */
 static void start_spawner(struct daemon *d)
 {
-	const struct uid_range range = uids_range();
+	struct uid_range range;
+	struct buf why;
+	char text[256];
+	int lock;
 
+	buf_init_fixed(&why, text, sizeof(text));
 	child_find_host(d->host_path, sizeof(d->host_path));
-	if (!range.count) {
-		log_warn("adapters_share_user",
-			 LOG_TEXT("problem", "this user namespace has no ids "
-				  "for adapters to have one each"),
-			 LOG_TEXT("remedy", "map 65536 of them"));
+	lock = uids_claim(&range, &why);
+	if (lock < 0) {
+		tell_shared(text);
 		return;
 	}
 	d->has_spawner = true;
 	metric_set(spawner_metric(), 1);
-	if (spawner_open(&d->spawner, d->host_path, range))
+	if (spawner_open(&d->spawner, d->host_path, range, lock))
 		tell_spawner(d->spawner.why);
 	else
 		d->spawner.lost = tell_spawner;
@@ -208,6 +219,7 @@ static void start_supervisor(struct daemon *d)
 {
 	char text[512];
 	struct buf why;
+	const char *shared;
 
 	buf_init_fixed(&why, text, sizeof(text));
 	if (supervisor_new(d->host_path[0] ? d->host_path : NULL,
@@ -216,6 +228,9 @@ static void start_supervisor(struct daemon *d)
 	else if (d->has_spawner)
 		supervisor_use_spawner(d->reload.options.supervisor,
 				       &d->spawner);
+	else if ((shared = supervisor_uids_problem(
+			  d->reload.options.supervisor)) != NULL)
+		tell_shared(shared);
 }
 
 static void stop_adapters(struct daemon *d)

@@ -1,5 +1,6 @@
 #include "adapter/adapter.h"
 
+#include <limits.h>
 #include <stdatomic.h>
 #include <unistd.h>
 
@@ -134,18 +135,34 @@ static enum err check_options(const struct adapter_options *options,
 	return check_settings(options, problem);
 }
 
+/* The one that its file is named in, where the others lie, too; absent where
+ * there is none. */
+static struct str directory_of(const char *path, char found[PATH_MAX])
+{
+	const char *slash = strrchr(path, '/');
+	char name[PATH_MAX];
+	int n = slash ? (int)(slash - path) + 1 : 1;
+
+	if (n >= PATH_MAX)
+		return STR_NULL;
+	snprintf(name, sizeof(name), "%.*s", n, slash ? path : ".");
+	return realpath(name, found) ? str_from(found) : STR_NULL;
+}
+
 /* But for the module. */
 static bool is_same(const struct adapter *adapter,
 		    const struct adapter_options *options,
 		    const struct adapter_services *services)
 {
 	const struct adapter_env *env = &adapter->env;
+	char found[PATH_MAX];
 
 	if (env->services != services ||
 	    env->deadline_ms != options->deadline_ms ||
 	    env->setting_count != options->setting_count ||
 	    env->secret_count != options->secret_count ||
-	    !str_eq(env->tenant, options->tenant))
+	    !str_eq(env->tenant, options->tenant) ||
+	    !str_eq(env->directory, directory_of(options->path, found)))
 		return false;
 	for (unsigned i = 0; i < env->setting_count; i++)
 		if (!str_eq(env->settings[i].key, options->settings[i].key) ||
@@ -165,14 +182,21 @@ static int copy_options(struct adapter *adapter,
 {
 	struct adapter_env *env = &adapter->env;
 	struct pool *pool = adapter->pool;
+	struct str directory;
 	struct adapter_setting *settings;
 	struct adapter_secret *secrets;
+	char found[PATH_MAX];
 
 	settings = pool_calloc(pool, options->setting_count + 1,
 			       sizeof(*settings));
 	secrets = pool_calloc(pool, options->secret_count + 1,
 			      sizeof(*secrets));
 	env->tenant = pool_str(pool, options->tenant);
+	directory = directory_of(options->path, found);
+	env->directory = str_is_null(directory) ? STR_NULL :
+						  pool_str(pool, directory);
+	if (str_is_null(env->directory) != str_is_null(directory))
+		return -1;
 	if (!settings || !secrets || str_is_null(env->tenant))
 		return -1;
 	for (unsigned i = 0; i < options->setting_count; i++) {
@@ -264,10 +288,16 @@ static enum err isolated_adapter_new(const struct adapter_options *options,
 	adapter->copy = *copy;
 	adapter->env.services = services;
 	adapter->pool = pool_new(ADAPTER_POOL_MAX);
-	err = !adapter->pool || copy_options(adapter, options) ?
-		out_of_memory(problem) :
-		isolated_new(options->supervisor, &adapter->env, copy,
-			     &adapter->isolated, problem);
+	if (!adapter->pool || copy_options(adapter, options)) {
+		err = out_of_memory(problem);
+	} else if (str_is_null(adapter->env.directory)) {
+		buf_puts(problem, "the directory that it lies in cannot be "
+			 "found");
+		err = ERR_IO;
+	} else {
+		err = isolated_new(options->supervisor, &adapter->env, copy,
+				   &adapter->isolated, problem);
+	}
 	if (err) {
 		adapter_free(adapter);
 		return err;

@@ -26,8 +26,15 @@
 #include <errno.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "base/clock.h"
+
+/* Room for one descriptor. */
+union passed {
+	char room[CMSG_SPACE(sizeof(int))];
+	struct cmsghdr align;
+};
 
 /* Octets of settings in a frame, about. */
 #define SETTINGS_FRAME 32768
@@ -136,6 +143,7 @@ static bool put_settings(struct isolated *iso)
 	if (is_start) {
 		wire_add_text(out, WIRE_TENANT, env->tenant);
 		wire_add_number(out, WIRE_DEADLINE, env->deadline_ms);
+		wire_add_if(out, WIRE_HIDDEN, 0, env->directory);
 	}
 	for (; i < env->setting_count && out->len < SETTINGS_FRAME; i++)
 		wire_add(out, WIRE_SETTING, 0, env->settings[i].key,
@@ -207,8 +215,20 @@ static void inbound_datagram(struct isolated *iso, struct str datagram)
 	}
 }
 
+/* A descriptor comes with the greeting; once. */
+static void take_descriptor(struct isolated *iso, struct msghdr *msg)
+{
+	int fd = child_descriptor_of(msg);
+
+	if (iso->greeting == GREETING_NONE && iso->child.status < 0)
+		iso->child.status = fd;
+	else if (fd >= 0)
+		close(fd);
+}
+
 /* How many came; -1: there is nobody any more. */
-static int take(struct isolated *iso, struct mmsghdr *messages, unsigned most)
+static int take(struct isolated *iso, struct mmsghdr *messages,
+		union passed *passed, unsigned most)
 {
 	struct supervisor *s = iso->supervisor;
 	struct iovec pieces[CHANNEL_BATCH];
@@ -217,15 +237,19 @@ static int take(struct isolated *iso, struct mmsghdr *messages, unsigned most)
 	for (unsigned i = 0; i < most; i++) {
 		pieces[i] = (struct iovec){ s->in[i], sizeof(s->in[i]) };
 		messages[i] = (struct mmsghdr){
-			.msg_hdr = { .msg_iov = &pieces[i], .msg_iovlen = 1 },
+			.msg_hdr = { .msg_iov = &pieces[i], .msg_iovlen = 1,
+				     .msg_control = &passed[i],
+				     .msg_controllen = sizeof(passed[i]) },
 		};
 	}
 	do
-		n = recvmmsg(iso->child.channel, messages, most, MSG_DONTWAIT,
-			     NULL);
+		n = recvmmsg(iso->child.channel, messages, most,
+			     MSG_DONTWAIT | MSG_CMSG_CLOEXEC, NULL);
 	while (n < 0 && errno == EINTR);
 	if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
 		return 0;
+	for (int i = 0; i < n; i++)
+		take_descriptor(iso, &messages[i].msg_hdr);
 	return n > 0 ? n : -1;
 }
 
@@ -249,11 +273,13 @@ static int hear(struct isolated *iso, const struct mmsghdr *messages, int count)
 static void receive(struct isolated *iso, unsigned most, bool is_last)
 {
 	struct mmsghdr messages[CHANNEL_BATCH];
+	union passed passed[CHANNEL_BATCH];
 	bool is_spent = false;
 	int n = CHANNEL_BATCH;
 
 	while (is_listened_to(iso) && most && n == CHANNEL_BATCH && !is_spent) {
-		n = hear(iso, messages, take(iso, messages, CHANNEL_BATCH));
+		n = take(iso, messages, passed, CHANNEL_BATCH);
+		n = hear(iso, messages, n);
 		most -= most < CHANNEL_BATCH ? most : CHANNEL_BATCH;
 		is_spent = !is_last && share_is_spent(&iso->share,
 						      clock_mono_ns());

@@ -27,7 +27,11 @@
  */
 #include "adapter/supervisor-private.h"
 
+#include <unistd.h>
+
+#include "sandbox/attest.h"
 #include "sandbox/marshal.h"
+#include "sandbox/sandbox.h"
 
 #ifndef USHER_VERSION
 #define USHER_VERSION "0"
@@ -50,8 +54,33 @@ static void on_hello(struct isolated *iso, const struct wire_frame *frame)
 		lifecycle_end(iso,
 			      "usher-adapter-host is of another version than "
 			      "the gateway; install both from one build");
-	else
+	else {
+		iso->child.filters = (unsigned)
+			wire_find(frame, WIRE_FILTERS)->number;
 		iso->greeting = GREETING_HELLO;
+	}
+}
+
+/*
+ * Code of the adapter may have said READY in the host's name, or kept it from
+ * the last step: what counts is what the kernel says.
+ */
+static bool has_closed(struct isolated *iso)
+{
+	struct child *child = &iso->child;
+	char text[256];
+	struct buf problem;
+	enum err err;
+
+	buf_init_fixed(&problem, text, sizeof(text));
+	err = attest_check(child->status, child->filters + SANDBOX_FILTERS,
+			   &problem);
+	if (child->status >= 0)
+		close(child->status);
+	child->status = -1;
+	if (err)
+		lifecycle_end(iso, text);
+	return !err;
 }
 
 static void keep_name(struct isolated *iso, const struct wire_frame *frame)
@@ -70,6 +99,8 @@ static void on_ready(struct isolated *iso, const struct wire_frame *frame)
 		lifecycle_end(iso, "it was ready twice");
 		return;
 	}
+	if (!has_closed(iso))
+		return;
 	if (!iso->name[0])
 		keep_name(iso, frame);
 	iso->greeting = GREETING_READY;

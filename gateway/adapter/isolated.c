@@ -102,7 +102,8 @@ static struct isolated *make(struct supervisor *s,
 	pthread_mutex_init(&iso->lock, NULL);
 	iso->supervisor = s;
 	iso->env = env;
-	iso->child = (struct child){ .channel = -1, .log = -1, .pidfd = -1 };
+	iso->child = (struct child){ .channel = -1, .log = -1, .pidfd = -1,
+				       .status = -1 };
 	for (int i = SOURCE_CHANNEL; i <= SOURCE_PIDFD; i++)
 		iso->sources[i] = (struct source){ i, iso };
 	calls_init(&iso->calls);

@@ -148,6 +148,9 @@ struct supervisor {
 	bool is_closed, is_quiet;	/* quiesced: asked for, done */
 	bool must_stop;
 	struct uids uids;
+	int uids_lock;			/* -1: they are the spawner's, or
+					 * there are none */
+	char uids_problem[256];		/* why not, where we are root */
 	struct spawner *spawner;	/* NULL: none */
 	void (*batch_done)(void *ctx);
 	void *batch_ctx;

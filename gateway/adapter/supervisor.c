@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "sandbox/filter.h"
+#include "sandbox/spawner.h"
 #include "base/clock.h"
 
 #define EVENTS 64		/* at a time */
@@ -247,7 +248,7 @@ static int open_all(struct supervisor *s, struct buf *problem)
 
 static void free_all(struct supervisor *s)
 {
-	const int fds[] = { s->epoll, s->bell, s->filters };
+	const int fds[] = { s->epoll, s->bell, s->filters, s->uids_lock };
 
 	for (size_t i = 0; i < sizeof(fds) / sizeof(fds[0]); i++)
 		if (fds[i] >= 0)
@@ -260,6 +261,22 @@ static void free_all(struct supervisor *s)
 	free(s->in);
 	free(s->host);
 	free(s);
+}
+
+/* Root's adapters have users of their own, if there are any. */
+static void take_uids(struct supervisor *s)
+{
+	struct uid_range range = { 0, 0 };
+	struct buf problem;
+
+	buf_init_fixed(&problem, s->uids_problem, sizeof(s->uids_problem));
+	s->uids_lock = geteuid() == 0 ? uids_claim(&range, &problem) : -1;
+	uids_init(&s->uids, range);
+}
+
+const char *supervisor_uids_problem(const struct supervisor *s)
+{
+	return s->uids_problem[0] ? s->uids_problem : NULL;
 }
 
 static int start_thread(struct supervisor *s, struct buf *problem)
@@ -288,14 +305,14 @@ enum err supervisor_new(const char *host, struct supervisor **supervisor_r,
 
 	if (!s)
 		return ERR_NOMEM;
-	s->epoll = s->bell = s->filters = s->alarms.fd = -1;
+	s->epoll = s->bell = s->filters = s->alarms.fd = s->uids_lock = -1;
 	pthread_mutex_init(&s->lock, NULL);
 	pthread_cond_init(&s->settled, NULL);
 	list_init(&s->orders);
 	list_init(&s->all);
 	list_init(&s->finished);
 	list_init(&s->dead);
-	uids_init(&s->uids, uids_range());
+	take_uids(s);
 	if (!host)
 		child_find_host(found, sizeof(found));
 	s->host = strdup(host ? host : found);
@@ -314,6 +331,7 @@ void supervisor_use_spawner(struct supervisor *s, struct spawner *spawner)
 {
 	pthread_mutex_lock(&s->lock);
 	s->spawner = spawner;
+	uids_init(&s->uids, spawner->range);
 	pthread_mutex_unlock(&s->lock);
 }
 

@@ -45,8 +45,11 @@ struct isolated;
  */
 enum err supervisor_new(const char *host, struct supervisor **supervisor_r,
 			struct buf *problem);
+/* For a gateway that is root: why its adapters cannot have users of their own,
+ * and are root's without root's rights, by Landlock alone; NULL: they have. */
+const char *supervisor_uids_problem(const struct supervisor *supervisor);
 /*
- * From now on it is the spawner that starts processes.  It must outlive the
+ * From now on it is the spawner that starts processes, as users of its range.  It must outlive the
  * supervisor, and is its thread's alone.  Before the first isolated_new().
  */
 struct spawner;

@@ -82,6 +82,8 @@ struct adapter_env {
 	const struct adapter_secret *secrets;
 	unsigned secret_count;
 	uint32_t deadline_ms;
+	struct str directory;		/* its file's, with all others; absent
+					 * in the process of its own */
 };
 
 enum adapter_result {

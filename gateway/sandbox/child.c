@@ -49,6 +49,17 @@ void child_find_host(char *path, size_t size)
 	snprintf(path, size, "%s", USHER_HOSTDIR "/" HOST_NAME);
 }
 
+int child_descriptor_of(struct msghdr *msg)
+{
+	struct cmsghdr *c = CMSG_FIRSTHDR(msg);
+	int fd = -1;
+
+	if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS &&
+	    c->cmsg_len == CMSG_LEN(sizeof(fd)))
+		memcpy(&fd, CMSG_DATA(c), sizeof(fd));
+	return fd;
+}
+
 static void close_all(int *fds, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
@@ -58,18 +69,19 @@ static void close_all(int *fds, size_t count)
 	}
 }
 
-static int set_actions(posix_spawn_file_actions_t *actions, const int fds[4])
+static int set_actions(posix_spawn_file_actions_t *actions, const int *fds,
+		       unsigned count)
 {
 	int rc = posix_spawn_file_actions_addopen(actions, 0, "/dev/null",
 						  O_RDWR, 0);
 
 	if (!rc)
 		rc = posix_spawn_file_actions_adddup2(actions, 0, 1);
-	for (int i = 0; i < 4 && !rc; i++)
+	for (unsigned i = 0; i < count && !rc; i++)
 		rc = posix_spawn_file_actions_adddup2(actions, fds[i],
-						      HOST_LOG_FD + i);
+						      HOST_LOG_FD + (int)i);
 	return rc ? rc : posix_spawn_file_actions_addclosefrom_np(
-				actions, HOST_FILTERS_FD + 1);
+				actions, HOST_LOG_FD + (int)count);
 }
 
 static int set_attributes(posix_spawnattr_t *attr)
@@ -84,15 +96,15 @@ static int set_attributes(posix_spawnattr_t *attr)
 					      POSIX_SPAWN_SETSIGDEF);
 }
 
-int child_start(const char *path, char *const argv[], const int fds[4],
-		pid_t *pid_r)
+int child_start(const char *path, char *const argv[], const int *fds,
+		unsigned count, pid_t *pid_r)
 {
 	char *const none[] = { NULL };
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attr;
-	int moved[4], rc = 0;
+	int moved[CHILD_FDS_MAX], rc = 0;
 
-	for (int i = 0; i < 4; i++) {
+	for (unsigned i = 0; i < count; i++) {
 		moved[i] = high(fds[i]);
 		if (moved[i] < 0 && !rc)
 			rc = errno;
@@ -103,7 +115,7 @@ int child_start(const char *path, char *const argv[], const int fds[4],
 		goto out;
 	rc = posix_spawnattr_init(&attr);
 	if (!rc) {
-		rc = set_actions(&actions, moved);
+		rc = set_actions(&actions, moved, count);
 		if (!rc)
 			rc = set_attributes(&attr);
 		if (!rc)
@@ -113,7 +125,7 @@ int child_start(const char *path, char *const argv[], const int fds[4],
 	}
 	posix_spawn_file_actions_destroy(&actions);
 out:
-	close_all(moved, 4);
+	close_all(moved, count);
 	return rc;
 }
 
@@ -126,7 +138,7 @@ static int start(const struct child_spec *spec, const int fds[4], pid_t *pid_r,
 	int rc;
 
 	snprintf(uid, sizeof(uid), "%u", (unsigned)spec->uid);
-	rc = child_start(spec->host, argv, fds, pid_r);
+	rc = child_start(spec->host, argv, fds, SPAWNER_FDS, pid_r);
 	if (!rc) {
 		*pidfd_r = (int)syscall(SYS_pidfd_open, *pid_r, 0);
 		if (*pidfd_r < 0) {
@@ -173,8 +185,10 @@ enum err child_spawn(const struct child_spec *spec, struct child *child_r,
 			   spec->host, text);
 		return ERR_IO;
 	}
-	*child_r = (struct child){ pid, pair[0], log[0], pidfd, spec->uid,
-				   spec->spawner };
+	*child_r = (struct child){
+		.pid = pid, .channel = pair[0], .log = log[0], .pidfd = pidfd,
+		.status = -1, .uid = spec->uid, .spawner = spec->spawner,
+	};
 	return ERR_OK;
 }
 
@@ -236,4 +250,5 @@ void child_reap(struct child *child, struct buf *how)
 	close_all(&child->channel, 1);
 	close_all(&child->log, 1);
 	close_all(&child->pidfd, 1);
+	close_all(&child->status, 1);
 }

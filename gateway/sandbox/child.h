@@ -26,6 +26,9 @@ struct child_spec {
 struct child {
 	pid_t pid;
 	int channel, log, pidfd;	/* non-blocking; -1: closed */
+	int status;			/* its status file, from its HELLO
+					 * (attest.h); -1: none, or no more */
+	unsigned filters;		/* that it was born with */
 	uid_t uid;			/* its name, for the spawner */
 	struct spawner *spawner;
 };
@@ -45,11 +48,17 @@ void child_kill(const struct child *child);
  * *how ("was ended by signal 11 (Segmentation fault)"). */
 void child_reap(struct child *child, struct buf *how);
 
+/* The descriptor of a message that may have one; -1: none. */
+struct msghdr;
+int child_descriptor_of(struct msghdr *msg);
+
 /*
- * A program with `fds` as its descriptors 2 to 5, /dev/null as 0 and 1 and no
- * other, no environment, default signals.  An errno.
+ * A program with `fds`, at most CHILD_FDS_MAX, as its descriptors from 2 on,
+ * /dev/null as 0 and 1 and no other, no environment, default signals.  An
+ * errno.
  */
-int child_start(const char *path, char *const argv[], const int fds[4],
-		pid_t *pid_r);
+#define CHILD_FDS_MAX 5
+int child_start(const char *path, char *const argv[], const int *fds,
+		unsigned count, pid_t *pid_r);
 
 #endif

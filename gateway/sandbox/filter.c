@@ -2,11 +2,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/futex.h>
+#include <linux/seccomp.h>
 #include <sched.h>
 #include <seccomp.h>
 #include <signal.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <time.h>
 #include <unistd.h>
 
 /* libseccomp's SCMP_A* leave the second datum of a comparison to be zero. */
@@ -37,23 +40,52 @@ static const int deadly[] = {
 	SCMP_SYS(personality),
 };
 
+/* They name nobody else, whatever their arguments. */
 static const int harmless[] = {
-	SCMP_SYS(brk), SCMP_SYS(munmap), SCMP_SYS(mremap), SCMP_SYS(madvise),
-	SCMP_SYS(futex), SCMP_SYS(sched_yield), SCMP_SYS(restart_syscall),
+	SCMP_SYS(brk), SCMP_SYS(sched_yield), SCMP_SYS(restart_syscall),
 	SCMP_SYS(rt_sigreturn), SCMP_SYS(rt_sigprocmask),
-	SCMP_SYS(clock_gettime), SCMP_SYS(clock_getres),
 	SCMP_SYS(gettimeofday), SCMP_SYS(time), SCMP_SYS(getrandom),
 	SCMP_SYS(getpid), SCMP_SYS(gettid), SCMP_SYS(exit),
 	SCMP_SYS(exit_group),
 };
 
-/* What ld.so needs, and what it takes to enter the next phase. */
+static const int memory[] = { SCMP_SYS(munmap), SCMP_SYS(mremap) };
+
+/* What ld.so needs. */
 static const int loading[] = {
-	SCMP_SYS(openat), SCMP_SYS(close), SCMP_SYS(fstat),
-	SCMP_SYS(newfstatat), SCMP_SYS(pread64), SCMP_SYS(read),
-	SCMP_SYS(lseek), SCMP_SYS(access), SCMP_SYS(mmap), SCMP_SYS(mprotect),
-	SCMP_SYS(seccomp), SCMP_SYS(prlimit64),
+	SCMP_SYS(close), SCMP_SYS(fstat), SCMP_SYS(pread64), SCMP_SYS(read),
+	SCMP_SYS(lseek),
 };
+
+/* Of futex(2): those that mean a word of memory and nothing else. */
+static const unsigned waits[] = {
+	FUTEX_WAIT, FUTEX_WAKE, FUTEX_REQUEUE, FUTEX_CMP_REQUEUE,
+	FUTEX_WAKE_OP, FUTEX_WAIT_BITSET, FUTEX_WAKE_BITSET,
+};
+
+/* What allocators and loaders advise about memory of their own. */
+static const unsigned advice[] = {
+	MADV_NORMAL, MADV_RANDOM, MADV_SEQUENTIAL, MADV_WILLNEED,
+	MADV_DONTNEED, MADV_FREE, MADV_HUGEPAGE, MADV_NOHUGEPAGE,
+	MADV_DONTDUMP, MADV_DODUMP,
+};
+
+/* Of CLOCK_*: past them there are but those of other processes and devices,
+ * as negative numbers. */
+#define LAST_CLOCK CLOCK_TAI
+
+/* What an open for reading may ask for besides. */
+#define OPEN_FLAGS							\
+	((uint64_t)(O_CLOEXEC | O_NOCTTY | O_NONBLOCK | O_DIRECTORY |	\
+		    O_NOFOLLOW))
+
+/* Besides MAP_PRIVATE, which has to be. */
+#define MAP_FLAGS							\
+	((uint64_t)(MAP_ANONYMOUS | MAP_FIXED | MAP_FIXED_NOREPLACE |	\
+		    MAP_DENYWRITE | MAP_EXECUTABLE | MAP_NORESERVE |	\
+		    MAP_POPULATE | MAP_STACK))
+#define IS_PRIVATE							\
+	SCMP_A3(SCMP_CMP_MASKED_EQ, ~MAP_FLAGS, MAP_PRIVATE)
 
 static int add_all(scmp_filter_ctx ctx, uint32_t action, const int *calls,
 		   size_t count)
@@ -66,9 +98,72 @@ static int add_all(scmp_filter_ctx ctx, uint32_t action, const int *calls,
 }
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-#define ALLOW(call, condition)						\
-	(rc = rc ? rc : seccomp_rule_add(ctx, SCMP_ACT_ALLOW,		\
-					 SCMP_SYS(call), 1, condition))
+#define RULE(action, call, ...)						\
+	(rc = rc ? rc : seccomp_rule_add_array(				\
+		ctx, action, SCMP_SYS(call),				\
+		COUNT(((struct scmp_arg_cmp[]){ __VA_ARGS__ })),	\
+		((struct scmp_arg_cmp[]){ __VA_ARGS__ })))
+#define ALLOW(call, ...) RULE(SCMP_ACT_ALLOW, call, __VA_ARGS__)
+#define IS_NO_CODE SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)
+
+/* One's own memory. Which of it may be named is said by the program before this
+ * one (sandbox.c): rules for one call that look at different arguments, some
+ * of them at halves of addresses, libseccomp 2.5 does not put together in any
+ * time. */
+static int add_memory(scmp_filter_ctx ctx, enum filter_phase phase)
+{
+	int rc = add_all(ctx, SCMP_ACT_ALLOW, memory, COUNT(memory));
+
+	for (size_t i = 0; i < COUNT(advice); i++)
+		ALLOW(madvise, SCMP_A2(SCMP_CMP_EQ, advice[i]));
+	if (phase == FILTER_LOAD) {
+		ALLOW(mmap, IS_PRIVATE);
+		return rc ? rc : seccomp_rule_add(ctx, SCMP_ACT_ALLOW,
+						  SCMP_SYS(mprotect), 0);
+	}
+	ALLOW(mprotect, IS_NO_CODE);
+	ALLOW(mmap, IS_NO_CODE, IS_PRIVATE);
+	return rc;
+}
+
+/* What both phases have, memory aside. */
+static int add_common(scmp_filter_ctx ctx)
+{
+	int rc = add_all(ctx, SCMP_ACT_ALLOW, harmless, COUNT(harmless));
+
+	/* A connection takes no address; so much less to think about. */
+	ALLOW(sendto, SCMP_A0(SCMP_CMP_EQ, 3), SCMP_A4(SCMP_CMP_EQ, 0));
+	ALLOW(recvfrom, SCMP_A0(SCMP_CMP_EQ, 3));
+	ALLOW(write, SCMP_A0(SCMP_CMP_EQ, 2));
+	ALLOW(writev, SCMP_A0(SCMP_CMP_EQ, 2));
+	/* abort(3); the sandbox ties it to the process itself. */
+	ALLOW(tgkill, SCMP_A2(SCMP_CMP_EQ, SIGABRT));
+	ALLOW(clock_gettime, SCMP_A0(SCMP_CMP_LE, LAST_CLOCK));
+	ALLOW(clock_getres, SCMP_A0(SCMP_CMP_LE, LAST_CLOCK));
+	for (size_t i = 0; i < COUNT(waits); i++)
+		ALLOW(futex, SCMP_A1(SCMP_CMP_MASKED_EQ,
+				     UINT32_MAX & ~FUTEX_CLOCK_REALTIME,
+				     waits[i] | FUTEX_PRIVATE_FLAG));
+	return rc;
+}
+
+/* What it takes to load, and to enter the next phase. */
+static int add_loading(scmp_filter_ctx ctx)
+{
+	int rc = add_all(ctx, SCMP_ACT_ALLOW, loading, COUNT(loading));
+
+	ALLOW(openat, SCMP_A2(SCMP_CMP_MASKED_EQ, ~OPEN_FLAGS, O_RDONLY));
+	if (!rc)
+		rc = seccomp_rule_add(ctx, FILTER_TRAPS_STAT ? SCMP_ACT_TRAP :
+				      SCMP_ACT_ALLOW, SCMP_SYS(newfstatat), 0);
+	if (!rc)
+		rc = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(ENOENT),
+				      SCMP_SYS(access), 0);
+	ALLOW(prlimit64, SCMP_A0(SCMP_CMP_EQ, 0));
+	ALLOW(seccomp, SCMP_A0(SCMP_CMP_EQ, SECCOMP_SET_MODE_FILTER),
+	      SCMP_A1(SCMP_CMP_EQ, 0), SCMP_A2(SCMP_CMP_EQ, FILTER_STEADY_AT));
+	return rc;
+}
 
 static int add_rules(scmp_filter_ctx ctx, const void *arg)
 {
@@ -87,23 +182,10 @@ static int add_rules(scmp_filter_ctx ctx, const void *arg)
 		rc = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(ENOSYS),
 				      SCMP_SYS(clone3), 0);
 	if (!rc)
-		rc = add_all(ctx, SCMP_ACT_ALLOW, harmless, COUNT(harmless));
-	ALLOW(recvfrom, SCMP_A0(SCMP_CMP_EQ, 3));
-	ALLOW(sendto, SCMP_A0(SCMP_CMP_EQ, 3));
-	ALLOW(write, SCMP_A0(SCMP_CMP_EQ, 2));
-	ALLOW(writev, SCMP_A0(SCMP_CMP_EQ, 2));
-	/* abort(3); the sandbox ties it to the process itself. */
-	ALLOW(tgkill, SCMP_A2(SCMP_CMP_EQ, SIGABRT));
-	if (rc)
-		return rc;
-	if (phase == FILTER_LOAD) {
-		ALLOW(prctl, SCMP_A0(SCMP_CMP_EQ, PR_SET_SECCOMP));
-		return rc ? rc : add_all(ctx, SCMP_ACT_ALLOW, loading,
-					 COUNT(loading));
-	}
-	ALLOW(mmap, SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
-	ALLOW(mprotect, SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
-	return rc;
+		rc = add_common(ctx);
+	if (!rc)
+		rc = add_memory(ctx, phase);
+	return rc || phase != FILTER_LOAD ? rc : add_loading(ctx);
 }
 
 /* ---- the spawner -------------------------------------------------------------- */
@@ -112,6 +194,10 @@ static const int not_for_spawners[] = {
 	SCMP_SYS(setuid), SCMP_SYS(setgid), SCMP_SYS(setreuid),
 	SCMP_SYS(setregid), SCMP_SYS(setfsuid), SCMP_SYS(setfsgid),
 	SCMP_SYS(setgroups), SCMP_SYS(open_by_handle_at),
+	SCMP_SYS(ioprio_set), SCMP_SYS(sched_setscheduler),
+	SCMP_SYS(sched_setparam), SCMP_SYS(sched_setattr),
+	SCMP_SYS(sched_setaffinity), SCMP_SYS(migrate_pages),
+	SCMP_SYS(move_pages), SCMP_SYS(setpgid),
 };
 
 /* What a library may try on its own. */
@@ -143,6 +229,23 @@ static int add_range(scmp_filter_ctx ctx, int call, struct uid_range range)
 	return rc;
 }
 
+/* What CAP_KILL, or the same user, would let it do to others. */
+static int add_self_only(scmp_filter_ctx ctx)
+{
+	int rc = 0;
+
+	/* 0 and the negative ones are groups, or all. */
+	RULE(SCMP_ACT_KILL_PROCESS, kill, SCMP_A1(SCMP_CMP_NE, SIGKILL));
+	RULE(SCMP_ACT_KILL_PROCESS, kill, SCMP_A0(SCMP_CMP_LT, 2));
+	RULE(SCMP_ACT_KILL_PROCESS, kill, SCMP_A0(SCMP_CMP_GT, INT32_MAX));
+	RULE(SCMP_ACT_KILL_PROCESS, tgkill, SCMP_A2(SCMP_CMP_NE, SIGABRT));
+	RULE(SCMP_ACT_KILL_PROCESS, prlimit64, SCMP_A0(SCMP_CMP_NE, 0));
+	RULE(SCMP_ACT_KILL_PROCESS, setpriority,
+	     SCMP_A0(SCMP_CMP_NE, PRIO_PROCESS));
+	RULE(SCMP_ACT_KILL_PROCESS, setpriority, SCMP_A1(SCMP_CMP_NE, 0));
+	return rc;
+}
+
 static int add_spawner_rules(scmp_filter_ctx ctx, const void *arg)
 {
 	const struct uid_range *range = arg;
@@ -166,9 +269,7 @@ static int add_spawner_rules(scmp_filter_ctx ctx, const void *arg)
 				      SCMP_A0(SCMP_CMP_MASKED_EQ,
 					      namespaces[i], namespaces[i]));
 	if (!rc)
-		rc = seccomp_rule_add(ctx, SCMP_ACT_KILL_PROCESS,
-				      SCMP_SYS(kill), 1,
-				      SCMP_A1(SCMP_CMP_NE, SIGKILL));
+		rc = add_self_only(ctx);
 	if (!rc)
 		rc = add_range(ctx, SCMP_SYS(setresuid), *range);
 	return rc ? rc : add_range(ctx, SCMP_SYS(setresgid), *range);
@@ -203,7 +304,7 @@ static enum err append(int fd, uint32_t otherwise,
 static int begin(struct buf *problem)
 {
 	int fd = memfd_create("usher-filters", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	const struct filter_head head = { { 0 } };
+	const struct filter_head head = { 0 };
 
 	if (fd >= 0 && write(fd, &head, sizeof(head)) == sizeof(head))
 		return fd;
@@ -234,7 +335,7 @@ static enum err finish(int fd, const struct filter_head *head, enum err err,
 
 enum err filter_new(int *fd_r, struct buf *problem)
 {
-	struct filter_head head = { { 0 } };
+	struct filter_head head = { 0 };
 	enum err err = ERR_OK;
 	int fd = begin(problem);
 
@@ -246,13 +347,18 @@ enum err filter_new(int *fd_r, struct buf *problem)
 		err = append(fd, SCMP_ACT_ERRNO(EPERM), add_rules, &phase,
 			     &head.count[i], problem);
 	}
+	head.steady.len = (unsigned short)head.count[FILTER_STEADY];
+	/* An address of the child's. */
+	head.steady.filter = (struct sock_filter *)(uintptr_t)
+		(FILTER_FENCE + sizeof(head) +
+		 FILTER_INSTRUCTION_SIZE * head.count[FILTER_LOAD]);
 	return finish(fd, &head, err, fd_r, problem);
 }
 
 enum err filter_new_spawner(struct uid_range range, int *fd_r,
 			    struct buf *problem)
 {
-	struct filter_head head = { { 0 } };
+	struct filter_head head = { 0 };
 	int fd = begin(problem);
 	enum err err;
 

@@ -1,15 +1,15 @@
 #include "sandbox/host.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <signal.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "module/module.h"
+#include "sandbox/attest.h"
 #include "sandbox/marshal.h"
 #include "sandbox/sandbox.h"
 #include "base/clock.h"
@@ -54,6 +54,8 @@ static struct {
 	struct pool *pool, *call_pool, *scratch;
 	void *state;
 	bool owes_fini;
+	char hidden[PATH_MAX];		/* "": nothing */
+	char why[256];			/* nothing can be attested; else "" */
 } host;
 
 /* ---- the channel -------------------------------------------------------------- */
@@ -279,6 +281,8 @@ static void keep_settings(const struct wire_frame *frame)
 
 static void read_settings(void)
 {
+	const struct wire_item *hidden;
+
 	for (;;) {
 		read_single(receive(host.in), &host.frame);
 		if (host.frame.head.type != WIRE_CONFIG)
@@ -295,13 +299,56 @@ static void read_settings(void)
 		(uint32_t)wire_find(&host.frame, WIRE_DEADLINE)->number;
 	if (str_is_null(host.env.tenant))
 		_exit(HOST_NO_MEMORY);
+	hidden = wire_find(&host.frame, WIRE_HIDDEN);
+	if (hidden)
+		snprintf(host.hidden, sizeof(host.hidden), "%s",
+			 hidden->a.ptr);
 }
 
+/* The first datagram, with a descriptor if there is one. */
+static void send_with(int fd)
+{
+	union {
+		char room[CMSG_SPACE(sizeof(int))];
+		struct cmsghdr align;
+	} control = { { 0 } };
+	struct iovec iov;
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
+	ssize_t n;
+
+	queue_out();
+	iov = (struct iovec){ host.datagram.ptr, host.datagram.len };
+	if (fd >= 0) {
+		control.align.cmsg_level = SOL_SOCKET;
+		control.align.cmsg_type = SCM_RIGHTS;
+		control.align.cmsg_len = CMSG_LEN(sizeof(fd));
+		memcpy(CMSG_DATA(&control.align), &fd, sizeof(fd));
+		msg.msg_control = &control;
+		msg.msg_controllen = sizeof(control);
+	}
+	do
+		n = sendmsg(HOST_CHANNEL_FD, &msg, MSG_NOSIGNAL);
+	while (n < 0 && errno == EINTR);
+	if (n < 0)
+		_exit(HOST_NO_CHANNEL);
+	buf_clear(&host.datagram);
+}
+
+/* While there is no code here but ours, so that it can be believed. */
 static void greet(void)
 {
+	struct buf problem;
+	unsigned filters = 0;
+	int status;
+
+	buf_init_fixed(&problem, host.why, sizeof(host.why));
+	attest_open(&status, &filters, &problem);
 	wire_begin(&host.out, (struct wire_head){ WIRE_HELLO, 0, 0 });
 	wire_add(&host.out, WIRE_NAME, 0, STR("usher"), STR(USHER_VERSION));
-	send_out();
+	wire_add_number(&host.out, WIRE_FILTERS, filters);
+	send_with(status);
+	if (status >= 0)
+		close(status);
 }
 
 static void tell_ready(void)
@@ -362,23 +409,25 @@ static void prepare(void)
 
 static void load(uid_t uid)
 {
-	const struct filter_head *filters = MAP_FAILED;
-	char text[PROBLEM_MAX + 1];
+	const struct filter_head *filters;
+	char text[PROBLEM_MAX + 1], error[128];
 	struct buf problem;
-	struct stat st;
+	size_t size = 0;
 
 	buf_init_fixed(&problem, text, sizeof(text));
-	if (fstat(HOST_FILTERS_FD, &st) == 0 &&
-	    st.st_size >= (off_t)sizeof(*filters))
-		filters = mmap(NULL, (size_t)st.st_size, PROT_READ,
-			       MAP_PRIVATE, HOST_FILTERS_FD, 0);
+	buf_puts(&problem, host.why);
+	filters = sandbox_map(HOST_FILTERS_FD, &size);
+	if (!filters && !host.why[0])
+		buf_printf(&problem, "no sandbox: its filters cannot be "
+			   "mapped: %s",
+			   strerror_r(errno, error, sizeof(error)));
 	close(HOST_FILTERS_FD);
-	if (filters == MAP_FAILED) {
-		buf_puts(&problem, "no sandbox: its filters are missing");
+	if (!filters || host.why[0]) {
 		refuse(&problem);
 		return;
 	}
-	if (sandbox_enter(filters, (size_t)st.st_size, uid, &problem))
+	if (sandbox_enter(filters, size, uid,
+			  host.hidden[0] ? host.hidden : NULL, &problem))
 		refuse(&problem);
 	if (is_orphan())
 		syscall(SYS_exit_group, HOST_DONE);
@@ -388,7 +437,7 @@ static void load(uid_t uid)
 	host.env.name = str_from(host.adapter.name);
 	if (call_init(&host.adapter, &host.env, host.pool, host.scratch,
 		      &host.state, &host.owes_fini, &problem) ||
-	    sandbox_close(filters, (size_t)st.st_size, &problem))
+	    sandbox_close(filters, size, &problem))
 		refuse(&problem);
 }
 

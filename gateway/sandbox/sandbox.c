@@ -1,18 +1,21 @@
 #include "sandbox/sandbox.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <grp.h>
-#include <linux/audit.h>
 #include <linux/capability.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+#include "sandbox/landlock.h"
+#include "sandbox/sigsys.h"
 
 /* A sanitizer reserves terabytes of addresses. */
 #if defined(__has_feature)
@@ -39,88 +42,7 @@ static enum err fail(struct buf *problem, const char *what)
 	return ERR_UNSUPPORTED;
 }
 
-/* ---- Landlock ------------------------------------------------------------- */
-
-/*
- * Carried here: a distribution's header may be older than the kernel that the
- * gateway runs on.
- */
-struct ruleset {
-	uint64_t fs, net, scoped;
-};
-
-struct path_beneath {
-	uint64_t allowed;
-	int32_t fd;
-} __attribute__((packed));
-
-#define RULE_PATH_BENEATH 1
-#define CREATE_VERSION 1u
-#define FS_READ_FILE (UINT64_C(1) << 2)
-#define FS_READ_DIR (UINT64_C(1) << 3)
-#define NET_ALL UINT64_C(3)		/* bind, connect: version 4 */
-#define SCOPED_ALL UINT64_C(3)		/* abstract sockets, signals: 6 */
-
-static const char *const library_dirs[] = {
-	"/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib",
-};
-
-int sandbox_landlock(void)
-{
-	long version = syscall(SYS_landlock_create_ruleset, NULL, 0,
-			       CREATE_VERSION);
-
-	return version > 0 ? (int)version : 0;
-}
-
-static uint64_t fs_of(int version)
-{
-	/* 1: 13 rights; 2: refer; 3: truncate; 5: ioctl on devices */
-	static const uint64_t all[] = { 0, 0x1fff, 0x3fff, 0x7fff, 0x7fff,
-					0xffff };
-
-	return all[version > 5 ? 5 : version];
-}
-
-static int allow(int ruleset, const char *path, uint64_t what)
-{
-	struct path_beneath rule = { .allowed = what };
-	int rc = 0;
-
-	rule.fd = open(path, O_PATH | O_CLOEXEC);
-	if (rule.fd < 0)
-		return errno == ENOENT ? 0 : -1;
-	if (syscall(SYS_landlock_add_rule, ruleset, RULE_PATH_BENEATH, &rule,
-		    0))
-		rc = -1;
-	close(rule.fd);
-	return rc;
-}
-
-static int restrict_paths(int version)
-{
-	const struct ruleset all = {
-		.fs = fs_of(version),
-		.net = version >= 4 ? NET_ALL : 0,
-		.scoped = version >= 6 ? SCOPED_ALL : 0,
-	};
-	size_t size = version >= 6 ? 24 : version >= 4 ? 16 : 8;
-	int fd = (int)syscall(SYS_landlock_create_ruleset, &all, size, 0);
-	int rc = fd < 0 ? -1 : 0;
-
-	for (size_t i = 0; !rc && i < sizeof(library_dirs) /
-				      sizeof(library_dirs[0]); i++)
-		rc = allow(fd, library_dirs[i], FS_READ_FILE | FS_READ_DIR);
-	if (!rc)
-		rc = allow(fd, "/etc/ld.so.cache", FS_READ_FILE);
-	if (!rc && syscall(SYS_landlock_restrict_self, fd, 0))
-		rc = -1;
-	if (fd >= 0)
-		close(fd);
-	return rc;
-}
-
-/* ---- who we are ------------------------------------------------------------- */
+/* ---- who we are ---------------------------------------------------------- */
 
 /* The spawner did it before we began. */
 static bool is_already(uid_t uid)
@@ -183,21 +105,25 @@ static int give_way(void)
 	return nice(SANDBOX_NICE) == -1 && errno ? -1 : 0;
 }
 
-/* ---- system calls ----------------------------------------------------------- */
+/* ---- system calls -------------------------------------------------------- */
 
-static int load(struct sock_filter *program, uint32_t count)
+/* Nothing but this can be asked of seccomp(2) under the load phase's program,
+ * and for the steady one it has to be this very address. */
+static int load(const struct sock_fprog *program)
 {
-	const struct sock_fprog prog = { (unsigned short)count, program };
-
-	return (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &prog);
+	return (int)syscall(SYS_seccomp, (long)SECCOMP_SET_MODE_FILTER, 0L,
+			    program);
 }
 
 int sandbox_filter(const struct filter_head *filters, size_t size,
 		   enum filter_phase phase)
 {
-	char *at = (char *)(uintptr_t)(filters + 1);
 	uint32_t n = filters->count[FILTER_LOAD];
 	uint32_t m = filters->count[FILTER_STEADY];
+	struct sock_fprog first = {
+		.len = (unsigned short)n,
+		.filter = (void *)(uintptr_t)(filters + 1),
+	};
 
 	if (!filters->count[phase] || n > FILTER_INSTRUCTIONS_MAX ||
 	    m > FILTER_INSTRUCTIONS_MAX ||
@@ -205,39 +131,107 @@ int sandbox_filter(const struct filter_head *filters, size_t size,
 		errno = EINVAL;
 		return -1;
 	}
-	if (phase == FILTER_STEADY)
-		at += FILTER_INSTRUCTION_SIZE * n;
-	return load((struct sock_filter *)(void *)at, filters->count[phase]);
+	return load(phase == FILTER_LOAD ? &first : &filters->steady);
 }
+
+const struct filter_head *sandbox_map(int fd, size_t *size_r)
+{
+	void *fence = (void *)(uintptr_t)FILTER_FENCE;
+	struct stat st;
+	void *map;
+
+	if (fstat(fd, &st))
+		return NULL;
+	if (st.st_size < (off_t)sizeof(struct filter_head) ||
+	    st.st_size > (off_t)(FILTER_FENCE_END - FILTER_FENCE)) {
+		errno = EINVAL;
+		return NULL;
+	}
+	map = mmap(fence, (size_t)st.st_size, PROT_READ,
+		   MAP_PRIVATE | MAP_FIXED_NOREPLACE, fd, 0);
+	if (map == MAP_FAILED)
+		return NULL;
+	/* A kernel before 4.17 takes the address for a wish. */
+	if (map != fence) {
+		munmap(map, (size_t)st.st_size);
+		errno = EEXIST;
+		return NULL;
+	}
+	*size_r = (size_t)st.st_size;
+	return map;
+}
+
+/* Places in the program below, and how far one is from another. */
+enum { OTHERS = 15, ADDRESS = 18, DENY = 23, ALLOW = 24 };
+#define TO(from, place) ((place) - (from) - 1)
+#define LOW(n) (offsetof(struct seccomp_data, args) + 8 * (n))
+#define HIGH(n) (LOW(n) + 4)
+#define LOAD(at) BPF_STMT(BPF_LD | BPF_W | BPF_ABS, at)
+#define IF(how, k, yes, no)						\
+	BPF_JUMP(BPF_JMP | (how) | BPF_K, (k), (yes), (no))
+/* Without what some machines keep in an address's first octet. */
+#define NO_TAG BPF_STMT(BPF_ALU | BPF_AND | BPF_K, 0x00ffffff)
+
+_Static_assert(FILTER_FENCE_END <= UINT32_MAX, "its upper half is 0");
 
 /*
+ * What is its own: this program stands before the two, as it knows numbers that
+ * are known only here, and looks at two arguments of a call.
+ *
  * A signal to oneself is for oneself: without a user of its own or a recent
- * Landlock an adapter could abort the gateway.  The number is known only here,
- * so this small program stands before the two.
+ * Landlock an adapter could abort the gateway.
+ *
+ * And nothing that moves, removes, covers or changes a mapping names an
+ * address below the fence's end, where the steady program lies.  A range from
+ * above it does not come round; a mapping that may be anywhere covers nothing.
  */
-static int load_self_only(void)
+static int load_own(void)
 {
-	const uint32_t pid = (uint32_t)getpid();
 	struct sock_filter program[] = {
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
-			 offsetof(struct seccomp_data, nr)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_tgkill, 0, 3),
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
-			 offsetof(struct seccomp_data, args)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, pid, 1, 0),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+		[0] = LOAD(offsetof(struct seccomp_data, nr)),
+		[1] = IF(BPF_JEQ, SYS_tgkill, 0, TO(1, 4)),
+		[2] = LOAD(LOW(0)),
+		[3] = IF(BPF_JEQ, (uint32_t)getpid(), TO(3, ALLOW),
+			 TO(3, DENY)),
+		[4] = IF(BPF_JEQ, SYS_mmap, 0, TO(4, 7)),
+		[5] = LOAD(LOW(3)),
+		[6] = IF(BPF_JSET, MAP_FIXED, TO(6, ADDRESS), TO(6, ALLOW)),
+		[7] = IF(BPF_JEQ, SYS_mremap, 0, TO(7, OTHERS)),
+		[8] = LOAD(LOW(3)),
+		[9] = IF(BPF_JSET, MREMAP_FIXED, 0, TO(9, ADDRESS)),
+		[10] = LOAD(HIGH(4)),
+		[11] = NO_TAG,
+		[12] = IF(BPF_JEQ, 0, 0, TO(12, ADDRESS)),
+		[13] = LOAD(LOW(4)),
+		[14] = IF(BPF_JGE, FILTER_FENCE_END, TO(14, ADDRESS),
+			  TO(14, DENY)),
+		[OTHERS] = IF(BPF_JEQ, SYS_munmap, TO(OTHERS, ADDRESS), 0),
+		[OTHERS + 1] = IF(BPF_JEQ, SYS_mprotect,
+				  TO(OTHERS + 1, ADDRESS), 0),
+		[OTHERS + 2] = IF(BPF_JEQ, SYS_madvise, 0,
+				  TO(OTHERS + 2, ALLOW)),
+		[ADDRESS] = LOAD(HIGH(0)),
+		[ADDRESS + 1] = NO_TAG,
+		[ADDRESS + 2] = IF(BPF_JEQ, 0, 0, TO(ADDRESS + 2, ALLOW)),
+		[ADDRESS + 3] = LOAD(LOW(0)),
+		[ADDRESS + 4] = IF(BPF_JGE, FILTER_FENCE_END,
+				   TO(ADDRESS + 4, ALLOW), 0),
+		[DENY] = BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+		[ALLOW] = BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	const struct sock_fprog prog = {
+		.len = sizeof(program) / sizeof(program[0]), .filter = program,
 	};
 
-	return load(program, sizeof(program) / sizeof(program[0]));
+	return load(&prog);
 }
 
-/* ---- the two steps ------------------------------------------------------------ */
+/* ---- the two steps ------------------------------------------------------- */
 
 enum err sandbox_enter(const struct filter_head *filters, size_t size,
-		       uid_t uid, struct buf *problem)
+		       uid_t uid, const char *hidden, struct buf *problem)
 {
-	int version = sandbox_landlock();
+	int version = landlock_version();
 	bool is_own;
 
 	if (set_limits())
@@ -255,7 +249,7 @@ enum err sandbox_enter(const struct filter_head *filters, size_t size,
 		return fail(problem, "death with the gateway");
 	if (geteuid() == 0 && drop_capabilities())
 		return fail(problem, "capabilities");
-	if (version && restrict_paths(version))
+	if (version && landlock_restrict(version, hidden))
 		return fail(problem, "Landlock");
 	if (!version && !is_own) {
 		buf_puts(problem, "no sandbox: this kernel has no Landlock, "
@@ -263,7 +257,9 @@ enum err sandbox_enter(const struct filter_head *filters, size_t size,
 			 "it on Linux 5.13 or later, or as root");
 		return ERR_UNSUPPORTED;
 	}
-	if (load_self_only() || sandbox_filter(filters, size, FILTER_LOAD))
+	if (sigsys_take())
+		return fail(problem, "the answer to SIGSYS");
+	if (load_own() || sandbox_filter(filters, size, FILTER_LOAD))
 		return fail(problem, "seccomp");
 	return ERR_OK;
 }

@@ -25,17 +25,29 @@
  */
 #define SANDBOX_NICE 10
 
+/* Programs that the two steps add, by the kernel's count: what is its own, the
+ * load phase's, the steady phase's. */
+#define SANDBOX_FILTERS 3
+
+/* The file of filter.h, where it has to be, for good; NULL: errno says why. */
+const struct filter_head *sandbox_map(int fd, size_t *size_r);
+
 /*
- * Before foreign code is loaded: limits, priority; the user `uid` (0: nobody's), which
- * the spawner has made it already, or which it becomes where it may; no new
- * privileges, no core, no ptrace, death with the parent's thread; Landlock:
- * nothing to be read but the system's library directories.  One of own user
- * and Landlock is demanded.  Then the first program.  ERR_UNSUPPORTED;
- * *problem gained a sentence.
+ * Before foreign code is loaded: limits, priority; the user `uid` (0:
+ * nobody's), which the spawner has made it already, or which it becomes where
+ * it may; no new privileges, no core, no ptrace, death with the parent's
+ * thread; Landlock without the directory `hidden` (landlock.h; may be NULL).
+ * One of own user and Landlock is demanded.  Then the first program, which is
+ * the boundary: what foreign code does from here on, it cannot undo it or add
+ * to it but by the second step.  ERR_UNSUPPORTED; *problem gained a sentence.
  */
 enum err sandbox_enter(const struct filter_head *filters, size_t size,
-		       uid_t uid, struct buf *problem);
-/* After it was loaded: no file can be opened, and the second program. */
+		       uid_t uid, const char *hidden, struct buf *problem);
+/*
+ * After it was loaded: no file can be opened, and the second program.
+ * `filters` are sandbox_map()'s.  That this came to pass is not ours to say, as
+ * foreign code is in the process: the gateway asks the kernel (attest.h).
+ */
 enum err sandbox_close(const struct filter_head *filters, size_t size,
 		       struct buf *problem);
 
@@ -43,8 +55,5 @@ enum err sandbox_close(const struct filter_head *filters, size_t size,
  * or no new privileges. */
 int sandbox_filter(const struct filter_head *filters, size_t size,
 		   enum filter_phase phase);
-
-/* The kernel's Landlock version, 0 without. */
-int sandbox_landlock(void);
 
 #endif

@@ -13,6 +13,7 @@
 #define SPAWNER_CHANNEL_FD 3
 #define SPAWNER_HOST_FD 4
 #define SPAWNER_FILTER_FD 5
+#define SPAWNER_LOCK_FD 6	/* on its range, held until its end */
 
 enum spawner_verb {
 	SPAWNER_HELLO = 0x75737230,

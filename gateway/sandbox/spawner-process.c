@@ -23,7 +23,7 @@
 			 FILTER_INSTRUCTIONS_MAX * FILTER_INSTRUCTION_SIZE)
 
 static struct {
-	int channel, host;
+	int channel, host, lock;
 	struct uid_range range;
 	pid_t pid;
 	pid_t children[UIDS_MAX];	/* by uid; 0: none. Not reaped, so that
@@ -77,13 +77,15 @@ static int take_descriptors(size_t *len_r)
 
 	self.channel = fcntl(SPAWNER_CHANNEL_FD, F_DUPFD_CLOEXEC, HIGH);
 	self.host = fcntl(SPAWNER_HOST_FD, F_DUPFD_CLOEXEC, HIGH);
+	self.lock = fcntl(SPAWNER_LOCK_FD, F_DUPFD_CLOEXEC, HIGH);
 	if (self.channel < 0)
 		_exit(1);
-	for (int fd = SPAWNER_CHANNEL_FD; fd <= SPAWNER_FILTER_FD; fd++)
+	for (int fd = SPAWNER_CHANNEL_FD; fd <= SPAWNER_LOCK_FD; fd++)
 		close(fd);
 	if (n < (ssize_t)sizeof(self.filter.head))
 		errno = EINVAL;
-	if (n < (ssize_t)sizeof(self.filter.head) || self.host < 0)
+	if (n < (ssize_t)sizeof(self.filter.head) || self.host < 0 ||
+	    self.lock < 0)
 		return -1;
 	*len_r = (size_t)n;
 	return 0;

@@ -30,18 +30,6 @@ static void give_up(struct spawner *s, const char *why)
 		s->lost(s->why);
 }
 
-/* The pidfd of a message; -1: none. */
-static int pidfd_of(struct msghdr *msg)
-{
-	struct cmsghdr *c = CMSG_FIRSTHDR(msg);
-	int fd = -1;
-
-	if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS &&
-	    c->cmsg_len == CMSG_LEN(sizeof(fd)))
-		memcpy(&fd, CMSG_DATA(c), sizeof(fd));
-	return fd;
-}
-
 /* EPIPE when it has ended, or another errno; `why` is then set. */
 static int hear(struct spawner *s, uint32_t verb, struct spawner_reply *reply,
 		int *pidfd_r)
@@ -60,7 +48,7 @@ static int hear(struct spawner *s, uint32_t verb, struct spawner_reply *reply,
 	do
 		n = recvmsg(s->channel, &msg, MSG_CMSG_CLOEXEC);
 	while (n < 0 && errno == EINTR);
-	*pidfd_r = n < 0 ? -1 : pidfd_of(&msg);
+	*pidfd_r = n < 0 ? -1 : child_descriptor_of(&msg);
 	if (n == sizeof(*reply) && reply->verb == verb &&
 	    !(msg.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) &&
 	    (*pidfd_r >= 0) == (verb == SPAWNER_START && !reply->error))
@@ -120,12 +108,19 @@ static int ask(struct spawner *s, enum spawner_verb verb, uid_t uid,
 
 /* ---- its birth and its end -------------------------------------------------- */
 
+static void close_lock(struct spawner *s)
+{
+	if (s->lock >= 0)
+		close(s->lock);
+	s->lock = -1;
+}
+
 static int start(struct spawner *s, const char *host, int channel)
 {
 	char name[] = "usher-adapter-host", mode[] = "spawner";
 	char version[] = USHER_VERSION, first[16], count[16];
 	char *const argv[] = { name, mode, version, first, count, NULL };
-	int fds[] = { -1, channel, -1, -1 };
+	int fds[] = { -1, channel, -1, -1, s->lock };
 	char text[200];
 	struct buf problem;
 	int rc = 0;
@@ -141,7 +136,7 @@ static int start(struct spawner *s, const char *host, int channel)
 	else if (filter_new_spawner(s->range, &fds[3], &problem))
 		rc = -1;
 	if (!rc)
-		rc = child_start(host, argv, fds, &s->pid);
+		rc = child_start(host, argv, fds, 5, &s->pid);
 	if (rc > 0)
 		buf_printf(&problem, "%s: %s", host,
 			   strerror_r(rc, s->why, sizeof(s->why)));
@@ -185,17 +180,18 @@ static int greet(struct spawner *s)
 }
 
 enum err spawner_open(struct spawner *s, const char *host,
-		      struct uid_range range)
+		      struct uid_range range, int lock)
 {
 	const struct timeval patience = {
 		SPAWNER_REPLY_MS / 1000, SPAWNER_REPLY_MS % 1000 * 1000,
 	};
 	int pair[2], rc;
 
-	*s = (struct spawner){ .channel = -1, .range = range };
+	*s = (struct spawner){ .channel = -1, .range = range, .lock = lock };
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair)) {
 		give_up(s, "there are no descriptors for the spawner of "
 			"adapters");
+		close_lock(s);
 		return ERR_IO;
 	}
 	rc = setsockopt(pair[0], SOL_SOCKET, SO_RCVTIMEO, &patience,
@@ -210,6 +206,7 @@ enum err spawner_open(struct spawner *s, const char *host,
 		close(s->channel);
 		s->channel = -1;
 		s->is_lost = true;
+		close_lock(s);
 		return ERR_IO;
 	}
 	if (greet(s)) {
@@ -232,6 +229,7 @@ void spawner_close(struct spawner *s)
 	s->lost = NULL;
 	if (s->channel >= 0)
 		give_up(s, "the gateway stops");
+	close_lock(s);
 	if (!s->pid)
 		return;
 	end.fd = (int)syscall(SYS_pidfd_open, s->pid, 0);

@@ -8,7 +8,7 @@
  * three things: start usher-adapter-host as a user of the range, kill it, and
  * tell how it ended.
  *
- *  - It runs as the first user of the range (uids.h), not as root, with
+ *  - It runs as the first user of its range (uids.h), not as root, with
  *    CAP_SETUID, CAP_SETGID and CAP_KILL and no other right, without new
  *    privileges, and is not dumpable.  Its system calls are filtered: it can
  *    become nobody outside of the range, not even root, and has no part in
@@ -63,7 +63,8 @@
 struct spawner {
 	int channel;		/* -1: there is none, and `why` says why */
 	pid_t pid;
-	struct uid_range range;
+	struct uid_range range;	/* its block */
+	int lock;		/* on that; the spawner has it, too */
 	char why[256];
 	_Atomic bool is_lost;	/* `why` stands, and stays */
 	/* Set after spawner_open(), or NULL: called once, by whoever finds
@@ -73,11 +74,12 @@ struct spawner {
 
 /*
  * For a process that is root, from a thread that stays; `host` is the path of
- * usher-adapter-host.  On failure (ERR_IO, ERR_UNSUPPORTED) `why` is the
- * reason, and *spawner is one that starts nothing and tells why.
+ * usher-adapter-host, `range` and `lock` are uids_claim()'s; the lock becomes
+ * the spawner's.  On failure (ERR_IO, ERR_UNSUPPORTED) `why` is the reason, and
+ * *spawner is one that starts nothing and tells why.
  */
 enum err spawner_open(struct spawner *spawner, const char *host,
-		      struct uid_range range);
+		      struct uid_range range, int lock);
 /* Why there is none, as far as is known; NULL: it serves.  Any thread, from
  * spawner_open() to spawner_close(). */
 const char *spawner_trouble(const struct spawner *spawner);

@@ -1,7 +1,9 @@
 #include "sandbox/uids.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/num.h"
@@ -9,10 +11,16 @@
 #define MAP_MAX 16384		/* octets of a map: 340 lines at most */
 
 /* In the order of preference. */
-static const struct uid_range ranges[] = {
-	{ 0x7d000000, UIDS_MAX },
-	{ 0xf000, 2048 },
+static const struct {
+	struct uid_range all;
+	unsigned blocks;
+	off_t at;			/* of the first lock in the file */
+} ranges[] = {
+	{ { 0x7d000000, 128 * UIDS_MAX }, 128, 0 },
+	{ { 0xf000, 2048 }, 8, 128 },
 };
+
+#define RANGES (sizeof(ranges) / sizeof(ranges[0]))
 
 /* The next number of a line, between blanks. */
 static int next_number(struct str *line, uint64_t *number_r)
@@ -48,11 +56,16 @@ static bool has(struct str map, struct uid_range range)
 	return false;
 }
 
-struct uid_range uids_range_of(struct str uid_map, struct str gid_map)
+struct uid_range uids_range_of(struct str uid_map, struct str gid_map,
+			       unsigned *blocks_r)
 {
-	for (size_t i = 0; i < sizeof(ranges) / sizeof(ranges[0]); i++)
-		if (has(uid_map, ranges[i]) && has(gid_map, ranges[i]))
-			return ranges[i];
+	for (size_t i = 0; i < RANGES; i++)
+		if (has(uid_map, ranges[i].all) &&
+		    has(gid_map, ranges[i].all)) {
+			*blocks_r = ranges[i].blocks;
+			return ranges[i].all;
+		}
+	*blocks_r = 0;
 	return (struct uid_range){ 0, 0 };
 }
 
@@ -71,13 +84,80 @@ static struct str read_map(const char *path, char *text, size_t size)
 	return (struct str){ text, n < 0 ? 0 : len };
 }
 
-struct uid_range uids_range(void)
+/* -1: *problem gained a phrase. */
+static int open_locks(struct buf *problem)
+{
+	int fd = open(UIDS_FILE, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK |
+		      O_CLOEXEC, 0600);
+	struct stat st;
+	char text[128];
+
+	if (fd < 0) {
+		buf_printf(problem, UIDS_FILE ", by which gateways share the "
+			   "ids of adapters, cannot be opened: %s",
+			   strerror_r(errno, text, sizeof(text)));
+		return -1;
+	}
+	/* Whoever may open it may hold all locks. */
+	if (fstat(fd, &st) || !S_ISREG(st.st_mode) || st.st_uid != 0 ||
+	    st.st_mode & 077) {
+		buf_puts(problem, UIDS_FILE " is not a file of root's alone; "
+			 "remove it");
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+/* The first block that nobody has; `blocks`: none. */
+static unsigned lock_one(int fd, off_t at, unsigned blocks)
+{
+	unsigned i = 0;
+
+	while (i < blocks) {
+		struct flock lock = {
+			.l_type = F_WRLCK, .l_whence = SEEK_SET,
+			.l_start = at + i, .l_len = 1,
+		};
+
+		if (fcntl(fd, F_OFD_SETLK, &lock) == 0)
+			break;
+		i++;
+	}
+	return i;
+}
+
+int uids_claim(struct uid_range *range_r, struct buf *problem)
 {
 	char uids[MAP_MAX], gids[MAP_MAX];
+	unsigned blocks, block;
+	struct uid_range all;
+	int fd;
 
-	return uids_range_of(read_map("/proc/self/uid_map", uids, sizeof(uids)),
-			     read_map("/proc/self/gid_map", gids,
-				      sizeof(gids)));
+	*range_r = (struct uid_range){ 0, 0 };
+	all = uids_range_of(read_map("/proc/self/uid_map", uids, sizeof(uids)),
+			    read_map("/proc/self/gid_map", gids, sizeof(gids)),
+			    &blocks);
+	if (!blocks) {
+		buf_puts(problem, "this user namespace has no ids for "
+			 "adapters to have one each; map those that usherd(8) "
+			 "names");
+		return -1;
+	}
+	fd = open_locks(problem);
+	if (fd < 0)
+		return -1;
+	block = lock_one(fd, all.first == ranges[0].all.first ?
+			 ranges[0].at : ranges[1].at, blocks);
+	if (block == blocks) {
+		buf_printf(problem, "%u gateways run on this machine, and "
+			   "there are ids for the adapters of no more", blocks);
+		close(fd);
+		return -1;
+	}
+	range_r->count = all.count / blocks;
+	range_r->first = all.first + block * range_r->count;
+	return fd;
 }
 
 void uids_init(struct uids *uids, struct uid_range range)

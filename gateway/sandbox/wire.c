@@ -1,5 +1,9 @@
 #include "sandbox/wire.h"
 
+#include <limits.h>
+
+#include "sandbox/attest.h"
+
 #define ABSENT UINT32_MAX
 
 struct raw_head {
@@ -81,6 +85,8 @@ static const struct {
 	[WIRE_ERRORS] = { HAS_NUMBER, 0, 0, 0, USHER_ERRORS_MAX },
 	[WIRE_LINES] = { HAS_NUMBER, 0, 0, 0, USHER_LOG_LINES_MAX },
 	[WIRE_HEAP] = { HAS_NUMBER, 0, 0, 0, INT64_MAX },
+	[WIRE_FILTERS] = { HAS_NUMBER, 0, 0, 0, ATTEST_FILTERS_MAX },
+	[WIRE_HIDDEN] = { HAS_A, PATH_MAX, 0, 0, 0 },
 };
 
 /* Which tags stand in a frame, and how often: 0 means not at all. */
@@ -91,11 +97,13 @@ static const struct {
 		uint16_t least, most;
 	} tags[10];
 } grammar[WIRE_TYPES] = {
-	[WIRE_HELLO] = { true, false, { { WIRE_NAME, 1, 1 } } },
+	[WIRE_HELLO] = { true, false,
+			 { { WIRE_NAME, 1, 1 }, { WIRE_FILTERS, 1, 1 } } },
 	[WIRE_CONFIG] = { false, false,
 			  { { WIRE_SETTING, 1, WIRE_ITEMS_MAX } } },
 	[WIRE_START] = { false, false,
-			 { { WIRE_TENANT, 1, 1 }, { WIRE_DEADLINE, 1, 1 } } },
+			 { { WIRE_TENANT, 1, 1 }, { WIRE_DEADLINE, 1, 1 },
+			   { WIRE_HIDDEN, 0, 1 } } },
 	[WIRE_READY] = { true, false,
 			 { { WIRE_NAME, 1, 1 }, { WIRE_HOOKS, 1, 1 },
 			   { WIRE_ABI, 1, 1 } } },

@@ -14,7 +14,7 @@
  * whether text is text; who uses it does.
  *
  *	child				gateway
- *	HELLO	who it is
+ *	HELLO	who it is, with its status file (attest.h)
  *					CONFIG*	settings
  *					START	load, init
  *	READY or REFUSED
@@ -100,6 +100,9 @@ enum wire_tag {
 	WIRE_LINES,
 	WIRE_HEAP,		/* number: octets */
 	WIRE_LOOKABLE,		/* number: 1; the user is told to who asks */
+	WIRE_FILTERS,		/* number: of system calls, that it was born
+				 * with; its status file comes along */
+	WIRE_HIDDEN,		/* a: directory that it is not to read */
 	WIRE_TAGS
 };
 

@@ -13,10 +13,14 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -105,6 +109,53 @@ static long call_i386(long number)
 }
 #endif
 
+/*
+ * A filter before that of the host's last step, which answers for the kernel:
+ * the step seems to succeed.
+ */
+static long filter(const char *way)
+{
+	struct sock_filter program[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
+			 offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_seccomp, 1, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_prlimit64, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | 0),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog prog = { 5, program };
+
+	if (!strcmp(way, " prctl"))
+		return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prog);
+	return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER,
+		       strcmp(way, " listener") ? 0 :
+		       SECCOMP_FILTER_FLAG_NEW_LISTENER, &prog);
+}
+
+/* From here on every syscall(2) of this process succeeds without being made. */
+static long patch(void)
+{
+#ifdef __x86_64__
+	static const unsigned char code[] = { 0x31, 0xc0, 0xc3 };
+#elif defined(__aarch64__)
+	static const unsigned char code[] = { 0x00, 0x00, 0x80, 0xd2,
+					      0xc0, 0x03, 0x5f, 0xd6 };
+#else
+#error "which instructions return 0?"
+#endif
+	unsigned char *at;
+	long (*function)(long, ...) = syscall;
+	size_t page_size = (size_t)sysconf(_SC_PAGESIZE);
+
+	memcpy(&at, &function, sizeof(at));
+	if (mprotect((void *)((size_t)at & ~(page_size - 1)), 2 * page_size,
+		     PROT_READ | PROT_WRITE | PROT_EXEC))
+		return -1;
+	memcpy(at, code, sizeof(code));
+	__builtin___clear_cache((char *)at, (char *)at + sizeof(code));
+	return 0;
+}
+
 static void answer_to(struct usher_str what, char *answer, size_t size)
 {
 	char words[256];
@@ -117,6 +168,13 @@ static void answer_to(struct usher_str what, char *answer, size_t size)
 		open_many(answer, size);
 	else if (!strncmp(words, "stack ", 6))
 		sink = (char)descend(page, strtol(words + 6, NULL, 0));
+	else if (!strncmp(words, "filter", 6))
+		snprintf(answer, size, filter(words + 6) < 0 ? "%d" : "let",
+			 errno);
+	else if (!strcmp(words, "patch"))
+		snprintf(answer, size, patch() ? "%d" : "let", errno);
+	else if (!strcmp(words, "overwrite"))
+		*(volatile char *)0x40000008 = 0;
 #ifdef __x86_64__
 	else if (!strncmp(words, "i386 ", 5))
 		sink = (char)call_i386(strtol(words + 5, NULL, 0));

@@ -2,9 +2,10 @@
 // it does nothing to any other.
 
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import { after, before, test } from 'node:test';
-import { start, tenant, until } from './harness.mjs';
+import { Gateway, start, tenant, until } from './harness.mjs';
 
 const sanitized = !['', 'no', undefined].includes(process.env.USHER_SANITIZERS);
 const adapter = (module, more = '') => ({ adapter: `{ module = "${module}"; ${more} }` });
@@ -83,6 +84,45 @@ test('one process for each adapter, with nothing of the gateway in it', () => {
 			assert.deepEqual(fs.readdirSync(`/proc/${pid}/fd`).sort(), ['0', '1', '2', '3']);
 			assert.equal(fs.readFileSync(`/proc/${pid}/environ`, 'utf8'), '');
 		}
+	}
+});
+
+test('an adapter of the gateway\'s own user does nothing to it, nor to its like', async () => {
+	const plain = { url: null, home: null, origins: null };
+	const options = {
+		tenants: {
+			alpha: tenant('alpha', { ...plain, ...adapter('misbehave.so') }),
+			assault: tenant('assault', { ...plain, ...adapter('assault.so') }),
+		},
+		gateway: { listen: '( { url = "http://127.0.0.1:0"; } )' },
+	};
+	let other;
+	if (process.getuid() === 0) {
+		/* An ordinary user, who has no others to give. */
+		const nobody = Number(execFileSync('id', ['-u', 'nobody']));
+		other = new Gateway({ ...options, through: ['setpriv', `--reuid=${nobody}`, `--regid=${nobody}`, '--clear-groups'] });
+		fs.chownSync(other.dir, nobody, nobody);
+		fs.chmodSync(other.conf, 0o755);
+	} else {
+		other = new Gateway(options);
+	}
+	await other.start();
+	try {
+		const pids = children(other.child.pid);
+		assert.equal(pids.length, 2);
+		const uids = [other.child.pid, ...pids].map((p) => /^Uid:\s*(\d+)/m.exec(fs.readFileSync(`/proc/${p}/status`, 'utf8'))[1]);
+		assert.equal(new Set(uids).size, 1, uids.join(', '));
+		/* It says what it was let do, and does not start then. */
+		assert.deepEqual(other.log.filter((l) => l.includes('"assault"') && /"level":"(error|warn)"/.test(l) && !l.includes('"setting":"identity"')), []);
+		for (const pid of [other.child.pid, ...pids]) {
+			const limits = fs.readFileSync(`/proc/${pid}/limits`, 'utf8');
+			assert.match(limits, /^Max cpu time\s+unlimited\s+unlimited/m);
+			assert.ok(alive(pid));
+		}
+		for (const slug of ['alpha', 'assault'])
+			assert.equal((await other.handoff(slug, person, { plain: true })).status, 302, slug);
+	} finally {
+		await other.stop();
 	}
 });
 

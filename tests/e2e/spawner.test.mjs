@@ -6,10 +6,10 @@ import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
-import { build, Gateway, runUsherd, tenant, until } from './harness.mjs';
+import { build, Gateway, runUsherd, start, tenant, until } from './harness.mjs';
 
 const skip = process.getuid() !== 0 && 'needs root, to start as root';
-const FIRST = 0x7d000000, COUNT = 65536;
+const FIRST = 0x7d000000, COUNT = 128 * 8192, BLOCK = 8192;
 const person = { email: 'user@example.com', name: 'John Doe' };
 const adapter = (module, more = '') => ({ url: null, home: null, origins: null, adapter: `{ module = "${module}"; deadline_ms = 5000; ${more} }` });
 const nobody = skip ? 0 : Number(execFileSync('id', ['-u', 'nobody']));
@@ -41,6 +41,8 @@ function status(pid) {
 const alive = (pid) => status(pid).State !== undefined && !status(pid).State.startsWith('Z');
 const children = (pid) => fs.readdirSync('/proc').filter((p) => /^\d+$/.test(p) && status(p).PPid === String(pid)).map(Number);
 const uidOf = (pid) => Number(status(pid).Uid?.split('\t')[0]);
+/** The first user of the block that a process's is in. */
+const firstOf = (pid) => uidOf(pid) - (uidOf(pid) - FIRST) % BLOCK;
 /** { spawner, adapters } of a gateway. */
 function family(gw) {
 	const spawners = children(gw.child.pid);
@@ -67,6 +69,7 @@ test('the gateway is nobody, and each adapter is a user of its own', { skip }, a
 	for (const pid of adapters) {
 		const s = status(pid), uid = uidOf(pid);
 		assert.ok(uid > FIRST && uid < FIRST + COUNT, s.Uid);
+		assert.equal(firstOf(pid), uidOf(family(gw).spawner), 'of the spawner\'s block');
 		assert.equal(s.Uid, Array(4).fill(uid).join('\t'));
 		assert.equal(s.Gid, s.Uid);
 		assert.equal(s.Groups, '');
@@ -74,6 +77,7 @@ test('the gateway is nobody, and each adapter is a user of its own', { skip }, a
 			assert.equal(BigInt('0x' + s[set]), 0n, set);
 		assert.equal(s.NoNewPrivs, '1');
 		assert.equal(s.Seccomp, '2');
+		assert.equal(Number(s.Seccomp_filters), Number(status(gw.child.pid).Seccomp_filters) + 4, 'the spawner\'s, and three');
 		assert.equal(s.Name, 'usher-adapter');
 		assert.deepEqual(fs.readdirSync(`/proc/${pid}/fd`).sort(), ['0', '1', '2', '3']);
 		assert.equal(fs.readFileSync(`/proc/${pid}/environ`, 'utf8'), '');
@@ -86,7 +90,8 @@ test('the spawner is not root and has three capabilities', { skip }, () => {
 	const { spawner } = family(gw);
 	const s = status(spawner);
 	assert.equal(s.Name, 'usher-spawner');
-	assert.equal(s.Uid, Array(4).fill(FIRST).join('\t'));
+	assert.equal(s.Uid, Array(4).fill(uidOf(spawner)).join('\t'));
+	assert.equal(firstOf(spawner), uidOf(spawner), 'the first of its block');
 	assert.equal(s.Gid, s.Uid);
 	assert.equal(s.Groups, '');
 	const kill = 1n << 5n, setgid = 1n << 6n, setuid = 1n << 7n;
@@ -99,10 +104,33 @@ test('the spawner is not root and has three capabilities', { skip }, () => {
 	assert.equal(fs.statSync(`/proc/${spawner}/mem`).uid, 0, 'not dumpable');
 	assert.equal(fs.readFileSync(`/proc/${spawner}/environ`, 'utf8'), '');
 	const held = fs.readdirSync(`/proc/${spawner}/fd`).map((fd) => fs.readlinkSync(`/proc/${spawner}/fd/${fd}`));
-	assert.equal(held.length, 5, held.join(', '));
+	assert.equal(held.length, 6, held.join(', '));
 	assert.equal(held.filter((f) => f === '/dev/null').length, 3);
 	assert.equal(held.filter((f) => f === path.join(build, 'gateway/usher-adapter-host')).length, 1);
 	assert.equal(held.filter((f) => f.startsWith('socket:')).length, 1);
+	assert.equal(held.filter((f) => f === '/run/usher-uids').length, 1);
+});
+
+test('gateways beside each other share no user', { skip }, async () => {
+	const second = await asNobody().start();
+	const root = await start({ tenants: { alpha: tenant('alpha', adapter('misbehave.so')) }, gateway: { listen: '( { url = "http://127.0.0.1:0"; } )' } });
+	try {
+		const blocks = [gw, second].map((g) => {
+			const { spawner, adapters } = family(g);
+			assert.equal(adapters.length, 2);
+			for (const pid of adapters)
+				assert.equal(firstOf(pid), uidOf(spawner));
+			return uidOf(spawner);
+		});
+		const [lone] = children(root.child.pid);
+		assert.ok(uidOf(lone) > FIRST && uidOf(lone) < FIRST + COUNT, String(uidOf(lone)));
+		blocks.push(firstOf(lone));
+		assert.equal(new Set(blocks).size, 3, blocks.join(', '));
+	} finally {
+		await root.stop();
+		await second.stop();
+	}
+	assert.equal((await handoff(gw, 'alpha')).status, 302);
 });
 
 test('one that hangs is killed, and is back as the same user', { skip }, async () => {

@@ -700,10 +700,17 @@ START_TEST(a_late_look_is_answered_if_it_was_offered)
 }
 END_TEST
 
-START_TEST(who_looks_while_it_starts_does_not_start)
+START_TEST(who_lies_while_it_starts_does_not_start)
 {
-	static const char *const lies[] = {
-		"look_too_soon", "look_at_probe_too_soon", "look_at_probe",
+	static const char out_of_turn[] = "about a user out of turn";
+	static const struct {
+		const char *name, *why;
+	} lies[] = {
+		{ "look_too_soon", out_of_turn },
+		{ "look_at_probe_too_soon", out_of_turn },
+		{ "look_at_probe", out_of_turn },
+		{ "ready_too_soon", "it said that it is ready without having "
+				    "closed its sandbox" },
 	};
 	struct adapter *good;
 	struct sign_in s;
@@ -712,14 +719,14 @@ START_TEST(who_looks_while_it_starts_does_not_start)
 	good = must_load("misbehave", 10000);
 	for (unsigned i = 0; i < COUNT(lies); i++) {
 		struct adapter_setting setting = { STR("fault"),
-						   str_from(lies[i]) };
+						   str_from(lies[i].name) };
 		struct adapter_options options = options_for("faults");
 
 		options.settings = &setting;
 		options.setting_count = 1;
 		ck_assert_ptr_null(load(&options, NULL));
-		ck_assert_msg(strstr(message, "about a user out of turn") !=
-			      NULL, "%s: %s", lies[i], message);
+		ck_assert_msg(strstr(message, lies[i].why) != NULL, "%s: %s",
+			      lies[i].name, message);
 		sign_in_init(&s);
 		ck_assert_int_eq(finish(good, &s), ADAPTER_OK);
 		pool_free(s.pool);
@@ -806,7 +813,7 @@ static void supervisor_tests(TCase *tcase)
 	tcase_add_test(tcase, a_look_that_fails_shows_nobody);
 	tcase_add_test(tcase, who_looks_out_of_turn_is_ended);
 	tcase_add_test(tcase, a_late_look_is_answered_if_it_was_offered);
-	tcase_add_test(tcase, who_looks_while_it_starts_does_not_start);
+	tcase_add_test(tcase, who_lies_while_it_starts_does_not_start);
 	tcase_add_test(tcase, one_may_be_freed_while_its_process_ends);
 	tcase_add_test(tcase, a_start_that_fails_says_why);
 }
