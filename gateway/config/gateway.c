@@ -313,6 +313,7 @@ void gateway_read(const struct reader *reader, struct group group,
 	out->log_level = (enum log_level)group_word(log, "level");
 	out->log_format = (enum log_format)group_word(log, "format");
 	out->workers = (unsigned)group_number(group, "workers");
+	out->adapter_start_s = (uint32_t)group_number(group, "adapter_start");
 	out->request_deadline_s =
 		(uint32_t)group_number(group, "request_deadline");
 	out->connections_max =
