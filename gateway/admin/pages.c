@@ -13,13 +13,16 @@ static void tenants(struct gateway *gateway)
 	unsigned counts[TENANT_BROKEN + 1] = { 0 };
 
 	for (unsigned i = 0; i < snapshot->tenant_count; i++)
-		counts[snapshot->tenants[i]->state]++;
+		counts[tenant_state(snapshot->tenants[i], NULL)]++;
 	GAUGE("usher_config_generation",
 	      "The running configuration, counted from the start.",
 	      snapshot->generation);
 	snapshot_unref(snapshot);
 	GAUGE("usher_tenants_serving", "Tenants that serve.",
 	      counts[TENANT_SERVING]);
+	GAUGE("usher_tenants_starting",
+	      "Tenants whose adapter is not ready for the first time yet.",
+	      counts[TENANT_STARTING]);
 	GAUGE("usher_tenants_broken",
 	      "Tenants whose file or adapter could not be loaded.",
 	      counts[TENANT_BROKEN]);
