@@ -5,6 +5,9 @@
  * admin socket; the answer is text for people, or JSON for programs.  Here is
  * the table of all commands; what they do is in console/.
  */
+#include <stdio.h>
+#include <unistd.h>
+
 #include "console/adapterctl.h"
 #include "console/command.h"
 #include "console/console.h"
@@ -13,6 +16,7 @@
 #include "console/scaffold.h"
 #include "console/snippet.h"
 #include "console/ticketctl.h"
+#include "adapter/adapter.h"
 #include "base/hash.h"
 #include "desk/assets.h"
 #include "desk/sdk.h"
@@ -85,7 +89,14 @@ static const struct command commands[] = {
 
 int main(int argc, char **argv)
 {
+	int status;
+
 	hash_init();
-	return command_main(commands, argc, argv, USHER_CONFDIR,
-			    USHER_VERSION);
+	status = command_main(commands, argc, argv, USHER_CONFDIR,
+			      USHER_VERSION);
+	if (adapter_loaders_end(0))
+		return status;
+	/* exit() would wait for a module that hangs while it is loaded. */
+	fflush(NULL);
+	_exit(status);
 }

@@ -21,6 +21,7 @@
 
 #include "sandbox/child.h"
 #include "sandbox/spawner.h"
+#include "adapter/adapter.h"
 #include "adapter/supervisor.h"
 #include "admin/notify.h"
 #include "admin/reload.h"
@@ -38,6 +39,8 @@
 #include "http/server.h"
 
 #define STOP_MS 10000		/* for a graceful stop, all in all */
+#define RELOAD_END_MS 1000	/* of them, for a reload to let go */
+#define LOADERS_END_MS 500	/* ... for modules that are being loaded */
 #define SAVE_S 60		/* between savings of the rate limiter */
 #define PATH_LONGEST 4096
 
@@ -61,6 +64,7 @@ struct daemon {
 	int signals, admin, timer;	/* -1: not there */
 	int parent;		/* pipe to tell that we are ready; -1 */
 	bool must_stop;
+	bool must_reload;	/* asked for before we were ready */
 };
 
 static void usage(FILE *out)
@@ -267,11 +271,22 @@ static int check(struct daemon *d)
 	if (check_as_user(d))
 		return 1;
 	start_supervisor(d);
+	d->reload.options.awaits_adapters = true;
 	snapshot = snapshot_load(&d->reload.options, NULL, &d->reload.report);
 	worst = show_report(snapshot, &d->reload.report, false, stdout);
 	snapshot_unref(snapshot);
 	stop_adapters(d);
 	return worst >= REPORT_TENANT ? 1 : 0;
+}
+
+/* exit() would wait for a module that hangs while it is loaded. */
+static int leave(int status, bool is_stuck)
+{
+	log_stop();
+	if (adapter_loaders_end(0) && !is_stuck)
+		return status;
+	fflush(NULL);
+	_exit(status);
 }
 
 /* ---- coming up -------------------------------------------------------- */
@@ -500,6 +515,48 @@ static int start_keeper(struct daemon *d)
 	return -1;
 }
 
+/* Signals, before there is anything to reload. */
+static void on_early_signal(struct daemon *d)
+{
+	struct signalfd_siginfo info;
+
+	if (read(d->signals, &info, sizeof(info)) != sizeof(info))
+		return;
+	if (info.ssi_signo == SIGHUP)
+		d->must_reload = true;
+	else if (info.ssi_signo == SIGUSR1)
+		log_reopen();
+	else
+		d->must_stop = true;
+}
+
+/* The first load, unless we are told to stop. With --strict every adapter has
+ * to be ready, and each has its time. */
+static struct snapshot *load_first(struct daemon *d)
+{
+	struct snapshot *first;
+
+	d->reload.options.awaits_adapters = d->options.strict;
+	reload_ask(&d->reload);
+	while (reload_is_running(&d->reload) && !d->must_stop) {
+		struct pollfd fds[] = {
+			{ .fd = d->signals, .events = POLLIN },
+			{ .fd = d->reload.fd, .events = POLLIN },
+		};
+
+		if (poll(fds, 2, -1) < 0)
+			continue;
+		if (fds[0].revents)
+			on_early_signal(d);
+		if (fds[1].revents)
+			reload_poll(&d->reload);
+	}
+	first = d->must_stop ? NULL : d->reload.first;
+	if (first)
+		d->reload.first = NULL;
+	return first;
+}
+
 /* From bound ports to a first snapshot that serves. */
 static int start_serving(struct daemon *d, const struct gateway_config *config)
 {
@@ -519,7 +576,7 @@ static int start_serving(struct daemon *d, const struct gateway_config *config)
 	if (d->reload.options.supervisor)
 		supervisor_on_batch(d->reload.options.supervisor,
 				    server_batch_done, d->server);
-	first = reload_first(&d->reload);
+	first = load_first(d);
 	if (!first)
 		return -1;
 	if (d->options.strict &&
@@ -633,11 +690,19 @@ static void on_signal(struct daemon *d)
 	if (read(d->signals, &info, sizeof(info)) != sizeof(info))
 		return;
 	if (info.ssi_signo == SIGHUP)
-		reload_run(&d->reload);
+		reload_ask(&d->reload);
 	else if (info.ssi_signo == SIGUSR1)
 		log_reopen();
 	else
 		d->must_stop = true;
+}
+
+static void on_admin(struct daemon *d)
+{
+	int later = socket_serve(d->admin, status_command, &d->status);
+
+	if (later >= 0)
+		status_later(&d->status, later);
 }
 
 static void on_timer(struct daemon *d)
@@ -650,30 +715,37 @@ static void on_timer(struct daemon *d)
 
 static void wait_for_the_end(struct daemon *d)
 {
+	if (d->must_reload)
+		reload_ask(&d->reload);
 	while (!d->must_stop) {
 		struct pollfd fds[] = {
 			{ .fd = d->signals, .events = POLLIN },
 			{ .fd = d->admin, .events = POLLIN },
 			{ .fd = d->timer, .events = POLLIN },
 			{ .fd = d->watch.fd, .events = POLLIN },
-			{ .fd = keeper_fd(d->reload.keeper),
+			{ .fd = d->reload.fd, .events = POLLIN },
+			/* a reload has read the ring already: after it */
+			{ .fd = reload_is_running(&d->reload) ? -1 :
+				keeper_fd(d->reload.keeper),
 			  .events = POLLIN },
 		};
 
-		if (poll(fds, 5, watch_timeout(&d->watch, clock_mono_ms())) < 0)
+		if (poll(fds, 6, watch_timeout(&d->watch, clock_mono_ms())) < 0)
 			continue;
 		if (fds[0].revents)
 			on_signal(d);
 		if (fds[1].revents)
-			socket_serve(d->admin, status_command, &d->status);
+			on_admin(d);
 		if (fds[2].revents)
 			on_timer(d);
 		if (fds[3].revents)
 			watch_read(&d->watch, clock_mono_ms());
-		if (fds[4].revents)
+		if (fds[5].revents)
 			reload_keys(&d->reload);
 		if (watch_is_due(&d->watch, clock_mono_ms()))
-			reload_run(&d->reload);
+			reload_ask(&d->reload);
+		if (fds[4].revents)
+			reload_poll(&d->reload);
 	}
 }
 
@@ -699,10 +771,16 @@ static int open_events(struct daemon *d)
 	return 0;
 }
 
-/* Downward from the edge: nothing that is waited for is cut off before it is
- * durable. */
-static void stop(struct daemon *d)
+/*
+ * Downward from the edge: nothing that is waited for is cut off before it is
+ * durable.  False: a thread that nobody can end is left, in a file system or in
+ * a module; what it may use stays, and the process has to end without exit().
+ */
+static bool stop(struct daemon *d)
 {
+	bool is_free = reload_cancel(&d->reload, RELOAD_END_MS);
+
+	status_stop(&d->status);
 	if (d->options.ready_file)
 		unlink(d->options.ready_file);
 	server_stop(d->server, STOP_MS);
@@ -710,6 +788,12 @@ static void stop(struct daemon *d)
 	store_close(d->gateway.store);
 	if (d->gateway.limiter && d->gateway.snapshots)
 		save_limits(d);
+	if (!adapter_loaders_end(LOADERS_END_MS) || !is_free) {
+		log_warn("thread_left", LOG_TEXT("waits_for", is_free ?
+			 "a module that is being loaded" :
+			 "the files of a reload"));
+		return false;
+	}
 	ratelimit_free(d->gateway.limiter);
 	desk_cache_free(d->gateway.desk_cache);
 	snapshot_slot_free(d->gateway.snapshots);
@@ -723,6 +807,14 @@ static void stop(struct daemon *d)
 		if (fds[i] >= 0)
 			close(fds[i]);
 	}
+	return true;
+}
+
+static void on_reloaded(void *ctx, unsigned run, enum err err)
+{
+	struct daemon *d = ctx;
+
+	status_reloaded(&d->status, run, err);
 }
 
 static void begin_metrics(void)
@@ -740,6 +832,7 @@ int main(int argc, char **argv)
 		.watch = { .fd = -1 }, .signals = -1, .admin = -1, .timer = -1,
 		.parent = -1,
 	};
+	bool is_stuck;
 	int status = 1;
 
 	parse_options(argc, argv, &d.options);
@@ -748,6 +841,7 @@ int main(int argc, char **argv)
 	begin_metrics();
 	d.reload.gateway = &d.gateway;
 	d.reload.prepare = prepare;
+	d.reload.done = on_reloaded;
 	d.reload.ctx = &d;
 	d.reload.options = (struct snapshot_options){
 		.config_dir = d.options.config,
@@ -761,7 +855,7 @@ int main(int argc, char **argv)
 	if (d.options.check) {
 		status = check(&d);
 		reload_done(&d.reload);
-		return status;
+		return leave(status, false);
 	}
 	if (open_events(&d) == 0 && start(&d) == 0) {
 		tell_ready(&d);
@@ -770,10 +864,11 @@ int main(int argc, char **argv)
 		log_info("stopping",
 			 LOG_NUM("seconds_at_most", STOP_MS / 1000));
 		status = 0;
+	} else if (d.must_stop) {
+		status = 0;
 	}
-	stop(&d);
+	is_stuck = !stop(&d);
 	if (status == 0)
 		log_info("stopped", LOG_NUM("status", status));
-	log_stop();
-	return status;
+	return leave(status, is_stuck);
 }

@@ -1,38 +1,16 @@
-#include "adapter/adapter.h"
+#include "adapter/adapter-private.h"
 
 #include <limits.h>
-#include <stdatomic.h>
 #include <unistd.h>
 
-#include "module/module.h"
-#include "adapter/supervisor.h"
+#include "base/metric.h"
 #include "codec/utf8.h"
 
 /* Bytes: the settings and secrets of one adapter, copied. */
 #define ADAPTER_POOL_MAX (16u * 1024 * 1024)
 
-struct worker {
-	void *state;
-	struct pool *scratch;
-	bool is_ready;		/* init succeeded: fini is owed */
-};
-
-struct adapter {
-	atomic_uint refs;
-	struct pool *pool;
-	struct module *module;
-	const struct usher_adapter *hooks;
-	struct adapter_env env;
-	struct worker *workers;
-	unsigned worker_count;
-	/* in a process of its own; `module` and `hooks` are then NULL */
-	struct isolated *isolated;
-	struct supervisor *supervisor;
-	struct module_copy copy;
-};
-
 /* The supervisor's last use of it is over, or there was none. */
-static void isolated_gone(void *ctx)
+static void forget(void *ctx)
 {
 	struct adapter *adapter = ctx;
 
@@ -44,14 +22,9 @@ static void isolated_gone(void *ctx)
 
 static void adapter_free(struct adapter *adapter)
 {
-	if (!adapter)
-		return;
-	if (adapter->supervisor) {
-		if (adapter->isolated)
-			isolated_free(adapter->isolated, isolated_gone,
-				      adapter);
-		else
-			isolated_gone(adapter);
+	loading_dismiss(adapter);
+	if (adapter->isolated) {
+		isolated_free(adapter->isolated, forget, adapter);
 		return;
 	}
 	for (unsigned i = 0; i < adapter->worker_count; i++) {
@@ -63,8 +36,7 @@ static void adapter_free(struct adapter *adapter)
 	}
 	free(adapter->workers);
 	module_unref(adapter->module);
-	pool_free(adapter->pool);
-	free(adapter);
+	forget(adapter);
 }
 
 static enum err out_of_memory(struct buf *problem)
@@ -158,6 +130,7 @@ static bool is_same(const struct adapter *adapter,
 	char found[PATH_MAX];
 
 	if (env->services != services ||
+	    adapter->wanted_workers != options->workers ||
 	    env->deadline_ms != options->deadline_ms ||
 	    env->setting_count != options->setting_count ||
 	    env->secret_count != options->secret_count ||
@@ -219,7 +192,15 @@ static int copy_options(struct adapter *adapter,
 	env->secrets = secrets;
 	env->secret_count = options->secret_count;
 	env->deadline_ms = options->deadline_ms;
-	return 0;
+	adapter->path = pool_str(pool, str_from(options->path)).ptr;
+	adapter->file = str_from(adapter->path ? adapter->path : "");
+	for (size_t i = adapter->file.len; i-- > 0;)
+		if (adapter->file.ptr[i] == '/') {
+			adapter->file.ptr += i + 1;
+			adapter->file.len -= i + 1;
+			break;
+		}
+	return adapter->path ? 0 : -1;
 }
 
 static enum err init_worker(struct adapter *adapter, struct worker *worker,
@@ -233,35 +214,126 @@ static enum err init_worker(struct adapter *adapter, struct worker *worker,
 			 problem);
 }
 
-/* Takes over `module` in any case. */
-static enum err adapter_new(const struct adapter_options *options,
-			    const struct adapter_services *services,
-			    struct module *module, struct adapter **adapter_r,
-			    struct buf *problem)
+enum err adapter_init_workers(struct adapter *adapter, struct buf *problem)
 {
-	struct adapter *adapter = calloc(1, sizeof(*adapter));
 	enum err err = ERR_OK;
 
+	adapter->workers = calloc(adapter->wanted_workers,
+				  sizeof(struct worker));
+	if (!adapter->workers)
+		return out_of_memory(problem);
+	adapter->worker_count = adapter->wanted_workers;
+	for (unsigned i = 0; i < adapter->worker_count && !err; i++)
+		err = init_worker(adapter, &adapter->workers[i], problem);
+	return err;
+}
+
+/* Takes over copy->fd in any case. Nothing of it runs yet. */
+static enum err adapter_new(const struct adapter_options *options,
+			    const struct adapter_services *services,
+			    const struct module_copy *copy,
+			    struct adapter **adapter_r, struct buf *problem)
+{
+	struct adapter *adapter = calloc(1, sizeof(*adapter));
+
 	if (!adapter) {
-		module_unref(module);
+		close(copy->fd);
 		return out_of_memory(problem);
 	}
 	atomic_init(&adapter->refs, 1);
-	adapter->module = module;
-	adapter->hooks = module_descriptor(module);
+	atomic_init(&adapter->state, ADAPTER_STARTING);
+	list_init(&adapter->queued);
+	if (options->isolation == ADAPTER_OWN_PROCESS)
+		adapter->supervisor = options->supervisor;
+	adapter->copy = *copy;
+	adapter->must_be_advisory = options->must_be_advisory;
+	adapter->wanted_workers = options->workers;
 	adapter->env.services = services;
-	adapter->env.name = str_from(adapter->hooks->name);
 	adapter->pool = pool_new(ADAPTER_POOL_MAX);
-	adapter->workers = calloc(options->workers, sizeof(struct worker));
-	if (!adapter->pool || !adapter->workers ||
-	    copy_options(adapter, options)) {
-		err = out_of_memory(problem);
-		goto out;
+	if (!adapter->pool || copy_options(adapter, options)) {
+		adapter_free(adapter);
+		return out_of_memory(problem);
 	}
-	adapter->worker_count = options->workers;
-	for (unsigned i = 0; i < adapter->worker_count && !err; i++)
-		err = init_worker(adapter, &adapter->workers[i], problem);
-out:
+	*adapter_r = adapter;
+	return ERR_OK;
+}
+
+/* Is it of the same content, and neither refused nor about to be? */
+static bool has_content(struct adapter *adapter,
+			const struct module_copy *copy)
+{
+	struct module_copy own = adapter->copy;
+	bool same;
+
+	own.fd = loading_dup_copy(adapter);
+	if (own.fd < 0)
+		return false;
+	same = module_copy_is_same(&own, copy);
+	close(own.fd);
+	return same;
+}
+
+/* One that is ready is measured; one that is not was promised something. */
+static bool is_fit(const struct adapter *adapter, bool must_be_advisory)
+{
+	if (!adapter_is_ready(adapter))
+		return adapter->must_be_advisory == must_be_advisory;
+	return !must_be_advisory || (adapter_is_advisory(adapter) &&
+				     !adapter_has_sync(adapter));
+}
+
+/* Another reference to `previous`, where that is what is asked for. */
+static bool is_kept(struct adapter *previous,
+		    const struct adapter_options *options,
+		    const struct adapter_services *services,
+		    const struct module_copy *copy)
+{
+	struct supervisor *supervisor =
+		options->isolation == ADAPTER_OWN_PROCESS ?
+		options->supervisor : NULL;
+
+	return previous && previous->supervisor == supervisor &&
+	       atomic_load_explicit(&previous->state, memory_order_acquire) !=
+	       ADAPTER_REFUSED &&
+	       is_fit(previous, options->must_be_advisory) &&
+	       is_same(previous, options, services) &&
+	       has_content(previous, copy);
+}
+
+static enum err begin(const struct adapter_options *options,
+		      const struct adapter_services *services,
+		      struct adapter *previous, bool is_here,
+		      struct adapter **adapter_r, struct buf *problem)
+{
+	struct adapter *adapter = NULL;
+	struct module_copy copy;
+	enum err err = check_options(options, problem);
+
+	if (!err)
+		err = module_copy(options->path, &copy, problem);
+	if (err)
+		return err;
+	if (is_kept(previous, options, services, &copy)) {
+		close(copy.fd);
+		*adapter_r = adapter_ref(previous);
+		return ERR_OK;
+	}
+	err = adapter_new(options, services, &copy, &adapter, problem);
+	if (err)
+		return err;
+	adapter->stand_in = loading_stand_in(previous);
+	if (adapter->supervisor && str_is_null(adapter->env.directory)) {
+		buf_puts(problem, "the directory that it lies in cannot be "
+			 "found");
+		err = ERR_IO;
+	} else if (adapter->supervisor)
+		err = isolated_begin(adapter->supervisor, &adapter->env,
+				     &copy, loading_settled, adapter,
+				     &adapter->isolated, problem);
+	else if (is_here)
+		loading_run(adapter);
+	else if ((err = loading_queue(adapter)) != ERR_OK)
+		buf_puts(problem, "there is no thread to load it");
 	if (err)
 		adapter_free(adapter);
 	else
@@ -269,64 +341,12 @@ out:
 	return err;
 }
 
-/* Takes over copy->fd in any case. */
-static enum err isolated_adapter_new(const struct adapter_options *options,
-				     const struct adapter_services *services,
-				     const struct module_copy *copy,
-				     struct adapter **adapter_r,
-				     struct buf *problem)
+enum err adapter_begin(const struct adapter_options *options,
+		       const struct adapter_services *services,
+		       struct adapter *previous, struct adapter **adapter_r,
+		       struct buf *problem)
 {
-	struct adapter *adapter = calloc(1, sizeof(*adapter));
-	enum err err;
-
-	if (!adapter) {
-		close(copy->fd);
-		return out_of_memory(problem);
-	}
-	atomic_init(&adapter->refs, 1);
-	adapter->supervisor = options->supervisor;
-	adapter->copy = *copy;
-	adapter->env.services = services;
-	adapter->pool = pool_new(ADAPTER_POOL_MAX);
-	if (!adapter->pool || copy_options(adapter, options)) {
-		err = out_of_memory(problem);
-	} else if (str_is_null(adapter->env.directory)) {
-		buf_puts(problem, "the directory that it lies in cannot be "
-			 "found");
-		err = ERR_IO;
-	} else {
-		err = isolated_new(options->supervisor, &adapter->env, copy,
-				   &adapter->isolated, problem);
-	}
-	if (err) {
-		adapter_free(adapter);
-		return err;
-	}
-	adapter->env.name = isolated_name(adapter->isolated);
-	*adapter_r = adapter;
-	return ERR_OK;
-}
-
-/* The new process is ready before the old one is let go. */
-static enum err load_isolated(const struct adapter_options *options,
-			      const struct adapter_services *services,
-			      struct adapter *previous,
-			      struct adapter **adapter_r, struct buf *problem)
-{
-	struct module_copy copy;
-	enum err err = module_copy(options->path, &copy, problem);
-
-	if (err)
-		return err;
-	if (previous && previous->supervisor == options->supervisor &&
-	    module_copy_is_same(&previous->copy, &copy) &&
-	    is_same(previous, options, services)) {
-		close(copy.fd);
-		*adapter_r = adapter_ref(previous);
-		return ERR_OK;
-	}
-	return isolated_adapter_new(options, services, &copy, adapter_r,
-				    problem);
+	return begin(options, services, previous, false, adapter_r, problem);
 }
 
 enum err adapter_load(const struct adapter_options *options,
@@ -334,24 +354,20 @@ enum err adapter_load(const struct adapter_options *options,
 		      struct adapter *previous, struct adapter **adapter_r,
 		      struct buf *problem)
 {
-	struct module *module;
-	enum err err = check_options(options, problem);
+	struct adapter *adapter = NULL;
+	enum err err = begin(options, services, previous, true, &adapter,
+			     problem);
 
-	if (!err && options->isolation == ADAPTER_OWN_PROCESS)
-		return load_isolated(options, services, previous, adapter_r,
-				     problem);
-	if (!err)
-		err = module_load(options->path, &module, problem);
 	if (err)
 		return err;
-	if (previous && previous->module == module &&
-	    previous->worker_count == options->workers &&
-	    is_same(previous, options, services)) {
-		module_unref(module);
-		*adapter_r = adapter_ref(previous);
+	adapter_wait(&adapter, 1, -1, NULL);
+	if (adapter_verdict(adapter, problem).state == ADAPTER_READY) {
+		*adapter_r = adapter;
 		return ERR_OK;
 	}
-	return adapter_new(options, services, module, adapter_r, problem);
+	err = adapter->err;
+	adapter_unref(adapter);
+	return err;
 }
 
 struct adapter *adapter_ref(struct adapter *adapter)
@@ -369,11 +385,13 @@ void adapter_unref(struct adapter *adapter)
 
 struct str adapter_name(const struct adapter *adapter)
 {
-	return adapter->env.name;
+	return adapter_is_ready(adapter) ? adapter->env.name : adapter->file;
 }
 
 struct str adapter_version(const struct adapter *adapter)
 {
+	if (!adapter_is_ready(adapter))
+		return STR("");
 	return adapter->isolated ? isolated_version(adapter->isolated) :
 				   str_from(adapter->hooks->version);
 }
@@ -389,18 +407,24 @@ bool adapter_process(const struct adapter *adapter,
 
 bool adapter_has_deliver(const struct adapter *adapter)
 {
+	if (!adapter_is_ready(adapter))
+		return true;
 	return adapter->isolated ? isolated_has_deliver(adapter->isolated) :
 				   adapter->hooks->deliver != NULL;
 }
 
 bool adapter_has_sync(const struct adapter *adapter)
 {
+	if (!adapter_is_ready(adapter))
+		return true;
 	return adapter->isolated ? isolated_has_sync(adapter->isolated) :
 				   adapter->hooks->sync_user != NULL;
 }
 
 bool adapter_is_advisory(const struct adapter *adapter)
 {
+	if (!adapter_is_ready(adapter))
+		return false;
 	return adapter->isolated ? isolated_is_advisory(adapter->isolated) :
 				   adapter->hooks->flags & USHER_ADVISORY;
 }
@@ -440,10 +464,29 @@ static enum adapter_run ask(struct adapter *adapter, enum wire_call_kind kind,
 		ADAPTER_WAITING : ADAPTER_DONE;
 }
 
+/* Nobody is there to be called. */
+static enum adapter_run refuse(const struct adapter *adapter,
+			       struct adapter_call *call)
+{
+	char labels[METRIC_LABELS_MAX];
+
+	snprintf(labels, sizeof(labels), "tenant=\"%.*s\"",
+		 STR_ARG(adapter->env.tenant));
+	metric_add(metric_get(usher_adapter_unavailable_total, labels), 1);
+	snprintf(call->problem, sizeof(call->problem), "%s",
+		 atomic_load_explicit(&adapter->state, memory_order_relaxed) ==
+		 ADAPTER_STARTING ? "it is still starting" :
+				    "it could not be started");
+	call->result = ADAPTER_UNAVAILABLE;
+	return ADAPTER_DONE;
+}
+
 enum adapter_run adapter_handoff(struct adapter *adapter, unsigned worker,
 				 struct adapter_call *call,
 				 void (*done)(struct adapter_call *call))
 {
+	if (!adapter_is_ready(adapter))
+		return refuse(adapter, call);
 	if (adapter->isolated)
 		return ask(adapter, WIRE_HANDOFF, call, done);
 	/* In this process every call is done at once. */
@@ -461,6 +504,8 @@ enum adapter_run adapter_deliver(struct adapter *adapter, unsigned worker,
 				 struct adapter_call *call,
 				 void (*done)(struct adapter_call *call))
 {
+	if (!adapter_is_ready(adapter))
+		return refuse(adapter, call);
 	if (adapter->isolated)
 		return ask(adapter, WIRE_DELIVER, call, done);
 	return run_hooks(adapter, worker, call, true);

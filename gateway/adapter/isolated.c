@@ -11,14 +11,14 @@
 
 /* ---- for the thread ------------------------------------------------------ */
 
-void isolated_settle(struct isolated *iso)
+void isolated_settle(struct isolated *iso, const char *why)
 {
 	struct supervisor *s = iso->supervisor;
 
 	pthread_mutex_lock(&s->lock);
 	iso->is_settled = true;
-	pthread_cond_broadcast(&s->settled);
 	pthread_mutex_unlock(&s->lock);
+	iso->settled(iso->settled_ctx, why);
 }
 
 bool isolated_is_first(struct isolated *iso)
@@ -109,6 +109,7 @@ static struct isolated *make(struct supervisor *s,
 	calls_init(&iso->calls);
 	list_init(&iso->node);
 	list_init(&iso->order);
+	list_init(&iso->waiting);
 	iso->retry_ns = iso->alarm_ns = ALARM_NEVER;
 	iso->module = fcntl(copy->fd, F_DUPFD_CLOEXEC, 3);
 	if (alarms_add(&s->alarms, &iso->alarm, iso) || iso->module < 0) {
@@ -119,9 +120,10 @@ static struct isolated *make(struct supervisor *s,
 	return iso;
 }
 
-enum err isolated_new(struct supervisor *s, const struct adapter_env *env,
-		      const struct module_copy *copy,
-		      struct isolated **isolated_r, struct buf *problem)
+enum err isolated_begin(struct supervisor *s, const struct adapter_env *env,
+			const struct module_copy *copy,
+			void (*settled)(void *ctx, const char *why), void *ctx,
+			struct isolated **isolated_r, struct buf *problem)
 {
 	struct isolated *iso = make(s, env, copy);
 
@@ -129,6 +131,8 @@ enum err isolated_new(struct supervisor *s, const struct adapter_env *env,
 		buf_puts(problem, "out of memory or of descriptors");
 		return ERR_NOMEM;
 	}
+	iso->settled = settled;
+	iso->settled_ctx = ctx;
 	pthread_mutex_lock(&s->lock);
 	if (!uids_take(&s->uids, &iso->uid) && s->uids.range.count) {
 		pthread_mutex_unlock(&s->lock);
@@ -137,18 +141,11 @@ enum err isolated_new(struct supervisor *s, const struct adapter_env *env,
 		isolated_destroy(iso);
 		return ERR_LIMIT;
 	}
+	/* It may settle before we return. */
+	*isolated_r = iso;
 	list_add(&s->orders, &iso->order);
 	supervisor_ring(s);
-	while (!iso->is_settled)
-		pthread_cond_wait(&s->settled, &s->lock);
 	pthread_mutex_unlock(&s->lock);
-	/* The thread knows nothing any more of one that did not start. */
-	if (iso->is_forgotten) {
-		buf_puts(problem, iso->why);
-		isolated_destroy(iso);
-		return ERR_UNSUPPORTED;
-	}
-	*isolated_r = iso;
 	return ERR_OK;
 }
 
@@ -163,6 +160,7 @@ void isolated_free(struct isolated *iso, void (*freed)(void *ctx), void *ctx)
 	iso->must_free = true;
 	iso->freed = freed;
 	iso->freed_ctx = ctx;
+	list_del(&iso->order);		/* it may not have begun yet */
 	list_add(&s->orders, &iso->order);
 	supervisor_ring(s);
 	pthread_mutex_unlock(&s->lock);

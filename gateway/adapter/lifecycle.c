@@ -78,7 +78,8 @@ static void plan(struct isolated *iso)
 	if (iso->life == LIFE_DOWN)
 		at = sooner(at, iso->retry_ns);
 	else if (iso->life == LIFE_STARTING)
-		at = sooner(at, iso->spawn_ns + START_MS * MS);
+		at = sooner(at, iso->spawn_ns + (iso->has_slot ?
+			    SUPERVISOR_SLOT_MS : START_MS) * MS);
 	pthread_mutex_lock(&iso->lock);
 	if (iso->life == LIFE_SERVING && is_awaited(iso))
 		at = sooner(at, stall_ns(iso));
@@ -123,7 +124,10 @@ static void be_down(struct isolated *iso)
 	is_closed = iso->is_closed;
 	pthread_mutex_unlock(&iso->lock);
 	iso->retry_ns = ALARM_NEVER;
-	metric_set(iso->metrics.up, 0);
+	if (iso->is_up)
+		metric_add(iso->metrics.up, -1);
+	iso->is_up = false;
+	supervisor_give_slot(iso);
 	if (isolated_is_first(iso) || isolated_must_free(iso)) {
 		supervisor_bury(iso);
 		return;
@@ -235,9 +239,12 @@ void lifecycle_serve(struct isolated *iso)
 	iso->life = LIFE_SERVING;
 	iso->stats.ready_ns = (uint64_t)(clock_mono_ns() - iso->spawn_ns);
 	pthread_mutex_unlock(&iso->lock);
-	metric_set(iso->metrics.up, 1);
+	/* While another takes its place, two of a tenant's serve. */
+	metric_add(iso->metrics.up, 1);
+	iso->is_up = true;
+	supervisor_give_slot(iso);
 	if (isolated_is_first(iso)) {
-		isolated_settle(iso);
+		isolated_settle(iso, NULL);
 		return;
 	}
 	metric_add(iso->metrics.restarts, 1);
@@ -353,6 +360,8 @@ void lifecycle_tick(struct isolated *iso, int64_t now)
 		return;
 	}
 	end_late_calls(iso, now);
+	if (iso->spawn_ns + SUPERVISOR_SLOT_MS * MS <= now)
+		supervisor_give_slot(iso);
 	if (iso->life == LIFE_STARTING && iso->spawn_ns + START_MS * MS <= now)
 		lifecycle_end(iso, "it was not ready within 5 seconds");
 	if (iso->life == LIFE_SERVING && has_stalled(iso, now))

@@ -87,6 +87,8 @@ struct isolated {
 	int module;
 	uid_t uid;
 	struct source sources[3];
+	void (*settled)(void *ctx, const char *why);
+	void *settled_ctx;
 	struct isolated_metrics metrics;
 
 	pthread_mutex_t lock;
@@ -110,6 +112,9 @@ struct isolated {
 
 	/* the thread's own */
 	struct list node;		/* of all, then of the dead */
+	struct list waiting;		/* for a place among the first starts */
+	bool has_slot;			/* it has one */
+	bool is_up;			/* the metric counts it */
 	struct alarm alarm;
 	enum greeting greeting;
 	unsigned settings_sent;
@@ -127,8 +132,7 @@ struct isolated {
 
 	/* under the supervisor's lock */
 	struct list order;		/* waits for the thread to look */
-	bool is_settled;		/* isolated_new() knows enough */
-	bool is_forgotten;		/* ... that it failed */
+	bool is_settled;		/* how its first start went is known */
 	bool must_free;
 	void (*freed)(void *ctx);
 	void *freed_ctx;
@@ -157,6 +161,8 @@ struct supervisor {
 
 	/* the thread's own */
 	struct list all;
+	struct list waiting;		/* first starts that are to come */
+	unsigned slots_taken;
 	struct list finished;		/* calls whose `done` is due */
 	struct list dead;		/* isolated ones, for the turn's end */
 	bool has_dismissed;		/* all, for good */
@@ -177,10 +183,12 @@ void supervisor_finish(struct supervisor *supervisor,
 		       struct adapter_call *call);
 /*
  * It has no process and no calls, and nobody wants it: at the turn's end, when
- * no event speaks of it any more, it is forgotten; then isolated_new() tells
- * its caller that it failed, or `freed` is called.
+ * no event speaks of it any more, it is forgotten; then `settled` tells that
+ * its first start failed, or `freed` is called.
  */
 void supervisor_bury(struct isolated *isolated);
+/* Its first start is over, or takes long: another one may begin. */
+void supervisor_give_slot(struct isolated *isolated);
 
 /* ---- life.c: the thread, without a lock ---------------------------------- */
 
@@ -234,8 +242,8 @@ void inbound_frame(struct isolated *isolated, struct str frame);
 
 /* ---- isolated.c ---------------------------------------------------------- */
 
-/* How the first start went is known: isolated_new() goes on. The thread. */
-void isolated_settle(struct isolated *isolated);
+/* How the first start went is known: NULL, well. The thread. */
+void isolated_settle(struct isolated *isolated, const char *why);
 /* Does it wait for that? */
 bool isolated_is_first(struct isolated *isolated);
 /* Was isolated_free() called? */

@@ -34,10 +34,34 @@ void supervisor_bury(struct isolated *iso)
 	list_add(&iso->supervisor->dead, &iso->node);
 }
 
+void supervisor_give_slot(struct isolated *iso)
+{
+	if (!iso->has_slot)
+		return;
+	iso->has_slot = false;
+	iso->supervisor->slots_taken--;
+}
+
+/* In turn, while there is room: each may fail at once, and give it back. */
+static void begin_waiting(struct supervisor *s)
+{
+	while (s->slots_taken < SUPERVISOR_STARTS_MAX &&
+	       !list_is_empty(&s->waiting)) {
+		struct isolated *iso = list_entry(s->waiting.next,
+						  struct isolated, waiting);
+
+		list_del(&iso->waiting);
+		iso->has_slot = true;
+		s->slots_taken++;
+		lifecycle_start(iso);
+	}
+}
+
 /* Somebody is not needed any more, or nobody is. */
 static void dismiss(struct isolated *iso)
 {
 	isolated_close(iso);
+	list_del(&iso->waiting);
 	lifecycle_end(iso, "it is not needed any more");
 	lifecycle_answer_all(iso, "the gateway stops");
 	if (iso->life != LIFE_DOWN)
@@ -49,7 +73,7 @@ static void dismiss(struct isolated *iso)
 		supervisor_bury(iso);
 }
 
-/* The next one that isolated_new() or isolated_free() spoke of. */
+/* The next one that isolated_begin() or isolated_free() spoke of. */
 static struct isolated *next_order(struct supervisor *s, bool *is_closed_r)
 {
 	struct isolated *iso = NULL;
@@ -81,7 +105,7 @@ static void on_bell(struct supervisor *s)
 		if (must_free || is_closed)
 			dismiss(iso);
 		else
-			lifecycle_start(iso);
+			list_add(&s->waiting, &iso->waiting);
 	}
 	if (!is_closed || s->has_dismissed)
 		return;
@@ -151,13 +175,18 @@ static void call_back(struct supervisor *s)
 		batch_done(ctx);
 }
 
-/* Its end may have been seen before the order that it should go. */
-static void withdraw(struct supervisor *s, struct isolated *iso)
+/* Should it go?  Its end may have been seen before the order that says so. */
+static bool withdraw(struct supervisor *s, struct isolated *iso)
 {
+	bool must_free;
+
 	alarms_remove(&s->alarms, &iso->alarm);
 	pthread_mutex_lock(&s->lock);
-	list_del(&iso->order);
+	must_free = iso->must_free;
+	if (must_free)
+		list_del(&iso->order);
 	pthread_mutex_unlock(&s->lock);
+	return must_free;
 }
 
 /* No event of this turn's speaks of them any more. */
@@ -171,10 +200,8 @@ static void forget_dead(struct supervisor *s)
 		void *ctx;
 
 		list_del(pos);
-		withdraw(s, iso);
-		if (isolated_is_first(iso)) {
-			iso->is_forgotten = true;
-			isolated_settle(iso);
+		if (!withdraw(s, iso)) {
+			isolated_settle(iso, iso->why);
 			continue;
 		}
 		freed = iso->freed;
@@ -212,6 +239,7 @@ static void *supervise(void *arg)
 
 		for (int i = 0; i < n; i++)
 			on_event(s, &events[i]);
+		begin_waiting(s);
 		call_back(s);
 		forget_dead(s);
 		is_over = tell_quiet(s);
@@ -310,6 +338,7 @@ enum err supervisor_new(const char *host, struct supervisor **supervisor_r,
 	pthread_cond_init(&s->settled, NULL);
 	list_init(&s->orders);
 	list_init(&s->all);
+	list_init(&s->waiting);
 	list_init(&s->finished);
 	list_init(&s->dead);
 	take_uids(s);

@@ -19,6 +19,12 @@
  * than its share in a tenth of a second is not heard until that is over
  * (share-private.h), so that one adapter never has the supervisor to itself.
  *
+ * Adapters start beside each other: of those that start for the first time,
+ * SUPERVISOR_STARTS_MAX at once, so that a thousand do not take the machine
+ * from each other until none of them is ready in time.  One that needs longer
+ * than SUPERVISOR_SLOT_MS gives its place away and goes on: those that hang
+ * hold up nobody.
+ *
  * Calls go to the process straight from the thread that makes them; a thread
  * that works in turns sends all of a turn in one datagram, and the answers of
  * a datagram come back in one: an answer that is less than a tenth of a
@@ -35,6 +41,10 @@
 /* Adapters of which one turn of a thread may hold calls back. */
 #define ISOLATED_HELD_MAX 32
 
+/* First starts at once, and for how long one of them counts as one. */
+#define SUPERVISOR_STARTS_MAX 16
+#define SUPERVISOR_SLOT_MS 250
+
 struct supervisor;
 struct isolated;
 
@@ -49,8 +59,9 @@ enum err supervisor_new(const char *host, struct supervisor **supervisor_r,
  * and are root's without root's rights, by Landlock alone; NULL: they have. */
 const char *supervisor_uids_problem(const struct supervisor *supervisor);
 /*
- * From now on it is the spawner that starts processes, as users of its range.  It must outlive the
- * supervisor, and is its thread's alone.  Before the first isolated_new().
+ * From now on it is the spawner that starts processes, as users of its range.
+ * It must outlive the supervisor, and is its thread's alone.  Before the first
+ * isolated_begin().
  */
 struct spawner;
 void supervisor_use_spawner(struct supervisor *supervisor,
@@ -68,20 +79,26 @@ void supervisor_quiesce(struct supervisor *supervisor);
 void supervisor_free(struct supervisor *supervisor);
 
 /*
- * A first process, ready and having answered a call of the supervisor's own.
- * Waits for that.  `env` lives as long as the result; the copy is only
- * borrowed during the call.  *problem gains a sentence on failure.
+ * Have a first process started, and do not wait.  Once it is ready, having
+ * answered a call of the supervisor's own, `settled` is called by the
+ * supervisor with `why` NULL; or once it is known that this never will be, with
+ * a sentence: then there is no process, and will be none.  Until then, and
+ * then, calls are refused.  It is not called any more once isolated_free() has
+ * been seen to.  `env` lives as long as the result; the copy is only borrowed
+ * during the call.  *problem gains a sentence on failure.
  */
-enum err isolated_new(struct supervisor *supervisor,
-		      const struct adapter_env *env,
-		      const struct module_copy *copy,
-		      struct isolated **isolated_r, struct buf *problem);
-/* Ends it, without waiting.  There are no calls under way; `env` must live
+enum err isolated_begin(struct supervisor *supervisor,
+			const struct adapter_env *env,
+			const struct module_copy *copy,
+			void (*settled)(void *ctx, const char *why), void *ctx,
+			struct isolated **isolated_r, struct buf *problem);
+/* Ends it, without waiting, even while it starts.  There are no calls under way; `env` must live
  * until `freed` was called with `ctx`, by the supervisor. Accepts NULL. */
 void isolated_free(struct isolated *isolated, void (*freed)(void *ctx),
 		   void *ctx);
 
-/* As the module says of itself; terminated, as long as the isolated. */
+/* As the module says of itself, once it was ready; terminated, as long as the
+ * isolated. */
 struct str isolated_name(const struct isolated *isolated);
 struct str isolated_version(const struct isolated *isolated);
 bool isolated_has_deliver(const struct isolated *isolated);

@@ -16,10 +16,11 @@ static void tenants(struct gateway *gateway)
 	unsigned counts[TENANT_BROKEN + 1] = { 0 };
 
 	for (unsigned i = 0; i < snapshot->tenant_count; i++)
-		counts[snapshot->tenants[i]->state]++;
+		counts[tenant_state(snapshot->tenants[i], NULL)]++;
 	SHOW(usher_config_generation, snapshot->generation);
 	snapshot_unref(snapshot);
 	SHOW(usher_tenants_serving, counts[TENANT_SERVING]);
+	SHOW(usher_tenants_starting, counts[TENANT_STARTING]);
 	SHOW(usher_tenants_broken, counts[TENANT_BROKEN]);
 }
 

@@ -1,25 +1,56 @@
 #include "admin/reload.h"
 
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
 #include "admin/errand.h"
 #include "admin/notify.h"
 #include "base/clock.h"
 #include "base/log-budget.h"
 #include "base/metric.h"
 
+/* What the thread works on: its alone, until it is done. */
+struct reload_job {
+	pthread_t thread;
+	struct snapshot_options options;
+	const char *keyring_path;
+	struct store *store;
+	enum err (*prepare)(void *ctx, struct snapshot *next, char *why,
+			    size_t size);	/* NULL: none */
+	void *ctx;
+	struct snapshot *previous;	/* a reference; NULL: the first */
+	_Atomic bool cancel;
+	int fd;				/* to be told that it is done */
+	/* out */
+	struct report report;
+	struct snapshot *next;		/* NULL: refused */
+	struct keyring *keyring;	/* its keys */
+	int64_t tried_ms;
+	char why[512];			/* prepare() says no; or "" */
+	_Atomic bool is_done;
+};
+
 int reload_init(struct reload *reload)
 {
-	return report_init(&reload->report);
+	reload->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	return reload->fd < 0 ? -1 : report_init(&reload->report);
 }
 
 void reload_done(struct reload *reload)
 {
-	snapshot_unref(reload->started);
-	reload->started = NULL;
-	keyring_free(reload->keyring);
-	reload->keyring = NULL;
 	keeper_stop(reload->keeper);
 	reload->keeper = NULL;
+	snapshot_unref(reload->started);
+	snapshot_unref(reload->first);
+	reload->started = reload->first = NULL;
 	report_done(&reload->report);
+	if (reload->fd >= 0)
+		close(reload->fd);
+	reload->fd = -1;
 }
 
 void reload_set_log(const struct gateway_config *config)
@@ -57,37 +88,30 @@ void reload_log(const struct report *report)
 			 LOG_NUM("count", report->dropped));
 }
 
-/* One load: the keys are read anew each time, so that a rotation needs no
- * restart. */
-static struct snapshot *load(struct reload *reload,
-			     const struct snapshot *previous)
+/* ---- the thread's --------------------------------------------------------- */
+
+/* The keys are read anew each time, so that a rotation needs no restart. */
+static void load(struct reload_job *job)
 {
-	struct snapshot *next = NULL;
 	struct keyring *keyring = NULL;
 	char why[KEYRING_WHY_MAX];
 
-	keyring_free(reload->keyring);
-	reload->keyring = NULL;
-	report_done(&reload->report);
-	if (report_init(&reload->report))
-		return NULL;
-	reload->tried_ms = clock_wall_ms();
-	if (keyring_load(reload->keyring_path, &keyring, why, sizeof(why))) {
-		report_add(&reload->report, (struct finding){
+	job->tried_ms = clock_wall_ms();
+	if (keyring_load(job->keyring_path, &keyring, why, sizeof(why))) {
+		report_add(&job->report, (struct finding){
 			.level = REPORT_FATAL,
-			.file = str_from(reload->keyring_path),
+			.file = str_from(job->keyring_path),
 			.problem = str_from(why),
 			.remedy = STR("restore the key ring from its "
 				      "backup; where it is lost: usherctl key "
 				      "new --replace (sign-ins under way end)"),
 		});
-		return NULL;
+		return;
 	}
-	reload->options.keyring = keyring;
-	next = snapshot_load(&reload->options, previous, &reload->report);
-	reload->options.keyring = NULL;
-	reload->keyring = keyring;
-	return next;
+	job->options.keyring = keyring;
+	job->next = snapshot_load(&job->options, job->previous, &job->report);
+	job->options.keyring = NULL;
+	job->keyring = keyring;
 }
 
 /* ---- whose slug it is --------------------------------------------------- */
@@ -110,10 +134,10 @@ static void epoch_ended(void *ctx, struct str slug, enum epoch_change change)
 }
 
 /* From here on what was opened for others holds no more. */
-static enum err settle_epochs(struct reload *reload,
-			      const struct snapshot *next)
+static enum err settle_epochs(const struct reload_job *job)
 {
-	struct epochs *epochs = store_epochs(reload->gateway->store);
+	const struct snapshot *next = job->next;
+	struct epochs *epochs = store_epochs(job->store);
 	struct epoch_tenant *tenants = calloc(next->tenant_count + 1,
 					      sizeof(*tenants));
 	bool has_ended = false;
@@ -144,18 +168,105 @@ static enum err settle_epochs(struct reload *reload,
 static uint64_t epoch_of(void *ctx, struct str slug, struct str name,
 			 struct str origin)
 {
-	const struct reload *reload = ctx;
+	return epochs_look(ctx, slug, name, origin);
+}
 
-	return epochs_look(store_epochs(reload->gateway->store), slug, name,
-			   origin);
+/* It can serve: the certificates, then what it ends. */
+static void prepare(struct reload_job *job)
+{
+	if (!job->next || job->cancel)
+		return;
+	if (job->prepare &&
+	    job->prepare(job->ctx, job->next, job->why, sizeof(job->why))) {
+		if (!job->why[0])
+			snprintf(job->why, sizeof(job->why),
+				 "no reason was given");
+		return;
+	}
+	if (job->store && settle_epochs(job))
+		snprintf(job->why, sizeof(job->why), "no memory");
+}
+
+static void *run(void *arg)
+{
+	struct reload_job *job = arg;
+	const uint64_t one = 1;
+	int fd = job->fd;
+
+	load(job);
+	prepare(job);
+	job->is_done = true;
+	/* Never full: one job at a time. */
+	if (write(fd, &one, sizeof(one)) < 0)
+		return NULL;
+	return NULL;
+}
+
+/* ---- the owner's ---------------------------------------------------------- */
+
+static void job_free(struct reload_job *job)
+{
+	snapshot_unref(job->next);
+	snapshot_unref(job->previous);
+	keyring_free(job->keyring);
+	report_done(&job->report);
+	free(job);
+}
+
+static struct reload_job *job_new(struct reload *reload)
+{
+	struct snapshot_slot *slot = reload->gateway->snapshots;
+	struct reload_job *job = calloc(1, sizeof(*job));
+
+	if (!job)
+		return NULL;
+	job->options = reload->options;
+	job->options.cancel = &job->cancel;
+	job->keyring_path = reload->keyring_path;
+	job->store = reload->gateway->store;
+	if (job->store) {
+		job->options.epoch_of = epoch_of;
+		job->options.epoch_ctx = store_epochs(job->store);
+	}
+	job->ctx = reload->ctx;
+	job->fd = reload->fd;
+	if (slot) {
+		job->options.awaits_adapters = false;
+		job->prepare = reload->prepare;
+		job->previous = snapshot_slot_get(slot);
+	}
+	if (report_init(&job->report)) {
+		snapshot_unref(job->previous);
+		free(job);
+		return NULL;
+	}
+	return job;
+}
+
+static int begin(struct reload *reload)
+{
+	struct reload_job *job = job_new(reload);
+
+	reload->is_asked = false;
+	reload->run++;
+	if (!job || pthread_create(&job->thread, NULL, run, job)) {
+		if (job)
+			job_free(job);
+		return -1;
+	}
+	pthread_setname_np(job->thread, "usher-reload");
+	reload->job = job;
+	if (job->previous)
+		notify_reloading();
+	return 0;
 }
 
 /* ---- the keys ----------------------------------------------------------- */
 
 /* What was loaded serves: from now on the keeper has the ring. */
-static enum err hand_over(struct reload *reload)
+static enum err hand_over(struct reload *reload, struct reload_job *job)
 {
-	struct keyring *ring = reload->keyring;
+	struct keyring *ring = job->keyring;
 	enum err err = ERR_OK;
 
 	if (reload->keeper)
@@ -164,7 +275,7 @@ static enum err hand_over(struct reload *reload)
 		err = keeper_new(reload->keyring_path, reload->seals_path,
 				 ring, &reload->keeper);
 	if (!err)
-		reload->keyring = NULL;
+		job->keyring = NULL;
 	return err;
 }
 
@@ -197,25 +308,6 @@ void reload_keys(struct reload *reload)
 
 /* ---- taking a configuration up ------------------------------------------ */
 
-struct snapshot *reload_first(struct reload *reload)
-{
-	struct snapshot *first;
-
-	reload->options.epoch_of = epoch_of;
-	reload->options.epoch_ctx = reload;
-	first = load(reload, NULL);
-	reload_log(&reload->report);
-	if (!first)
-		return NULL;
-	if (settle_epochs(reload, first) || hand_over(reload)) {
-		log_error("not_taken_up", LOG_TEXT("problem", "no memory"));
-		snapshot_unref(first);
-		return NULL;
-	}
-	reload->loaded_ms = reload->tried_ms;
-	return first;
-}
-
 static void count(const char *result)
 {
 	char labels[32];
@@ -234,58 +326,181 @@ static enum err refused(struct reload *reload, const char *why)
 	return ERR_SYNTAX;
 }
 
-static enum err take_up(struct reload *reload)
+static enum err take_up(struct reload *reload, struct reload_job *job)
 {
-	struct snapshot *running =
-		snapshot_slot_get(reload->gateway->snapshots);
-	struct snapshot *next = load(reload, running);
+	struct snapshot *next = job->next;
 	struct buf restart;
-	char why[512];
-	enum err err;
 
-	reload_log(&reload->report);
-	if (!next) {
-		snapshot_unref(running);
-		return refused(reload, "no usable configuration");
-	}
-	if (reload->prepare &&
-	    reload->prepare(reload->ctx, next, why, sizeof(why))) {
+	if (job->why[0]) {
 		report_add(&reload->report, (struct finding){
-			.level = REPORT_FATAL, .problem = str_from(why) });
-		err = refused(reload, why);
-		snapshot_unref(next);
-		snapshot_unref(running);
-		return err;
+			.level = REPORT_FATAL,
+			.problem = str_from(job->why) });
+		return refused(reload, job->why);
 	}
-	if (settle_epochs(reload, next)) {
-		snapshot_unref(next);
-		snapshot_unref(running);
-		return refused(reload, "no memory");
-	}
+	if (!next)
+		return refused(reload, "no usable configuration");
 	buf_init_fixed(&restart, reload->restart_needed,
 		       sizeof(reload->restart_needed));
-	snapshot_restart_needed(reload->started ? reload->started : running,
-				next, &restart);
-	snapshot_unref(running);
+	snapshot_restart_needed(reload->started ? reload->started :
+				job->previous, next, &restart);
 	if (restart.len)
 		log_warn("restart_needed",
 			 LOG_TEXT("settings", reload->restart_needed));
-	reload->loaded_ms = reload->tried_ms;
+	reload->loaded_ms = job->tried_ms;
 	reload_set_log(&next->gateway);
 	log_info("reloaded", LOG_NUM("generation", (int64_t)next->generation),
 		 LOG_NUM("tenants", next->tenant_count),
 		 LOG_NUM("findings", reload->report.count));
 	count("ok");
+	job->next = NULL;
 	snapshot_slot_set(reload->gateway->snapshots, next);
-	return hand_over(reload);
+	return hand_over(reload, job);
 }
 
-enum err reload_run(struct reload *reload)
+/* The first one: with a store there is a ring to look after. */
+static void take_first(struct reload *reload, struct reload_job *job)
 {
-	enum err err;
+	if (job->next && !job->why[0] && reload->seals_path &&
+	    hand_over(reload, job))
+		snprintf(job->why, sizeof(job->why), "the counts of seals "
+			 "cannot be read, or there is no memory");
+	if (job->why[0]) {
+		log_error("not_taken_up", LOG_TEXT("problem", job->why));
+		return;
+	}
+	reload->first = job->next;
+	job->next = NULL;
+	reload->loaded_ms = job->tried_ms;
+}
 
-	notify_reloading();
-	err = take_up(reload);
-	notify_ready();
-	return err;
+/* No thread, no memory: the old one goes on. */
+static void not_begun(struct reload *reload)
+{
+	report_done(&reload->report);
+	if (!report_init(&reload->report))
+		report_add(&reload->report, (struct finding){
+			.level = REPORT_FATAL,
+			.problem = STR("no memory or no thread for a "
+				       "reload") });
+	refused(reload, "no memory or no thread");
+	if (reload->done)
+		reload->done(reload->ctx, reload->run, ERR_NOMEM);
+}
+
+static void finish(struct reload *reload)
+{
+	struct reload_job *job = reload->job;
+	bool is_first = !job->previous;
+	enum err err = ERR_OK;
+
+	reload->job = NULL;
+	report_done(&reload->report);
+	reload->report = job->report;
+	job->report = (struct report){ 0 };
+	reload->tried_ms = job->tried_ms;
+	reload_log(&reload->report);
+	if (is_first) {
+		take_first(reload, job);
+	} else {
+		err = take_up(reload, job);
+		notify_ready();
+	}
+	job_free(job);
+	if (!is_first && reload->done)
+		reload->done(reload->ctx, reload->run, err);
+}
+
+unsigned reload_ask(struct reload *reload)
+{
+	if (reload->job) {
+		reload->is_asked = true;
+		return reload->run + 1;
+	}
+	/* Told when the caller knows the number. */
+	reload->is_asked = true;
+	eventfd_write(reload->fd, 1);
+	return reload->run + 1;
+}
+
+bool reload_is_running(const struct reload *reload)
+{
+	return reload->job || reload->is_asked;
+}
+
+void reload_poll(struct reload *reload)
+{
+	eventfd_t times;
+
+	eventfd_read(reload->fd, &times);
+	if (reload->job && reload->job->is_done) {
+		pthread_join(reload->job->thread, NULL);
+		finish(reload);
+	}
+	if (!reload->job && reload->is_asked && begin(reload))
+		not_begun(reload);
+}
+
+bool reload_cancel(struct reload *reload, int ms)
+{
+	struct reload_job *job = reload->job;
+	const int64_t end = clock_mono_ms() + ms;
+	struct pollfd told = { .fd = reload->fd, .events = POLLIN };
+	eventfd_t times;
+
+	reload->is_asked = false;
+	if (!job)
+		return true;
+	job->cancel = true;
+	adapter_wake_waiters();
+	while (!job->is_done) {
+		int64_t left = end - clock_mono_ms();
+
+		if (left <= 0)
+			break;
+		if (poll(&told, 1, (int)left) > 0)
+			eventfd_read(reload->fd, &times);
+	}
+	if (!job->is_done)
+		return false;
+	pthread_join(job->thread, NULL);
+	job_free(job);
+	reload->job = NULL;
+	return true;
+}
+
+/* ---- afterwards ----------------------------------------------------------- */
+
+static void amend(struct reload *reload, unsigned index,
+		  const struct tenant *tenant)
+{
+	char text[ADAPTER_LOAD_PROBLEM_MAX + 64];
+	struct finding finding = reload->report.v[index];
+	struct adapter_verdict verdict = { .state = ADAPTER_READY };
+	struct buf problem;
+
+	buf_init_fixed(&problem, text, sizeof(text));
+	buf_puts(&problem, "cannot be used: ");
+	if (tenant && tenant->adapter)
+		verdict = adapter_verdict(tenant->adapter, &problem);
+	if (verdict.state == ADAPTER_STARTING)
+		return;
+	report_take_back(&reload->report, index);
+	if (verdict.state == ADAPTER_READY)
+		return;
+	finding.is_passing = false;
+	finding.problem = buf_str(&problem);
+	finding.remedy = STR_NULL;
+	report_add(&reload->report, finding);
+}
+
+void reload_amend(struct reload *reload)
+{
+	struct snapshot *running =
+		snapshot_slot_get(reload->gateway->snapshots);
+
+	for (unsigned i = reload->report.count; i-- > 0;)
+		if (reload->report.v[i].is_passing)
+			amend(reload, i, snapshot_tenant(running,
+				reload->report.v[i].tenant));
+	snapshot_unref(running);
 }

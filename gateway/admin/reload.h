@@ -1,14 +1,20 @@
 /*
  * reload: a new configuration takes the running one's place, or does not.
  *
- * Asked for by SIGHUP, `usherctl reload` or a change in the directory.  Runs on
- * the main thread; nothing under way is disturbed: exchanges keep the snapshot
- * that they pinned.  What a reload finds is logged and kept, so that `usherctl
- * status` can say it later.
+ * Asked for by SIGHUP, `usherctl reload` or a change in the directory.  A
+ * thread of its own reads the files, waits for adapters (adapter_start at most)
+ * and reads the certificates; its owner, the main thread, goes on meanwhile,
+ * and takes up what comes of it.  One reload at a time: what is asked for
+ * during one is one more after it, for all who asked.  Nothing under way is
+ * disturbed: exchanges keep the snapshot that they pinned.  What a reload finds
+ * is logged and kept, so that `usherctl status` can say it later.
  *
  * Where a tenant's slug has come to mean nobody, or somebody else, that begins
  * with the new configuration (store/epochs.h), and is logged.  The key ring is
- * taken up by itself, too, without a reload (admin/keeper.h).
+ * taken up by itself, too, without a reload (admin/keeper.h), but not during
+ * one, which has read the ring already.
+ *
+ * All functions are the owner's, and so is what the struct holds.
  */
 #ifndef ADMIN_RELOAD_H
 #define ADMIN_RELOAD_H
@@ -23,17 +29,18 @@ struct reload {
 	struct snapshot_options options;	/* .keyring is set per load */
 	const char *keyring_path, *seals_path;
 	struct keeper *keeper;	/* from the first load on */
-	/* told of each snapshot before it serves (certificates); a failure
-	 * keeps the old one. May be NULL. */
+	/* told of each snapshot before it serves, but for the first
+	 * (certificates), by the reload's thread; a failure keeps the old one.
+	 * May be NULL. */
 	enum err (*prepare)(void *ctx, struct snapshot *next, char *why,
 			    size_t size);
+	/* told by reload_poll() how one ended, but for the first. May be
+	 * NULL. */
+	void (*done)(void *ctx, unsigned run, enum err err);
 	void *ctx;
 	/* what the process was set up with: later ones are compared with it.
 	 * A reference of reload's own; NULL: compare with the running one */
 	struct snapshot *started;
-
-	/* private: of the last load, until it serves */
-	struct keyring *keyring;
 
 	/* what the last load found */
 	struct report report;
@@ -41,24 +48,44 @@ struct reload {
 	int64_t tried_ms;
 	unsigned failures;		/* reloads refused since the start */
 	char restart_needed[512];	/* "listen, workers", or empty */
+	/* the first snapshot, once it is there: the caller's to take */
+	struct snapshot *first;
+
+	/* private */
+	int fd;
+	struct reload_job *job;		/* under way; NULL: none */
+	bool is_asked;			/* once more, after it */
+	unsigned run;			/* of the last that began */
 };
 
-/* Zero the rest of *reload first. -1: no memory. */
+/* Zero the rest of *reload first. -1: no memory, or no descriptor. */
 int reload_init(struct reload *reload);
+/* None is under way. */
 void reload_done(struct reload *reload);
 
 /*
- * Build a snapshot from the directory as it is now. The first call returns the
- * snapshot to start with (NULL: cannot start); nothing is swapped.
+ * Have the directory as it is now read.  Returns the number of the reload that
+ * will have: `done` is told it.  While the gateway has no snapshots yet it is
+ * the first load, whose outcome is reload->first (NULL: cannot start).
  */
-struct snapshot *reload_first(struct reload *reload);
-/* ERR_OK when a new snapshot serves; else the old one goes on. The service
- * manager is told when it begins and ends. */
-enum err reload_run(struct reload *reload);
+unsigned reload_ask(struct reload *reload);
+bool reload_is_running(const struct reload *reload);
+/* To be called when reload->fd is readable: what came of it is taken up, and
+ * the service manager told. */
+void reload_poll(struct reload *reload);
+/*
+ * Give up one that is under way, and wait `ms` at most for its thread.  False:
+ * it is stuck (in a file system, say), and whatever it uses must stay.
+ */
+bool reload_cancel(struct reload *reload, int ms);
+/* Adapters that were late may be ready by now, or refused: have the report of
+ * the last load say so. */
+void reload_amend(struct reload *reload);
 
 /*
- * keeper_fd() is readable: put the keys of the ring's file to use, if they are
- * other ones.  Nothing else is read.
+ * To be called when keeper_fd() is readable and no reload is running: put the
+ * keys of the ring's file to use, if they are other ones.  Nothing else is
+ * read.
  */
 void reload_keys(struct reload *reload);
 

@@ -12,6 +12,7 @@ const char *show_tenant_state(enum tenant_state state)
 	static const char *const names[] = {
 		[TENANT_SERVING] = "serving",
 		[TENANT_DISABLED] = "disabled",
+		[TENANT_STARTING] = "starting",
 		[TENANT_BROKEN] = "broken",
 	};
 
@@ -102,10 +103,35 @@ void show_keys(const struct keyring *ring, bool json, FILE *out)
 	buf_done(&text);
 }
 
-static void adapter_text(const struct adapter *adapter, struct buf *out)
+/* One that is not ready: NULL, or how far it came, and *why gains more. */
+static const char *how_far(struct adapter *adapter, struct buf *why)
 {
-	struct isolated_stats stats;
+	struct adapter_verdict verdict = adapter_verdict(adapter, why);
 
+	if (verdict.state == ADAPTER_READY)
+		return NULL;
+	return verdict.state == ADAPTER_STARTING ?
+		(verdict.has_stand_in ? "starting; the one before it serves" :
+					"starting") :
+		(verdict.has_stand_in ? "refused; the one before it serves" :
+					"refused");
+}
+
+static void adapter_text(struct adapter *adapter, struct buf *out)
+{
+	char text[ADAPTER_LOAD_PROBLEM_MAX];
+	struct isolated_stats stats;
+	const char *how;
+	struct buf why;
+
+	buf_init_fixed(&why, text, sizeof(text));
+	how = how_far(adapter, &why);
+	if (how) {
+		buf_printf(out, "  adapter %.*s, %s",
+			   STR_ARG(adapter_name(adapter)), how);
+		buf_printf(out, why.len ? ": %s\n" : "%s\n", text);
+		return;
+	}
 	buf_printf(out, "  adapter %.*s %.*s, ",
 		   STR_ARG(adapter_name(adapter)),
 		   STR_ARG(adapter_version(adapter)));
@@ -126,12 +152,27 @@ static void adapter_text(const struct adapter *adapter, struct buf *out)
 		   (unsigned long long)stats.unavailable, stats.outstanding);
 }
 
-static void adapter_json(const struct adapter *adapter, struct buf *out)
+static void adapter_json(struct adapter *adapter, struct buf *out)
 {
+	static const char *const states[] = {
+		[ADAPTER_STARTING] = "starting",
+		[ADAPTER_READY] = "ready",
+		[ADAPTER_REFUSED] = "refused",
+	};
+	char text[ADAPTER_LOAD_PROBLEM_MAX];
 	struct isolated_stats stats;
 	bool has_process = adapter_process(adapter, &stats);
+	struct adapter_verdict verdict;
+	struct buf why;
 
+	buf_init_fixed(&why, text, sizeof(text));
+	verdict = adapter_verdict(adapter, &why);
 	buf_puts(out, ",\"adapter\":{");
+	json_add_member(out, "state", str_from(states[verdict.state]));
+	if (verdict.state != ADAPTER_READY)
+		json_add_member_bool(out, "stand_in", verdict.has_stand_in);
+	if (why.len)
+		json_add_member(out, "problem", buf_str(&why));
 	json_add_member(out, "name", adapter_name(adapter));
 	json_add_member(out, "version", adapter_version(adapter));
 	json_add_member(out, "isolation",
@@ -152,7 +193,14 @@ static void adapter_json(const struct adapter *adapter, struct buf *out)
 static void show_tenant(const struct tenant *tenant, bool json,
 			struct buf *out)
 {
-	const char *state = show_tenant_state(tenant->state);
+	char text[ADAPTER_LOAD_PROBLEM_MAX];
+	enum tenant_state now;
+	const char *state;
+	struct buf why;
+
+	buf_init_fixed(&why, text, sizeof(text));
+	now = tenant_state(tenant, &why);
+	state = show_tenant_state(now);
 
 	if (!json) {
 		buf_printf(out, "%-24.*s %-9s %.*s\n", STR_ARG(tenant->slug),
@@ -172,8 +220,8 @@ static void show_tenant(const struct tenant *tenant, bool json,
 	json_add_member(out, "state", str_from(state));
 	json_add_member(out, "url", tenant->origin);
 	json_add_member(out, "file", tenant->file);
-	if (tenant->state == TENANT_BROKEN)
-		json_add_member(out, "problem", tenant->problem);
+	if (now == TENANT_BROKEN)
+		json_add_member(out, "problem", buf_str(&why));
 	if (tenant->adapter)
 		adapter_json(tenant->adapter, out);
 	buf_addc(out, '}');

@@ -221,6 +221,7 @@ static bool read_request(int fd, struct request *r, const char **trouble_r)
 }
 
 const char socket_flawed[] = "flawed";
+const char socket_later[] = "later";
 
 static void answer(int fd, const char *trouble, struct buf *body)
 {
@@ -245,7 +246,13 @@ static void answer(int fd, const char *trouble, struct buf *body)
 		write_all(fd, buf_str(body), end_ms);
 }
 
-void socket_serve(int listener, socket_command_fn *run, void *ctx)
+void socket_answer(int fd, const char *trouble, struct buf *body)
+{
+	answer(fd, trouble, body);
+	close(fd);
+}
+
+int socket_serve(int listener, socket_command_fn *run, void *ctx)
 {
 	struct request request = { .len = 0 };
 	const char *trouble = NULL;
@@ -254,17 +261,21 @@ void socket_serve(int listener, socket_command_fn *run, void *ctx)
 
 	fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
 	if (fd < 0)
-		return;
+		return -1;
 	if (read_request(fd, &request, &trouble)) {
 		buf_init(&body, SOCKET_BODY_MAX);
 		if (!trouble)
 			trouble = run(ctx, request.words, request.count,
 				      &body);
-		answer(fd, trouble, &body);
+		if (trouble != socket_later)
+			answer(fd, trouble, &body);
 		buf_done(&body);
 	}
 	free(request.texts);
+	if (trouble == socket_later)
+		return fd;
 	close(fd);
+	return -1;
 }
 
 /* ---- the client's side ---- */

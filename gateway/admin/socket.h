@@ -30,6 +30,8 @@
 
 /* What a command returns for "flawed". */
 extern const char socket_flawed[];
+/* ... and where it will be answered later: see socket_serve(). */
+extern const char socket_later[];
 
 /*
  * Answer one command: append the body. NULL for success, socket_flawed, else a
@@ -44,8 +46,13 @@ typedef const char *socket_command_fn(void *ctx, const struct str *words,
  * descriptor, or -1 with the reason in `why`.
  */
 int socket_listen(const char *path, char *why, size_t size);
-/* Serve one waiting connection, if there is one. */
-void socket_serve(int listener, socket_command_fn *run, void *ctx);
+/*
+ * Serve one waiting connection, if there is one.  Returns -1; or, where the
+ * command said socket_later, the connection, for socket_answer().
+ */
+int socket_serve(int listener, socket_command_fn *run, void *ctx);
+/* Answer it, with what the command would have returned, and close it. */
+void socket_answer(int fd, const char *trouble, struct buf *body);
 
 /* The client's side: ERR_NOT_FOUND when no daemon answers at `path`;
  * ERR_CONFLICT for "flawed", with its body; ERR_SYNTAX when it said "error",

@@ -35,7 +35,7 @@ static void count_tenants(const struct snapshot *snapshot,
 			  unsigned counts[TENANT_BROKEN + 1])
 {
 	for (unsigned i = 0; i < snapshot->tenant_count; i++)
-		counts[snapshot->tenants[i]->state]++;
+		counts[tenant_state(snapshot->tenants[i], NULL)]++;
 }
 
 /* How the tenants' adapters do. */
@@ -43,20 +43,36 @@ struct adapter_counts {
 	unsigned all;
 	unsigned inside;	/* in this process */
 	unsigned up, starting, given_up;
+	unsigned first;		/* not ready for the first time yet */
+	unsigned refused;	/* it was seen late that they never will be */
 };
+
+static void count_unready(struct adapter *adapter, struct adapter_counts *n)
+{
+	char text[ADAPTER_LOAD_PROBLEM_MAX];
+	struct buf why;
+
+	buf_init_fixed(&why, text, sizeof(text));
+	if (adapter_verdict(adapter, &why).state == ADAPTER_REFUSED)
+		n->refused++;
+	else
+		n->first++;
+}
 
 static struct adapter_counts count_adapters(const struct snapshot *snapshot)
 {
 	struct adapter_counts n = { 0 };
 
 	for (unsigned i = 0; i < snapshot->tenant_count; i++) {
-		const struct adapter *adapter = snapshot->tenants[i]->adapter;
+		struct adapter *adapter = snapshot->tenants[i]->adapter;
 		struct isolated_stats stats;
 
 		if (!adapter)
 			continue;
 		n.all++;
-		if (!adapter_process(adapter, &stats))
+		if (!adapter_is_ready(adapter))
+			count_unready(adapter, &n);
+		else if (!adapter_process(adapter, &stats))
 			n.inside++;
 		else if (stats.is_open)
 			n.given_up++;
@@ -74,6 +90,8 @@ static void adapters_json(const struct snapshot *snapshot, struct buf *body)
 
 	json_add_member_int(body, "adapters", n.all);
 	json_add_member_int(body, "adapters_inside", n.inside);
+	json_add_member_int(body, "adapters_starting", n.first);
+	json_add_member_int(body, "adapters_refused", n.refused);
 	json_add_member_int(body, "adapters_up", n.up);
 	json_add_member_int(body, "adapters_restarting", n.starting);
 	json_add_member_int(body, "adapters_given_up", n.given_up);
@@ -87,7 +105,12 @@ static void adapters_text(const struct snapshot *snapshot, struct buf *body)
 		return;
 	buf_printf(body, "adapters: %u in this process, %u in processes of "
 		   "their own: %u up, %u restarting, %u given up for now\n",
-		   n.inside, n.all - n.inside, n.up, n.starting, n.given_up);
+		   n.inside, n.up + n.starting + n.given_up, n.up, n.starting,
+		   n.given_up);
+	if (n.first || n.refused)
+		buf_printf(body, "adapters not ready: %u starting, %u refused: "
+			   "usherctl tenants tells which\n", n.first,
+			   n.refused);
 }
 
 /* Why no adapter can be started; "": they can. */
@@ -155,12 +178,16 @@ static const char *status_json(struct status *status,
 	json_add_member_int(body, "started_ms", status->start_ms);
 	json_add_member_int(body, "generation", (int64_t)snapshot->generation);
 	json_add_member_int(body, "loaded_ms", status->reload->loaded_ms);
+	json_add_member_bool(body, "reloading",
+			     reload_is_running(status->reload));
 	json_add_member_int(body, "reloads_refused", status->reload->failures);
 	json_add_member(body, "restart_needed",
 			str_from(status->reload->restart_needed));
 	json_add_member_int(body, "tenants_serving", counts[TENANT_SERVING]);
 	json_add_member_int(body, "tenants_disabled",
 			    counts[TENANT_DISABLED]);
+	json_add_member_int(body, "tenants_starting",
+			    counts[TENANT_STARTING]);
 	json_add_member_int(body, "tenants_broken", counts[TENANT_BROKEN]);
 	adapters_json(snapshot, body);
 	json_add_member(body, "spawner_problem",
@@ -194,9 +221,14 @@ static const char *status_text(struct status *status,
 		buf_printf(body, "; %u later reload%s refused",
 			   reload->failures,
 			   reload->failures == 1 ? "" : "s");
-	buf_printf(body, "\ntenants: %u serving, %u disabled, %u broken\n",
+	buf_printf(body, "\ntenants: %u serving, %u disabled, %u broken",
 		   counts[TENANT_SERVING], counts[TENANT_DISABLED],
 		   counts[TENANT_BROKEN]);
+	if (counts[TENANT_STARTING])
+		buf_printf(body, ", %u starting", counts[TENANT_STARTING]);
+	buf_addc(body, '\n');
+	if (reload_is_running(reload))
+		buf_puts(body, "a reload is under way\n");
 	adapters_text(snapshot, body);
 	spawner_text(status, body);
 	keyring_problem(status, false, body);
@@ -217,10 +249,12 @@ static const char *show_status(struct status *status, const struct str *words,
 {
 	struct snapshot *snapshot =
 		snapshot_slot_get(status->gateway->snapshots);
-	const char *trouble = json ? status_json(status, snapshot, body) :
-				     status_text(status, snapshot, body);
+	const char *trouble;
 
 	(void)words;
+	reload_amend(status->reload);
+	trouble = json ? status_json(status, snapshot, body) :
+			 status_text(status, snapshot, body);
 	snapshot_unref(snapshot);
 	return trouble;
 }
@@ -239,14 +273,12 @@ static const char *refusal(const struct report *report, struct buf *body)
 	return "no memory for a new configuration";
 }
 
-static const char *reload(struct status *status, const struct str *words,
-			  bool json, struct buf *body)
+static const char *tell_reload(struct status *status, enum err err, bool json,
+			       struct buf *body)
 {
-	enum err err = reload_run(status->reload);
 	const struct report *report = &status->reload->report;
 	bool is_flawed = report_worst(report) >= REPORT_TENANT;
 
-	(void)words;
 	if (err)
 		return refusal(report, body);
 	if (json) {
@@ -258,6 +290,60 @@ static const char *reload(struct status *status, const struct str *words,
 			 "reloaded\n");
 	}
 	return is_flawed ? socket_flawed : NULL;
+}
+
+/* It takes its time, and nobody else waits for it. */
+static const char *reload(struct status *status, const struct str *words,
+			  bool json, struct buf *body)
+{
+	(void)words;
+	(void)body;
+	if (status->waiter_count == STATUS_WAITERS_MAX)
+		return "too many wait for a reload already: try again";
+	status->waiters[status->waiter_count].json = json;
+	return socket_later;
+}
+
+void status_later(struct status *status, int fd)
+{
+	struct status_waiter *waiter = &status->waiters[status->waiter_count++];
+
+	waiter->fd = fd;
+	waiter->run = reload_ask(status->reload);
+}
+
+void status_reloaded(struct status *status, unsigned run, enum err err)
+{
+	unsigned kept = 0;
+
+	for (unsigned i = 0; i < status->waiter_count; i++) {
+		struct status_waiter *waiter = &status->waiters[i];
+		const char *trouble;
+		struct buf body;
+
+		/* The number may wrap around. */
+		if ((int)(waiter->run - run) > 0) {
+			status->waiters[kept++] = *waiter;
+			continue;
+		}
+		buf_init(&body, SOCKET_BODY_MAX);
+		trouble = tell_reload(status, err, waiter->json, &body);
+		socket_answer(waiter->fd, trouble, &body);
+		buf_done(&body);
+	}
+	status->waiter_count = kept;
+}
+
+void status_stop(struct status *status)
+{
+	struct buf none;
+
+	buf_init(&none, SOCKET_LINE_MAX);
+	for (unsigned i = 0; i < status->waiter_count; i++)
+		socket_answer(status->waiters[i].fd, "the gateway stops",
+			      &none);
+	status->waiter_count = 0;
+	buf_done(&none);
 }
 
 /* One step of a trail, {"step":...,"verdict":...,"us":...}, as a line; what an

@@ -14,6 +14,15 @@
 
 struct spawner;
 
+/* Who may wait for a reload at a time. */
+#define STATUS_WAITERS_MAX 8
+
+struct status_waiter {
+	int fd;
+	bool json;
+	unsigned run;		/* of the reload that answers it */
+};
+
 struct status {
 	struct gateway *gateway;
 	struct reload *reload;
@@ -21,6 +30,9 @@ struct status {
 	const struct spawner *spawner;	/* NULL: none is needed */
 	const char *version;
 	int64_t start_ms;	/* wall clock */
+	/* private */
+	struct status_waiter waiters[STATUS_WAITERS_MAX];
+	unsigned waiter_count;
 };
 
 /* A command: its words, how many arguments, and what answers it (as a
@@ -41,8 +53,17 @@ const char *status_say(struct buf *body, const char *text, struct str other);
 const char *status_check_tenant(struct status *status, struct str slug,
 				struct buf *body);
 
-/* A socket_command_fn; `ctx` is the struct status. */
+/*
+ * A socket_command_fn; `ctx` is the struct status.  A reload is answered later,
+ * when it is over: until then every other command goes on.  The connection
+ * that socket_serve() returned is to be handed to status_later(), and the end
+ * of each reload told to status_reloaded().
+ */
 const char *status_command(void *ctx, const struct str *words, unsigned count,
 			   struct buf *body);
+void status_later(struct status *status, int fd);
+void status_reloaded(struct status *status, unsigned run, enum err err);
+/* Nobody who still waits will be told more. */
+void status_stop(struct status *status);
 
 #endif

@@ -316,6 +316,7 @@ void gateway_read(const struct reader *reader, struct group group,
 		return;
 	out->adapter_log = (unsigned)group_number(group, "adapter_log");
 	out->workers = (unsigned)group_number(group, "workers");
+	out->adapter_start_s = (uint32_t)group_number(group, "adapter_start");
 	out->request_deadline_s =
 		(uint32_t)group_number(group, "request_deadline");
 	out->connections_max =

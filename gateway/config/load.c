@@ -233,9 +233,65 @@ static int read_tenant(struct loader *l, unsigned i,
 		return -1;
 	}
 	claim->draft = draft;
+	claim->at = at;
+	claim->file_index = i;
 	if (!draft)
 		describe_broken(l, group, &place, claim);
 	return 0;
+}
+
+/* ---- their adapters ----------------------------------------------------- */
+
+static bool has_begun(const struct claim *claim)
+{
+	return claim->draft && claim->draft->tenant.adapter;
+}
+
+/* All at once: each has its time, and none has that of another. */
+static int await_adapters(struct loader *l)
+{
+	const struct snapshot_options *options = l->options;
+	struct adapter **adapters = calloc(l->claim_count + 1,
+					   sizeof(struct adapter *));
+	unsigned i, count = 0;
+	bool goes_on;
+
+	if (!adapters)
+		return nomem(l);
+	for (i = 0; i < l->claim_count; i++)
+		if (has_begun(&l->claims[i]))
+			adapters[count++] = l->claims[i].draft->tenant.adapter;
+	goes_on = adapter_wait(adapters, count, options->awaits_adapters ? -1 :
+			       (int)l->out->gateway.adapter_start_s * 1000,
+			       options->cancel);
+	free(adapters);
+	if (goes_on)
+		return 0;
+	fatal(l, l->shown, 0, "is not loaded: the gateway stops", NULL);
+	return -1;
+}
+
+/* Those that cannot be loaded break their tenant. */
+static void judge_adapters(struct loader *l)
+{
+	unsigned i, seconds = l->options->awaits_adapters ? 0 :
+		l->out->gateway.adapter_start_s;
+
+	for (i = 0; i < l->claim_count; i++) {
+		struct claim *claim = &l->claims[i];
+		struct place place = { .report = l->report,
+			.level = REPORT_TENANT, .file = claim->file,
+			.tenant = claim->slug };
+
+		if (!has_begun(claim) ||
+		    !draft_judge_adapter(&place, claim->draft, seconds))
+			continue;
+		l->is_broken[claim->file_index] = true;
+		draft_unref(claim->draft);
+		claim->draft = NULL;
+		describe_broken(l, (struct group){ claim->at, schema_tenant },
+				&place, claim);
+	}
 }
 
 static void unknown_member(struct loader *l, unsigned i,
@@ -311,10 +367,23 @@ static int claim_texts(struct loader *l, unsigned i)
 	return 0;
 }
 
+/* A file is broken: the slugs that can be read stay taken; where none can,
+ * nobody knows whose they are. */
+static int claim_broken(struct loader *l, unsigned i)
+{
+	if (claim_texts(l, i))
+		return -1;
+	for (unsigned c = 0; c < l->claim_count; c++)
+		if (str_eq(l->claims[c].file, l->files[i].path))
+			return 0;
+	l->out->is_partial = true;
+	return 0;
+}
+
 static int read_file(struct loader *l, unsigned i)
 {
 	const config_setting_t *root;
-	unsigned j, count, before = l->claim_count;
+	unsigned j, count;
 
 	if (l->files[i].is_parsed) {
 		root = config_root_setting(&l->files[i].config);
@@ -339,11 +408,6 @@ static int read_file(struct loader *l, unsigned i)
 				return -1;
 		}
 	}
-	if (!l->is_broken[i])
-		return 0;
-	if (claim_texts(l, i))
-		return -1;
-	l->out->is_partial |= l->claim_count == before;
 	return 0;
 }
 
@@ -414,6 +478,12 @@ static int read_tenants(struct loader *l)
 
 	for (i = 0; i < l->file_count; i++)
 		if (read_file(l, i))
+			return -1;
+	if (await_adapters(l))
+		return -1;
+	judge_adapters(l);
+	for (i = 0; i < l->file_count; i++)
+		if (l->is_broken[i] && claim_broken(l, i))
 			return -1;
 	mark_twice(l);
 	if (claim_kept(l))

@@ -62,6 +62,14 @@ void report_add(struct report *report, struct finding finding)
 		report->dropped++;
 }
 
+void report_take_back(struct report *report, unsigned index)
+{
+	struct finding *f = &report->v[index];
+
+	report->levels[f->level]--;
+	memmove(f, f + 1, (--report->count - index) * sizeof(*f));
+}
+
 enum report_level report_worst(const struct report *report)
 {
 	int level;

@@ -36,6 +36,8 @@ struct finding {
 	struct str setting;	/* "session.idle"; absent: none */
 	struct str problem;	/* "must be from 60 to 31536000, not 5" */
 	struct str remedy;	/* what to do; absent: none */
+	bool is_passing;	/* the adapter still starts: what comes of it
+				 * is told later, see reload_amend() */
 };
 
 struct report {
@@ -56,6 +58,8 @@ void report_done(struct report *report);
  * report_worst() and report_count() know of it all the same.
  */
 void report_add(struct report *report, struct finding finding);
+/* Take back one that holds no more; those behind it move up. */
+void report_take_back(struct report *report, unsigned index);
 /* The worst level found; REPORT_NOTE when empty. */
 enum report_level report_worst(const struct report *report);
 unsigned report_count(const struct report *report, enum report_level level);

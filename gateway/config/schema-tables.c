@@ -93,6 +93,8 @@ const struct setting schema_gateway[] = {
 	       .example = "workers = 4;"),
 	NUMBER("request_deadline", 1, 300, 15,
 	       .example = "request_deadline = 15;"),
+	NUMBER("adapter_start", 1, 60, 2,
+	       .example = "adapter_start = 2;"),
 	NUMBER("connections_max", 64, 1000000, 10000,
 	       .example = "connections_max = 10000;"),
 	END

@@ -37,6 +37,9 @@ struct draft {
 	struct str dashboard;	/* a path or an absolute URL */
 	unsigned dashboard_line;
 	struct redirect_entry *redirects;
+	/* where its adapter is spoken of, for findings after it was loaded */
+	struct str module;
+	unsigned module_line, on_failure_line;
 };
 
 struct snapshot_private {
@@ -116,11 +119,18 @@ void draft_unref(struct draft *draft);
 struct str slug_of(struct group group);
 bool is_slug(struct str s);
 /*
- * The adapter of draft->tenant, with the settings it needs.  -1 with
+ * The adapter of draft->tenant, begun, with the settings it needs.  -1 with
  * findings.
  */
 int draft_read_adapter(const struct reader *reader, struct group group,
 		       struct draft *draft, const struct draft *previous);
+
+/*
+ * After it was waited for, for that many seconds; 0: for its verdict.  -1 with
+ * findings: it cannot be loaded.  One that still starts is a finding only.
+ */
+int draft_judge_adapter(struct place *place, const struct draft *draft,
+			unsigned seconds);
 
 /* The desk's settings. Findings tell whether they may be used. */
 void tenant_read_desk(const struct reader *reader, struct group group,
@@ -148,6 +158,8 @@ struct claim {
 	struct str file;
 	unsigned line;
 	struct draft *draft;	/* a reference; NULL: broken */
+	const config_setting_t *at;	/* of a group */
+	unsigned file_index;
 	struct str problem;	/* of a broken one */
 	bool is_disabled;	/* a broken one, switched off */
 	bool has_url;		/* a broken one whose url could be read */

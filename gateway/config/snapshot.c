@@ -154,6 +154,26 @@ const struct host *snapshot_host(const struct snapshot *snapshot,
 	return NULL;
 }
 
+enum tenant_state tenant_state(const struct tenant *tenant,
+			       struct buf *problem)
+{
+	char unwanted[ADAPTER_LOAD_PROBLEM_MAX];
+	struct adapter_verdict verdict;
+	struct buf none;
+
+	if (tenant->state == TENANT_BROKEN && problem)
+		buf_adds(problem, tenant->problem);
+	if (tenant->state != TENANT_SERVING || !tenant->adapter ||
+	    adapter_is_ready(tenant->adapter))
+		return tenant->state;
+	buf_init_fixed(&none, unwanted, sizeof(unwanted));
+	verdict = adapter_verdict(tenant->adapter, problem ? problem : &none);
+	if (verdict.state == ADAPTER_READY || verdict.has_stand_in)
+		return TENANT_SERVING;
+	return verdict.state == ADAPTER_STARTING ? TENANT_STARTING :
+						   TENANT_BROKEN;
+}
+
 /* ---- what only a restart changes --------------------------------------- */
 
 static bool is_same_listener(const struct listener *a,

@@ -34,6 +34,8 @@
 enum tenant_state {
 	TENANT_SERVING,
 	TENANT_DISABLED,	/* enabled = false: answers as if unknown */
+	TENANT_STARTING,	/* its adapter is not ready yet, and none stands
+				 * in: only tenant_state() says so */
 	TENANT_BROKEN,		/* its file or adapter failed: 503 */
 };
 
@@ -75,7 +77,7 @@ struct tenant {
 	struct str redeem_secret;	/* absent: redeem is off */
 	struct jwe_keys *token_keys;	/* purpose "handoff"; NULL when not
 					 * serving */
-	struct adapter *adapter;	/* NULL: none */
+	struct adapter *adapter;	/* NULL: none; it may still start */
 	uint32_t adapter_deadline_ms;
 	struct metric *adapter_defaults;/* counts its failures that were passed
 					 * over; NULL: on_failure = "deny",
@@ -141,6 +143,7 @@ struct gateway_config {
 	uint32_t request_deadline_s;	/* absolute, from connect or last
 					 * answer to the whole request read */
 	uint32_t connections_max;	/* per process */
+	uint32_t adapter_start_s;	/* what a load waits for adapters */
 };
 
 struct snapshot {
@@ -163,6 +166,11 @@ struct snapshot_options {
 	const struct adapter_services *services;
 	struct supervisor *supervisor;	/* of isolated adapters; must outlive
 					 * the snapshots; NULL: they fail */
+	bool awaits_adapters;		/* the verdict of each, instead of
+					 * adapter_start at most */
+	/* the load is given up once it is true and adapter_wake_waiters() was
+	 * called, with a REPORT_FATAL finding. NULL: never */
+	const _Atomic bool *cancel;
 	/*
 	 * NULL while only checking: then tenants get throw-away keys.  Not
 	 * needed after the load.
@@ -228,6 +236,14 @@ struct snapshot *snapshot_load_gateway(const struct snapshot_options *options,
  */
 void snapshot_restart_needed(const struct snapshot *running,
 			     const struct snapshot *next, struct buf *out);
+
+/*
+ * Its state as it is now: that of one that serves hangs on its adapter, which
+ * may be STARTING still, or have turned out to be BROKEN after the load.  Then
+ * *problem (may be NULL) gained why.  Sign-ins are refused; sessions go on.
+ */
+enum tenant_state tenant_state(const struct tenant *tenant,
+			       struct buf *problem);
 
 /* The running snapshot, shared by all threads. */
 struct snapshot_slot;

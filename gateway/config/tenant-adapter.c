@@ -187,7 +187,15 @@ static int check_module(const struct reader *reader, struct group group)
 	return 0;
 }
 
-static int load(const struct reader *reader, struct group group,
+static void say_unusable(struct place *place, const struct draft *draft,
+			 const struct buf *problem)
+{
+	place_error(place, draft->module_line, "adapter.module", NULL,
+		    "%s cannot be used: %s", draft->module.ptr,
+		    problem->len ? problem->ptr : "no reason was given");
+}
+
+static int begin(const struct reader *reader, struct group group,
 		const struct flat *flat, const struct adapter_secret *secrets,
 		struct draft *draft, const struct draft *previous)
 {
@@ -208,51 +216,79 @@ static int load(const struct reader *reader, struct group group,
 		.secrets = secrets,
 		.secret_count = group_count(group, "secrets"),
 		.deadline_ms = draft->tenant.adapter_deadline_ms,
+		/* the schema's words are deny and default */
+		.must_be_advisory = group_word(group, "on_failure") != 0,
 		.workers = options->workers ? options->workers : 1,
 	};
 
 	if (str_is_null(path))
 		return reader_nomem(reader);
 	buf_init_fixed(&problem, text, sizeof(text));
-	if (!adapter_load(&wanted, options->services,
-			  previous ? previous->tenant.adapter : NULL,
-			  &draft->tenant.adapter, &problem))
+	if (!adapter_begin(&wanted, options->services,
+			   previous ? previous->tenant.adapter : NULL,
+			   &draft->tenant.adapter, &problem))
 		return 0;
-	place_error(reader->place, group_line(group, "module"),
-		    "adapter.module", NULL, "%s cannot be used: %s",
-		    group_text(group, "module").ptr,
-		    problem.len ? problem.ptr : "no reason was given");
+	say_unusable(reader->place, draft, &problem);
 	return -1;
 }
 
-/*
- * Whether it may be passed over when it fails.  The schema's words are deny
- * and default.
- */
-static int read_on_failure(const struct reader *reader, struct group group,
-			   struct tenant *out)
+/* A finding, but no failure: it takes over by itself once it is ready. */
+static void say_late(const struct place *place, const struct draft *draft,
+		     unsigned seconds, bool has_stand_in)
 {
-	char labels[METRIC_LABELS_MAX];
-	const char *why = NULL;
+	char text[PLACE_PROBLEM_MAX];
 
-	if (group_word(group, "on_failure") == 0)
+	snprintf(text, sizeof(text), "%.256s is not ready after %u s: %s",
+		 draft->module.ptr, seconds, has_stand_in ?
+		 "the one before it goes on until it is" :
+		 "sign-ins are answered 503 until it is");
+	report_add(place->report, (struct finding){
+		.level = place->level, .file = place->file,
+		.line = draft->module_line, .tenant = place->tenant,
+		.setting = STR("adapter.module"), .problem = str_from(text),
+		.remedy = STR("it takes over by itself once it is ready: "
+			      "usherctl tenants tells"),
+		.is_passing = true });
+}
+
+int draft_judge_adapter(struct place *place, const struct draft *draft,
+			unsigned seconds)
+{
+	struct adapter *adapter = draft->tenant.adapter;
+	char text[ADAPTER_LOAD_PROBLEM_MAX];
+	struct adapter_verdict verdict;
+	struct buf problem;
+
+	buf_init_fixed(&problem, text, sizeof(text));
+	if (seconds && adapter_leave(adapter) == ADAPTER_STARTING) {
+		say_late(place, draft, seconds,
+			 adapter_verdict(adapter, &problem).has_stand_in);
 		return 0;
-	if (adapter_has_sync(out->adapter))
-		why = "has a sync_user hook, which decides who may enter";
-	else if (!adapter_is_advisory(out->adapter))
-		why = "does not say of itself that it refuses nobody "
-		      "(USHER_ADVISORY)";
-	if (why) {
-		place_error(reader->place, group_line(group, "on_failure"),
+	}
+	verdict = adapter_verdict(adapter, &problem);
+	if (verdict.state == ADAPTER_READY)
+		return 0;
+	if (verdict.is_unfit) {
+		place_error(place, draft->on_failure_line,
 			    "adapter.on_failure", "write \"deny\"",
-			    "cannot be \"default\": %s %s",
-			    adapter_name(out->adapter).ptr, why);
+			    "cannot be \"default\": %s", text);
 		return -1;
 	}
+	if (verdict.state == ADAPTER_STARTING)
+		buf_printf(&problem, "it was not loaded within %d seconds",
+			   LOADERS_STALL_MS / 1000);
+	say_unusable(place, draft, &problem);
+	return -1;
+}
+
+/* Counted from the start, so that it is seen before anything fails. */
+static void find_defaults(struct tenant *out)
+{
+	char labels[METRIC_LABELS_MAX];
+
 	snprintf(labels, sizeof(labels), "tenant=\"%s\"", out->slug.ptr);
 	out->adapter_defaults =
 		metric_get(usher_adapter_defaults_total, labels);
-	return 0;
 }
 
 int draft_read_adapter(const struct reader *reader, struct group group,
@@ -271,7 +307,14 @@ int draft_read_adapter(const struct reader *reader, struct group group,
 	/* A tenant that is switched off runs no code. */
 	if (draft->tenant.state != TENANT_SERVING)
 		return 0;
-	if (load(reader, group, &flat, secrets, draft, previous))
+	draft->module_line = group_line(group, "module");
+	draft->on_failure_line = group_line(group, "on_failure");
+	draft->module = pool_str(reader->pool, group_text(group, "module"));
+	if (str_is_null(draft->module))
+		return reader_nomem(reader);
+	if (begin(reader, group, &flat, secrets, draft, previous))
 		return -1;
-	return read_on_failure(reader, group, &draft->tenant);
+	if (group_word(group, "on_failure") != 0)
+		find_defaults(&draft->tenant);
+	return 0;
 }

@@ -51,6 +51,7 @@ static int load_all(const struct command_general *general,
 	struct buf why;
 
 	load.workers = 1;
+	load.awaits_adapters = true;
 	load.services = &services_of_adapters;
 	if (report_init(&console.report))
 		return -1;

@@ -70,7 +70,7 @@ static enum step_result show_frame(struct exchange *ex)
 	buf_puts(&page.out, "<main id=\"frame\" data-origins=\"");
 	html_add(&page.out, page.ancestors);
 	buf_printf(&page.out, "\" data-desk=\"%s\">\n<p role=\"status\">",
-		   embed_has_desk(ex->tenant) ? "yes" : "no");
+		   embed_has_desk(ex) ? "yes" : "no");
 	buf_puts(&page.out, "One moment, please\xe2\x80\xa6</p>\n"
 		 "<button type=\"button\" hidden></button>\n</main>\n");
 	return page_end(&page, 200) ? STEP_ANSWER

@@ -88,7 +88,10 @@ bool adapt_passes_over(struct exchange *ex, const struct adapter_call *call)
 	default:
 		return false;
 	}
-	if (!ex->tenant->adapter_defaults)
+	/* While another still starts, nobody knows that it may be. */
+	if (!ex->tenant->adapter_defaults ||
+	    !adapter_is_ready(ex->tenant->adapter) ||
+	    !adapter_is_advisory(exchange_adapter(ex)))
 		return false;
 	metric_add(ex->tenant->adapter_defaults, 1);
 	tell(ex, "adapter_passed_over", how, call->problem);

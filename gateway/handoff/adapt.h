@@ -16,7 +16,8 @@ void adapt_wake(struct adapter_call *call);
 
 /*
  * May the exchange go on as if the tenant had no adapter?  Only where it
- * failed, was late or is away, and `on_failure` allows it; this is counted,
+ * failed, was late or is away, `on_failure` allows it, and the adapter has been
+ * ready once, so that it is known to refuse nobody; this is counted,
  * logged and stands in the trail.  A refusal is never passed over.
  */
 bool adapt_passes_over(struct exchange *ex, const struct adapter_call *call);

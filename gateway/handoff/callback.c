@@ -231,10 +231,11 @@ static enum step_result open_token(struct exchange *ex)
 static unsigned list_targets(struct exchange *ex, struct str targets[2])
 {
 	const struct callback *callback = ex->work;
+	const struct adapter *adapter = exchange_adapter(ex);
 	struct url url;
 	struct buf origin;
 
-	if (ex->tenant->adapter && adapter_has_deliver(ex->tenant->adapter)) {
+	if (adapter && adapter_has_deliver(adapter)) {
 		targets[0] = STR("https:");
 		targets[1] = STR("http:");
 		return ex->tenant->redirects.allow_http_loopback ? 2 : 1;
@@ -375,7 +376,7 @@ static enum step_result delivered(struct exchange *ex)
 static enum step_result deliver(struct exchange *ex)
 {
 	struct callback *callback = ex->work;
-	struct adapter *adapter = ex->tenant->adapter;
+	struct adapter *adapter = exchange_adapter(ex);
 	struct user user;
 	enum err err;
 

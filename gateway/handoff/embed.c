@@ -56,16 +56,22 @@ enum step_result embed_check_type(struct exchange *ex)
 			    "Send the fields as application/json, in UTF-8.");
 }
 
-bool embed_has_desk(const struct tenant *tenant)
+bool embed_has_desk(struct exchange *ex)
 {
-	return tenant->desk && !(tenant->adapter &&
-				 adapter_has_deliver(tenant->adapter));
+	const struct adapter *adapter = exchange_adapter(ex);
+
+	return ex->tenant->desk && !(adapter && adapter_has_deliver(adapter));
 }
 
 static enum step_result check_desk(struct exchange *ex)
 {
-	if (embed_has_desk(ex->tenant))
+	if (embed_has_desk(ex))
 		return STEP_NEXT;
+	if (ex->tenant->desk && !adapter_is_ready(exchange_adapter(ex))) {
+		answer_header(ex, "Retry-After", STR("5"));
+		return answer_error(ex, 503, "adapter_unavailable",
+				    "This service is not available right now.");
+	}
 	return answer_error(ex, 404, "desk_off",
 			    "This desk does not open inside other pages.");
 }

@@ -50,8 +50,9 @@ enum step_result embed_check_type(struct exchange *ex);
 
 /*
  * May the desk of this tenant open in a frame?  Not where it has none, nor
- * where the adapter's `deliver` decides about each user's way on.
+ * where the adapter's `deliver` decides about each user's way on; nor while
+ * nobody knows that, as long as it starts.
  */
-bool embed_has_desk(const struct tenant *tenant);
+bool embed_has_desk(struct exchange *ex);
 
 #endif

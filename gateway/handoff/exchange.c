@@ -73,8 +73,21 @@ void exchange_free(struct exchange *ex)
 {
 	if (!ex)
 		return;
+	adapter_unref(ex->adapter);
 	snapshot_unref(ex->snapshot);
 	pool_free(ex->pool);
+}
+
+struct adapter *exchange_adapter(struct exchange *ex)
+{
+	if (!ex->tenant || !ex->tenant->adapter)
+		return NULL;
+	if (ex->adapter_of != ex->tenant) {
+		adapter_unref(ex->adapter);
+		ex->adapter = adapter_pin(ex->tenant->adapter);
+		ex->adapter_of = ex->tenant;
+	}
+	return ex->adapter;
 }
 
 static void note(struct exchange *ex, const char *step, const char *verdict)

@@ -145,6 +145,8 @@ struct exchange {
 	struct ip client;
 	const struct host *host;	/* that the request asked for */
 	const struct tenant *tenant;
+	struct adapter *adapter;	/* pinned: exchange_adapter() */
+	const struct tenant *adapter_of;/* ... and whose it is */
 	const char *code;		/* the answer's; NULL: none */
 	const char *verdict;		/* of the running step, in place of
 					 * "next"; constant */
@@ -169,6 +171,12 @@ struct exchange {
 struct exchange *exchange_new(struct gateway *gateway, unsigned worker);
 /* Never while it waits. Accepts NULL. */
 void exchange_free(struct exchange *ex);
+/*
+ * The tenant's adapter, one and the same throughout the exchange: where the
+ * configuration's own still starts, the one that stands in for it. NULL: the
+ * tenant has none.
+ */
+struct adapter *exchange_adapter(struct exchange *ex);
 /*
  * Choose the list; the request is filled in by now.  Headers that the answer
  * has already stay (`Allow` of a 405).

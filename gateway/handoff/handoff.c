@@ -188,7 +188,7 @@ static enum step_result adapter_went_on(struct exchange *ex)
 {
 	struct handoff *handoff = ex->work;
 
-	if (adapter_resume(ex->tenant->adapter, handoff->call) ==
+	if (adapter_resume(exchange_adapter(ex), handoff->call) ==
 	    ADAPTER_WAITING)
 		return STEP_WAIT;
 	return adapter_answered(ex);
@@ -201,7 +201,7 @@ static enum step_result ask_adapter(struct exchange *ex)
 	struct adapter_call *call;
 	enum err err;
 
-	if (!ex->tenant->adapter)
+	if (!exchange_adapter(ex))
 		return STEP_NEXT;
 	call = handoff->call = adapt_new_call(ex);
 	if (!call)
@@ -213,7 +213,7 @@ static enum step_result ask_adapter(struct exchange *ex)
 	err = load_target(ex, call);
 	if (err)
 		return answer_failure(ex, err);
-	if (adapter_handoff(ex->tenant->adapter, ex->worker, call,
+	if (adapter_handoff(exchange_adapter(ex), ex->worker, call,
 			    adapt_wake) == ADAPTER_WAITING)
 		return STEP_WAIT;
 	return adapter_answered(ex);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdint.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -28,7 +29,7 @@ struct module {
 	int fd;
 	size_t size;
 	struct hash128 hash;
-	unsigned users;
+	_Atomic unsigned users;
 	struct usher_adapter descriptor;
 	/* Loaded, but no adapter: remembered, so that the same content is not
 	 * loaded again at each reload. */
@@ -39,7 +40,7 @@ struct module {
 /* Loading is rare and must not be done twice for one content: one lock. */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct module *modules;
-static unsigned modules_count;
+static _Atomic unsigned modules_count;	/* changed under it */
 
 static enum err io_problem(struct buf *problem, const char *what, int error)
 {
@@ -291,55 +292,72 @@ static enum err load_new(int fd, size_t size, struct hash128 hash,
 	return m->verdict;
 }
 
-enum err module_load(const char *path, struct module **module_r,
-		     struct buf *problem)
+/* Takes over `fd` in any case. */
+static enum err load_sealed(int fd, size_t size, struct module **module_r,
+			    struct buf *problem)
 {
+	void *content = mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0);
 	struct module *m = NULL;
-	void *content = MAP_FAILED;
 	struct hash128 hash;
-	size_t size = 0;
-	int fd = -1;
 	enum err err;
 
-	pthread_mutex_lock(&lock);
-	err = seal_copy(path, &fd, &size, problem);
-	if (err)
-		goto out;
-	content = mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0);
 	if (content == MAP_FAILED) {
 		err = io_problem(problem, "it cannot be mapped", errno);
-		goto out;
+		close(fd);
+		return err;
 	}
 	hash = hash_wide(content, size);
+	pthread_mutex_lock(&lock);
 	m = find_loaded(hash, size, content);
+	err = m ? m->verdict : ERR_OK;
+	if (err)
+		buf_puts(problem, m->problem ? m->problem : "it is no adapter");
 	if (!m) {
 		err = load_new(fd, size, hash, &m, problem);
 		if (m)
 			fd = -1;
-	} else if (m->verdict) {
-		err = m->verdict;
-		buf_puts(problem, m->problem ? m->problem : "it is no adapter");
 	}
 	if (!err) {
-		m->users++;
+		atomic_fetch_add_explicit(&m->users, 1, memory_order_relaxed);
 		*module_r = m;
 	}
-out:
-	if (content != MAP_FAILED)
-		munmap(content, size);
+	pthread_mutex_unlock(&lock);
+	munmap(content, size);
 	if (fd >= 0)
 		close(fd);
-	pthread_mutex_unlock(&lock);
 	return err;
 }
 
+enum err module_load(const char *path, struct module **module_r,
+		     struct buf *problem)
+{
+	size_t size = 0;
+	int fd = -1;
+	enum err err = seal_copy(path, &fd, &size, problem);
+
+	return err ? err : load_sealed(fd, size, module_r, problem);
+}
+
+enum err module_load_copy(const struct module_copy *copy,
+			  struct module **module_r, struct buf *problem)
+{
+	int fd = fcntl(copy->fd, F_DUPFD_CLOEXEC, 3);
+
+	return fd < 0 ? io_problem(problem, "it cannot be loaded", errno) :
+			load_sealed(fd, copy->size, module_r, problem);
+}
+
+/* Without the lock: whoever holds that may hang in a module. */
 void module_unref(struct module *module)
 {
-	if (!module)
-		return;
-	pthread_mutex_lock(&lock);
-	module->users--;
-	pthread_mutex_unlock(&lock);
+	if (module)
+		atomic_fetch_sub_explicit(&module->users, 1,
+					  memory_order_relaxed);
+}
+
+int module_dup(const struct module *module)
+{
+	return fcntl(module->fd, F_DUPFD_CLOEXEC, 3);
 }
 
 const struct usher_adapter *module_descriptor(const struct module *module)
@@ -349,22 +367,12 @@ const struct usher_adapter *module_descriptor(const struct module *module)
 
 unsigned module_users(const struct module *module)
 {
-	unsigned users;
-
-	pthread_mutex_lock(&lock);
-	users = module->users;
-	pthread_mutex_unlock(&lock);
-	return users;
+	return atomic_load_explicit(&module->users, memory_order_relaxed);
 }
 
 unsigned module_count(void)
 {
-	unsigned count;
-
-	pthread_mutex_lock(&lock);
-	count = modules_count;
-	pthread_mutex_unlock(&lock);
-	return count;
+	return atomic_load_explicit(&modules_count, memory_order_relaxed);
 }
 
 /* ---- for a process of its own ---------------------------------------------- */

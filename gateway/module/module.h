@@ -34,7 +34,7 @@ struct module;
  */
 enum err module_load(const char *path, struct module **module_r,
 		     struct buf *problem);
-/* One user less. Accepts NULL. */
+/* One user less. Accepts NULL. Waits for nobody, whatever hangs in a load. */
 void module_unref(struct module *module);
 
 /* The checked descriptor, valid for ever. */
@@ -54,6 +54,11 @@ enum err module_copy(const char *path, struct module_copy *copy_r,
 		     struct buf *problem);
 bool module_copy_is_same(const struct module_copy *a,
 			 const struct module_copy *b);
+/* Into this process after all: as module_load(), of that very content. */
+enum err module_load_copy(const struct module_copy *copy,
+			  struct module **module_r, struct buf *problem);
+/* A descriptor of what was loaded, the caller's own; -1: errno. */
+int module_dup(const struct module *module);
 /* In that process: load what the descriptor holds, once. */
 enum err module_load_fd(int fd, struct usher_adapter *descriptor_r,
 			struct buf *problem);

@@ -21,7 +21,7 @@ struct adapter {
 static struct {
 	void (*handoff)(struct adapter_call *call);
 	void (*deliver)(struct adapter_call *call);
-	bool is_late, has_deliver;
+	bool is_late, has_deliver, is_starting;
 	unsigned handoffs, delivers;
 	void (*done)(struct adapter_call *call);
 	void (*act)(struct adapter_call *call);	/* once it has looked */
@@ -29,10 +29,10 @@ static struct {
 	bool has_thread;
 } play;
 
-enum err adapter_load(const struct adapter_options *options,
-		      const struct adapter_services *services,
-		      struct adapter *previous, struct adapter **adapter_r,
-		      struct buf *problem)
+enum err adapter_begin(const struct adapter_options *options,
+		       const struct adapter_services *services,
+		       struct adapter *previous, struct adapter **adapter_r,
+		       struct buf *problem)
 {
 	(void)options;
 	(void)services;
@@ -41,6 +41,35 @@ enum err adapter_load(const struct adapter_options *options,
 	*adapter_r = calloc(1, sizeof(**adapter_r));
 	(*adapter_r)->refs = 1;
 	return ERR_OK;
+}
+
+bool adapter_wait(struct adapter *const *adapters, unsigned count, int ms,
+		  const _Atomic bool *cancel)
+{
+	(void)adapters;
+	(void)count;
+	(void)ms;
+	(void)cancel;
+	return true;
+}
+
+enum adapter_state adapter_leave(struct adapter *adapter)
+{
+	(void)adapter;
+	return play.is_starting ? ADAPTER_STARTING : ADAPTER_READY;
+}
+
+struct adapter_verdict adapter_verdict(struct adapter *adapter,
+				       struct buf *problem)
+{
+	(void)problem;
+	return (struct adapter_verdict){ .state = adapter_leave(adapter) };
+}
+
+bool adapter_is_ready(const struct adapter *adapter)
+{
+	(void)adapter;
+	return !play.is_starting;
 }
 
 struct adapter *adapter_ref(struct adapter *adapter)
@@ -53,6 +82,11 @@ void adapter_unref(struct adapter *adapter)
 {
 	if (adapter && !--adapter->refs)
 		free(adapter);
+}
+
+struct adapter *adapter_pin(struct adapter *adapter)
+{
+	return adapter_ref(adapter);
 }
 
 struct str adapter_name(const struct adapter *adapter)
@@ -694,6 +728,24 @@ START_TEST(what_only_advises_is_passed_over_and_that_is_told)
 }
 END_TEST
 
+/* Nobody knows yet that it refuses nobody. */
+START_TEST(one_that_was_never_ready_is_not_passed_over)
+{
+	struct exchange *ex;
+	int64_t before;
+
+	play.handoff = be_away;
+	ex = flow_post("gamma", USER);
+	before = passed_over(ex);
+	play.is_starting = true;
+	ex = flow_post("gamma", USER);
+	ck_answer(ex, 503, "adapter_unavailable");
+	ck_assert_int_eq(passed_over(ex), before);
+	play.is_starting = false;
+	ck_answer(flow_post("gamma", USER), 302, "");
+}
+END_TEST
+
 START_TEST(a_refusal_is_never_passed_over)
 {
 	static const unsigned which[] = { 0, 1, 5, 6 };
@@ -755,6 +807,7 @@ static void adapter_tests(TCase *tcase)
 	tcase_add_loop_test(tcase,
 		deliver_sends_the_user_on_in_place_of_a_session, 0, 2);
 	tcase_add_test(tcase, deliver_may_post_the_user_on);
+	tcase_add_test(tcase, one_that_was_never_ready_is_not_passed_over);
 	tcase_add_test(tcase, a_deliver_that_refuses_or_strays_spends_nothing);
 	tcase_add_test(tcase, what_deliver_emits_goes_out_with_the_one_use);
 	tcase_add_test(tcase,
