@@ -11,6 +11,7 @@
 #include "console/adapterctl.h"
 #include "console/command.h"
 #include "console/console.h"
+#include "console/crashctl.h"
 #include "console/keyctl.h"
 #include "console/recipe.h"
 #include "console/scaffold.h"
@@ -65,6 +66,8 @@ static const struct command commands[] = {
 	{ "sessions", "TENANT [ADDRESS|ID]", "who is signed in",
 	  1, 2, ticketctl_sessions, NULL },
 	{ "session end", "ID", "end a session", 1, 1, console_ask, NULL },
+	{ "crash", "", "the line that the gateway's last crash left",
+	  0, 0, crashctl_show, NULL },
 	{ "key list", "", "the key ring: ids and ages",
 	  0, 0, keyctl_list, NULL },
 	{ "key new", "", "make a key ring where there is none",

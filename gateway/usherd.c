@@ -31,6 +31,7 @@
 #include "admin/status.h"
 #include "admin/watch.h"
 #include "base/clock.h"
+#include "base/crash.h"
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/metric.h"
@@ -60,6 +61,7 @@ struct daemon {
 	char host_path[PATH_LONGEST];	/* of usher-adapter-host */
 	char keyring_path[PATH_LONGEST], limits_path[PATH_LONGEST];
 	char seals_path[PATH_LONGEST];
+	char crash_path[PATH_LONGEST];
 	struct watch watch;
 	int signals, admin, timer;	/* -1: not there */
 	int parent;		/* pipe to tell that we are ready; -1 */
@@ -282,6 +284,7 @@ static int check(struct daemon *d)
 /* exit() would wait for a module that hangs while it is loaded. */
 static int leave(int status, bool is_stuck)
 {
+	crash_done();
 	log_stop();
 	if (adapter_loaders_end(0) && !is_stuck)
 		return status;
@@ -557,6 +560,22 @@ static struct snapshot *load_first(struct daemon *d)
 	return first;
 }
 
+/* The state directory is ours alone by now. What an earlier crash left is told
+ * once more: whoever restarted us may not have seen it. */
+static void keep_crashes(struct daemon *d)
+{
+	char line[CRASH_LINE_MAX];
+	bool was_left;
+
+	if (crash_keep(d->crash_path, &was_left)) {
+		log_warn("crash_file", LOG_TEXT("path", d->crash_path),
+			 LOG_TEXT("problem", strerror(errno)));
+		return;
+	}
+	if (was_left && crash_last(d->crash_path, line) == ERR_OK)
+		log_warn("crashed_before", LOG_TEXT("line", line));
+}
+
 /* From bound ports to a first snapshot that serves. */
 static int start_serving(struct daemon *d, const struct gateway_config *config)
 {
@@ -572,6 +591,7 @@ static int start_serving(struct daemon *d, const struct gateway_config *config)
 	    open_log(config) || load_limits(d) ||
 	    open_store(d, config->state.ptr) || make_keyring(d))
 		return -1;
+	keep_crashes(d);
 	start_supervisor(d);
 	if (d->reload.options.supervisor)
 		supervisor_on_batch(d->reload.options.supervisor,
@@ -630,6 +650,8 @@ static int start(struct daemon *d)
 	snprintf(d->limits_path, sizeof(d->limits_path), "%s/limits",
 		 config->state.ptr);
 	snprintf(d->seals_path, sizeof(d->seals_path), "%s/keyring.seals",
+		 config->state.ptr);
+	snprintf(d->crash_path, sizeof(d->crash_path), "%s/crash",
 		 config->state.ptr);
 	d->reload.keyring_path = d->keyring_path;
 	d->reload.seals_path = d->seals_path;
@@ -839,6 +861,7 @@ int main(int argc, char **argv)
 	harden();
 	hash_init();
 	begin_metrics();
+	crash_init("usherd " USHER_VERSION);
 	d.reload.gateway = &d.gateway;
 	d.reload.prepare = prepare;
 	d.reload.done = on_reloaded;

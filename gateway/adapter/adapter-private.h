@@ -20,7 +20,10 @@ struct worker {
 	bool is_ready;		/* init succeeded: fini is owed */
 };
 
+#define ADAPTER_MAGIC 0x41647074u
+
 struct adapter {
+	uint32_t magic;
 	atomic_uint refs;
 	struct pool *pool;
 	struct str file;		/* the module's name, without a path */

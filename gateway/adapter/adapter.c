@@ -3,6 +3,7 @@
 #include <limits.h>
 #include <unistd.h>
 
+#include "base/invariant.h"
 #include "base/metric.h"
 #include "codec/utf8.h"
 
@@ -240,6 +241,7 @@ static enum err adapter_new(const struct adapter_options *options,
 		close(copy->fd);
 		return out_of_memory(problem);
 	}
+	adapter->magic = ADAPTER_MAGIC;
 	atomic_init(&adapter->refs, 1);
 	atomic_init(&adapter->state, ADAPTER_STARTING);
 	list_init(&adapter->queued);
@@ -372,14 +374,22 @@ enum err adapter_load(const struct adapter_options *options,
 
 struct adapter *adapter_ref(struct adapter *adapter)
 {
+	invariant_is(adapter, ADAPTER_MAGIC);
 	atomic_fetch_add_explicit(&adapter->refs, 1, memory_order_relaxed);
 	return adapter;
 }
 
 void adapter_unref(struct adapter *adapter)
 {
-	if (adapter && atomic_fetch_sub_explicit(&adapter->refs, 1,
-						 memory_order_acq_rel) == 1)
+	unsigned before;
+
+	if (!adapter)
+		return;
+	invariant_is(adapter, ADAPTER_MAGIC);
+	before = atomic_fetch_sub_explicit(&adapter->refs, 1,
+					   memory_order_acq_rel);
+	invariant(before > 0);
+	if (before == 1)
 		adapter_free(adapter);
 }
 

@@ -5,6 +5,7 @@
 
 #include "sandbox/marshal.h"
 #include "base/clock.h"
+#include "base/invariant.h"
 
 /* Octets that the frame of an ordinary call has. */
 #define FRAME_USUAL 1023
@@ -80,6 +81,8 @@ void isolated_destroy(struct isolated *iso)
 {
 	struct supervisor *s = iso->supervisor;
 
+	invariant_is(iso, ISOLATED_MAGIC);
+	iso->magic = 0;
 	alarms_remove(&s->alarms, &iso->alarm);
 	pthread_mutex_lock(&s->lock);
 	uids_give_back(&s->uids, iso->uid);
@@ -99,7 +102,8 @@ static struct isolated *make(struct supervisor *s,
 
 	if (!iso)
 		return NULL;
-	pthread_mutex_init(&iso->lock, NULL);
+	iso->magic = ISOLATED_MAGIC;
+	promise(!pthread_mutex_init(&iso->lock, NULL));
 	iso->supervisor = s;
 	iso->env = env;
 	iso->child = (struct child){ .channel = -1, .log = -1, .pidfd = -1,

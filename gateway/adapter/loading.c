@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/crash.h"
 
 /*
  * Starts are rare, and the lock is held for moments, never while anything of a
@@ -350,6 +351,7 @@ static void *load_queued(void *unused)
 {
 	struct adapter *adapter;
 
+	crash_watch_thread();
 	(void)unused;
 	while ((adapter = next_queued())) {
 		/* Who asked for it may have gone meanwhile. */

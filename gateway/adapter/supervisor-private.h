@@ -80,7 +80,10 @@ struct isolated_metrics {
 		*unavailable, *slowed, *seconds;
 };
 
+#define ISOLATED_MAGIC 0x49736f6cu
+
 struct isolated {
+	uint32_t magic;
 	/* constant */
 	struct supervisor *supervisor;
 	const struct adapter_env *env;

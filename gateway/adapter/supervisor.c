@@ -9,6 +9,7 @@
 #include "sandbox/filter.h"
 #include "sandbox/spawner.h"
 #include "base/clock.h"
+#include "base/invariant.h"
 
 #define EVENTS 64		/* at a time */
 
@@ -130,6 +131,7 @@ static void on_event(struct supervisor *s, const struct epoll_event *event)
 	struct source *source = event->data.ptr;
 	struct isolated *iso = source->isolated;
 
+	invariant(!iso || iso->magic == ISOLATED_MAGIC);
 	if (source->kind == SOURCE_BELL)
 		on_bell(s);
 	else if (source->kind == SOURCE_ALARMS)
@@ -234,6 +236,7 @@ static void *supervise(void *arg)
 	struct epoll_event events[EVENTS];
 	bool is_over = false;
 
+	crash_watch_thread();
 	while (!is_over) {
 		int n = epoll_wait(s->epoll, events, EVENTS, -1);
 

@@ -13,6 +13,7 @@
 
 #include "admin/keeper-private.h"
 #include "base/clock.h"
+#include "base/crash.h"
 #include "base/log.h"
 #include "base/metric.h"
 #include "crypto/seals.h"
@@ -446,6 +447,7 @@ static void *keeper_main(void *arg)
 	struct keeper *k = arg;
 	struct keyring *ring;
 
+	crash_watch_thread();
 	pthread_setname_np(pthread_self(), "usher-keeper");
 	do {
 		keeper_count(k);

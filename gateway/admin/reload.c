@@ -10,6 +10,7 @@
 #include "admin/errand.h"
 #include "admin/notify.h"
 #include "base/clock.h"
+#include "base/crash.h"
 #include "base/log-budget.h"
 #include "base/metric.h"
 
@@ -193,6 +194,7 @@ static void *run(void *arg)
 	const uint64_t one = 1;
 	int fd = job->fd;
 
+	crash_watch_thread();
 	load(job);
 	prepare(job);
 	job->is_done = true;

@@ -4,9 +4,9 @@
 #include <fcntl.h>
 #include <link.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
-#include <stdbool.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -26,8 +26,10 @@
 
 /* Written by its thread alone, and read by whichever thread crashes. */
 struct slot {
+	_Atomic bool is_taken;
 	_Atomic unsigned len;	/* 0: at nothing */
 	char id[CRASH_REQUEST_MAX];
+	void *stack;
 };
 
 static const struct {
@@ -39,8 +41,10 @@ static const struct {
 };
 
 static struct slot slots[CRASH_THREADS_MAX];
-static _Atomic unsigned slot_count;
 static _Thread_local struct slot *own;
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static pthread_key_t at_end;		/* of a thread */
+static bool has_at_end;
 
 static const char *program = "";
 static char build_id[2 * BUILD_ID_MAX + 1];
@@ -134,10 +138,9 @@ static void put_reason(struct line *l)
 
 static void put_requests(struct line *l)
 {
-	unsigned n = atomic_load(&slot_count);
 	bool is_first = true;
 
-	for (unsigned i = 0; i < n && i < CRASH_THREADS_MAX; i++) {
+	for (unsigned i = 0; i < CRASH_THREADS_MAX; i++) {
 		unsigned len = atomic_load(&slots[i].len);
 
 		if (!len || len > CRASH_REQUEST_MAX)
@@ -166,7 +169,10 @@ static void make_line(struct line *l, int number, const siginfo_t *info)
 	put_number(l, (uint64_t)getpid(), 10, 1);
 	puts_(l, " ");
 	puts_(l, name_of(number));
-	if (number != SIGABRT && info) {
+	if (info && info->si_code <= 0 && info->si_pid != getpid()) {
+		puts_(l, " sent by pid ");
+		put_number(l, (uint64_t)info->si_pid, 10, 1);
+	} else if (number != SIGABRT && info) {
 		puts_(l, " at 0x");
 		put_number(l, (uint64_t)(uintptr_t)info->si_addr, 16, 1);
 	}
@@ -235,19 +241,21 @@ static int find_build_id(struct dl_phdr_info *info, size_t size, void *ctx)
 	return 1;
 }
 
-/* Keep what an earlier process left; 0600, ours alone. */
-static enum err open_file(const char *path)
+enum err crash_keep(const char *path, bool *was_left_r)
 {
 	char line[CRASH_LINE_MAX], kept[sizeof(file_path) + sizeof(SUFFIX)];
 	int fd;
 
+	*was_left_r = false;
+	if (IS_SANITIZED)
+		return ERR_OK;
 	if ((size_t)snprintf(file_path, sizeof(file_path), "%s", path) >=
 	    sizeof(file_path))
 		return ERR_LIMIT;
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	if (fd >= 0 && read(fd, line, 1) == 1) {
 		snprintf(kept, sizeof(kept), "%s" SUFFIX, path);
-		(void)rename(path, kept);
+		*was_left_r = rename(path, kept) == 0;
 	}
 	if (fd >= 0)
 		close(fd);
@@ -256,26 +264,22 @@ static enum err open_file(const char *path)
 	return file < 0 ? ERR_IO : ERR_OK;
 }
 
-enum err crash_init(const char *name, const char *path)
+void crash_init(const char *name)
 {
 	struct sigaction action = {
 		.sa_sigaction = on_signal,
 		.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESETHAND | SA_NODEFER,
 	};
-	enum err err = ERR_OK;
 
 	if (IS_SANITIZED)
-		return ERR_OK;
+		return;
 	program = name;
 	build_id[0] = '-';
 	dl_iterate_phdr(find_build_id, NULL);
-	if (path)
-		err = open_file(path);
 	sigemptyset(&action.sa_mask);
 	for (size_t i = 0; i < sizeof(watched) / sizeof(watched[0]); i++)
 		sigaction(watched[i].number, &action, NULL);
 	crash_watch_thread();
-	return err;
 }
 
 void crash_done(void)
@@ -287,21 +291,48 @@ void crash_done(void)
 	file = -1;
 }
 
+static void release(void *arg)
+{
+	struct slot *slot = arg;
+
+	sigaltstack(&(stack_t){ .ss_flags = SS_DISABLE }, NULL);
+	if (slot->stack)
+		munmap(slot->stack, STACK_SIZE);
+	slot->stack = NULL;
+	atomic_store(&slot->len, 0);
+	atomic_store(&slot->is_taken, false);
+}
+
+static void make_key(void)
+{
+	has_at_end = pthread_key_create(&at_end, release) == 0;
+}
+
+static struct slot *take_slot(void)
+{
+	for (unsigned i = 0; i < CRASH_THREADS_MAX; i++)
+		if (!atomic_exchange(&slots[i].is_taken, true))
+			return &slots[i];
+	return NULL;
+}
+
 void crash_watch_thread(void)
 {
 	void *stack;
-	unsigned n;
 
 	if (IS_SANITIZED || own)
 		return;
+	pthread_once(&once, make_key);
+	own = has_at_end ? take_slot() : NULL;
+	if (!own)
+		return;
+	pthread_setspecific(at_end, own);
 	stack = mmap(NULL, STACK_SIZE, PROT_READ | PROT_WRITE,
 		     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (stack != MAP_FAILED)
-		sigaltstack(&(stack_t){ .ss_sp = stack,
-					.ss_size = STACK_SIZE }, NULL);
-	n = atomic_fetch_add(&slot_count, 1);
-	if (n < CRASH_THREADS_MAX)
-		own = &slots[n];
+	if (stack == MAP_FAILED)
+		return;
+	own->stack = stack;
+	sigaltstack(&(stack_t){ .ss_sp = stack, .ss_size = STACK_SIZE }, NULL);
 }
 
 void crash_at(struct str request_id)

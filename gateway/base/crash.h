@@ -16,6 +16,8 @@
 #ifndef BASE_CRASH_H
 #define BASE_CRASH_H
 
+#include <stdbool.h>
+
 #include "base/error.h"
 #include "base/str.h"
 
@@ -25,21 +27,25 @@
 
 /*
  * Watch SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGSYS and SIGABRT from here on.
- * `program` is a constant, "usherd 1.2.0"; `path` is the file that the line
- * goes to, replaced by the next one: it is made now, 0600, empty until then
- * and removed again by crash_done().  A line that an earlier process left
- * there is kept as PATH.last.  NULL: no file.  ERR_IO: the file cannot be
- * made; the signals are watched all the same.  Once in a process, before its
- * threads.  With a sanitizer, which has a report of its own, a no-op.
+ * `program` is a constant, "usherd 1.2.0".  Once in a process, before its
+ * threads.  With a sanitizer, which has a report of its own, a no-op, as all
+ * of this module but crash_last().
  */
-enum err crash_init(const char *program, const char *path);
+void crash_init(const char *program);
+/*
+ * The file that the line goes to from here on: made now, 0600, empty until
+ * then, and removed again by crash_done().  A line that an earlier process left
+ * there is kept as PATH.last, and *was_left_r says that there was one.  The path is this process's alone: take the lock
+ * of the directory first.  ERR_IO, ERR_LIMIT: there is no file then.
+ */
+enum err crash_keep(const char *path, bool *was_left_r);
 /* The end is an orderly one. */
 void crash_done(void);
 
 /*
  * A stack of its own for the handler in this thread, so that an overflow of
- * the thread's is told as well.  Each thread that serves calls it once; its
- * memory is never freed.
+ * the thread's is told as well.  Each thread calls it once; what it takes is
+ * given back when the thread ends.
  */
 void crash_watch_thread(void);
 

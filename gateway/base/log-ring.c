@@ -1,4 +1,5 @@
 /* Where lines go: a ring, the thread that empties it, and a file. */
+#include "base/crash.h"
 #include "base/log-private.h"
 
 #include <errno.h>
@@ -375,6 +376,7 @@ static void *write_on(void *unused)
 	struct log_line line;
 	bool has_line;
 
+	crash_watch_thread();
 	(void)unused;
 	pthread_mutex_lock(&ring.lock);
 	for (;;) {

@@ -1,6 +1,7 @@
 #include "handoff/exchange.h"
 
 #include "base/clock.h"
+#include "base/invariant.h"
 #include "base/log-budget.h"
 #include "base/metric.h"
 #include "base/random.h"
@@ -54,6 +55,7 @@ struct exchange *exchange_new(struct gateway *gateway, unsigned worker)
 
 	if (!ex)
 		goto fail;
+	ex->magic = EXCHANGE_MAGIC;
 	ex->pool = pool;
 	ex->gateway = gateway;
 	ex->worker = worker;
@@ -73,6 +75,8 @@ void exchange_free(struct exchange *ex)
 {
 	if (!ex)
 		return;
+	invariant_is(ex, EXCHANGE_MAGIC);
+	ex->magic = 0;
 	adapter_unref(ex->adapter);
 	snapshot_unref(ex->snapshot);
 	pool_free(ex->pool);
@@ -396,7 +400,7 @@ static const char *verdict(const struct exchange *ex, enum step_result result)
 	return ex->code ? ex->code : "answer";
 }
 
-enum exchange_state exchange_run(struct exchange *ex)
+static enum exchange_state run(struct exchange *ex)
 {
 	enum step_result result = STEP_NEXT;
 
@@ -424,6 +428,18 @@ enum exchange_state exchange_run(struct exchange *ex)
 	}
 	finish(ex);
 	return EXCHANGE_DONE;
+}
+
+enum exchange_state exchange_run(struct exchange *ex)
+{
+	enum exchange_state state;
+
+	invariant_is(ex, EXCHANGE_MAGIC);
+	invariant(ex->steps && ex->step);
+	crash_at(str_from(ex->id));
+	state = run(ex);
+	crash_at(STR_NULL);
+	return state;
 }
 
 int request_header(const struct request *request, const char *name,

@@ -126,7 +126,10 @@ enum exchange_state {
 	EXCHANGE_WAITING,
 };
 
+#define EXCHANGE_MAGIC 0x45786368u	/* base/invariant.h */
+
 struct exchange {
+	uint32_t magic;
 	struct pool *pool;
 	struct gateway *gateway;
 	struct snapshot *snapshot;	/* pinned */

@@ -2,6 +2,7 @@
 
 #include "admin/pages.h"
 #include "base/clock.h"
+#include "base/invariant.h"
 #include "base/log.h"
 #include "http/response.h"
 
@@ -163,6 +164,8 @@ void turn_go_on(struct turn *turn)
 {
 	struct conn *conn = turn->conn;
 
+	invariant_is(turn, TURN_MAGIC);
+	invariant(turn->state == TURN_WAITING);
 	end_to_wait(turn);
 	turn->worker->has_progress = true;
 	if (!conn) {
@@ -183,6 +186,8 @@ void turn_go_on(struct turn *turn)
 
 void turn_end(struct turn *turn)
 {
+	invariant_is(turn, TURN_MAGIC);
+	invariant(turn->conn && turn->conn->turn == turn);
 	turn->conn->turn = NULL;
 	turn->conn = NULL;
 	if (turn->state != TURN_WAITING)
@@ -215,6 +220,7 @@ static struct turn *turn_new(struct conn *conn)
 		exchange_free(ex);
 		return NULL;
 	}
+	turn->magic = TURN_MAGIC;
 	turn->worker = worker;
 	turn->conn = conn;
 	turn->ex = ex;

@@ -86,7 +86,10 @@ enum turn_state {
  * One request and its exchange, in whose pool it lives.  When the client goes
  * away meanwhile, `conn` becomes NULL and the turn ends with its wake.
  */
+#define TURN_MAGIC 0x5475726eu
+
 struct turn {
+	uint32_t magic;
 	struct turn *next;		/* in worker->posted */
 	struct list node;		/* in worker->waiting */
 	struct worker *worker;

@@ -8,6 +8,7 @@
 
 #include "adapter/supervisor.h"
 #include "base/clock.h"
+#include "base/crash.h"
 #include "base/log.h"
 
 /* At most this long without a look around, whatever the library says. */
@@ -186,6 +187,7 @@ static void *serve(void *arg)
 {
 	struct worker *worker = arg;
 
+	crash_watch_thread();
 	worker->now_ms = clock_mono_ms();
 	isolated_promise_flush();
 	while (!has_ended(worker)) {

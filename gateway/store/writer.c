@@ -36,6 +36,7 @@
 #include <signal.h>
 
 #include "base/clock.h"
+#include "base/crash.h"
 #include "store/db-private.h"
 
 /* What the thread does; whoever submits rings accordingly. */
@@ -347,6 +348,7 @@ static void *writer_main(void *arg)
 	struct job *batch;
 	struct chore *chore;
 
+	crash_watch_thread();
 	pthread_setname_np(pthread_self(), "usher-writer");
 	for (;;) {
 		next_work(w, &batch, &chore);

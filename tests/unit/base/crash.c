@@ -18,6 +18,7 @@
 #define IS_SANITIZED 0
 #endif
 
+static bool was_left;
 static char path[4096 + 64], said[CRASH_LINE_MAX], line[CRASH_LINE_MAX];
 
 static void set_up(void)
@@ -66,7 +67,8 @@ static void ck_matches(const char *text, const char *pattern)
 
 static void begin(void)
 {
-	ck_assert_int_eq(crash_init("usherd 1.2.0", path), ERR_OK);
+	crash_init("usherd 1.2.0");
+	ck_assert_int_eq(crash_keep(path, &was_left), ERR_OK);
 }
 
 static volatile int *volatile bad = (volatile int *)16;
@@ -181,6 +183,32 @@ START_TEST(an_overflow_of_a_threads_stack_is_told_with_all_requests)
 }
 END_TEST
 
+static void *pass_by(void *arg)
+{
+	crash_watch_thread();
+	crash_at(STR("01GONE"));
+	return arg;
+}
+
+static void after_many_threads(void)
+{
+	begin();
+	for (unsigned i = 0; i < 2 * CRASH_THREADS_MAX; i++) {
+		pthread_t thread;
+
+		pthread_create(&thread, NULL, pass_by, NULL);
+		pthread_join(thread, NULL);
+	}
+	by_an_overflow();
+}
+
+START_TEST(threads_that_ended_leave_room_for_others)
+{
+	ck_assert_int_eq(WTERMSIG(end_of(after_many_threads)), SIGSEGV);
+	ck_matches(said, "SIGSEGV at 0x[0-9a-f]+ requests 01MAIN 01THREAD\n$");
+}
+END_TEST
+
 /* A pipe that takes nothing more, and nobody who reads it. */
 static void by_a_deaf_reader(void)
 {
@@ -208,6 +236,10 @@ END_TEST
 static void start_and_stop(void)
 {
 	begin();
+	ck_assert(was_left);
+	crash_done();
+	begin();
+	ck_assert(!was_left);
 	crash_done();
 }
 
@@ -234,7 +266,7 @@ START_TEST(a_file_that_cannot_be_made_is_said)
 	snprintf(path, sizeof(path), "%s/nowhere/crash", unit_dir());
 	if (IS_SANITIZED)
 		return;
-	ck_assert_int_eq(crash_init("usherd", path), ERR_IO);
+	ck_assert_int_eq(crash_keep(path, &was_left), ERR_IO);
 	ck_assert_int_eq(crash_last(path, line), ERR_NOT_FOUND);
 }
 END_TEST
@@ -250,6 +282,7 @@ static void crash_tests(TCase *tcase)
 	tcase_add_test(tcase, a_magic_word_tells_the_dead_from_the_living);
 	tcase_add_test(tcase,
 		       an_overflow_of_a_threads_stack_is_told_with_all_requests);
+	tcase_add_test(tcase, threads_that_ended_leave_room_for_others);
 	tcase_add_test(tcase, nobody_waits_for_a_reader_while_dying);
 	tcase_add_test(tcase,
 		       an_orderly_end_keeps_the_line_of_the_crash_before);
