@@ -364,8 +364,10 @@ static void finish(struct exchange *ex)
 
 static const char *verdict(const struct exchange *ex, enum step_result result)
 {
+	if (ex->verdict)
+		return ex->verdict;
 	if (result == STEP_NEXT)
-		return ex->verdict ? ex->verdict : "next";
+		return "next";
 	return ex->code ? ex->code : "answer";
 }
 

@@ -26,6 +26,10 @@
  *
  * redemptions: the sweep needs the index on exp_s; both grow at their right
  * edge, since jti and exp are in the order of time.
+ *
+ * marks: numbers that the store keeps for itself.  redemptions_swept is the
+ * latest expiry that the sweep forgot; probe is counted up to see whether
+ * anything can be written.
  */
 static const char *const steps[] = {
 	/* 0 -> 1 */
@@ -139,6 +143,13 @@ static const char *const steps[] = {
 	"	ON ticket_messages(ticket_id, user_id, key);"
 	"CREATE INDEX ticket_messages_user"
 	"	ON ticket_messages(user_id, created_ms) WHERE user_id > 0;",
+
+	/* 2 -> 3 */
+	"CREATE TABLE marks("
+	"	name TEXT PRIMARY KEY,"
+	"	value INTEGER NOT NULL"
+	") STRICT, WITHOUT ROWID;"
+	"INSERT INTO marks VALUES('probe', 0), ('redemptions_swept', 0);",
 };
 
 #define STEPS ((int)(sizeof(steps) / sizeof(steps[0])))

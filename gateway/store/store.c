@@ -39,8 +39,8 @@ static enum err start(struct store *store, const struct store_options *options)
 		return ERR_NOMEM;
 	err = sessions_start(store->sessions, store->writer, sweep_ms);
 	if (!err)
-		err = redemptions_start(store->writer, store->sessions,
-					sweep_ms, &store->redemptions);
+		err = redemptions_start(store->redemptions, store->writer,
+					sweep_ms);
 	if (!err)
 		err = audit_start(store->writer, &store->audit, sweep_ms);
 	return err;
@@ -83,6 +83,9 @@ enum err store_open(const char *dir, const struct store_options *options,
 		err = open_readers(store, dir, options->readers, why);
 	if (!err)
 		err = sessions_new(store->db, SESSIONS_MAX, &store->sessions);
+	if (!err)
+		err = redemptions_new(store->db, store->sessions,
+				      &store->redemptions);
 	if (!err)
 		err = start(store, options);
 	if (err) {
