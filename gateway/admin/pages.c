@@ -1,5 +1,6 @@
 #include "admin/pages.h"
 
+#include "admin/storewatch.h"
 #include "base/metric.h"
 
 #define GAUGE(name, help, value) \
@@ -25,6 +26,21 @@ static void tenants(struct gateway *gateway)
 	      counts[TENANT_BROKEN]);
 }
 
+static void store(struct gateway *gateway)
+{
+	struct health_report health;
+
+	writer_health(store_writer(gateway->store), &health);
+	GAUGE("usher_store_ok", "Can the store write? 0 also while its disk "
+	      "does not answer.", health.trouble == HEALTH_WELL);
+	COUNTER("usher_store_failures_total",
+		"Transactions and look-ups that the system failed.",
+		health.failures);
+	GAUGE("usher_store_busy_seconds",
+	      "How long the writer is at the same transaction.",
+	      health.busy_ms / 1000);
+}
+
 /* What others keep anyway is copied in when it is asked for. */
 static void collect(struct gateway *gateway)
 {
@@ -32,6 +48,7 @@ static void collect(struct gateway *gateway)
 	struct writer_stats writer;
 
 	tenants(gateway);
+	store(gateway);
 	writer_stats(store_writer(gateway->store), &writer);
 	GAUGE("usher_writer_queued", "Jobs that wait for the writer.",
 	      writer.queued);
@@ -54,6 +71,24 @@ static void collect(struct gateway *gateway)
 		"Clients pushed out of a full table.", limit.evicted);
 }
 
+static int ready(struct gateway *gateway, struct buf *out)
+{
+	struct health_report health;
+
+	if (gateway->is_stopping) {
+		buf_puts(out, "stopping\n");
+		return 503;
+	}
+	writer_health(store_writer(gateway->store), &health);
+	if (health.trouble == HEALTH_WELL) {
+		buf_puts(out, "ready\n");
+		return 200;
+	}
+	storewatch_say(&health, out);
+	buf_addc(out, '\n');
+	return 503;
+}
+
 int pages_get(struct gateway *gateway, struct str path,
 	      struct buf *out, const char **type_r)
 {
@@ -62,12 +97,8 @@ int pages_get(struct gateway *gateway, struct str path,
 		buf_puts(out, "ok\n");
 		return 200;
 	}
-	if (str_eq(path, STR("/readyz"))) {
-		bool stopping = gateway->is_stopping;
-
-		buf_puts(out, stopping ? "stopping\n" : "ready\n");
-		return stopping ? 503 : 200;
-	}
+	if (str_eq(path, STR("/readyz")))
+		return ready(gateway, out);
 	if (str_eq(path, STR("/metrics"))) {
 		*type_r = "text/plain; version=0.0.4; charset=utf-8";
 		collect(gateway);

@@ -9,6 +9,7 @@
 #include "admin/people.h"
 #include "admin/plain.h"
 #include "admin/show.h"
+#include "admin/storewatch.h"
 #include "base/clock.h"
 #include "base/num.h"
 #include "codec/fields.h"
@@ -108,6 +109,33 @@ static void spawner_text(const struct status *status, struct buf *body)
 			   "is restarted: %s\n", why);
 }
 
+static void store_json(const struct status *status, struct buf *body)
+{
+	struct health_report health;
+	bool is_well;
+
+	writer_health(store_writer(status->gateway->store), &health);
+	is_well = health.trouble == HEALTH_WELL;
+	json_add_member(body, "store", str_from(health_name(health.trouble)));
+	json_add_member(body, "store_problem",
+			str_from(is_well ? "" : health.problem));
+	json_add_member(body, "store_remedy",
+			str_from(health_remedy(health.trouble)));
+	json_add_member_int(body, "store_failures", (int64_t)health.failures);
+}
+
+static void store_text(const struct status *status, struct buf *body)
+{
+	struct health_report health;
+
+	writer_health(store_writer(status->gateway->store), &health);
+	if (health.trouble == HEALTH_WELL)
+		return;
+	buf_puts(body, "NOBODY CAN SIGN IN: ");
+	storewatch_say(&health, body);
+	buf_addc(body, '\n');
+}
+
 static void findings(const struct reload *reload, bool json, struct buf *body)
 {
 	if (json) {
@@ -150,6 +178,7 @@ static const char *status_json(struct status *status,
 			str_from(spawner_problem(status)));
 	json_add_member_int(body, "writer_queued", writer.queued);
 	json_add_member_int(body, "writer_failed", (int64_t)writer.failed);
+	store_json(status, body);
 	findings(status->reload, true, body);
 	buf_puts(body, "}\n");
 	return NULL;
@@ -181,6 +210,7 @@ static const char *status_text(struct status *status,
 		   counts[TENANT_BROKEN]);
 	adapters_text(snapshot, body);
 	spawner_text(status, body);
+	store_text(status, body);
 	buf_printf(body, "writer: %u waiting, %llu jobs in %llu commits, "
 		   "%llu failed\n", writer.queued,
 		   (unsigned long long)writer.jobs,
