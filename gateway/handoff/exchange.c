@@ -386,7 +386,7 @@ enum exchange_state exchange_run(struct exchange *ex)
 	while (result == STEP_NEXT && ex->step->name) {
 		bool resumes = ex->is_waiting;
 
-		ex->is_waiting = false;
+		ex->is_waiting = ex->is_storing = false;
 		result = resumes ? ex->step->resume(ex) : ex->step->run(ex);
 		if (result == STEP_WAIT) {
 			ex->is_waiting = true;
@@ -399,6 +399,57 @@ enum exchange_state exchange_run(struct exchange *ex)
 	}
 	finish(ex);
 	return EXCHANGE_DONE;
+}
+
+enum step_result exchange_await_store(struct exchange *ex)
+{
+	ex->is_storing = true;
+	return STEP_WAIT;
+}
+
+bool exchange_is_storing(const struct exchange *ex)
+{
+	return ex->is_waiting && ex->is_storing;
+}
+
+/* What was set before the wait lives in the other's pool. */
+static void copy_headers(struct exchange *late)
+{
+	struct answer *answer = &late->answer;
+
+	for (unsigned i = 0; i < answer->header_count; i++) {
+		struct header *h = &answer->headers[i];
+
+		h->value = pool_str(late->pool, h->value);
+		answer->is_overfull |= !h->value.ptr;
+	}
+}
+
+/*
+ * The writer may be at work on `ex` at this very moment: it uses the job and
+ * the pool, so both are left alone.
+ */
+struct exchange *exchange_late(const struct exchange *ex)
+{
+	struct pool *pool = pool_new(EXCHANGE_POOL_MAX);
+	struct exchange *late = pool ? pool_alloc(pool, sizeof(*late)) : NULL;
+
+	if (!late) {
+		pool_free(pool);
+		return NULL;
+	}
+	*late = *ex;
+	late->pool = pool;
+	late->snapshot = snapshot_ref(ex->snapshot);
+	late->is_waiting = late->is_storing = false;
+	copy_headers(late);
+	answer_failure(late, ERR_BUSY);
+	if (late->answer.is_overfull) {
+		exchange_free(late);
+		return NULL;
+	}
+	add_common(late);
+	return late;
 }
 
 int request_header(const struct request *request, const char *name,

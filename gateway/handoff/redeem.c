@@ -144,7 +144,7 @@ enum step_result redeem_submit(struct exchange *ex, int status, size_t room)
 	/* Once it is accepted the result is the writer's to set. */
 	err = redemptions_submit(store_redemptions(ex->gateway->store), job);
 	if (!err)
-		return STEP_WAIT;
+		return exchange_await_store(ex);
 	job->job.result = err;
 	return redeem_settled(ex, status);
 }

@@ -23,6 +23,9 @@ void meter_init(struct meter *meter)
 				       "usher_http_vanished_total",
 				       "Clients that went away while their "
 				       "request waited.", ""),
+		.late = metric_get(METRIC_COUNTER, "usher_store_late_total",
+				   "Clients told to come back because the "
+				   "store did not answer in time.", ""),
 	};
 	for (int i = GUARD_OK + 1; i < GUARD_COUNT; i++) {
 		snprintf(labels, sizeof(labels), "reason=\"%s\"",
