@@ -272,11 +272,12 @@ static const char *reload(struct status *status, const struct str *words,
 }
 
 /* One step of a trail, {"step":...,"verdict":...,"us":...}, as a line; what an
- * agent did has no time, and may have his name: "by". */
+ * agent did has no time, and may have his name: "by".  What failed may say
+ * "why". */
 static void step_text(struct str json, struct pool *pool, struct buf *body)
 {
 	struct fields fields;
-	struct str step, verdict, us, by;
+	struct str step, verdict, us, by, why;
 
 	fields_init(&fields, pool);
 	if (json_parse_fields(json, &fields, NULL))
@@ -285,12 +286,17 @@ static void step_text(struct str json, struct pool *pool, struct buf *body)
 	verdict = fields_value(&fields, STR("verdict"));
 	us = fields_value(&fields, STR("us"));
 	by = fields_value(&fields, STR("by"));
+	why = fields_value(&fields, STR("why"));
 	buf_printf(body, "  %-16.*s %-24.*s", STR_ARG(step), STR_ARG(verdict));
 	if (us.len)
 		buf_printf(body, " %8.*s us", STR_ARG(us));
 	if (by.len) {
 		buf_puts(body, " by ");
 		plain_add(body, by);
+	}
+	if (why.len) {
+		buf_puts(body, "  ");
+		plain_add(body, why);
 	}
 	buf_addc(body, '\n');
 }

@@ -55,39 +55,52 @@ void adapt_wake(struct adapter_call *call)
 	ex->wake(ex);
 }
 
-bool adapt_passes_over(struct exchange *ex, const struct adapter_call *call)
+/* NULL: it did not fail. */
+static const char *how_it_failed(const struct adapter_call *call)
 {
-	const char *how;
-
 	switch (call->result) {
 	case ADAPTER_FAILED:
-		how = "failed";
-		break;
+		return "failed";
 	case ADAPTER_TIMED_OUT:
-		how = "late";
-		break;
+		return "late";
 	case ADAPTER_UNAVAILABLE:
-		how = "unavailable";
-		break;
+		return "unavailable";
 	default:
-		return false;
+		return NULL;
 	}
-	if (!ex->tenant->adapter_defaults)
+}
+
+bool adapt_passes_over(struct exchange *ex, const struct adapter_call *call)
+{
+	const char *how = how_it_failed(call);
+
+	if (!how || !ex->tenant->adapter_defaults)
 		return false;
 	metric_add(ex->tenant->adapter_defaults, 1);
 	log_warn("adapter_passed_over", LOG_TEXT("request", ex->id),
 		 LOG_STR("tenant", ex->tenant->slug), LOG_TEXT("was", how),
 		 LOG_TEXT("problem", call->problem));
 	ex->verdict = "adapter_default";
+	ex->why = call->problem;
 	return true;
+}
+
+/* Whatever the user is told, the operator reads why, in the log and in the
+ * trail. */
+static void tell_failure(struct exchange *ex, const char *how,
+			 const char *problem)
+{
+	log_warn("adapter_failed", LOG_TEXT("request", ex->id),
+		 LOG_STR("tenant", ex->tenant->slug),
+		 LOG_TEXT("step", ex->step->name), LOG_TEXT("was", how),
+		 LOG_TEXT("problem", problem));
+	ex->why = problem;
 }
 
 static enum step_result refuse(struct exchange *ex, const char *code,
 			       const char *problem)
 {
-	log_warn("adapter_failed", LOG_TEXT("request", ex->id),
-		 LOG_STR("tenant", ex->tenant->slug),
-		 LOG_TEXT("problem", problem));
+	tell_failure(ex, "failed", problem);
 	return answer_error(ex, 502, code,
 			    "The sign-in could not be completed.");
 }
@@ -110,10 +123,12 @@ enum step_result adapt_refuse(struct exchange *ex,
 	case ADAPTER_DENIED:
 		return deny(ex, call);
 	case ADAPTER_TIMED_OUT:
+		tell_failure(ex, how_it_failed(call), call->problem);
 		return answer_error(ex, 504, "adapter_timeout",
 				    "The sign-in took too long. "
 				    "Please try again.");
 	case ADAPTER_UNAVAILABLE:
+		tell_failure(ex, how_it_failed(call), call->problem);
 		answer_header(ex, "Retry-After", STR("5"));
 		return answer_error(ex, 503, "adapter_unavailable",
 				    "This service is not available right now.");

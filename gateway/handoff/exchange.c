@@ -17,6 +17,7 @@
 #define LINE_OCTETS 4			/* ": " and the line's end */
 
 #define TRAIL_TEXT_MAX 4096
+#define TRAIL_WHY_MAX 256
 #define NUMBER_MAX 32
 #define WARN_EVERY_MS 60000
 #define REFUSALS_PER_S 100
@@ -83,9 +84,11 @@ static void note(struct exchange *ex, const char *step, const char *verdict)
 
 	if (ex->trail_count < TRAIL_MAX)
 		ex->trail[ex->trail_count++] = (struct trail_entry){
-			step, verdict, now - ex->step_ns
+			.step = step, .verdict = verdict, .why = ex->why,
+			.ns = now - ex->step_ns,
 		};
 	ex->step_ns = now;
+	ex->why = NULL;
 }
 
 /* Behind an unnamed proxy all clients are one, and share one budget: say so,
@@ -214,6 +217,22 @@ static void add_common(struct exchange *ex)
 	answer->header_count = n;
 }
 
+/* Plain ASCII, and without braces, which would look like a step's own where
+ * trails are shown as text; of very much the beginning. */
+static void add_why(struct buf *out, const char *why)
+{
+	char text[TRAIL_WHY_MAX];
+
+	snprintf(text, sizeof(text), "%s", why);
+	for (char *p = text; *p; p++) {
+		if (*p == '{' || *p == '}')
+			*p = *p == '{' ? '(' : ')';
+		else if (*p < ' ' || *p > '~')
+			*p = '?';
+	}
+	json_add_member(out, "why", str_from(text));
+}
+
 static void add_entry(struct buf *out, const struct trail_entry *e)
 {
 	if (out->len > 1)
@@ -224,6 +243,8 @@ static void add_entry(struct buf *out, const struct trail_entry *e)
 	buf_puts(out, e->verdict);
 	buf_puts(out, "\",\"us\":");
 	json_add_int(out, e->ns / 1000);
+	if (e->why)
+		add_why(out, e->why);
 	buf_addc(out, '}');
 }
 
@@ -239,7 +260,8 @@ static void trail_text(const struct exchange *ex, const char *now,
 		add_entry(out, &ex->trail[i]);
 	if (now)
 		add_entry(out, &(struct trail_entry){
-			now, "stored", clock_mono_ns() - ex->step_ns });
+			.step = now, .verdict = "stored",
+			.ns = clock_mono_ns() - ex->step_ns });
 	buf_addc(out, ']');
 }
 

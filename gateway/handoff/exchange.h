@@ -109,6 +109,7 @@ struct steps {
 struct trail_entry {
 	const char *step;
 	const char *verdict;		/* "next", "token_used" ... */
+	const char *why;		/* NULL: nothing more to say */
 	int64_t ns;			/* spent in it, waiting included */
 };
 
@@ -149,7 +150,10 @@ struct exchange {
 	const struct tenant *tenant;
 	const char *code;		/* the answer's; NULL: none */
 	const char *verdict;		/* of the running step, in place of
-					 * "next"; constant */
+					 * "next" or the code; constant */
+	const char *why;		/* what made it fail, for the trail;
+					 * NULL: nothing more to say.  Outlives
+					 * the exchange's run */
 	struct fields fields;		/* of the body */
 	void *work;			/* the running list's own state */
 
