@@ -25,10 +25,12 @@
 #include "adapter/supervisor.h"
 #include "admin/notify.h"
 #include "admin/reload.h"
+#include "admin/saver.h"
 #include "admin/services.h"
 #include "admin/show.h"
 #include "admin/socket.h"
 #include "admin/status.h"
+#include "admin/storewatch.h"
 #include "admin/watch.h"
 #include "base/clock.h"
 #include "base/crash.h"
@@ -42,6 +44,7 @@
 #define STOP_MS 10000		/* for a graceful stop, all in all */
 #define RELOAD_END_MS 1000	/* of them, for a reload to let go */
 #define LOADERS_END_MS 500	/* ... for modules that are being loaded */
+#define FLUSH_MS 1000		/* of it, left to the store at least */
 #define SAVE_S 60		/* between savings of the rate limiter */
 #define PATH_LONGEST 4096
 
@@ -63,7 +66,11 @@ struct daemon {
 	char seals_path[PATH_LONGEST];
 	char crash_path[PATH_LONGEST];
 	struct watch watch;
-	int signals, admin, timer;	/* -1: not there */
+	struct storewatch storewatch;
+	struct saver *saver;	/* of the rate limiter */
+	unsigned seconds;	/* that we have run */
+	int signals, timer;	/* -1: not there */
+	struct socket_server *admin;
 	int parent;		/* pipe to tell that we are ready; -1 */
 	bool must_stop;
 	bool must_reload;	/* asked for before we were ready */
@@ -415,8 +422,10 @@ static int load_limits(struct daemon *d)
 	return 0;
 }
 
-static void save_limits(struct daemon *d)
+/* In the saver's thread. */
+static void save_limits(void *ctx)
 {
+	struct daemon *d = ctx;
 	enum err err;
 
 	ratelimit_sweep(d->gateway.limiter, clock_wall_ms());
@@ -424,7 +433,16 @@ static void save_limits(struct daemon *d)
 			     clock_wall_ms());
 	if (err)
 		log_error("limits_not_saved", LOG_TEXT("path", d->limits_path),
-			  LOG_TEXT("problem", err_text(err)));
+			  LOG_TEXT("problem", err == ERR_IO ? strerror(errno) :
+							      err_text(err)));
+}
+
+static int start_saver(struct daemon *d)
+{
+	d->saver = saver_new(save_limits, d);
+	if (!d->saver)
+		log_error("saver", LOG_TEXT("problem", "no thread for it"));
+	return d->saver ? 0 : -1;
 }
 
 static int open_store(struct daemon *d, const char *dir)
@@ -450,8 +468,9 @@ static int open_admin(struct daemon *d, const struct gateway_config *config)
 {
 	char why[512];
 
-	d->admin = socket_listen(config->admin.ptr, why, sizeof(why));
-	if (d->admin < 0) {
+	d->admin = socket_server_new(config->admin.ptr, status_command,
+				     &d->status, why, sizeof(why));
+	if (!d->admin) {
 		log_error("admin_socket", LOG_TEXT("problem", why));
 		return -1;
 	}
@@ -462,6 +481,7 @@ static int open_admin(struct daemon *d, const struct gateway_config *config)
 				       d->reload.options.workers),
 		.version = USHER_VERSION,
 		.start_ms = clock_wall_ms(),
+		.socket = d->admin,
 		.spawner = d->has_spawner ? &d->spawner : NULL,
 	};
 	return 0;
@@ -589,7 +609,8 @@ static int start_serving(struct daemon *d, const struct gateway_config *config)
 	}
 	if (drop_privileges(d, config, config->state.ptr) ||
 	    open_log(config) || load_limits(d) ||
-	    open_store(d, config->state.ptr) || make_keyring(d))
+	    open_store(d, config->state.ptr) || make_keyring(d) ||
+	    start_saver(d))
 		return -1;
 	keep_crashes(d);
 	start_supervisor(d);
@@ -719,20 +740,18 @@ static void on_signal(struct daemon *d)
 		d->must_stop = true;
 }
 
-static void on_admin(struct daemon *d)
-{
-	int later = socket_serve(d->admin, status_command, &d->status);
-
-	if (later >= 0)
-		status_later(&d->status, later);
-}
-
+/* Each second. */
 static void on_timer(struct daemon *d)
 {
+	struct health_report health;
 	uint64_t times;
 
-	if (read(d->timer, &times, sizeof(times)) == sizeof(times))
-		save_limits(d);
+	if (read(d->timer, &times, sizeof(times)) != sizeof(times))
+		return;
+	if (++d->seconds % SAVE_S == 0)
+		saver_ask(d->saver);
+	writer_health(store_writer(d->gateway.store), &health);
+	storewatch_look(&d->storewatch, &health, clock_mono_ms());
 }
 
 static void wait_for_the_end(struct daemon *d)
@@ -742,7 +761,7 @@ static void wait_for_the_end(struct daemon *d)
 	while (!d->must_stop) {
 		struct pollfd fds[] = {
 			{ .fd = d->signals, .events = POLLIN },
-			{ .fd = d->admin, .events = POLLIN },
+			{ .fd = socket_server_fd(d->admin), .events = POLLIN },
 			{ .fd = d->timer, .events = POLLIN },
 			{ .fd = d->watch.fd, .events = POLLIN },
 			{ .fd = d->reload.fd, .events = POLLIN },
@@ -757,7 +776,7 @@ static void wait_for_the_end(struct daemon *d)
 		if (fds[0].revents)
 			on_signal(d);
 		if (fds[1].revents)
-			on_admin(d);
+			socket_server_run(d->admin);
 		if (fds[2].revents)
 			on_timer(d);
 		if (fds[3].revents)
@@ -774,7 +793,7 @@ static void wait_for_the_end(struct daemon *d)
 /* Signals come through a descriptor; all later threads inherit the mask. */
 static int open_events(struct daemon *d)
 {
-	const struct itimerspec every = { { SAVE_S, 0 }, { SAVE_S, 0 } };
+	const struct itimerspec every = { { 1, 0 }, { 1, 0 } };
 	sigset_t set;
 
 	sigemptyset(&set);
@@ -793,28 +812,53 @@ static int open_events(struct daemon *d)
 	return 0;
 }
 
-/*
- * Downward from the edge: nothing that is waited for is cut off before it is
- * durable.  False: a thread that nobody can end is left, in a file system or in
- * a module; what it may use stays, and the process has to end without exit().
- */
-static bool stop(struct daemon *d)
+/* Whatever is to be on the disk, until then. -1: the disk did not answer. */
+static int flush(struct daemon *d, int64_t end_ms)
 {
+	int64_t ms = end_ms - clock_mono_ms();
+
+	if (d->gateway.store &&
+	    store_quit(d->gateway.store, ms > FLUSH_MS ? ms : FLUSH_MS))
+		return -1;
+	ms = end_ms - clock_mono_ms();
+	if (!saver_free(d->saver, ms > FLUSH_MS ? ms : FLUSH_MS))
+		return -1;
+	d->saver = NULL;
+	return 0;
+}
+
+/* How a stop went. */
+enum end {
+	END_CLEAN,
+	/* a thread that nobody can end is left, in a file system or in a
+	 * module: what it may use stays, and exit() would wait for it */
+	END_THREAD_LEFT,
+	/* the same, in the state directory's disk */
+	END_NOT_FLUSHED,
+};
+
+/* Downward from the edge: nothing that is waited for is cut off before it is
+ * durable. */
+static enum end stop(struct daemon *d)
+{
+	const int64_t end_ms = clock_mono_ms() + STOP_MS - FLUSH_MS;
 	bool is_free = reload_cancel(&d->reload, RELOAD_END_MS);
 
-	status_stop(&d->status);
+	if (d->admin)
+		status_stop(&d->status);
 	if (d->options.ready_file)
 		unlink(d->options.ready_file);
-	server_stop(d->server, STOP_MS);
+	server_stop(d->server, STOP_MS - RELOAD_END_MS - 2 * FLUSH_MS);
 	supervisor_quiesce(d->reload.options.supervisor);
+	if (flush(d, end_ms))
+		return END_NOT_FLUSHED;
+	socket_server_free(d->admin);
 	store_close(d->gateway.store);
-	if (d->gateway.limiter && d->gateway.snapshots)
-		save_limits(d);
 	if (!adapter_loaders_end(LOADERS_END_MS) || !is_free) {
 		log_warn("thread_left", LOG_TEXT("waits_for", is_free ?
 			 "a module that is being loaded" :
 			 "the files of a reload"));
-		return false;
+		return END_THREAD_LEFT;
 	}
 	ratelimit_free(d->gateway.limiter);
 	desk_cache_free(d->gateway.desk_cache);
@@ -823,13 +867,11 @@ static bool stop(struct daemon *d)
 	stop_adapters(d);
 	reload_done(&d->reload);
 	watch_close(&d->watch);
-	for (size_t i = 0; i < 3; i++) {
-		const int fds[] = { d->signals, d->admin, d->timer };
-
-		if (fds[i] >= 0)
-			close(fds[i]);
-	}
-	return true;
+	if (d->signals >= 0)
+		close(d->signals);
+	if (d->timer >= 0)
+		close(d->timer);
+	return END_CLEAN;
 }
 
 static void on_reloaded(void *ctx, unsigned run, enum err err)
@@ -851,10 +893,10 @@ static void begin_metrics(void)
 int main(int argc, char **argv)
 {
 	struct daemon d = {
-		.watch = { .fd = -1 }, .signals = -1, .admin = -1, .timer = -1,
+		.watch = { .fd = -1 }, .signals = -1, .timer = -1,
 		.parent = -1,
 	};
-	bool is_stuck;
+	enum end end;
 	int status = 1;
 
 	parse_options(argc, argv, &d.options);
@@ -890,8 +932,16 @@ int main(int argc, char **argv)
 	} else if (d.must_stop) {
 		status = 0;
 	}
-	is_stuck = !stop(&d);
-	if (status == 0)
+	end = stop(&d);
+	if (end == END_NOT_FLUSHED) {
+		log_error("store_not_flushed",
+			  LOG_TEXT("problem", "the state directory's disk does "
+				   "not answer"),
+			  LOG_TEXT("remedy", "look at the disk; nothing that "
+				   "was confirmed is lost"));
+		status = 1;
+	} else if (status == 0) {
 		log_info("stopped", LOG_NUM("status", status));
-	return leave(status, is_stuck);
+	}
+	return leave(status, end != END_CLEAN);
 }

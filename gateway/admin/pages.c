@@ -5,6 +5,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "admin/storewatch.h"
 #include "base/metric.h"
 #include "base/num.h"
 
@@ -73,6 +74,16 @@ static void process(void)
 	SHOW(process_max_fds, files.rlim_cur);
 }
 
+static void store(struct gateway *gateway)
+{
+	struct health_report health;
+
+	writer_health(store_writer(gateway->store), &health);
+	SHOW(usher_store_ok, health.trouble == HEALTH_WELL);
+	SHOW(usher_store_failures_total, health.failures);
+	SHOW(usher_store_busy_seconds, health.busy_ms / 1000);
+}
+
 /* What others keep anyway is copied in when it is asked for. */
 static void collect(struct gateway *gateway)
 {
@@ -81,6 +92,7 @@ static void collect(struct gateway *gateway)
 
 	process();
 	tenants(gateway);
+	store(gateway);
 	writer_stats(store_writer(gateway->store), &writer);
 	SHOW(usher_writer_queued, writer.queued);
 	SHOW(usher_writer_jobs_total, writer.jobs);
@@ -93,6 +105,24 @@ static void collect(struct gateway *gateway)
 	SHOW(usher_ratelimit_evicted_total, limit.evicted);
 }
 
+static int ready(struct gateway *gateway, struct buf *out)
+{
+	struct health_report health;
+
+	if (gateway->is_draining || gateway->is_stopping) {
+		buf_puts(out, "stopping\n");
+		return 503;
+	}
+	writer_health(store_writer(gateway->store), &health);
+	if (health.trouble == HEALTH_WELL) {
+		buf_puts(out, "ready\n");
+		return 200;
+	}
+	storewatch_say(&health, out);
+	buf_addc(out, '\n');
+	return 503;
+}
+
 int pages_get(struct gateway *gateway, struct str path,
 	      struct buf *out, const char **type_r)
 {
@@ -101,12 +131,8 @@ int pages_get(struct gateway *gateway, struct str path,
 		buf_puts(out, "ok\n");
 		return 200;
 	}
-	if (str_eq(path, STR("/readyz"))) {
-		bool stopping = gateway->is_draining || gateway->is_stopping;
-
-		buf_puts(out, stopping ? "stopping\n" : "ready\n");
-		return stopping ? 503 : 200;
-	}
+	if (str_eq(path, STR("/readyz")))
+		return ready(gateway, out);
 	if (str_eq(path, STR("/metrics"))) {
 		*type_r = "text/plain; version=0.0.4; charset=utf-8";
 		collect(gateway);

@@ -11,7 +11,8 @@
 
 /*
  * Append the page's body to `out`, name its Content-Type in *type_r, return the
- * status: 200; 503 from /readyz while the gateway is starting or stopping;
+ * status: 200; 503 from /readyz while the gateway is starting or stopping, or
+ * the store is in trouble (its body then says which, and what helps);
  * 404 for any other path.
  */
 int pages_get(struct gateway *gateway, struct str path,

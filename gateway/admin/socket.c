@@ -1,13 +1,16 @@
 #include "admin/socket.h"
 
 #include "base/clock.h"
+#include "base/list.h"
 #include "base/num.h"
 
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/timerfd.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -89,26 +92,450 @@ int socket_listen(const char *path, char *why, size_t size)
 	return fd;
 }
 
-/*
- * Some bytes more, at most `room`; 0: the client has gone, or its time is
- * over.  The time is for the whole request: a byte now and then buys none.
- */
-static size_t read_some(int fd, char *at, size_t room, int64_t end_ms)
-{
-	struct pollfd ready = { .fd = fd, .events = POLLIN };
+/* ---- a request ---- */
 
-	for (;;) {
-		int64_t left_ms = end_ms - clock_mono_ms();
+struct request {
+	char line[SOCKET_LINE_MAX];
+	size_t len;		/* of what was read into it */
+	struct str words[SOCKET_WORDS_MAX];
+	unsigned count;
+	char *texts;		/* what the counted words stand for; NULL: the
+				 * line has not ended yet */
+	size_t have, size;	/* of the texts */
+	const char *trouble;	/* why it is refused; NULL: it is not */
+};
+
+enum progress {
+	MORE,			/* what came is not all */
+	READY,			/* all there, or refused */
+	GONE,			/* nothing came that can be answered */
+};
+
+/*
+ * The line's words, those that are +N as texts without their place yet.  NULL,
+ * or what is wrong with them.
+ */
+static const char *split(struct request *r, struct str line)
+{
+	while (!str_is_null(line)) {
+		struct str word = str_cut(line, ' ', &line);
+		uint64_t n;
+
+		if (!word.len)
+			continue;
+		if (r->count == SOCKET_WORDS_MAX)
+			return "the request has too many words";
+		if (word.ptr[0] == '+') {
+			word.ptr++;
+			word.len--;
+			if (num_u64(word, 0, SOCKET_TEXTS_MAX - r->size, &n))
+				return "a text's length is no number, or the "
+				       "texts are too long";
+			word = (struct str){ NULL, (size_t)n };
+			r->size += (size_t)n;
+		}
+		r->words[r->count++] = word;
+	}
+	return NULL;
+}
+
+/* The texts begin behind the line's `end`. */
+static enum progress end_line(struct request *r, const char *end)
+{
+	size_t line = (size_t)(end - r->line), from = line + 1;
+
+	r->trouble = split(r, (struct str){ r->line, line });
+	if (r->trouble)
+		return READY;
+	r->texts = malloc(r->size + 1);
+	if (!r->texts)
+		return GONE;
+	r->have = r->len - from < r->size ? r->len - from : r->size;
+	memcpy(r->texts, r->line + from, r->have);
+	return MORE;
+}
+
+static void place_texts(struct request *r)
+{
+	char *at = r->texts;
+
+	for (unsigned i = 0; i < r->count; i++)
+		if (!r->words[i].ptr) {
+			r->words[i].ptr = at;
+			at += r->words[i].len;
+		}
+}
+
+/* Take up what came. */
+static enum progress take_up(struct request *r, size_t n)
+{
+	char *end;
+
+	if (r->texts) {
+		r->have += n;
+		return MORE;
+	}
+	end = memchr(r->line + r->len, '\n', n);
+	r->len += n;
+	return end ? end_line(r, end) : MORE;
+}
+
+/* All that is there by now, without waiting for more. */
+static enum progress read_request(int fd, struct request *r)
+{
+	enum progress progress = MORE;
+
+	while (progress == MORE) {
+		char *at = r->texts ? r->texts + r->have : r->line + r->len;
+		size_t room = r->texts ? r->size - r->have :
+					 sizeof(r->line) - r->len;
 		ssize_t n;
 
-		if (left_ms <= 0 || poll(&ready, 1, (int)left_ms) == 0)
-			return 0;
+		if (r->texts && !room) {
+			place_texts(r);
+			return READY;
+		}
+		if (!room)
+			return GONE;
 		n = read(fd, at, room);
 		if (n < 0 && errno == EINTR)
 			continue;
-		return n > 0 ? (size_t)n : 0;
+		if (n < 0 && errno == EAGAIN)
+			return MORE;
+		if (n <= 0)
+			return GONE;
+		progress = take_up(r, (size_t)n);
+	}
+	return progress;
+}
+
+/* ---- the server's side ---- */
+
+const char socket_flawed[] = "flawed";
+const char socket_later[] = "later";
+
+struct client {
+	struct list node;		/* the oldest first */
+	int fd;
+	int64_t end_ms;			/* cut by then; monotonic */
+	uint64_t ticket;
+	bool waits;			/* for socket_server_answer() */
+	struct request request;
+	struct buf out;			/* the answer; len 0: none yet */
+	size_t sent;
+};
+
+struct socket_server {
+	int epoll, listener, timer;
+	socket_command_fn *run;
+	void *ctx;
+	struct list clients;
+	unsigned count;
+	uint64_t served;
+	uint64_t tickets;		/* given so far: the last is the one of
+					 * the client whose command runs */
+	int64_t patience_ms;
+};
+
+static void drop(struct socket_server *s, struct client *c)
+{
+	list_del(&c->node);
+	s->count--;
+	s->served++;
+	close(c->fd);
+	free(c->request.texts);
+	buf_done(&c->out);
+	free(c);
+}
+
+/* False: the client has all of it, or will never have it. */
+static bool send_some(struct client *c)
+{
+	while (c->sent < c->out.len) {
+		ssize_t n = send(c->fd, c->out.ptr + c->sent,
+				 c->out.len - c->sent,
+				 MSG_NOSIGNAL | MSG_DONTWAIT);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0 && errno == EAGAIN)
+			return true;
+		if (n <= 0)
+			return false;
+		c->sent += (size_t)n;
+	}
+	return false;
+}
+
+static void write_head(struct buf *out, const char *trouble, size_t body)
+{
+	const char *head = trouble == socket_flawed ? "flawed" : "ok";
+
+	if (trouble && trouble != socket_flawed)
+		buf_printf(out, "error %.*s\n", SOCKET_HEAD_MAX - 16, trouble);
+	else
+		buf_printf(out, "%s %zu\n", head, body);
+}
+
+/* Into c->out. */
+static void write_answer(struct socket_server *s, struct client *c,
+			 const char *trouble, const struct buf *body)
+{
+	bool has_body = !trouble || trouble == socket_flawed;
+
+	if (has_body && !buf_is_ok(body)) {
+		trouble = "the answer is too long";
+		has_body = false;
+	}
+	write_head(&c->out, trouble, body->len);
+	if (has_body)
+		buf_adds(&c->out, buf_str(body));
+	c->waits = false;
+	c->end_ms = clock_mono_ms() + s->patience_ms;
+}
+
+/* Run the command; its answer stands in c->out, unless it comes later. */
+static void answer(struct socket_server *s, struct client *c)
+{
+	struct request *r = &c->request;
+	const char *trouble = r->trouble;
+	struct buf body;
+
+	buf_init(&body, SOCKET_BODY_MAX);
+	c->ticket = ++s->tickets;
+	if (!trouble)
+		trouble = s->run(s->ctx, r->words, r->count, &body);
+	if (trouble == socket_later) {
+		c->waits = true;
+		c->end_ms = INT64_MAX;
+	} else {
+		write_answer(s, c, trouble, &body);
+	}
+	buf_done(&body);
+}
+
+static bool wait_for(struct socket_server *s, int op, int fd, uint32_t events,
+		     void *who)
+{
+	struct epoll_event event = { .events = events, .data.ptr = who };
+
+	return epoll_ctl(s->epoll, op, fd, &event) == 0;
+}
+
+static void send_answer(struct socket_server *s, struct client *c)
+{
+	if (!buf_is_ok(&c->out) || !send_some(c) ||
+	    !wait_for(s, EPOLL_CTL_MOD, c->fd, EPOLLOUT, c))
+		drop(s, c);
+}
+
+/* Something came, or can be sent, or a client that waits has gone. */
+static void go_on(struct socket_server *s, struct client *c)
+{
+	enum progress progress;
+
+	if (c->waits) {
+		drop(s, c);
+		return;
+	}
+	if (!c->out.len) {
+		progress = read_request(c->fd, &c->request);
+		if (progress == MORE)
+			return;
+		if (progress == READY)
+			answer(s, c);
+	}
+	/* From now on only its end is news. */
+	if (c->waits) {
+		if (!wait_for(s, EPOLL_CTL_MOD, c->fd, 0, c))
+			drop(s, c);
+		return;
+	}
+	send_answer(s, c);
+}
+
+/* Until there is none to be cut. */
+static void set_timer(struct socket_server *s)
+{
+	struct itimerspec at = { { 0, 0 }, { 0, 0 } };
+	int64_t first_ms = INT64_MAX;
+	struct list *pos, *safe;
+
+	list_each(pos, safe, &s->clients) {
+		struct client *c = list_entry(pos, struct client, node);
+
+		if (c->end_ms < first_ms)
+			first_ms = c->end_ms;
+	}
+	if (first_ms != INT64_MAX) {
+		at.it_value.tv_sec = first_ms / 1000;
+		at.it_value.tv_nsec = first_ms % 1000 * 1000000 + 1;
+	}
+	timerfd_settime(s->timer, TFD_TIMER_ABSTIME, &at, NULL);
+}
+
+static void cut_late(struct socket_server *s)
+{
+	int64_t now_ms = clock_mono_ms();
+	struct list *pos, *safe;
+	uint64_t times;
+
+	if (read(s->timer, &times, sizeof(times)) < 0)
+		return;
+	list_each(pos, safe, &s->clients) {
+		struct client *c = list_entry(pos, struct client, node);
+
+		if (c->end_ms <= now_ms)
+			drop(s, c);
 	}
 }
+
+/* The one that has been here longest, and waits for nothing of ours. */
+static void make_room(struct socket_server *s)
+{
+	struct list *pos, *safe;
+
+	list_each(pos, safe, &s->clients) {
+		struct client *c = list_entry(pos, struct client, node);
+
+		if (c->waits)
+			continue;
+		drop(s, c);
+		return;
+	}
+}
+
+static void admit(struct socket_server *s)
+{
+	int fd = accept4(s->listener, NULL, NULL,
+			 SOCK_CLOEXEC | SOCK_NONBLOCK);
+	struct client *c;
+
+	if (fd < 0)
+		return;
+	c = calloc(1, sizeof(*c));
+	if (!c) {
+		close(fd);
+		return;
+	}
+	if (s->count >= SOCKET_CLIENTS_MAX)
+		make_room(s);
+	c->fd = fd;
+	c->end_ms = clock_mono_ms() + s->patience_ms;
+	buf_init(&c->out, SOCKET_BODY_MAX + SOCKET_HEAD_MAX);
+	list_add(&s->clients, &c->node);
+	s->count++;
+	if (!wait_for(s, EPOLL_CTL_ADD, fd, EPOLLIN, c))
+		drop(s, c);
+}
+
+/*
+ * One event at a time: what it does may end the client that another one of the
+ * same look was for.
+ */
+void socket_server_run(struct socket_server *s)
+{
+	struct epoll_event event;
+
+	for (unsigned i = 0; i < 2 * SOCKET_CLIENTS_MAX; i++) {
+		if (epoll_wait(s->epoll, &event, 1, 0) != 1)
+			break;
+		if (event.data.ptr == &s->listener)
+			admit(s);
+		else if (event.data.ptr == &s->timer)
+			cut_late(s);
+		else
+			go_on(s, event.data.ptr);
+	}
+	set_timer(s);
+}
+
+struct socket_server *socket_server_new(const char *path,
+					socket_command_fn *run, void *ctx,
+					char *why, size_t size)
+{
+	struct socket_server *s = calloc(1, sizeof(*s));
+
+	if (!s) {
+		snprintf(why, size, "no memory for the socket");
+		return NULL;
+	}
+	s->run = run;
+	s->ctx = ctx;
+	s->patience_ms = SOCKET_PATIENCE_MS;
+	list_init(&s->clients);
+	s->epoll = s->timer = -1;
+	s->listener = socket_listen(path, why, size);
+	if (s->listener < 0)
+		goto out;
+	s->epoll = epoll_create1(EPOLL_CLOEXEC);
+	s->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	if (s->epoll >= 0 && s->timer >= 0 &&
+	    wait_for(s, EPOLL_CTL_ADD, s->listener, EPOLLIN, &s->listener) &&
+	    wait_for(s, EPOLL_CTL_ADD, s->timer, EPOLLIN, &s->timer))
+		return s;
+	snprintf(why, size, "no descriptors for the socket: %s",
+		 strerror(errno));
+out:
+	socket_server_free(s);
+	return NULL;
+}
+
+void socket_server_be_patient(struct socket_server *s, int64_t ms)
+{
+	s->patience_ms = ms;
+}
+
+int socket_server_fd(const struct socket_server *s)
+{
+	return s ? s->epoll : -1;
+}
+
+uint64_t socket_server_ticket(const struct socket_server *s)
+{
+	return s->tickets;
+}
+
+void socket_server_answer(struct socket_server *s, uint64_t ticket,
+			  const char *trouble, const struct buf *body)
+{
+	struct list *pos, *safe;
+
+	list_each(pos, safe, &s->clients) {
+		struct client *c = list_entry(pos, struct client, node);
+
+		if (!c->waits || c->ticket != ticket)
+			continue;
+		write_answer(s, c, trouble, body);
+		send_answer(s, c);
+		set_timer(s);
+		return;
+	}
+}
+
+uint64_t socket_server_served(const struct socket_server *s)
+{
+	return s->served;
+}
+
+void socket_server_free(struct socket_server *s)
+{
+	struct list *pos, *safe;
+
+	if (!s)
+		return;
+	list_each(pos, safe, &s->clients)
+		drop(s, list_entry(pos, struct client, node));
+	if (s->listener >= 0)
+		close(s->listener);
+	if (s->epoll >= 0)
+		close(s->epoll);
+	if (s->timer >= 0)
+		close(s->timer);
+	free(s);
+}
+
+/* ---- the client's side ---- */
 
 /* The time is for all of it: who takes a byte now and then gets no more. */
 static bool write_all(int fd, struct str s, int64_t end_ms)
@@ -131,154 +558,6 @@ static bool write_all(int fd, struct str s, int64_t end_ms)
 	}
 	return true;
 }
-
-struct request {
-	char line[SOCKET_LINE_MAX];
-	size_t len;		/* of what was read into it */
-	struct str words[SOCKET_WORDS_MAX];
-	unsigned count;
-	char *texts;		/* what the counted words stand for */
-};
-
-/*
- * The line's words, those that are +N as texts without their place yet.  NULL,
- * or what is wrong with them.
- */
-static const char *split(struct request *r, struct str line, size_t *texts_r)
-{
-	size_t texts = 0;
-
-	while (!str_is_null(line)) {
-		struct str word = str_cut(line, ' ', &line);
-		uint64_t n;
-
-		if (!word.len)
-			continue;
-		if (r->count == SOCKET_WORDS_MAX)
-			return "the request has too many words";
-		if (word.ptr[0] == '+') {
-			word.ptr++;
-			word.len--;
-			if (num_u64(word, 0, SOCKET_TEXTS_MAX - texts, &n))
-				return "a text's length is no number, or the "
-				       "texts are too long";
-			word = (struct str){ NULL, (size_t)n };
-			texts += (size_t)n;
-		}
-		r->words[r->count++] = word;
-	}
-	*texts_r = texts;
-	return NULL;
-}
-
-/* The texts' bytes: what stands behind the line already, then the rest. */
-static bool read_texts(int fd, struct request *r, size_t from, size_t size,
-		       int64_t end_ms)
-{
-	size_t have = r->len - from < size ? r->len - from : size;
-	char *at;
-
-	r->texts = malloc(size + 1);
-	if (!r->texts)
-		return false;
-	memcpy(r->texts, r->line + from, have);
-	while (have < size) {
-		size_t n = read_some(fd, r->texts + have, size - have, end_ms);
-
-		if (!n)
-			return false;
-		have += n;
-	}
-	at = r->texts;
-	for (unsigned i = 0; i < r->count; i++)
-		if (!r->words[i].ptr) {
-			r->words[i].ptr = at;
-			at += r->words[i].len;
-		}
-	return true;
-}
-
-/* False: nothing came that can be answered.  *trouble_r: it is refused. */
-static bool read_request(int fd, struct request *r, const char **trouble_r)
-{
-	const int64_t end_ms = clock_mono_ms() + SOCKET_PATIENCE_MS;
-	size_t texts = 0, n;
-	char *end;
-
-	do {
-		if (r->len == sizeof(r->line))
-			return false;
-		n = read_some(fd, r->line + r->len, sizeof(r->line) - r->len,
-			      end_ms);
-		if (!n)
-			return false;
-		end = memchr(r->line + r->len, '\n', n);
-		r->len += n;
-	} while (!end);
-	n = (size_t)(end - r->line);
-	*trouble_r = split(r, (struct str){ r->line, n }, &texts);
-	return *trouble_r || read_texts(fd, r, n + 1, texts, end_ms);
-}
-
-const char socket_flawed[] = "flawed";
-const char socket_later[] = "later";
-
-static void answer(int fd, const char *trouble, struct buf *body)
-{
-	const int64_t end_ms = clock_mono_ms() + SOCKET_PATIENCE_MS;
-	const char *head = "ok";
-	char array[SOCKET_HEAD_MAX];
-	struct buf text;
-
-	if (trouble == socket_flawed) {
-		head = "flawed";
-		trouble = NULL;
-	}
-	if (!trouble && !buf_is_ok(body))
-		trouble = "the answer is too long";
-	buf_init_fixed(&text, array, sizeof(array));
-	if (trouble)
-		buf_printf(&text, "error %.*s\n", SOCKET_HEAD_MAX - 16,
-			   trouble);
-	else
-		buf_printf(&text, "%s %zu\n", head, body->len);
-	if (write_all(fd, buf_str(&text), end_ms) && !trouble)
-		write_all(fd, buf_str(body), end_ms);
-}
-
-void socket_answer(int fd, const char *trouble, struct buf *body)
-{
-	answer(fd, trouble, body);
-	close(fd);
-}
-
-int socket_serve(int listener, socket_command_fn *run, void *ctx)
-{
-	struct request request = { .len = 0 };
-	const char *trouble = NULL;
-	struct buf body;
-	int fd;
-
-	fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
-	if (fd < 0)
-		return -1;
-	if (read_request(fd, &request, &trouble)) {
-		buf_init(&body, SOCKET_BODY_MAX);
-		if (!trouble)
-			trouble = run(ctx, request.words, request.count,
-				      &body);
-		if (trouble != socket_later)
-			answer(fd, trouble, &body);
-		buf_done(&body);
-	}
-	free(request.texts);
-	if (trouble == socket_later)
-		return fd;
-	close(fd);
-	return -1;
-}
-
-/* ---- the client's side ---- */
 
 /* May it stand in the line as it is? */
 static bool is_word(struct str s)

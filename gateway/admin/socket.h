@@ -11,12 +11,18 @@
  * The answer is a line "error TEXT"; or "ok N", or "flawed N" (done, and the
  * body says what is amiss all the same), and then N bytes, the body; and the
  * end of the connection.  The socket is 0600: who may connect may command.
- * Served by the main thread, which waits for nothing long; a client that has
- * not sent its whole request within SOCKET_PATIENCE_MS, or not taken the whole
- * answer within as much again, is cut.
+ *
+ * Served by the main thread, which waits for no client: what has come is read,
+ * what can be sent is sent, and one that is silent delays neither others nor
+ * reloads nor the stop.  A client that has not sent its whole request within
+ * SOCKET_PATIENCE_MS, or not taken the whole answer within as much again, is
+ * cut; past SOCKET_CLIENTS_MAX the one that has been there longest is, but for
+ * those that wait for an answer.
  */
 #ifndef ADMIN_SOCKET_H
 #define ADMIN_SOCKET_H
+
+#include <stdint.h>
 
 #include "base/buf.h"
 #include "base/error.h"
@@ -26,11 +32,12 @@
 #define SOCKET_WORDS_MAX 16
 #define SOCKET_TEXTS_MAX 65536		/* bytes behind the line, together */
 #define SOCKET_PATIENCE_MS 2000
+#define SOCKET_CLIENTS_MAX 32
 #define SOCKET_BODY_MAX (64 * 1024 * 1024)
 
 /* What a command returns for "flawed". */
 extern const char socket_flawed[];
-/* ... and where it will be answered later: see socket_serve(). */
+/* ... and where it will be answered later: see socket_server_ticket(). */
 extern const char socket_later[];
 
 /*
@@ -46,13 +53,31 @@ typedef const char *socket_command_fn(void *ctx, const struct str *words,
  * descriptor, or -1 with the reason in `why`.
  */
 int socket_listen(const char *path, char *why, size_t size);
+
+struct socket_server;
+/* Listen there, and answer commands with `run`. NULL: the reason in `why`. */
+struct socket_server *socket_server_new(const char *path,
+					socket_command_fn *run, void *ctx,
+					char *why, size_t size);
+/* For tests: another SOCKET_PATIENCE_MS for those who come from now on. */
+void socket_server_be_patient(struct socket_server *server, int64_t ms);
+/* To poll for reading; -1 for NULL. */
+int socket_server_fd(const struct socket_server *server);
+/* It is readable: go on with all clients that it is for.  Never waits. */
+void socket_server_run(struct socket_server *server);
 /*
- * Serve one waiting connection, if there is one.  Returns -1; or, where the
- * command said socket_later, the connection, for socket_answer().
+ * Of the client whose command runs: where that returns socket_later, it waits,
+ * without a bound, for socket_server_answer() with this.  Never 0.
  */
-int socket_serve(int listener, socket_command_fn *run, void *ctx);
-/* Answer it, with what the command would have returned, and close it. */
-void socket_answer(int fd, const char *trouble, struct buf *body);
+uint64_t socket_server_ticket(const struct socket_server *server);
+/* Answer it with what the command would have returned.  Where it has gone away
+ * meanwhile, nothing happens.  Never waits. */
+void socket_server_answer(struct socket_server *server, uint64_t ticket,
+			  const char *trouble, const struct buf *body);
+/* How many clients have come and gone. */
+uint64_t socket_server_served(const struct socket_server *server);
+/* Cuts those that are left. Accepts NULL. */
+void socket_server_free(struct socket_server *server);
 
 /* The client's side: ERR_NOT_FOUND when no daemon answers at `path`;
  * ERR_CONFLICT for "flawed", with its body; ERR_SYNTAX when it said "error",

@@ -9,6 +9,7 @@
 #include "admin/people.h"
 #include "admin/plain.h"
 #include "admin/show.h"
+#include "admin/storewatch.h"
 #include "base/clock.h"
 #include "base/num.h"
 #include "codec/fields.h"
@@ -148,6 +149,33 @@ static void keyring_problem(const struct status *status, bool json,
 			   "before serve on: %.*s\n", STR_ARG(buf_str(&why)));
 }
 
+static void store_json(const struct status *status, struct buf *body)
+{
+	struct health_report health;
+	bool is_well;
+
+	writer_health(store_writer(status->gateway->store), &health);
+	is_well = health.trouble == HEALTH_WELL;
+	json_add_member(body, "store", str_from(health_name(health.trouble)));
+	json_add_member(body, "store_problem",
+			str_from(is_well ? "" : health.problem));
+	json_add_member(body, "store_remedy",
+			str_from(health_remedy(health.trouble)));
+	json_add_member_int(body, "store_failures", (int64_t)health.failures);
+}
+
+static void store_text(const struct status *status, struct buf *body)
+{
+	struct health_report health;
+
+	writer_health(store_writer(status->gateway->store), &health);
+	if (health.trouble == HEALTH_WELL)
+		return;
+	buf_puts(body, "NOBODY CAN SIGN IN: ");
+	storewatch_say(&health, body);
+	buf_addc(body, '\n');
+}
+
 static void findings(const struct reload *reload, bool json, struct buf *body)
 {
 	if (json) {
@@ -195,6 +223,7 @@ static const char *status_json(struct status *status,
 	keyring_problem(status, true, body);
 	json_add_member_int(body, "writer_queued", writer.queued);
 	json_add_member_int(body, "writer_failed", (int64_t)writer.failed);
+	store_json(status, body);
 	findings(status->reload, true, body);
 	buf_puts(body, "}\n");
 	return NULL;
@@ -232,6 +261,7 @@ static const char *status_text(struct status *status,
 	adapters_text(snapshot, body);
 	spawner_text(status, body);
 	keyring_problem(status, false, body);
+	store_text(status, body);
 	buf_printf(body, "writer: %u waiting, %llu jobs in %llu commits, "
 		   "%llu failed\n", writer.queued,
 		   (unsigned long long)writer.jobs,
@@ -300,16 +330,12 @@ static const char *reload(struct status *status, const struct str *words,
 	(void)body;
 	if (status->waiter_count == STATUS_WAITERS_MAX)
 		return "too many wait for a reload already: try again";
-	status->waiters[status->waiter_count].json = json;
+	status->waiters[status->waiter_count++] = (struct status_waiter){
+		.ticket = socket_server_ticket(status->socket),
+		.json = json,
+		.run = reload_ask(status->reload),
+	};
 	return socket_later;
-}
-
-void status_later(struct status *status, int fd)
-{
-	struct status_waiter *waiter = &status->waiters[status->waiter_count++];
-
-	waiter->fd = fd;
-	waiter->run = reload_ask(status->reload);
 }
 
 void status_reloaded(struct status *status, unsigned run, enum err err)
@@ -328,7 +354,8 @@ void status_reloaded(struct status *status, unsigned run, enum err err)
 		}
 		buf_init(&body, SOCKET_BODY_MAX);
 		trouble = tell_reload(status, err, waiter->json, &body);
-		socket_answer(waiter->fd, trouble, &body);
+		socket_server_answer(status->socket, waiter->ticket, trouble,
+				     &body);
 		buf_done(&body);
 	}
 	status->waiter_count = kept;
@@ -340,18 +367,19 @@ void status_stop(struct status *status)
 
 	buf_init(&none, SOCKET_LINE_MAX);
 	for (unsigned i = 0; i < status->waiter_count; i++)
-		socket_answer(status->waiters[i].fd, "the gateway stops",
-			      &none);
+		socket_server_answer(status->socket, status->waiters[i].ticket,
+				     "the gateway stops", &none);
 	status->waiter_count = 0;
 	buf_done(&none);
 }
 
 /* One step of a trail, {"step":...,"verdict":...,"us":...}, as a line; what an
- * agent did has no time, and may have his name: "by". */
+ * agent did has no time, and may have his name: "by".  What failed may say
+ * "why". */
 static void step_text(struct str json, struct pool *pool, struct buf *body)
 {
 	struct fields fields;
-	struct str step, verdict, us, by;
+	struct str step, verdict, us, by, why;
 
 	fields_init(&fields, pool);
 	if (json_parse_fields(json, &fields, NULL))
@@ -360,12 +388,17 @@ static void step_text(struct str json, struct pool *pool, struct buf *body)
 	verdict = fields_value(&fields, STR("verdict"));
 	us = fields_value(&fields, STR("us"));
 	by = fields_value(&fields, STR("by"));
+	why = fields_value(&fields, STR("why"));
 	buf_printf(body, "  %-16.*s %-24.*s", STR_ARG(step), STR_ARG(verdict));
 	if (us.len)
 		buf_printf(body, " %8.*s us", STR_ARG(us));
 	if (by.len) {
 		buf_puts(body, " by ");
 		plain_add(body, by);
+	}
+	if (why.len) {
+		buf_puts(body, "  ");
+		plain_add(body, why);
 	}
 	buf_addc(body, '\n');
 }

@@ -18,7 +18,7 @@ struct spawner;
 #define STATUS_WAITERS_MAX 8
 
 struct status_waiter {
-	int fd;
+	uint64_t ticket;	/* of the client, see admin/socket.h */
 	bool json;
 	unsigned run;		/* of the reload that answers it */
 };
@@ -30,6 +30,7 @@ struct status {
 	const struct spawner *spawner;	/* NULL: none is needed */
 	const char *version;
 	int64_t start_ms;	/* wall clock */
+	struct socket_server *socket;	/* that asks; set before it runs */
 	/* private */
 	struct status_waiter waiters[STATUS_WAITERS_MAX];
 	unsigned waiter_count;
@@ -55,13 +56,11 @@ const char *status_check_tenant(struct status *status, struct str slug,
 
 /*
  * A socket_command_fn; `ctx` is the struct status.  A reload is answered later,
- * when it is over: until then every other command goes on.  The connection
- * that socket_serve() returned is to be handed to status_later(), and the end
- * of each reload told to status_reloaded().
+ * when it is over: until then every other command goes on.  The end of each
+ * reload is to be told to status_reloaded().
  */
 const char *status_command(void *ctx, const struct str *words, unsigned count,
 			   struct buf *body);
-void status_later(struct status *status, int fd);
 void status_reloaded(struct status *status, unsigned run, enum err err);
 /* Nobody who still waits will be told more. */
 void status_stop(struct status *status);

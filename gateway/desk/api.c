@@ -200,7 +200,7 @@ static enum step_result open_ticket(struct exchange *ex)
 	};
 	err = tickets_create(store_tickets(ex->gateway->store),
 			     &visit->opening);
-	return err ? answer_failure(ex, err) : STEP_WAIT;
+	return err ? answer_failure(ex, err) : exchange_await_store(ex);
 }
 
 static enum step_result answer_opened(struct exchange *ex)
@@ -255,7 +255,7 @@ static enum step_result change_ticket(struct exchange *ex,
 	};
 	err = tickets_change(store_tickets(ex->gateway->store),
 			     &visit->change);
-	return err ? answer_failure(ex, err) : STEP_WAIT;
+	return err ? answer_failure(ex, err) : exchange_await_store(ex);
 }
 
 static enum step_result reply(struct exchange *ex)

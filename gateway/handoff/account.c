@@ -238,7 +238,7 @@ static enum step_result end_session(struct exchange *ex)
 	account->end.audit = exchange_audit(ex, logout_status(ex), NULL);
 	err = sessions_end(store_sessions(ex->gateway->store), &account->end);
 	if (!err)
-		return STEP_WAIT;
+		return exchange_await_store(ex);
 	account->end.job.result = err;
 	return session_ended(ex);
 }

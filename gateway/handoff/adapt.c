@@ -56,40 +56,43 @@ void adapt_wake(struct adapter_call *call)
 }
 
 /* Within the tenant's budget: a module that fails each time fills no log. */
-static void tell(const struct exchange *ex, const char *event, const char *how,
+static void tell(struct exchange *ex, const char *event, const char *how,
 		 const char *problem)
 {
-	struct log_field fields[4];
-	unsigned count = 0;
+	const struct log_field fields[] = {
+		LOG_TEXT("request", ex->id),
+		LOG_STR("tenant", ex->tenant->slug),
+		LOG_TEXT("step", ex->step->name),
+		LOG_TEXT("was", how),
+		LOG_TEXT("problem", problem),
+	};
 
-	fields[count++] = LOG_TEXT("request", ex->id);
-	fields[count++] = LOG_STR("tenant", ex->tenant->slug);
-	if (how)
-		fields[count++] = LOG_TEXT("was", how);
-	fields[count++] = LOG_TEXT("problem", problem);
 	log_emit_within(LOG_PURSE_ABOUT, ex->tenant->slug, LOG_LEVEL_WARN,
-			event, fields, count);
+			event, fields, sizeof(fields) / sizeof(fields[0]));
+	ex->why = problem;
+}
+
+/* NULL: it did not fail. */
+static const char *how_it_failed(const struct adapter_call *call)
+{
+	switch (call->result) {
+	case ADAPTER_FAILED:
+		return "failed";
+	case ADAPTER_TIMED_OUT:
+		return "late";
+	case ADAPTER_UNAVAILABLE:
+		return "unavailable";
+	default:
+		return NULL;
+	}
 }
 
 bool adapt_passes_over(struct exchange *ex, const struct adapter_call *call)
 {
-	const char *how;
+	const char *how = how_it_failed(call);
 
-	switch (call->result) {
-	case ADAPTER_FAILED:
-		how = "failed";
-		break;
-	case ADAPTER_TIMED_OUT:
-		how = "late";
-		break;
-	case ADAPTER_UNAVAILABLE:
-		how = "unavailable";
-		break;
-	default:
-		return false;
-	}
 	/* While another still starts, nobody knows that it may be. */
-	if (!ex->tenant->adapter_defaults ||
+	if (!how || !ex->tenant->adapter_defaults ||
 	    !adapter_is_ready(ex->tenant->adapter) ||
 	    !adapter_is_advisory(exchange_adapter(ex)))
 		return false;
@@ -99,10 +102,12 @@ bool adapt_passes_over(struct exchange *ex, const struct adapter_call *call)
 	return true;
 }
 
+/* Whatever the user is told, the operator reads why, in the log and in the
+ * trail. */
 static enum step_result refuse(struct exchange *ex, const char *code,
 			       const char *problem)
 {
-	tell(ex, "adapter_failed", NULL, problem);
+	tell(ex, "adapter_failed", "failed", problem);
 	return answer_error(ex, 502, code,
 			    "The sign-in could not be completed.");
 }
@@ -125,10 +130,12 @@ enum step_result adapt_refuse(struct exchange *ex,
 	case ADAPTER_DENIED:
 		return deny(ex, call);
 	case ADAPTER_TIMED_OUT:
+		tell(ex, "adapter_failed", how_it_failed(call), call->problem);
 		return answer_error(ex, 504, "adapter_timeout",
 				    "The sign-in took too long. "
 				    "Please try again.");
 	case ADAPTER_UNAVAILABLE:
+		tell(ex, "adapter_failed", how_it_failed(call), call->problem);
 		answer_header(ex, "Retry-After", STR("5"));
 		return answer_error(ex, 503, "adapter_unavailable",
 				    "This service is not available right now.");

@@ -23,7 +23,8 @@ void adapt_wake(struct adapter_call *call);
 bool adapt_passes_over(struct exchange *ex, const struct adapter_call *call);
 /*
  * The answer to any result but OK and INVALID: 403 with its reason, 502, 504
- * or 503.  What went wrong inside is for the log, not for the user.
+ * or 503.  What went wrong inside is for the log and the trail, not for the
+ * user.
  */
 enum step_result adapt_refuse(struct exchange *ex,
 			      const struct adapter_call *call);

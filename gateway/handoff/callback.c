@@ -28,6 +28,7 @@
  */
 #include "handoff/steps.h"
 
+#include "codec/email.h"
 #include "codec/query.h"
 #include "handoff/adapt.h"
 #include "handoff/body.h"
@@ -256,6 +257,23 @@ static bool may_replace(const struct callback *callback,
 }
 
 /*
+ * Numbers may be another person's after a restore, and the address alone does
+ * not tell one who was vouched for.
+ */
+static bool is_same_person(struct exchange *ex)
+{
+	const struct callback *callback = ex->work;
+	const struct user_view *user = &callback->current.user;
+	struct email email;
+
+	return callback->current_tenant == ex->tenant &&
+	       user->id == callback->redeem.token.user_id &&
+	       !user->is_verified &&
+	       !email_parse(ex->pool, user->email, &email) &&
+	       str_eq(email.key, callback->redeem.email_key);
+}
+
+/*
  * 5. Who is signed in here as somebody else is asked first, the token unspent:
  * any page could swap the desk's user unnoticed otherwise.  On a shared
  * host a user of another tenant is somebody else, and both tenants must have
@@ -275,8 +293,7 @@ static enum step_result ask_before_switch(struct exchange *ex)
 	if (found < 0)
 		return answer_failure(ex, ERR_NOMEM);
 	if (!found || is_confirmed(ex) ||
-	    (callback->current_tenant == ex->tenant &&
-	     current->user.id == token->user_id) ||
+	    is_same_person(ex) ||
 	    may_replace(callback, ex->tenant))
 		return STEP_NEXT;
 	now = (struct page_person){ current->user.name, current->user.email };
@@ -384,9 +401,10 @@ static enum step_result deliver(struct exchange *ex)
 		return STEP_NEXT;
 	err = users_get(ex->reader, callback->redeem.token.user_id, ex->pool,
 			&user);
-	if (err == ERR_NOT_FOUND ||
-	    (!err && !str_eq(user.tenant, ex->tenant->slug)))
+	if (err == ERR_NOT_FOUND)
 		return redeem_refuse(ex);
+	if (!err && !redeem_is_for(ex, &user))
+		return redeem_refuse_other(ex);
 	callback->call = err ? NULL : adapt_new_call(ex);
 	if (!callback->call)
 		return answer_failure(ex, err ? err : ERR_NOMEM);

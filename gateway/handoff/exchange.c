@@ -18,6 +18,7 @@
 #define LINE_OCTETS 4			/* ": " and the line's end */
 
 #define TRAIL_TEXT_MAX 4096
+#define TRAIL_WHY_MAX 256
 #define NUMBER_MAX 32
 #define WARN_EVERY_MS 60000
 #define REFUSALS_PER_S 100
@@ -100,9 +101,11 @@ static void note(struct exchange *ex, const char *step, const char *verdict)
 
 	if (ex->trail_count < TRAIL_MAX)
 		ex->trail[ex->trail_count++] = (struct trail_entry){
-			step, verdict, now - ex->step_ns
+			.step = step, .verdict = verdict, .why = ex->why,
+			.ns = now - ex->step_ns,
 		};
 	ex->step_ns = now;
+	ex->why = NULL;
 }
 
 /* Behind an unnamed proxy all clients are one, and share one budget: say so,
@@ -231,6 +234,22 @@ static void add_common(struct exchange *ex)
 	answer->header_count = n;
 }
 
+/* Plain ASCII, and without braces, which would look like a step's own where
+ * trails are shown as text; of very much the beginning. */
+static void add_why(struct buf *out, const char *why)
+{
+	char text[TRAIL_WHY_MAX];
+
+	snprintf(text, sizeof(text), "%s", why);
+	for (char *p = text; *p; p++) {
+		if (*p == '{' || *p == '}')
+			*p = *p == '{' ? '(' : ')';
+		else if (*p < ' ' || *p > '~')
+			*p = '?';
+	}
+	json_add_member(out, "why", str_from(text));
+}
+
 static void add_entry(struct buf *out, const struct trail_entry *e)
 {
 	if (out->len > 1)
@@ -241,6 +260,8 @@ static void add_entry(struct buf *out, const struct trail_entry *e)
 	buf_puts(out, e->verdict);
 	buf_puts(out, "\",\"us\":");
 	json_add_int(out, e->ns / 1000);
+	if (e->why)
+		add_why(out, e->why);
 	buf_addc(out, '}');
 }
 
@@ -256,7 +277,8 @@ static void trail_text(const struct exchange *ex, const char *now,
 		add_entry(out, &ex->trail[i]);
 	if (now)
 		add_entry(out, &(struct trail_entry){
-			now, "stored", clock_mono_ns() - ex->step_ns });
+			.step = now, .verdict = "stored",
+			.ns = clock_mono_ns() - ex->step_ns });
 	buf_addc(out, ']');
 }
 
@@ -395,8 +417,10 @@ static void finish(struct exchange *ex)
 
 static const char *verdict(const struct exchange *ex, enum step_result result)
 {
+	if (ex->verdict)
+		return ex->verdict;
 	if (result == STEP_NEXT)
-		return ex->verdict ? ex->verdict : "next";
+		return "next";
 	return ex->code ? ex->code : "answer";
 }
 
@@ -415,7 +439,7 @@ static enum exchange_state run(struct exchange *ex)
 	while (result == STEP_NEXT && ex->step->name) {
 		bool resumes = ex->is_waiting;
 
-		ex->is_waiting = false;
+		ex->is_waiting = ex->is_storing = false;
 		result = resumes ? ex->step->resume(ex) : ex->step->run(ex);
 		if (result == STEP_WAIT) {
 			ex->is_waiting = true;
@@ -440,6 +464,58 @@ enum exchange_state exchange_run(struct exchange *ex)
 	state = run(ex);
 	crash_at(STR_NULL);
 	return state;
+}
+
+enum step_result exchange_await_store(struct exchange *ex)
+{
+	ex->is_storing = true;
+	return STEP_WAIT;
+}
+
+bool exchange_is_storing(const struct exchange *ex)
+{
+	return ex->is_waiting && ex->is_storing;
+}
+
+/* What was set before the wait lives in the other's pool. */
+static void copy_headers(struct exchange *late)
+{
+	struct answer *answer = &late->answer;
+
+	for (unsigned i = 0; i < answer->header_count; i++) {
+		struct header *h = &answer->headers[i];
+
+		h->value = pool_str(late->pool, h->value);
+		answer->is_overfull |= !h->value.ptr;
+	}
+}
+
+/*
+ * The writer may be at work on `ex` at this very moment: it uses the job and
+ * the pool, so both are left alone.
+ */
+struct exchange *exchange_late(const struct exchange *ex)
+{
+	struct pool *pool = pool_new(EXCHANGE_POOL_MAX);
+	struct exchange *late = pool ? pool_alloc(pool, sizeof(*late)) : NULL;
+
+	if (!late) {
+		pool_free(pool);
+		return NULL;
+	}
+	*late = *ex;
+	late->pool = pool;
+	late->snapshot = snapshot_ref(ex->snapshot);
+	late->adapter = NULL;
+	late->is_waiting = late->is_storing = false;
+	copy_headers(late);
+	answer_failure(late, ERR_BUSY);
+	if (late->answer.is_overfull) {
+		exchange_free(late);
+		return NULL;
+	}
+	add_common(late);
+	return late;
 }
 
 int request_header(const struct request *request, const char *name,

@@ -33,6 +33,11 @@
 #define ANSWER_HEADERS_MAX 32
 #define TRAIL_MAX 24			/* steps of one exchange */
 #define REQUEST_ID_LEN 26		/* a ULID */
+/*
+ * How long a client waits for the store: then they are told to come back
+ * (exchange_late()).  What was to be written may be written yet.
+ */
+#define EXCHANGE_STORE_MS 5000
 
 enum method {
 	METHOD_GET,
@@ -104,6 +109,7 @@ struct steps {
 struct trail_entry {
 	const char *step;
 	const char *verdict;		/* "next", "token_used" ... */
+	const char *why;		/* NULL: nothing more to say */
 	int64_t ns;			/* spent in it, waiting included */
 };
 
@@ -152,7 +158,10 @@ struct exchange {
 	const struct tenant *adapter_of;/* ... and whose it is */
 	const char *code;		/* the answer's; NULL: none */
 	const char *verdict;		/* of the running step, in place of
-					 * "next"; constant */
+					 * "next" or the code; constant */
+	const char *why;		/* what made it fail, for the trail;
+					 * NULL: nothing more to say.  Outlives
+					 * the exchange's run */
 	struct fields fields;		/* of the body */
 	void *work;			/* the running list's own state */
 
@@ -160,6 +169,7 @@ struct exchange {
 	const struct steps *steps;
 	const struct step *step;
 	bool is_waiting;
+	bool is_storing;		/* waits for the store's writer */
 	int64_t step_ns;
 	struct trail_entry trail[TRAIL_MAX];
 	unsigned trail_count;
@@ -195,6 +205,18 @@ void exchange_begin(struct exchange *ex, const struct steps *steps);
  * X-Content-Type-Options: nosniff and, off loopback, HSTS.
  */
 enum exchange_state exchange_run(struct exchange *ex);
+
+/* STEP_WAIT, where it is the store's writer that goes on. */
+enum step_result exchange_await_store(struct exchange *ex);
+/* Is that what it waits for? */
+bool exchange_is_storing(const struct exchange *ex);
+/*
+ * For a client who has waited for the store for EXCHANGE_STORE_MS: an exchange
+ * of its own that ends in their answer, 503 with Retry-After, the headers that
+ * were set before, and the same request id.  `ex` stays as it is and goes on
+ * with its wake; nothing is sent of it any more.  NULL: no memory.
+ */
+struct exchange *exchange_late(const struct exchange *ex);
 
 /*
  * A record of the trail so far, for the business job that the running step is

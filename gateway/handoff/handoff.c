@@ -345,7 +345,7 @@ static enum step_result sync_user(struct exchange *ex)
 	/* Once it is accepted the result is the writer's to set. */
 	err = users_sync(users, sync);
 	if (!err)
-		return STEP_WAIT;
+		return exchange_await_store(ex);
 	sync->job.result = err;
 	return user_synced(ex);
 }

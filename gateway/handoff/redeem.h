@@ -12,9 +12,19 @@
 struct redeem {
 	struct exchange *ex;
 	struct token token;		/* opened; not used yet */
+	struct str email_key;		/* the address in it, as compared */
 	struct str target;		/* where the user goes */
 	struct redemption job;
 };
+
+/*
+ * Is this user who the token was minted for?  The number in it is not enough:
+ * after a restore the same one may be somebody else's.
+ */
+bool redeem_is_for(const struct exchange *ex, const struct user *user);
+/* 401 token_invalid: they are not. Said in the trail and, at most once a
+ * minute, in the log. */
+enum step_result redeem_refuse_other(struct exchange *ex);
 
 /*
  * Open `text` for ex->tenant and check again that the target is still

@@ -13,6 +13,7 @@ void meter_init(struct meter *meter)
 		.cut = metric_get(usher_http_cut_total, ""),
 		.evicted = metric_get(usher_http_evicted_total, ""),
 		.vanished = metric_get(usher_http_vanished_total, ""),
+		.late = metric_get(usher_store_late_total, ""),
 	};
 	for (int i = GUARD_OK + 1; i < GUARD_COUNT; i++) {
 		snprintf(labels, sizeof(labels), "reason=\"%s\"",

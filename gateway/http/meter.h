@@ -26,6 +26,7 @@ struct meter {
 	struct metric *cut;		/* past a deadline */
 	struct metric *evicted;		/* to make room */
 	struct metric *vanished;	/* clients gone while they waited */
+	struct metric *late;		/* told that the store takes too long */
 	struct metric *refused[GUARD_COUNT];
 	struct meter_list *lists[METER_LISTS_MAX];
 };

@@ -105,6 +105,7 @@ static void begin_to_wait(struct turn *turn)
 	struct worker *worker = turn->worker;
 
 	turn->state = TURN_WAITING;
+	turn->wait_ms = clock_mono_ms();
 	list_add(&worker->waiting, &turn->node);
 	worker->waiting_count++;
 	metric_add(worker->meter.waiting, 1);
@@ -182,6 +183,40 @@ void turn_go_on(struct turn *turn)
 		turn->is_suspended = false;
 		MHD_resume_connection(conn->mhd);
 	}
+}
+
+/*
+ * The exchange is the writer's until its wake, so another one answers in its
+ * place; this turn goes on without a connection, as if the client had gone.
+ */
+void turn_hurry(struct turn *turn)
+{
+	struct conn *conn = turn->conn;
+	struct exchange *late = NULL;
+	struct turn *stand_in;
+
+	if (!conn || !exchange_is_storing(turn->ex) ||
+	    turn->worker->now_ms - turn->wait_ms < EXCHANGE_STORE_MS)
+		return;
+	late = exchange_late(turn->ex);
+	stand_in = late ? pool_alloc(late->pool, sizeof(*stand_in)) : NULL;
+	if (!stand_in) {
+		exchange_free(late);
+		return;
+	}
+	*stand_in = *turn;
+	list_init(&stand_in->node);
+	stand_in->ex = late;
+	stand_in->state = TURN_READY;
+	stand_in->is_suspended = false;
+	late->owner = stand_in;
+	conn->turn = stand_in;
+	turn->conn = NULL;
+	metric_add(turn->worker->meter.late, 1);
+	conn->door->has_work = true;
+	if (turn->is_suspended)
+		MHD_resume_connection(conn->mhd);
+	turn->is_suspended = false;
 }
 
 void turn_end(struct turn *turn)

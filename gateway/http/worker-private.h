@@ -43,6 +43,7 @@ struct worker {
 	unsigned connections;
 	struct list waiting;		/* turns whose exchange waits */
 	unsigned waiting_count;
+	int64_t hurried_ms;		/* the last look at them */
 	bool has_progress;		/* in this turn of the loop */
 	bool has_ticked;		/* there may be somebody to cut */
 	bool is_draining;
@@ -100,6 +101,7 @@ struct turn {
 	struct body body;
 	size_t room;			/* octets for the answer's head */
 	int64_t start_ns;
+	int64_t wait_ms;	/* monotonic: it began to wait */
 	bool closes;
 	bool is_suspended;
 };
@@ -126,6 +128,8 @@ enum MHD_Result turn_handle(void *ctx, struct MHD_Connection *mhd,
 void turn_go_on(struct turn *turn);
 /* Answered, or its client is gone. */
 void turn_end(struct turn *turn);
+/* Its client has waited long enough for the store: answer it. */
+void turn_hurry(struct turn *turn);
 /* Nobody waits for it any more: let go of the connection. */
 void turn_abandon(struct turn *turn);
 

@@ -13,6 +13,8 @@
 
 /* At most this long without a look around, whatever the library says. */
 #define SLEEP_MAX_MS 1000
+/* Between two looks at who waits for the store for too long. */
+#define HURRY_MS 500
 /* WORKER_POLL: between two looks at connections that only wait. */
 #define POLL_MS 1
 
@@ -84,6 +86,19 @@ static void collect(struct worker *worker)
 		next = turn->next;
 		turn_go_on(turn);
 	}
+}
+
+/* Whoever has waited for the store for too long is answered. */
+static void hurry(struct worker *worker)
+{
+	struct list *pos, *safe;
+
+	if (!worker->waiting_count ||
+	    worker->now_ms - worker->hurried_ms < HURRY_MS)
+		return;
+	worker->hurried_ms = worker->now_ms;
+	list_each(pos, safe, &worker->waiting)
+		turn_hurry(list_entry(pos, struct turn, node));
 }
 
 /* ---- the loop ----------------------------------------------------------- */
@@ -194,6 +209,7 @@ static void *serve(void *arg)
 		look_around(worker);
 		metric_add(worker->meter.turns, 1);
 		collect(worker);
+		hurry(worker);
 		for (unsigned i = 0; i < worker->options.door_count; i++) {
 			struct door *door = &worker->doors[i];
 

@@ -15,6 +15,7 @@
 
 #include "base/pool.h"
 #include "store/db.h"
+#include "store/health.h"
 
 #define DB_SCRATCH_MAX (4 * 1024 * 1024)	/* bytes a job may use */
 
@@ -42,6 +43,10 @@ enum sql {
 	SQL_REDEMPTION_DELETE,
 	SQL_EPOCH_ALL,
 	SQL_EPOCH_SAVE,
+	SQL_REDEMPTION_LAST,
+	SQL_MARK_GET,
+	SQL_MARK_RAISE,
+	SQL_MARK_COUNT,
 	SQL_AUDIT_INSERT,
 	SQL_AUDIT_FIND,
 	SQL_AUDIT_LIST,
@@ -74,17 +79,36 @@ enum sql {
 	SQL_COUNT
 };
 
+/* A file, whatever it is called. */
+struct db_file {
+	char path[DB_PATH_MAX];
+	uint64_t device, inode;
+	bool is_known;
+};
+
 struct db {
 	sqlite3 *handle;
 	enum db_role role;
+	struct db_file main, wal;	/* the writer's: what it has open */
+	struct health *health;		/* a reader's: told what fails; NULL:
+					 * nobody is. See db_watch() */
 	sqlite3_stmt *stmt[SQL_COUNT];
 	struct pool *scratch;	/* the running job's, then reset */
 	int wal_pages;		/* in the WAL after the last commit */
 	char problem[DB_PROBLEM_MAX];
+	enum health_trouble trouble;	/* what kind that is */
 };
 
 /* Remember what SQLite says and tell it as one of ours. */
 enum err db_fail(struct db *db, int rc);
+/* Forget it: what fails from now on counts. */
+void db_forget_problem(struct db *db);
+/*
+ * The writer's: do the files that it has open still stand where they stood?
+ * Otherwise what it writes would be lost with its end: ERR_IO, and the problem
+ * is set.
+ */
+enum err db_check_place(struct db *db);
 /* Any SQL, for opening and migrating; never with data in it. */
 enum err db_exec(struct db *db, const char *sql);
 

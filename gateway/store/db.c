@@ -134,12 +134,80 @@ out:
 	return err;
 }
 
+/* What it was doing when the system said no; "": that is not known. */
+static const char *at_what(int extended)
+{
+	static const struct { int code; const char *text; } table[] = {
+		{ SQLITE_IOERR_READ, " at a read" },
+		{ SQLITE_IOERR_SHORT_READ, " at a read" },
+		{ SQLITE_IOERR_WRITE, " at a write" },
+		{ SQLITE_IOERR_FSYNC, " at fsync" },
+		{ SQLITE_IOERR_DIR_FSYNC, " at fsync" },
+		{ SQLITE_IOERR_TRUNCATE, " at a truncation" },
+		{ SQLITE_IOERR_LOCK, " at a lock" },
+		{ SQLITE_IOERR_SHMOPEN, " at the -shm file" },
+		{ SQLITE_IOERR_SHMSIZE, " at the -shm file" },
+		{ SQLITE_IOERR_SHMMAP, " at the -shm file" },
+	};
+
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)
+		if (table[i].code == extended)
+			return table[i].text;
+	return "";
+}
+
+/* `system` is an errno, or 0. */
+static enum health_trouble kind_of(int extended, int system)
+{
+	switch (extended & 0xff) {
+	case SQLITE_FULL:
+		return HEALTH_FULL;
+	case SQLITE_READONLY:
+		return extended == SQLITE_READONLY_DBMOVED ? HEALTH_MOVED :
+							     HEALTH_READ_ONLY;
+	case SQLITE_BUSY:
+	case SQLITE_LOCKED:
+		return HEALTH_HELD;
+	case SQLITE_CORRUPT:
+	case SQLITE_NOTADB:
+		return HEALTH_DAMAGED;
+	case SQLITE_NOMEM:
+		return HEALTH_NO_MEMORY;
+	case SQLITE_IOERR:
+	case SQLITE_CANTOPEN:
+		if (system == ENOSPC || system == EDQUOT)
+			return HEALTH_FULL;
+		if (system == EROFS || system == EACCES)
+			return HEALTH_READ_ONLY;
+		return extended == SQLITE_IOERR_FSYNC ||
+		       extended == SQLITE_IOERR_DIR_FSYNC ? HEALTH_NO_SYNC :
+							    HEALTH_IO;
+	default:
+		return HEALTH_OTHER;
+	}
+}
+
+/* Only these two kinds have an errno. */
+static int system_error(struct db *db, int extended)
+{
+	int kind = extended & 0xff, system = walvfs_errno();
+
+	if (kind != SQLITE_IOERR && kind != SQLITE_CANTOPEN)
+		return 0;
+	return system ? system : sqlite3_system_errno(db->handle);
+}
+
 enum err db_fail(struct db *db, int rc)
 {
-	const char *text = sqlite3_errmsg(db->handle);
+	int extended = sqlite3_extended_errcode(db->handle);
+	int system = system_error(db, extended);
 
-	snprintf(db->problem, sizeof(db->problem), "%s (SQLite %d)", text,
-		 sqlite3_extended_errcode(db->handle));
+	snprintf(db->problem, sizeof(db->problem), "%s%s%s%s (SQLite %d)",
+		 sqlite3_errmsg(db->handle), at_what(extended),
+		 system ? ": " : "", system ? strerror(system) : "", extended);
+	db->trouble = kind_of(extended, system);
+	if (db->health)
+		health_bad(db->health, db->trouble, db->problem, false);
 	switch (rc & 0xff) {
 	case SQLITE_NOMEM:
 		return ERR_NOMEM;
@@ -155,6 +223,55 @@ enum err db_fail(struct db *db, int rc)
 	default:
 		return ERR_IO;
 	}
+}
+
+void db_forget_problem(struct db *db)
+{
+	db->problem[0] = '\0';
+	db->trouble = HEALTH_WELL;
+	walvfs_forget_errno();
+}
+
+void db_watch(struct db *db, struct health *health)
+{
+	db->health = health;
+}
+
+/* Where it is not there yet, it is remembered once it is. */
+static void remember_file(struct db_file *file)
+{
+	struct stat st;
+
+	if (file->is_known || stat(file->path, &st))
+		return;
+	file->device = st.st_dev;
+	file->inode = st.st_ino;
+	file->is_known = true;
+}
+
+static enum err check_file(struct db *db, struct db_file *file)
+{
+	struct stat st;
+	const char *what = "another file stands in its place";
+
+	remember_file(file);
+	if (!file->is_known)
+		return ERR_OK;
+	if (stat(file->path, &st))
+		what = strerror(errno);
+	else if (st.st_dev == file->device && st.st_ino == file->inode)
+		return ERR_OK;
+	snprintf(db->problem, sizeof(db->problem), "%.*s: %s",
+		 DB_PROBLEM_MAX / 2, file->path, what);
+	db->trouble = HEALTH_MOVED;
+	return ERR_IO;
+}
+
+enum err db_check_place(struct db *db)
+{
+	enum err err = check_file(db, &db->main);
+
+	return err ? err : check_file(db, &db->wal);
 }
 
 enum err db_exec(struct db *db, const char *sql)
@@ -253,6 +370,12 @@ enum err db_open(const char *dir, enum db_role role, struct db **db_r,
 			     SQLITE_OPEN_NOMUTEX,
 			     role == DB_WRITER ? writer_vfs : NULL);
 	err = rc ? db_fail(db, rc) : set_up(db);
+	if (!err && role == DB_WRITER) {
+		memcpy(db->main.path, path, sizeof(path));
+		err = path_in(dir, DB_FILE "-wal", db->wal.path, why);
+	}
+	if (!err && role == DB_WRITER)
+		err = db_check_place(db);
 out:
 	if (err) {
 		buf_printf(why, "cannot open %s: %s", path, db->problem[0] ?

@@ -60,4 +60,8 @@ void db_close(struct db *db);
 /* What the last failure on this connection said, for the log; "": none yet. */
 const char *db_problem(const struct db *db);
 
+struct health;
+/* A reader's failures are noted there from now on; NULL: no longer. */
+void db_watch(struct db *db, struct health *health);
+
 #endif

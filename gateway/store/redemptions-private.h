@@ -6,10 +6,12 @@
 
 #include "store/redemptions.h"
 
-/* ERR_NOMEM, ERR_LIMIT. Sweeps from now on. Neither is owned. */
-enum err redemptions_start(struct writer *writer, struct sessions *sessions,
-			   int64_t sweep_ms,
-			   struct redemptions **redemptions_r);
+/* Reads the mark of the sweep. ERR_NOMEM, ERR_IO. `sessions` is not owned. */
+enum err redemptions_new(struct db *db, struct sessions *sessions,
+			 struct redemptions **redemptions_r);
+/* ERR_LIMIT. Sweeps from now on. The writer is not owned. */
+enum err redemptions_start(struct redemptions *redemptions,
+			   struct writer *writer, int64_t sweep_ms);
 /* After the writer ended. Accepts NULL. */
 void redemptions_free(struct redemptions *redemptions);
 

@@ -1,5 +1,7 @@
 #include "store/redemptions.h"
 
+#include <stdatomic.h>
+
 #include "base/clock.h"
 #include "store/db-private.h"
 #include "store/epochs.h"
@@ -10,7 +12,22 @@ struct redemptions {
 	struct writer *writer;
 	struct sessions *sessions;
 	struct chore sweep;
+	_Atomic int64_t swept_s;	/* as the mark in the database */
+	int64_t sweeping_s;		/* what it becomes with this sweep */
 };
+
+bool redemption_is_person(const struct user *user, struct str tenant,
+			  bool is_vouched, struct str email_key)
+{
+	return str_eq(user->tenant, tenant) &&
+	       user->view.is_verified == is_vouched &&
+	       str_eq(user->email_key, email_key);
+}
+
+int64_t redemptions_swept_s(struct redemptions *redemptions)
+{
+	return atomic_load(&redemptions->swept_s);
+}
 
 /* ERR_USED, and what session was opened then; ERR_OK: still to be had. */
 static enum err find_winner(struct db *db, struct redemption *r)
@@ -49,7 +66,7 @@ static enum err take(struct db *db, struct redemption *r, int64_t session_id)
 	return query_run(db, q);
 }
 
-static enum err find_user(struct db *db, const struct redemption *r,
+static enum err find_user(struct db *db, struct redemption *r,
 			  struct user *user_r)
 {
 	struct user user;
@@ -57,8 +74,11 @@ static enum err find_user(struct db *db, const struct redemption *r,
 
 	if (err)
 		return err;
-	if (!str_eq(user.tenant, r->tenant))
+	if (!redemption_is_person(&user, r->tenant, r->is_vouched,
+				  r->email_key)) {
+		r->note = REDEMPTION_OTHER_PERSON;
 		return ERR_NOT_FOUND;
+	}
 	if (user.is_blocked)
 		return ERR_AUTH;
 	*user_r = user;
@@ -95,6 +115,17 @@ static enum err open_session(struct db *db, struct redemption *r,
 	return session_write(r->redemptions->sessions, db, e, now_s);
 }
 
+/* What was swept may have been used: nobody can tell any more. */
+static enum err check_expiry(struct redemption *r, int64_t now_s)
+{
+	if (r->exp_s <= now_s)
+		return ERR_EXPIRED;
+	if (r->exp_s > redemptions_swept_s(r->redemptions))
+		return ERR_OK;
+	r->note = REDEMPTION_SWEPT;
+	return ERR_EXPIRED;
+}
+
 static enum err redeem(struct db *db, struct redemption *r)
 {
 	int64_t now_s = clock_wall_s();
@@ -105,8 +136,8 @@ static enum err redeem(struct db *db, struct redemption *r)
 
 	if (!err)
 		err = find_winner(db, r);
-	if (!err && r->exp_s <= now_s)
-		err = ERR_EXPIRED;
+	if (!err)
+		err = check_expiry(r, now_s);
 	if (!err)
 		err = find_user(db, r, &user);
 	if (!err)
@@ -135,6 +166,7 @@ static enum err redeem_run(struct db *db, struct job *job)
 	free(r->record);
 	r->record = NULL;
 	r->session_id = 0;
+	r->note = REDEMPTION_PLAIN;
 	r->user = (struct user_view){ 0 };
 	return redeem(db, r);
 }
@@ -161,6 +193,8 @@ static enum err check(const struct redemption *r)
 {
 	enum err err = text_check(r->tenant, USER_TENANT_MAX);
 
+	if (!err)
+		err = text_check(r->email_key, USER_EMAIL_MAX);
 	if (!err && r->opens_session)
 		err = text_check(r->host, SESSION_HOST_MAX);
 	if (!err && r->opens_session && (!r->idle_s || !r->absolute_s))
@@ -178,6 +212,7 @@ enum err redemptions_submit(struct redemptions *redemptions,
 	enum err err = check(r);
 
 	r->redemptions = redemptions;
+	r->note = REDEMPTION_PLAIN;
 	r->entry = NULL;
 	r->record = NULL;
 	if (!err && r->opens_session)
@@ -195,10 +230,54 @@ enum err redemptions_submit(struct redemptions *redemptions,
 	return err;
 }
 
-static enum err sweep_run(struct db *db, struct job *job)
+/* ---- the sweep ---- */
+
+/* One number that a statement gives; 0 where it gives none. */
+static enum err ask_number(struct db *db, sqlite3_stmt *q, int64_t *n_r)
 {
-	struct redemptions *rs = list_entry(job, struct redemptions, sweep.job);
-	int before = sqlite3_total_changes(db->handle);
+	enum err err = ERR_OK;
+	int64_t n = 0;
+
+	if (query_step(db, q, &err) > 0)
+		n = sqlite3_column_int64(q, 0);
+	query_end(q);
+	if (!err)
+		*n_r = n;
+	return err;
+}
+
+/* The latest expiry among those that forget() takes; 0: there are none. */
+static enum err find_last(struct db *db, int64_t before_s, int64_t *last_r)
+{
+	sqlite3_stmt *q;
+	enum err err = query_begin(db, SQL_REDEMPTION_LAST,
+		"SELECT max(exp_s) FROM (SELECT exp_s FROM redemptions"
+		" WHERE exp_s < ?1 ORDER BY exp_s LIMIT ?2)", &q);
+
+	if (err)
+		return err;
+	sqlite3_bind_int64(q, 1, before_s);
+	sqlite3_bind_int(q, 2, REDEMPTIONS_SWEEP_MAX);
+	return ask_number(db, q, last_r);
+}
+
+static enum err raise_mark(struct db *db, int64_t swept_s)
+{
+	sqlite3_stmt *q;
+	enum err err = query_begin(db, SQL_MARK_RAISE,
+		"UPDATE marks SET value = ?1"
+		" WHERE name = 'redemptions_swept'", &q);
+
+	if (err)
+		return err;
+	sqlite3_bind_int64(q, 1, swept_s);
+	err = query_run(db, q);
+	/* without the mark nothing may be forgotten */
+	return !err && sqlite3_changes(db->handle) != 1 ? ERR_INTERNAL : err;
+}
+
+static enum err forget(struct db *db, int64_t before_s, bool *is_more_r)
+{
 	sqlite3_stmt *q;
 	enum err err = query_begin(db, SQL_REDEMPTION_DELETE,
 		"DELETE FROM redemptions WHERE (tenant, jti) IN"
@@ -207,34 +286,76 @@ static enum err sweep_run(struct db *db, struct job *job)
 
 	if (err)
 		return err;
-	sqlite3_bind_int64(q, 1, clock_wall_s() - REDEMPTION_MARGIN_S);
+	sqlite3_bind_int64(q, 1, before_s);
 	sqlite3_bind_int(q, 2, REDEMPTIONS_SWEEP_MAX);
 	err = query_run(db, q);
-	rs->sweep.is_more = sqlite3_total_changes(db->handle) - before ==
-			    REDEMPTIONS_SWEEP_MAX;
+	*is_more_r = sqlite3_changes(db->handle) == REDEMPTIONS_SWEEP_MAX;
 	return err;
 }
 
-enum err redemptions_start(struct writer *writer, struct sessions *sessions,
-			   int64_t sweep_ms,
-			   struct redemptions **redemptions_r)
+static enum err sweep_run(struct db *db, struct job *job)
+{
+	struct redemptions *rs = list_entry(job, struct redemptions, sweep.job);
+	int64_t before_s = clock_wall_s() - REDEMPTION_MARGIN_S, last_s = 0;
+	enum err err = find_last(db, before_s, &last_s);
+
+	rs->sweeping_s = atomic_load(&rs->swept_s);
+	if (err || !last_s)
+		return err;
+	if (last_s > rs->sweeping_s) {
+		rs->sweeping_s = last_s;
+		err = raise_mark(db, last_s);
+	}
+	return err ? err : forget(db, before_s, &rs->sweep.is_more);
+}
+
+/* Before the writer takes the next redemption. */
+static void sweep_settle(struct job *job)
+{
+	struct redemptions *rs = list_entry(job, struct redemptions, sweep.job);
+
+	if (!job->result)
+		atomic_store(&rs->swept_s, rs->sweeping_s);
+}
+
+static enum err load_mark(struct db *db, int64_t *swept_r)
+{
+	sqlite3_stmt *q;
+	enum err err = query_begin(db, SQL_MARK_GET,
+		"SELECT value FROM marks WHERE name = 'redemptions_swept'",
+		&q);
+
+	return err ? err : ask_number(db, q, swept_r);
+}
+
+enum err redemptions_new(struct db *db, struct sessions *sessions,
+			 struct redemptions **redemptions_r)
 {
 	struct redemptions *rs = calloc(1, sizeof(*rs));
+	int64_t swept_s = 0;
 	enum err err;
 
 	if (!rs)
 		return ERR_NOMEM;
-	rs->writer = writer;
-	rs->sessions = sessions;
-	rs->sweep.job.run = sweep_run;
-	rs->sweep.interval_ms = sweep_ms;
-	err = writer_add_chore(writer, &rs->sweep);
+	err = load_mark(db, &swept_s);
 	if (err) {
 		free(rs);
 		return err;
 	}
+	rs->sessions = sessions;
+	atomic_init(&rs->swept_s, swept_s);
 	*redemptions_r = rs;
 	return ERR_OK;
+}
+
+enum err redemptions_start(struct redemptions *rs, struct writer *writer,
+			   int64_t sweep_ms)
+{
+	rs->writer = writer;
+	rs->sweep.job.run = sweep_run;
+	rs->sweep.job.settle = sweep_settle;
+	rs->sweep.interval_ms = sweep_ms;
+	return writer_add_chore(writer, &rs->sweep);
 }
 
 void redemptions_free(struct redemptions *rs)

@@ -30,6 +30,10 @@
  *
  * redemptions: the sweep needs the index on exp_s; both grow at their right
  * edge, since jti and exp are in the order of time.
+ *
+ * marks: numbers that the store keeps for itself.  redemptions_swept is the
+ * latest expiry that the sweep forgot; probe is counted up to see whether
+ * anything can be written.
  */
 static const char *const steps[] = {
 	/* 0 -> 1 */
@@ -156,6 +160,13 @@ static const char *const steps[] = {
 	") STRICT, WITHOUT ROWID;"
 	"INSERT INTO epochs(tenant)"
 	"	SELECT tenant FROM users UNION SELECT tenant FROM sessions;",
+
+	/* 3 -> 4 */
+	"CREATE TABLE marks("
+	"	name TEXT PRIMARY KEY,"
+	"	value INTEGER NOT NULL"
+	") STRICT, WITHOUT ROWID;"
+	"INSERT INTO marks VALUES('probe', 0), ('redemptions_swept', 0);",
 };
 
 #define STEPS ((int)(sizeof(steps) / sizeof(steps[0])))

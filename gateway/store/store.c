@@ -33,6 +33,8 @@ static enum err start(struct store *store, const struct store_options *options)
 		return err;
 	writer_on_batch(store->writer, options->batch_done,
 			options->batch_ctx);
+	for (unsigned i = 0; i < store->reader_count; i++)
+		db_watch(store->readers[i], writer_health_book(store->writer));
 	err = tickets_new(store->writer, &store->tickets);
 	if (err)
 		return err;
@@ -45,8 +47,8 @@ static enum err start(struct store *store, const struct store_options *options)
 		err = epochs_start(store->epochs, store->writer,
 				   store->sessions, sweep_ms);
 	if (!err)
-		err = redemptions_start(store->writer, store->sessions,
-					sweep_ms, &store->redemptions);
+		err = redemptions_start(store->redemptions, store->writer,
+					sweep_ms);
 	if (!err)
 		err = audit_start(store->writer, &store->audit, sweep_ms);
 	return err;
@@ -93,6 +95,9 @@ enum err store_open(const char *dir, const struct store_options *options,
 		err = sessions_new(store->db, SESSIONS_MAX, store->epochs,
 				   &store->sessions);
 	if (!err)
+		err = redemptions_new(store->db, store->sessions,
+				      &store->redemptions);
+	if (!err)
 		err = start(store, options);
 	if (err) {
 		if (why->len == told)
@@ -106,14 +111,27 @@ enum err store_open(const char *dir, const struct store_options *options,
 	return ERR_OK;
 }
 
+/* First of all: then the writer can empty the WAL whole. */
+static void close_readers(struct store *store)
+{
+	for (unsigned i = 0; i < store->reader_count; i++)
+		db_close(store->readers[i]);
+	store->reader_count = 0;
+	free(store->readers);
+	store->readers = NULL;
+}
+
+enum err store_quit(struct store *store, int64_t ms)
+{
+	close_readers(store);
+	return writer_quit(store->writer, ms);
+}
+
 void store_close(struct store *store)
 {
 	if (!store)
 		return;
-	/* readers first: then the writer can empty the WAL whole */
-	for (unsigned i = 0; i < store->reader_count; i++)
-		db_close(store->readers[i]);
-	free(store->readers);
+	close_readers(store);
 	writer_stop(store->writer);
 	redemptions_free(store->redemptions);
 	users_free(store->users);

@@ -46,6 +46,13 @@ struct store_options {
  */
 enum err store_open(const char *dir, const struct store_options *options,
 		    struct store **store_r, struct buf *why);
+/*
+ * Finish what waits and empty the WAL, but within `ms` milliseconds.  ERR_BUSY:
+ * the disk did not answer in time.  Nothing that was acknowledged is lost then,
+ * but its thread is still there: the store must not be closed, nor anything be
+ * freed that a job points to; end the process.
+ */
+enum err store_quit(struct store *store, int64_t ms);
 /* Finish what waits, empty the WAL, release the directory. Workers have
  * ended. Accepts NULL. */
 void store_close(struct store *store);

@@ -1,5 +1,6 @@
 #include "store/walvfs.h"
 
+#include <errno.h>
 #include <sqlite3.h>
 #include <stdalign.h>
 #include <stdbool.h>
@@ -25,6 +26,26 @@ struct wal_file {
 #define REAL_AT ((sizeof(struct wal_file) + alignof(max_align_t) - 1) & \
 		 ~(alignof(max_align_t) - 1))
 
+static _Thread_local int last_errno;
+
+int walvfs_errno(void)
+{
+	return last_errno;
+}
+
+void walvfs_forget_errno(void)
+{
+	last_errno = 0;
+}
+
+/* What the system's own file answered. */
+static int heard(int rc)
+{
+	if (rc != SQLITE_OK && rc != SQLITE_IOERR_SHORT_READ)
+		last_errno = errno;
+	return rc;
+}
+
 static sqlite3_vfs *system_vfs;
 static sqlite3_vfs wal_vfs;
 
@@ -40,8 +61,8 @@ static int flush(struct wal_file *f)
 	if (!used)
 		return SQLITE_OK;
 	f->used = 0;
-	rc = f->real->pMethods->xWrite(f->real, f->buffer, (int)used,
-				       f->next - (sqlite3_int64)used);
+	rc = heard(f->real->pMethods->xWrite(f->real, f->buffer, (int)used,
+					     f->next - (sqlite3_int64)used));
 	if (rc != SQLITE_OK)
 		f->next = -1;
 	return rc;
@@ -73,7 +94,7 @@ static int wal_read(sqlite3_file *file, void *to, int len, sqlite3_int64 at)
 	int rc = settle(f);
 
 	return rc != SQLITE_OK ? rc :
-	       f->real->pMethods->xRead(f->real, to, len, at);
+	       heard(f->real->pMethods->xRead(f->real, to, len, at));
 }
 
 /* Not a continuation, or too long to gather. */
@@ -84,7 +105,7 @@ static int write_through(struct wal_file *f, const void *from, int len,
 
 	f->next = -1;
 	if (rc == SQLITE_OK)
-		rc = f->real->pMethods->xWrite(f->real, from, len, at);
+		rc = heard(f->real->pMethods->xWrite(f->real, from, len, at));
 	if (rc == SQLITE_OK)
 		f->next = at + len;
 	return rc;
@@ -127,7 +148,7 @@ static int wal_truncate(sqlite3_file *file, sqlite3_int64 size)
 	int rc = settle(f);
 
 	return rc != SQLITE_OK ? rc :
-	       f->real->pMethods->xTruncate(f->real, size);
+	       heard(f->real->pMethods->xTruncate(f->real, size));
 }
 
 /* The next transaction goes on where this one ended. */
@@ -136,7 +157,8 @@ static int wal_sync(sqlite3_file *file, int flags)
 	struct wal_file *f = (struct wal_file *)file;
 	int rc = flush(f);
 
-	return rc != SQLITE_OK ? rc : f->real->pMethods->xSync(f->real, flags);
+	return rc != SQLITE_OK ? rc :
+	       heard(f->real->pMethods->xSync(f->real, flags));
 }
 
 static int wal_size(sqlite3_file *file, sqlite3_int64 *size)

@@ -30,4 +30,12 @@
  */
 const char *walvfs_name(void);
 
+/*
+ * The errno of the last write, sync or the like of a WAL that failed in this
+ * thread since walvfs_forget_errno(); 0: none.  SQLite keeps one too, but by
+ * the time it is asked for it may be that of what was done since.
+ */
+int walvfs_errno(void);
+void walvfs_forget_errno(void);
+
 #endif

@@ -52,7 +52,8 @@ struct writer {
 	pthread_mutex_t lock;		/* of all that follows */
 	pthread_cond_t wake;
 	enum activity activity;		/* but AT_WORK it waits on `wake` */
-	bool is_stopping;
+	bool is_stopping, has_ended;
+	pthread_cond_t ended;
 	struct job *head, **tail;
 	unsigned queued, unawaited;
 	struct chore *chores[WRITER_CHORES_MAX];
@@ -61,7 +62,10 @@ struct writer {
 	void *batch_ctx;
 	struct writer_stats stats;
 	char problem[DB_PROBLEM_MAX];
+	struct health health;		/* has a lock of its own */
 	/* the thread's alone */
+	int64_t look_ms;		/* monotonic: the next one is due */
+	sqlite3_int64 changes;		/* before this transaction */
 	int checkpointed;		/* pages in the WAL the last time */
 	int checkpoint_at;		/* and those to have for the next */
 };
@@ -73,11 +77,47 @@ static bool is_failure(enum err err)
 	       err == ERR_CONFLICT || err == ERR_INTERNAL;
 }
 
-static void note_problem(struct writer *w)
+/*
+ * The system failed a transaction.  A job of its own accord only fails itself;
+ * what SQLite said of the file, or at a begin or commit, fails all that follow.
+ */
+static void note_failure(struct writer *w, enum err err, bool is_of_job)
 {
+	const struct db *db = w->db;
+	const char *problem = db->problem[0] ? db->problem : err_text(err);
+	bool is_lasting = !is_of_job ||
+		(db->trouble != HEALTH_WELL &&
+		 (err == ERR_IO || err == ERR_BUSY));
+
 	pthread_mutex_lock(&w->lock);
-	memcpy(w->problem, w->db->problem, sizeof(w->problem));
+	snprintf(w->problem, sizeof(w->problem), "%s", problem);
 	pthread_mutex_unlock(&w->lock);
+	health_bad(&w->health, db->trouble != HEALTH_WELL ? db->trouble :
+							    HEALTH_OTHER,
+		   problem, is_lasting);
+}
+
+static enum err begin(struct writer *w)
+{
+	enum err err;
+
+	health_begin(&w->health);
+	db_forget_problem(w->db);
+	w->changes = sqlite3_total_changes64(w->db->handle);
+	err = db_check_place(w->db);
+	return err ? err : db_begin(w->db);
+}
+
+/* What changes nothing writes nothing, and tells nothing of the disk. */
+static enum err commit(struct writer *w)
+{
+	enum err err = db_commit(w->db);
+
+	if (!err)
+		err = db_check_place(w->db);
+	if (!err && sqlite3_total_changes64(w->db->handle) != w->changes)
+		health_good(&w->health);
+	return err;
 }
 
 static enum err run_one(struct writer *w, struct job *job)
@@ -89,16 +129,19 @@ static enum err run_one(struct writer *w, struct job *job)
 /* Says whether a transaction could be begun at all. */
 static enum err run_alone(struct writer *w, struct job *job)
 {
-	enum err begun = db_begin(w->db), err = begun;
+	enum err begun = begin(w), err = begun;
+	bool is_of_job = false;
 
-	if (!err)
+	if (!err) {
 		err = run_one(w, job);
+		is_of_job = err != ERR_OK;
+	}
 	if (!err)
-		err = db_commit(w->db);
+		err = commit(w);
 	if (err)
 		db_rollback(w->db);
 	if (is_failure(err))
-		note_problem(w);
+		note_failure(w, err, is_of_job);
 	job->result = err;
 	return begun;
 }
@@ -128,7 +171,8 @@ static uint64_t run_singly(struct writer *w, struct job *batch)
  */
 static enum err run_together(struct writer *w, struct job *batch)
 {
-	enum err err = db_begin(w->db);
+	enum err err = begin(w);
+	bool is_of_job = !err;
 
 	for (struct job *j = batch; j && !err; j = j->next) {
 		sqlite3_int64 before = sqlite3_total_changes64(w->db->handle);
@@ -140,10 +184,15 @@ static enum err run_together(struct writer *w, struct job *batch)
 			 sqlite3_total_changes64(w->db->handle) != before)
 			err = ERR_INTERNAL;
 	}
-	if (!err)
-		err = db_commit(w->db);
+	if (!err) {
+		err = commit(w);
+		is_of_job = false;
+	}
 	if (err)
 		db_rollback(w->db);
+	/* a job's failure is noted when it fails alone */
+	if (err && !is_of_job)
+		note_failure(w, err, false);
 	return err;
 }
 
@@ -224,10 +273,7 @@ static void wait_for_work(struct writer *w, enum activity activity,
 	};
 
 	w->activity = activity;
-	if (until_ms != INT64_MAX)
-		pthread_cond_timedwait(&w->wake, &w->lock, &at);
-	else
-		pthread_cond_wait(&w->wake, &w->lock);
+	pthread_cond_timedwait(&w->wake, &w->lock, &at);
 	w->activity = AT_WORK;
 }
 
@@ -250,14 +296,21 @@ static void let_others_go_first(struct writer *w)
 	pthread_mutex_lock(&w->lock);
 }
 
-/* What to do next: jobs, a chore that is due, or (both NULL) end. */
-static void next_work(struct writer *w, struct job **batch_r,
+static int64_t earlier(const struct chore *chore, int64_t look_ms)
+{
+	return chore && chore->due_ms < look_ms ? chore->due_ms : look_ms;
+}
+
+/* What to do next: jobs, a chore that is due, a look, or (false) end. */
+static bool next_work(struct writer *w, struct job **batch_r,
 		      struct chore **chore_r)
 {
 	int64_t gather_ms = 0;
+	bool goes_on;
 
 	*batch_r = NULL;
 	*chore_r = NULL;
+	health_rest(&w->health);
 	pthread_mutex_lock(&w->lock);
 	for (;;) {
 		struct chore *chore;
@@ -277,11 +330,14 @@ static void next_work(struct writer *w, struct job **batch_r,
 		*batch_r = take(w);
 		if (chore && !w->is_stopping && chore->due_ms <= now_ms)
 			*chore_r = chore;
-		if (*batch_r || *chore_r || w->is_stopping)
+		goes_on = *batch_r || *chore_r || !w->is_stopping;
+		if (*batch_r || *chore_r || w->is_stopping ||
+		    w->look_ms <= now_ms)
 			break;
-		wait_for_work(w, IDLE, chore ? chore->due_ms : INT64_MAX);
+		wait_for_work(w, IDLE, earlier(chore, w->look_ms));
 	}
 	pthread_mutex_unlock(&w->lock);
+	return goes_on;
 }
 
 static void run_chore(struct writer *w, struct chore *chore)
@@ -301,6 +357,33 @@ static void run_chore(struct writer *w, struct chore *chore)
 		job->settle(job);
 	if (job->done)
 		job->done(job);
+}
+
+static enum err probe_run(struct db *db, struct job *job)
+{
+	(void)job;
+	return query_do(db, SQL_MARK_COUNT,
+			"UPDATE marks SET value = value + 1"
+			" WHERE name = 'probe'");
+}
+
+/*
+ * With nobody who writes, too, it is noticed that the files are gone, and that
+ * what was wrong is mended.
+ */
+static void look(struct writer *w)
+{
+	struct job probe = { .run = probe_run };
+	struct health_report health;
+
+	w->look_ms = clock_mono_ms() + WRITER_LOOK_MS;
+	health_begin(&w->health);
+	health_ask(&w->health, &health);
+	db_forget_problem(w->db);
+	if (health.trouble != HEALTH_WELL)
+		run_alone(w, &probe);
+	else if (db_check_place(w->db))
+		note_failure(w, ERR_IO, false);
 }
 
 static void tell_batch(struct writer *w)
@@ -325,7 +408,7 @@ static void tell_batch(struct writer *w)
  */
 static void checkpoint(struct writer *w)
 {
-	int pages = w->db->wal_pages;
+	int pages = w->db->wal_pages, rc;
 
 	if (pages < w->checkpointed) {
 		w->checkpointed = 0;
@@ -333,8 +416,15 @@ static void checkpoint(struct writer *w)
 	}
 	if (pages < w->checkpoint_at)
 		return;
-	sqlite3_wal_checkpoint_v2(w->db->handle, NULL,
-				  SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+	health_begin(&w->health);
+	db_forget_problem(w->db);
+	rc = sqlite3_wal_checkpoint_v2(w->db->handle, NULL,
+				       SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+	/* commits may go on all the same: the WAL grows, and it is told */
+	if (rc != SQLITE_OK && rc != SQLITE_BUSY) {
+		db_fail(w->db, rc);
+		health_bad(&w->health, w->db->trouble, w->db->problem, false);
+	}
 	w->checkpointed = pages;
 	w->checkpoint_at = pages + WRITER_CHECKPOINT_PAGES;
 	pthread_mutex_lock(&w->lock);
@@ -350,23 +440,33 @@ static void *writer_main(void *arg)
 
 	crash_watch_thread();
 	pthread_setname_np(pthread_self(), "usher-writer");
-	for (;;) {
-		next_work(w, &batch, &chore);
-		if (!batch && !chore)
-			return NULL;
+	while (next_work(w, &batch, &chore)) {
 		if (batch)
 			run_batch(w, batch);
 		if (chore)
 			run_chore(w, chore);
-		tell_batch(w);
-		checkpoint(w);
+		if (batch || chore) {
+			tell_batch(w);
+			checkpoint(w);
+		}
+		if (w->look_ms <= clock_mono_ms())
+			look(w);
 	}
+	sqlite3_wal_checkpoint_v2(w->db->handle, NULL,
+				  SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+	pthread_mutex_lock(&w->lock);
+	w->has_ended = true;
+	pthread_cond_signal(&w->ended);
+	pthread_mutex_unlock(&w->lock);
+	return NULL;
 }
 
 static void writer_free(struct writer *w)
 {
 	pthread_cond_destroy(&w->wake);
+	pthread_cond_destroy(&w->ended);
 	pthread_mutex_destroy(&w->lock);
+	health_done(&w->health);
 	free(w);
 }
 
@@ -382,10 +482,13 @@ enum err writer_start(struct db *db, struct writer **writer_r)
 	w->db = db;
 	w->tail = &w->head;
 	w->checkpoint_at = WRITER_CHECKPOINT_PAGES;
+	w->look_ms = clock_mono_ms() + WRITER_LOOK_MS;
+	health_init(&w->health);
 	pthread_mutex_init(&w->lock, NULL);
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
 	pthread_cond_init(&w->wake, &attr);
+	pthread_cond_init(&w->ended, &attr);
 	pthread_condattr_destroy(&attr);
 	/* signals are the main thread's business */
 	sigfillset(&all);
@@ -401,17 +504,40 @@ enum err writer_start(struct db *db, struct writer **writer_r)
 	return ERR_OK;
 }
 
-void writer_stop(struct writer *w)
+static void order_to_stop(struct writer *w)
 {
-	if (!w)
-		return;
 	pthread_mutex_lock(&w->lock);
 	w->is_stopping = true;
 	pthread_cond_signal(&w->wake);
 	pthread_mutex_unlock(&w->lock);
+}
+
+enum err writer_quit(struct writer *w, int64_t ms)
+{
+	const int64_t end_ms = clock_mono_ms() + ms;
+	const struct timespec end = {
+		.tv_sec = end_ms / 1000,
+		.tv_nsec = end_ms % 1000 * 1000000,
+	};
+	bool has_ended;
+
+	order_to_stop(w);
+	pthread_mutex_lock(&w->lock);
+	while (!w->has_ended)
+		if (pthread_cond_timedwait(&w->ended, &w->lock, &end) ==
+		    ETIMEDOUT)
+			break;
+	has_ended = w->has_ended;
+	pthread_mutex_unlock(&w->lock);
+	return has_ended ? ERR_OK : ERR_BUSY;
+}
+
+void writer_stop(struct writer *w)
+{
+	if (!w)
+		return;
+	order_to_stop(w);
 	pthread_join(w->thread, NULL);
-	sqlite3_wal_checkpoint_v2(w->db->handle, NULL,
-				  SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
 	writer_free(w);
 }
 
@@ -425,7 +551,8 @@ static enum err submit(struct writer *w, struct job *job, bool is_unawaited)
 	if (is_unawaited && w->unawaited >= WRITER_UNAWAITED_MAX) {
 		w->stats.unawaited_refused++;
 		err = ERR_BUSY;
-	} else if (w->is_stopping || w->queued >= WRITER_QUEUE_MAX) {
+	} else if (w->is_stopping || w->queued >= WRITER_QUEUE_MAX ||
+		   health_is_stuck(&w->health)) {
 		w->stats.refused++;
 		err = ERR_BUSY;
 	} else {
@@ -491,6 +618,16 @@ void writer_stats(struct writer *w, struct writer_stats *out_r)
 	*out_r = w->stats;
 	out_r->queued = w->queued;
 	pthread_mutex_unlock(&w->lock);
+}
+
+void writer_health(struct writer *w, struct health_report *out_r)
+{
+	health_ask(&w->health, out_r);
+}
+
+struct health *writer_health_book(struct writer *w)
+{
+	return &w->health;
 }
 
 void writer_problem(struct writer *w, struct buf *out)

@@ -12,6 +12,14 @@
  * Therefore run() may be called twice (and the first time may have been for
  * nothing): it must depend on its inputs alone and set its outputs afresh.
  *
+ * Before each transaction, and once more after its commit, it sees whether the
+ * database and its WAL still stand where they stood: what goes into a file that
+ * was replaced or unlinked would be lost with the process, so it is told as
+ * failed (ERR_IO), and nothing more is written until they are back.  While the
+ * store is in trouble (store/health.h) it tries each WRITER_LOOK_MS whether
+ * anything can be written.  While it is stuck new jobs are refused: nobody
+ * gains by waiting behind a disk that does not answer.
+ *
  * The order of jobs is the order of their submission.
  */
 #ifndef STORE_WRITER_H
@@ -23,6 +31,7 @@
 #include "base/buf.h"
 #include "base/error.h"
 #include "store/db.h"
+#include "store/health.h"
 
 #define WRITER_QUEUE_MAX 8192		/* jobs that wait */
 #define WRITER_UNAWAITED_MAX 2048	/* of these, jobs that nobody awaits */
@@ -30,6 +39,7 @@
 #define WRITER_GATHER_MS 20		/* while nobody awaits any of them */
 #define WRITER_CHORES_MAX 8
 #define WRITER_CHECKPOINT_PAGES 2000	/* of the WAL, between checkpoints */
+#define WRITER_LOOK_MS 1000		/* between looks at the files */
 
 struct writer;
 
@@ -80,7 +90,7 @@ struct writer_stats {
 	/* ended by the system, not by their own logic: ERR_IO, ERR_NOMEM,
 	 * ERR_BUSY, ERR_CONFLICT, ERR_INTERNAL */
 	uint64_t failed;
-	uint64_t refused;		/* queue full */
+	uint64_t refused;		/* queue full, stuck or stopping */
 	uint64_t unawaited_refused;	/* past WRITER_UNAWAITED_MAX */
 	uint64_t checkpoints;
 	unsigned queued;		/* now */
@@ -89,13 +99,17 @@ struct writer_stats {
 /* `db` is the writer's until writer_stop(). ERR_NOMEM, ERR_IO (no thread). */
 enum err writer_start(struct db *db, struct writer **writer_r);
 /*
- * Refuse new jobs, finish all that wait, end the thread, empty the WAL into
- * the database.  Not from done().  Accepts NULL.
+ * Refuse new jobs, finish all that wait, empty the WAL into the database, end
+ * the thread.  Not from done().  ERR_BUSY: that is not done after `ms`
+ * milliseconds.  The thread is still at it then: neither the writer nor what
+ * its jobs point to may be freed.
  */
+enum err writer_quit(struct writer *writer, int64_t ms);
+/* Quit, however long it takes, and free it. Accepts NULL, and one that quit. */
 void writer_stop(struct writer *writer);
 
-/* Any thread. ERR_BUSY: the queue is full or the writer stops; the job is
- * still the caller's. */
+/* Any thread. ERR_BUSY: the queue is full, the writer is stuck or stops; the
+ * job is still the caller's. */
 enum err writer_submit(struct writer *writer, struct job *job);
 /*
  * The same for jobs that no client waits for (done() usually frees them):
@@ -120,6 +134,10 @@ void writer_on_batch(struct writer *writer, void (*batch_done)(void *ctx),
 		     void *ctx);
 
 void writer_stats(struct writer *writer, struct writer_stats *out_r);
+/* How the store does. Any thread. */
+void writer_health(struct writer *writer, struct health_report *out_r);
+/* Where readers note what fails; as long as the writer. */
+struct health *writer_health_book(struct writer *writer);
 /* Append what the last unexpected failure said, or nothing. Any thread. */
 void writer_problem(struct writer *writer, struct buf *out);
 

@@ -113,8 +113,11 @@ static enum err submit_sync(struct slot *s, uint64_t user, uint64_t name)
 static enum err submit_redemption(struct slot *s)
 {
 	int64_t ms = clock_wall_ms();
-	uint64_t rnd = draw();
+	uint64_t rnd = draw(), user = draw() % users;
 
+	snprintf(s->email, sizeof(s->email), "user%07" PRIu64 "@example.com",
+		 user);
+	s->redemption.email_key = str_from(s->email);
 	s->redemption.tenant = STR("acme");
 	s->redemption.host = STR("desk.acme.example");
 	for (int i = 0; i < 6; i++)
@@ -123,7 +126,7 @@ static enum err submit_redemption(struct slot *s)
 	memcpy(s->redemption.hash, &rnd, 8);
 	s->redemption.exp_s = ms / 1000 + 120;
 	/* the first one is the warm-up's */
-	s->redemption.user_id = (int64_t)(2 + draw() % users);
+	s->redemption.user_id = (int64_t)(2 + user);
 	s->redemption.opens_session = true;
 	s->redemption.idle_s = s->redemption.absolute_s = 28800;
 	return redemptions_submit(store_redemptions(store), &s->redemption);

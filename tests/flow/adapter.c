@@ -298,11 +298,13 @@ static void fall_over(struct adapter_call *call)
 static void time_out(struct adapter_call *call)
 {
 	call->result = ADAPTER_TIMED_OUT;
+	snprintf(call->problem, sizeof(call->problem), "it {slept}\x01");
 }
 
 static void be_away(struct adapter_call *call)
 {
 	call->result = ADAPTER_UNAVAILABLE;
+	snprintf(call->problem, sizeof(call->problem), "it is down");
 }
 
 static void find_fault(struct adapter_call *call)
@@ -619,6 +621,72 @@ START_TEST(a_deliver_that_refuses_or_strays_spends_nothing)
 }
 END_TEST
 
+static const struct {
+	void (*act)(struct adapter_call *call);
+	int status;
+	const char *was, *log, *trail;
+} told[] = {
+	{ fall_over, 502, "failed", "it fell over", "it fell over" },
+	{ time_out, 504, "late", "it {slept}", "it (slept)?" },
+	{ be_away, 503, "unavailable", "it is down", "it is down" },
+	{ stray, 502, "failed", "it chose a redirect target",
+	  "it chose a redirect target" },
+};
+
+/* Whichever hook it was: the log and the trail say why. */
+static void check_told(struct exchange *ex, const char *step, unsigned at)
+{
+	char *log = flow_log(), *line, wanted[256];
+
+	snprintf(wanted, sizeof(wanted), "\"adapter_failed\",\"request\":"
+		 "\"%s\",\"tenant\":\"alpha\",\"step\":\"%s\","
+		 "\"was\":\"%s\",\"problem\":\"%s", ex->id, step,
+		 told[at].was, told[at].log);
+	line = strstr(log, wanted);
+	ck_assert_msg(line != NULL, "no %s in %s", wanted, log);
+	free(log);
+	snprintf(wanted, sizeof(wanted), "\"why\":\"%s", told[at].trail);
+	ck_assert_msg(str_icontains(flow_audit(ex).trail, str_from(wanted)),
+		      "%.*s", STR_ARG(flow_audit(ex).trail));
+}
+
+START_TEST(whichever_hook_fails_the_operator_reads_why)
+{
+	unsigned at = (unsigned)_i / 2;
+	const char *query = flow_mint("alpha", USER);
+	struct exchange *ex;
+
+	play.is_late = _i % 2;
+	play.has_deliver = true;
+	play.deliver = told[at].act;
+	ex = flow_visit(C, query, NULL);
+	ck_assert_int_eq(ex->answer.status, told[at].status);
+	check_told(ex, "deliver", at);
+	play.handoff = told[at].act;
+	ex = flow_post("alpha", USER);
+	ck_assert_int_eq(ex->answer.status, told[at].status);
+	if (told[at].act != stray)
+		check_told(ex, "ask_adapter", at);
+}
+END_TEST
+
+/* It would have been shown another person, and sent them on. */
+START_TEST(deliver_is_not_asked_about_somebody_else)
+{
+	const char *query = flow_mint("alpha", USER);
+	struct exchange *ex;
+
+	play.has_deliver = true;
+	play.deliver = send_on;
+	flow_sql("UPDATE users SET email_key = 'eve@example.com',"
+		 " email = 'eve@example.com' WHERE tenant = 'alpha'");
+	ex = flow_visit(C, query, NULL);
+	ck_answer(ex, 401, "token_invalid");
+	ck_assert_uint_eq(play.delivers, 0);
+	ck_assert(str_icontains(flow_audit(ex).trail, STR("other_person")));
+}
+END_TEST
+
 START_TEST(what_deliver_emits_goes_out_with_the_one_use)
 {
 	const char *query = flow_mint("alpha", USER);
@@ -686,7 +754,8 @@ static bool is_logged(struct exchange *ex, const char *was)
 
 	text[n > 0 ? n : 0] = '\0';
 	snprintf(wanted, sizeof(wanted), "\"request\":\"%s\",\"tenant\":"
-		 "\"gamma\",\"was\":\"%s\"", ex->id, was);
+		 "\"gamma\",\"step\":\"ask_adapter\",\"was\":\"%s\"",
+		 ex->id, was);
 	return strstr(text, "adapter_passed_over") && strstr(text, wanted);
 }
 
@@ -809,6 +878,10 @@ static void adapter_tests(TCase *tcase)
 	tcase_add_test(tcase, deliver_may_post_the_user_on);
 	tcase_add_test(tcase, one_that_was_never_ready_is_not_passed_over);
 	tcase_add_test(tcase, a_deliver_that_refuses_or_strays_spends_nothing);
+	tcase_add_loop_test(tcase,
+		whichever_hook_fails_the_operator_reads_why, 0,
+		2 * sizeof(told) / sizeof(told[0]));
+	tcase_add_test(tcase, deliver_is_not_asked_about_somebody_else);
 	tcase_add_test(tcase, what_deliver_emits_goes_out_with_the_one_use);
 	tcase_add_test(tcase,
 		       deliver_is_not_asked_for_requests_that_redeem_nothing);

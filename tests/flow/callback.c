@@ -590,9 +590,99 @@ START_TEST(a_restart_brings_no_token_back)
 }
 END_TEST
 
+/* The number in a token is somebody else's by now: the database was restored,
+ * and numbers are handed out again. */
+START_TEST(a_number_that_is_somebody_elses_by_now_opens_nothing)
+{
+	const char *query = flow_mint("alpha", USER);
+	struct exchange *ex = NULL;
+	char *log, *line;
+
+	flow_sql("UPDATE users SET email_key = 'eve@example.com',"
+		 " email = 'eve@example.com'");
+	for (int i = 0; i < 3; i++) {
+		ex = flow_visit(C, query, NULL);
+		ck_answer(ex, 401, "token_invalid");
+		ck_assert(!flow_header(ex, "Set-Cookie").ptr);
+		ck_assert(!flow_body_has(ex, "eve@"));
+		ck_assert(!flow_body_has(ex, "user@"));
+	}
+	ck_assert(str_icontains(flow_audit(ex).trail, STR("other_person")));
+	/* told, but not for each that is shown again, and nobody is named */
+	log = flow_log();
+	line = strstr(log, "\"token_of_other_person\"");
+	ck_assert_ptr_nonnull(line);
+	ck_assert_ptr_null(strstr(line + 1, "\"token_of_other_person\""));
+	ck_assert_ptr_null(strstr(log, "@example.com"));
+	free(log);
+	/* what was refused is not spent */
+	flow_sql("UPDATE users SET email_key = 'user@example.com',"
+		 " email = 'user@example.com'");
+	ck_answer(flow_visit(C, query, NULL), 302, "");
+}
+END_TEST
+
+/* A clock that was ahead for a while: the sweep has forgotten what was used. */
+START_TEST(a_used_token_that_the_sweep_forgot_is_expired)
+{
+	const int64_t now_ms = clock_wall_ms();
+	struct store_options options = { .readers = FLOW_WORKERS,
+					 .sweep_ms = 1 };
+	const char *query;
+	struct exchange *ex;
+	char state[128], *log;
+	struct buf why;
+
+	clock_hold(now_ms);
+	query = flow_mint("alpha", USER);
+	ck_answer(flow_visit(C, query, NULL), 302, "");
+	flow_settle();
+	store_close(flow.gateway.store);
+	clock_hold(now_ms + 7200 * 1000);
+	snprintf(state, sizeof(state), "%s/state", flow.dir);
+	buf_init(&why, 4096);
+	ck_assert_int_eq(store_open(state, &options, &flow.gateway.store,
+				    &why), ERR_OK);
+	buf_done(&why);
+	while (flow_count("redemptions"))
+		flow_settle();
+	clock_hold(now_ms + 30 * 1000);
+	ex = flow_visit(C, query, NULL);
+	ck_answer(ex, 401, "token_expired");
+	ck_assert(!flow_header(ex, "Set-Cookie").ptr);
+	ck_assert(str_icontains(flow_audit(ex).trail, STR("expiry_swept")));
+	log = flow_log();
+	ck_assert_ptr_nonnull(strstr(log, "\"clock_went_back\""));
+	free(log);
+}
+END_TEST
+
+/* Neither the number alone nor the address makes two people one. */
+START_TEST(who_is_signed_in_is_asked_unless_it_is_the_same_person)
+{
+	const char *cookie = flow_sign_in("alpha", C, USER);
+	const char *query = flow_mint("alpha", USER);
+
+	ck_answer(flow_visit(C, query, cookie), 302, "");
+	cookie = flow_sign_in("alpha", C, USER);
+	query = flow_mint("alpha", USER);
+	/* the one at the desk goes by another address by now */
+	flow_sql("UPDATE users SET email_key = 'eve@example.com',"
+		 " email = 'eve@example.com'");
+	store_close(flow.gateway.store);
+	flow_open_store();
+	ck_answer(flow_visit(C, query, cookie), 200, "confirm");
+}
+END_TEST
+
 static void callback_tests(TCase *tcase)
 {
 	tcase_add_checked_fixture(tcase, setup, flow_stop);
+	tcase_add_test(tcase,
+		       a_number_that_is_somebody_elses_by_now_opens_nothing);
+	tcase_add_test(tcase, a_used_token_that_the_sweep_forgot_is_expired);
+	tcase_add_test(tcase,
+		who_is_signed_in_is_asked_unless_it_is_the_same_person);
 	tcase_add_test(tcase, a_navigation_redeems);
 	tcase_add_test(tcase, the_user_lands_where_the_partner_asked);
 	tcase_add_loop_test(tcase, spectators_do_not_redeem, 0,

@@ -337,6 +337,7 @@ static struct visitor enter_frame(int64_t user_id)
 	ck_assert_int_eq(session_secret_new(secret), ERR_OK);
 	*job = (struct redemption){
 		.job.done = done, .tenant = STR("alpha"), .user_id = user_id,
+		.email_key = STR("user@example.com"),
 		.exp_s = clock_wall_s() + 60, .opens_session = true,
 		.kind = SESSION_EMBEDDED, .host = STR(B), .idle_s = 1800,
 		.absolute_s = 1800, .jti = { (uint8_t)flow.count, 1 },

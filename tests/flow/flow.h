@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <ftw.h>
 #include <pthread.h>
+#include <sqlite3.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -445,6 +446,43 @@ static inline void flow_settle(void)
 	while (!b.waiter.is_woken)
 		pthread_cond_wait(&b.waiter.cond, &b.waiter.lock);
 	pthread_mutex_unlock(&b.waiter.lock);
+}
+
+/* Change the database from outside, as a restore would. */
+static inline void flow_sql(const char *sql)
+{
+	char path[128], *why = NULL;
+	sqlite3 *db;
+
+	flow_settle();
+	snprintf(path, sizeof(path), "%s/state/usher.db", flow.dir);
+	ck_assert_int_eq(sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE,
+					 NULL), SQLITE_OK);
+	sqlite3_busy_timeout(db, 5000);
+	ck_assert_msg(!sqlite3_exec(db, sql, NULL, NULL, &why), "%s: %s", sql,
+		      why);
+	sqlite3_close(db);
+}
+
+/* How many rows there are in a table. */
+static inline int64_t flow_count(const char *table)
+{
+	char path[128], sql[128];
+	sqlite3_stmt *q;
+	sqlite3 *db;
+	int64_t n;
+
+	snprintf(path, sizeof(path), "%s/state/usher.db", flow.dir);
+	snprintf(sql, sizeof(sql), "SELECT count(*) FROM %s", table);
+	ck_assert_int_eq(sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY,
+					 NULL), SQLITE_OK);
+	sqlite3_busy_timeout(db, 5000);
+	ck_assert_int_eq(sqlite3_prepare_v2(db, sql, -1, &q, NULL), SQLITE_OK);
+	ck_assert_int_eq(sqlite3_step(q), SQLITE_ROW);
+	n = sqlite3_column_int64(q, 0);
+	sqlite3_finalize(q);
+	sqlite3_close(db);
+	return n;
 }
 
 /* What the audit says of an exchange. */

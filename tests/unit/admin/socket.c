@@ -90,6 +90,39 @@ static const char *echo(void *ctx, const struct str *words, unsigned count,
 	return NULL;
 }
 
+static struct socket_server *open_server(const char *path,
+					 socket_command_fn *run)
+{
+	char why[256] = "";
+	struct socket_server *s = socket_server_new(path, run, NULL, why,
+						    sizeof(why));
+
+	ck_assert_msg(s != NULL, "%s", why);
+	return s;
+}
+
+/* As the main thread does, until so many clients have come and gone. */
+static void serve(struct socket_server *s, uint64_t count)
+{
+	while (socket_server_served(s) < count) {
+		struct pollfd ready = { .fd = socket_server_fd(s),
+					.events = POLLIN };
+
+		ck_assert_int_ge(poll(&ready, 1, -1), 0);
+		socket_server_run(s);
+	}
+}
+
+static int dial(const char *path)
+{
+	struct sockaddr_un sa = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+
+	snprintf(sa.sun_path, sizeof(sa.sun_path), "%s", path);
+	ck_assert_int_eq(connect(fd, (struct sockaddr *)&sa, sizeof(sa)), 0);
+	return fd;
+}
+
 /* Bytes without end, as long as somebody takes them. */
 static void *drip(void *arg)
 {
@@ -117,32 +150,81 @@ static void *ask(void *arg)
 /* Without a bound for the whole line this would never return. */
 START_TEST(a_byte_now_and_then_buys_no_time)
 {
-	struct sockaddr_un sa = { .sun_family = AF_UNIX };
 	const char *path = path_of("admin.sock");
-	int listener, fd = socket(AF_UNIX, SOCK_STREAM, 0);
-	struct pollfd waiting;
+	struct socket_server *s = open_server(path, echo);
+	int fd = dial(path);
 	pthread_t dripper, asker;
-	char why[256] = "";
 	void *said;
 
-	listener = socket_listen(path, why, sizeof(why));
-	waiting = (struct pollfd){ .fd = listener, .events = POLLIN };
-	ck_assert_msg(listener >= 0, "%s", why);
-	snprintf(sa.sun_path, sizeof(sa.sun_path), "%s", path);
-	ck_assert_int_eq(connect(fd, (struct sockaddr *)&sa, sizeof(sa)), 0);
 	ck_assert_int_eq(pthread_create(&dripper, NULL, drip, &fd), 0);
-	socket_serve(listener, echo, NULL);
+	serve(s, 1);
 	ck_assert_int_eq(pthread_join(dripper, NULL), 0);
 	close(fd);
 
 	ck_assert_int_eq(pthread_create(&asker, NULL, ask, (void *)path), 0);
-	ck_assert_int_eq(poll(&waiting, 1, 10000), 1);
-	socket_serve(listener, echo, NULL);
+	serve(s, 2);
 	ck_assert_int_eq(pthread_join(asker, &said), 0);
 	ck_assert_ptr_nonnull(said);
 	ck_assert_str_eq(said, "hello");
 	free(said);
-	close(listener);
+	socket_server_free(s);
+}
+END_TEST
+
+/* Were one waited for, the others' answers would come after its end. */
+START_TEST(a_silent_client_delays_nobody)
+{
+	const char *path = path_of("silent.sock");
+	struct socket_server *s = open_server(path, echo);
+	int silent = dial(path), half = dial(path);
+	pthread_t asker;
+	void *said;
+
+	socket_server_be_patient(s, 3600 * 1000);
+	ck_assert_int_eq(send(half, "say +5\nfo", 9, 0), 9);
+	socket_server_run(s);
+	for (uint64_t i = 1; i <= 3; i++) {
+		ck_assert_int_eq(pthread_create(&asker, NULL, ask,
+						(void *)path), 0);
+		/* those two are still there: they are not counted */
+		serve(s, i);
+		ck_assert_int_eq(pthread_join(asker, &said), 0);
+		ck_assert_ptr_nonnull(said);
+		ck_assert_str_eq(said, "hello");
+		free(said);
+	}
+	/* and they have theirs, with what comes late */
+	ck_assert_int_eq(send(half, "urs", 3, MSG_NOSIGNAL), 3);
+	serve(s, 4);
+	close(silent);
+	close(half);
+	socket_server_free(s);
+}
+END_TEST
+
+START_TEST(the_silent_never_keep_the_door_shut)
+{
+	const char *path = path_of("crowd.sock");
+	struct socket_server *s = open_server(path, echo);
+	int fds[3 * SOCKET_CLIENTS_MAX];
+	pthread_t asker;
+	void *said;
+
+	socket_server_be_patient(s, 3600 * 1000);
+	for (int i = 0; i < 3 * SOCKET_CLIENTS_MAX; i++) {
+		fds[i] = dial(path);
+		socket_server_run(s);
+	}
+	/* the oldest went: the door never holds more */
+	ck_assert_uint_eq(socket_server_served(s), 2 * SOCKET_CLIENTS_MAX);
+	ck_assert_int_eq(pthread_create(&asker, NULL, ask, (void *)path), 0);
+	serve(s, 2 * SOCKET_CLIENTS_MAX + 2);
+	ck_assert_int_eq(pthread_join(asker, &said), 0);
+	ck_assert_ptr_nonnull(said);
+	free(said);
+	for (int i = 0; i < 3 * SOCKET_CLIENTS_MAX; i++)
+		close(fds[i]);
+	socket_server_free(s);
 }
 END_TEST
 
@@ -195,14 +277,11 @@ START_TEST(a_word_may_hold_anything)
 		  STR("x") },
 	};
 	const char *path = path_of("words.sock");
-	char why[256] = "";
-	int listener = socket_listen(path, why, sizeof(why));
+	struct socket_server *s = open_server(path, tell);
 
-	ck_assert_msg(listener >= 0, "%s", why);
 	memset(big, ' ', sizeof(big));
 	memset(line, 'w', sizeof(line));
 	for (size_t i = 0; i < sizeof(sets) / sizeof(sets[0]); i++) {
-		struct pollfd waiting = { .fd = listener, .events = POLLIN };
 		struct client c = { .path = path, .words = sets[i],
 				    .count = 5 };
 		struct buf want;
@@ -210,8 +289,7 @@ START_TEST(a_word_may_hold_anything)
 
 		ck_assert_int_eq(pthread_create(&asker, NULL, ask_words, &c),
 				 0);
-		ck_assert_int_eq(poll(&waiting, 1, 10000), 1);
-		socket_serve(listener, tell, NULL);
+		serve(s, i + 1);
 		ck_assert_int_eq(pthread_join(asker, NULL), 0);
 		ck_assert_int_eq(c.err, ERR_OK);
 		buf_init(&want, 1 << 20);
@@ -221,7 +299,7 @@ START_TEST(a_word_may_hold_anything)
 		buf_done(&want);
 		buf_done(&c.body);
 	}
-	close(listener);
+	socket_server_free(s);
 }
 END_TEST
 
@@ -259,34 +337,33 @@ END_TEST
 static const char *exchange(struct str bytes, size_t piece, bool ends)
 {
 	static char back[65536 * 2];
-	struct sockaddr_un sa = { .sun_family = AF_UNIX };
 	const char *path = path_of("raw.sock");
-	char why[256] = "";
-	int listener = socket_listen(path, why, sizeof(why));
-	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	struct socket_server *s = open_server(path, tell);
+	int fd = dial(path);
 	size_t len = 0;
 	ssize_t n;
 
-	ck_assert_msg(listener >= 0, "%s", why);
-	snprintf(sa.sun_path, sizeof(sa.sun_path), "%s", path);
-	ck_assert_int_eq(connect(fd, (struct sockaddr *)&sa, sizeof(sa)), 0);
+	told_runs = 0;
 	for (size_t at = 0; at < bytes.len; at += piece) {
 		size_t left = bytes.len - at;
 
 		if (left > piece)
 			left = piece;
-		ck_assert_int_eq(send(fd, bytes.ptr + at, left, 0),
-				 (ssize_t)left);
+		/* what follows all of a request is not read */
+		if (send(fd, bytes.ptr + at, left, MSG_NOSIGNAL) < 0)
+			break;
+		/* now and then it sees a piece by itself */
+		if (at % 3 == 0 && !socket_server_served(s))
+			socket_server_run(s);
 	}
 	if (ends)
 		shutdown(fd, SHUT_WR);
-	told_runs = 0;
-	socket_serve(listener, tell, NULL);
+	serve(s, 1);
 	while ((n = read(fd, back + len, sizeof(back) - len - 1)) > 0)
 		len += (size_t)n;
 	back[len] = '\0';
 	close(fd);
-	close(listener);
+	socket_server_free(s);
 	return back;
 }
 
@@ -394,23 +471,18 @@ static void *sip(void *arg)
 /* Without a bound for the whole answer this would never return. */
 START_TEST(a_byte_taken_now_and_then_buys_no_time)
 {
-	struct sockaddr_un sa = { .sun_family = AF_UNIX };
 	const char *path = path_of("sip.sock");
-	int listener, fd = socket(AF_UNIX, SOCK_STREAM, 0);
-	char why[256] = "";
+	struct socket_server *s = open_server(path, flood);
+	int fd = dial(path);
 	pthread_t sipper;
 
-	listener = socket_listen(path, why, sizeof(why));
-	ck_assert_msg(listener >= 0, "%s", why);
-	snprintf(sa.sun_path, sizeof(sa.sun_path), "%s", path);
-	ck_assert_int_eq(connect(fd, (struct sockaddr *)&sa, sizeof(sa)), 0);
 	ck_assert_int_eq(send(fd, "x\n", 2, 0), 2);
 	ck_assert_int_eq(pthread_create(&sipper, NULL, sip, &fd), 0);
-	socket_serve(listener, flood, NULL);
+	serve(s, 1);
 	is_served = true;
 	ck_assert_int_eq(pthread_join(sipper, NULL), 0);
 	close(fd);
-	close(listener);
+	socket_server_free(s);
 }
 END_TEST
 
@@ -484,6 +556,8 @@ static void socket_tests(TCase *tc)
 	tcase_add_test(tc, what_is_no_socket_stays);
 	tcase_add_test(tc, a_path_that_no_socket_can_have_is_told);
 	tcase_add_test(tc, a_byte_now_and_then_buys_no_time);
+	tcase_add_test(tc, a_silent_client_delays_nobody);
+	tcase_add_test(tc, the_silent_never_keep_the_door_shut);
 	tcase_add_test(tc, a_word_may_hold_anything);
 	tcase_add_test(tc, what_the_daemon_would_refuse_is_not_sent);
 	tcase_add_test(tc, texts_come_in_pieces_and_end_where_they_said);

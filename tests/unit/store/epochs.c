@@ -298,6 +298,7 @@ START_TEST(a_database_of_before_keeps_its_sessions)
 	r = sign_in(1, 0);
 	rig_stop(&rig);
 	rig_sql(&rig, "DROP TABLE epochs");
+	rig_sql(&rig, "DROP TABLE marks");
 	rig_sql(&rig, "PRAGMA user_version = 2");
 	rig_start(&rig);
 	ck_assert_int_eq(rig_sql(&rig, "SELECT count(*) FROM epochs"
@@ -320,6 +321,7 @@ START_TEST(a_slug_that_nobody_has_ends_at_the_first_start)
 	r = sign_in(1, 0);
 	rig_stop(&rig);
 	rig_sql(&rig, "DROP TABLE epochs");
+	rig_sql(&rig, "DROP TABLE marks");
 	rig_sql(&rig, "PRAGMA user_version = 2");
 	rig_start(&rig);
 	ck_assert_str_eq(SETTLE(OTHER), "acme gone");

@@ -286,6 +286,135 @@ START_TEST(rows_go_when_the_margin_is_over_and_not_before)
 }
 END_TEST
 
+/* A store that sweeps all the time, at that hour, until `left` rows are. */
+static void sweep_at(struct rig *rig, int64_t now_s, int64_t left)
+{
+	struct swept swept = { .lock = PTHREAD_MUTEX_INITIALIZER,
+			       .cond = PTHREAD_COND_INITIALIZER };
+	struct store_options options = { .sweep_ms = 1,
+		.batch_done = swept_batch, .batch_ctx = &swept };
+
+	rig_stop(rig);
+	clock_hold(now_s * 1000);
+	rig_start_with(rig, options);
+	pthread_mutex_lock(&swept.lock);
+	while (rows(rig) > left)
+		pthread_cond_wait(&swept.cond, &swept.lock);
+	pthread_mutex_unlock(&swept.lock);
+	rig_stop(rig);
+	rig_start(rig);
+}
+
+/* The hour was wrong, or is: what the sweep forgot must not come back. */
+START_TEST(a_clock_set_back_makes_no_used_token_unused)
+{
+	struct redemption used, later, unused;
+	struct rig rig;
+	int64_t user;
+
+	clock_hold(NOW_S * 1000);
+	rig_open(&rig);
+	user = rig_user(&rig, "a@b", "A");
+	used = rig_token(&rig, 1, user);
+	used.exp_s = NOW_S + 120;
+	later = rig_token(&rig, 2, user);
+	later.exp_s = NOW_S + 121;
+	ck_assert_int_eq(rig_redeem(&rig, &used), ERR_OK);
+	sweep_at(&rig, NOW_S + 7200, 0);
+
+	/* still ahead, and an hour and a restart later */
+	for (int i = 0; i < 2; i++) {
+		clock_hold((NOW_S + 60) * 1000);
+		ck_assert_int_eq(rig_redeem(&rig, &used), ERR_EXPIRED);
+		ck_assert_int_eq(used.session_id, 0);
+		/* nobody knows whether that one was used */
+		unused = rig_token(&rig, 3, user);
+		unused.exp_s = NOW_S + 119;
+		ck_assert_int_eq(rig_redeem(&rig, &unused), ERR_EXPIRED);
+		rig_stop(&rig);
+		rig_start(&rig);
+	}
+	ck_assert_int_eq(rows(&rig), 0);
+	/* what expires later was never forgotten */
+	ck_assert_int_eq(rig_redeem(&rig, &later), ERR_OK);
+	ck_assert_int_eq(rig_redeem(&rig, &later), ERR_USED);
+	rig_close(&rig);
+}
+END_TEST
+
+/* A sweep at a wrong hour that finds nothing locks out nobody; and what it
+ * remembers only grows. */
+START_TEST(only_what_was_forgotten_counts)
+{
+	struct redemption r;
+	struct rig rig;
+	int64_t user;
+
+	clock_hold(NOW_S * 1000);
+	rig_open(&rig);
+	user = rig_user(&rig, "a@b", "A");
+	sweep_at(&rig, NOW_S + 72000, 0);
+	clock_hold(NOW_S * 1000);
+	r = rig_token(&rig, 1, user);
+	r.exp_s = NOW_S + 120;
+	ck_assert_int_eq(rig_redeem(&rig, &r), ERR_OK);
+	ck_assert_int_eq(redemptions_swept_s(store_redemptions(rig.store)), 0);
+	sweep_at(&rig, NOW_S + 7200, 0);
+	ck_assert_int_eq(redemptions_swept_s(store_redemptions(rig.store)),
+			 NOW_S + 120);
+	/* an earlier one, swept later, takes nothing back */
+	clock_hold((NOW_S - 9000) * 1000);
+	rig_sql(&rig, "INSERT INTO redemptions"
+		" VALUES('acme', zeroblob(16), 1699991000, 0)");
+	sweep_at(&rig, NOW_S, 0);
+	ck_assert_int_eq(redemptions_swept_s(store_redemptions(rig.store)),
+			 NOW_S + 120);
+	r = rig_token(&rig, 2, user);
+	r.exp_s = NOW_S + 120;
+	ck_assert_int_eq(rig_redeem(&rig, &r), ERR_EXPIRED);
+	ck_assert_int_eq(r.note, REDEMPTION_SWEPT);
+	rig_close(&rig);
+}
+END_TEST
+
+/* What a restore may make of the row that a token's number names. */
+static const struct {
+	const char *sql;
+	enum err result;
+	enum redemption_note note;
+} restored[] = {
+	{ "UPDATE users SET email_key = 'eve@b', email = 'eve@b'",
+	  ERR_NOT_FOUND, REDEMPTION_OTHER_PERSON },
+	{ "UPDATE users SET verified = 1",
+	  ERR_NOT_FOUND, REDEMPTION_OTHER_PERSON },
+	{ "UPDATE users SET tenant = 'blue'",
+	  ERR_NOT_FOUND, REDEMPTION_OTHER_PERSON },
+	{ "DELETE FROM users", ERR_NOT_FOUND, REDEMPTION_PLAIN },
+	/* the same person under another spelling and name is the same */
+	{ "UPDATE users SET email = 'ANN@b', name = 'Eve'",
+	  ERR_OK, REDEMPTION_PLAIN },
+};
+
+START_TEST(a_number_that_is_somebody_elses_by_now_opens_nothing)
+{
+	struct redemption r;
+	struct rig rig;
+
+	rig_open(&rig);
+	r = rig_token(&rig, 1, rig_user(&rig, "ann@b", "Ann"));
+	rig_stop(&rig);
+	rig_sql(&rig, restored[_i].sql);
+	rig_start(&rig);
+	ck_assert_int_eq(rig_redeem(&rig, &r), restored[_i].result);
+	ck_assert_int_eq(r.note, restored[_i].note);
+	/* and nothing is spent by asking */
+	ck_assert_int_eq(rows(&rig), restored[_i].result == ERR_OK);
+	ck_assert_int_eq(sessions_count(store_sessions(rig.store)),
+			 restored[_i].result == ERR_OK);
+	rig_close(&rig);
+}
+END_TEST
+
 static void redemptions_tests(TCase *tc)
 {
 	tcase_add_test(tc, of_racing_redemptions_exactly_one_wins_for_ever);
@@ -297,6 +426,11 @@ static void redemptions_tests(TCase *tc)
 	tcase_add_test(tc, events_are_sent_by_the_one_who_was_first);
 	tcase_add_test(tc, nonsense_is_refused_before_it_is_queued);
 	tcase_add_test(tc, rows_go_when_the_margin_is_over_and_not_before);
+	tcase_add_test(tc, a_clock_set_back_makes_no_used_token_unused);
+	tcase_add_test(tc, only_what_was_forgotten_counts);
+	tcase_add_loop_test(tc,
+		a_number_that_is_somebody_elses_by_now_opens_nothing, 0,
+		sizeof(restored) / sizeof(restored[0]));
 }
 
 UNIT_MAIN("redemptions", redemptions_tests)

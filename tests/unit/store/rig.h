@@ -185,6 +185,7 @@ static int64_t rig_user(struct rig *rig, const char *email, const char *name)
 __attribute__((unused))
 static struct redemption rig_token(struct rig *rig, unsigned n, int64_t user)
 {
+	struct user person;
 	struct redemption r = {
 		.job.done = rig_done,
 		.tenant = STR("acme"),
@@ -197,6 +198,9 @@ static struct redemption rig_token(struct rig *rig, unsigned n, int64_t user)
 		.pool = rig->pool,
 	};
 
+	if (rig->store && !users_get(store_reader(rig->store, 0), user,
+				     rig->pool, &person))
+		r.email_key = person.email_key;
 	memcpy(r.jti, &n, sizeof(n));
 	memset(r.hash, (int)(n % 251) + 1, sizeof(r.hash));
 	return r;

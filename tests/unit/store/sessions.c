@@ -425,12 +425,14 @@ START_TEST(a_full_table_refuses_and_a_smaller_one_keeps_the_newest)
 	ck_assert_int_eq(db_open(rig.dir, DB_WRITER, &db, &why), ERR_OK);
 	ck_assert_int_eq(epochs_new(db, &epochs), ERR_OK);
 	ck_assert_int_eq(sessions_new(db, 3, epochs, &sessions), ERR_OK);
+	ck_assert_int_eq(redemptions_new(db, sessions, &redemptions), ERR_OK);
 	ck_assert_int_eq(writer_start(db, &writer), ERR_OK);
 	ck_assert_int_eq(sessions_start(sessions, writer, 60000), ERR_OK);
-	ck_assert_int_eq(redemptions_start(writer, sessions, 60000,
-					   &redemptions), ERR_OK);
+	ck_assert_int_eq(redemptions_start(redemptions, writer, 60000),
+			 ERR_OK);
 	for (unsigned i = 0; i < 4; i++) {
 		r[i] = rig_token(&rig, i, user);
+		r[i].email_key = STR("ann@b");
 		ck_assert_int_eq(redemptions_submit(redemptions, &r[i]),
 				 i < 3 ? ERR_OK : ERR_BUSY);
 	}

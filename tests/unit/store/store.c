@@ -161,6 +161,7 @@ static void slot_synced(struct job *job)
 	s->ack.user_id = s->sync.user_id;
 	slot_tell(s);
 	token_of(s->ack.number, &s->redemption, s->ack.user_id);
+	s->redemption.email_key = str_from(s->email);
 	s->redemption.job.done = slot_redeemed;
 	if (redemptions_submit(store_redemptions(victim), &s->redemption))
 		_exit(5);
@@ -210,6 +211,7 @@ static void check_ack(struct rig *rig, const struct ack *ack)
 	if (!ack->is_redeemed)
 		return;
 	token_of(ack->number, &r, ack->user_id);
+	r.email_key = str_from(email);
 	r.session_id = ack->session_id;
 	ck_assert_int_eq(rig_find(rig, &r, clock_wall_s(), &session), ERR_OK);
 	ck_assert_int_eq(session.user.id, ack->user_id);
