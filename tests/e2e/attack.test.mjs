@@ -5,7 +5,7 @@ import fs from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
-import { certificate, Gateway, start, tenant, until } from './harness.mjs';
+import { certificate, Gateway, runUsherctl, start, tenant, until } from './harness.mjs';
 
 let gw;
 const C = 'ticket.alpha.test';
@@ -315,6 +315,7 @@ test('a tenant that is removed, disabled or moved under way takes its tokens and
 	const location = (await g.handoff('alpha', user)).headers.location;
 	await g.stop();
 	fs.rmSync(path.join(g.state, 'keyring'));
+	assert.equal((await runUsherctl('--config', g.conf, 'key', 'new', '--replace')).code, 0);
 	await g.start();
 	assert.equal((await g.callback(location)).status, 401);
 	await g.stop();

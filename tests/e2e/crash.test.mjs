@@ -38,7 +38,7 @@ test('a crash leaves one line, and what was acknowledged stays', { skip }, async
 
 	// The next one tells it once more, and keeps it while it runs and after.
 	await gw.start();
-	assert.ok(gw.log.some((l) => l.includes('"event":"crashed_before"') && l.includes('SIGSEGV')));
+	await gw.logs((l) => l.includes('"event":"crashed_before"') && l.includes('SIGSEGV'));
 	assert.equal((await crash()).out.trimEnd(), line);
 	for (const [cookie, email] of opened) {
 		const r = await gw.request({ host: 'ticket.alpha.test', path: '/auth/session', headers: { Cookie: cookie } });

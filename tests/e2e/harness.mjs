@@ -205,6 +205,11 @@ export class Gateway {
 		return this;
 	}
 
+	/** Wait for such a line: the log is written by a thread of its own. */
+	async logs(isIt, what = 'a line of the log') {
+		return until(() => this.log.find(isIt), what);
+	}
+
 	/** Ask for a graceful stop; fails when it does not end cleanly. */
 	async stop(signal = 'SIGTERM') {
 		hold(this.child, 'ref');

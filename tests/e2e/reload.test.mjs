@@ -21,7 +21,7 @@ test('a broken file costs its own tenant only, and the error says where and what
 	await gw.start();
 	assert.equal((await gw.handoff('alpha', user)).status, 302);
 	assert.equal((await gw.handoff('typo', user)).status, 503);
-	assert.ok(gw.log.some((l) => l.includes('typo.conf')), 'logged');
+	await gw.logs((l) => l.includes('typo.conf'), 'logged');
 	const status = await gw.ctl('status');
 	assert.match(status.out, /1 broken|2 broken/);
 	await gw.stop();

@@ -47,7 +47,7 @@ for (const name of ['SIGHUP', 'SIGINT', 'SIGQUIT', 'SIGTERM'])
 
 test('SIGQUIT stops as SIGTERM does', async () => {
 	await gw.stop('SIGQUIT');
-	assert.ok(gw.log.some((l) => l.includes('"event":"stopped"')));
+	await gw.logs((l) => l.includes('"event":"stopped"'));
 	gw = undefined;
 });
 after(() => gw?.stop());
