@@ -271,6 +271,8 @@ static enum err hand_over(struct reload *reload, struct reload_job *job)
 	struct keyring *ring = job->keyring;
 	enum err err = ERR_OK;
 
+	if (!reload->seals_path)
+		return ERR_OK;	/* nobody looks after it: a test */
 	if (reload->keeper)
 		keeper_serves(reload->keeper, ring);
 	else
@@ -362,8 +364,7 @@ static enum err take_up(struct reload *reload, struct reload_job *job)
 /* The first one: with a store there is a ring to look after. */
 static void take_first(struct reload *reload, struct reload_job *job)
 {
-	if (job->next && !job->why[0] && reload->seals_path &&
-	    hand_over(reload, job))
+	if (job->next && !job->why[0] && hand_over(reload, job))
 		snprintf(job->why, sizeof(job->why), "the counts of seals "
 			 "cannot be read, or there is no memory");
 	if (job->why[0]) {

@@ -148,6 +148,10 @@ test('one that hangs is killed, and is back as the same user', { skip }, async (
 });
 
 test('how one ended is told as ever', { skip }, async () => {
+	// Its end is what is looked at, not its deadline.
+	gw.writeConf('beta', tenant('beta', { ...adapter(), adapter: '{ module = "hostile.so"; deadline_ms = 5000; }' }));
+	assert.equal((await gw.reload()).code, 0);
+	await serves(gw, 'beta');
 	assert.equal((await handoff(gw, 'beta', { sin: 'fork' })).status, 502);
 	await until(() => gw.log.some((l) => l.includes('signal 31')), 'the log to say so');
 	await serves(gw, 'beta');
