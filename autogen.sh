@@ -240,6 +240,10 @@ check() {
 		rm -f "$build/config.status"
 	passed=0 failed=0 skipped=0
 	compile "$build"
+	# What is wrong at first sight ends it here, in a minute.
+	say "running the quick checks"
+	make -C "$build" -s -j"$jobs" check-quick >"$build/quick.log" 2>&1 || {
+		cat "$build/quick.log" >&2; die "a quick check failed (see above)"; }
 	suite "$build" "tests"
 	# The same code with the compiler watching each access: unit, flow and
 	# end-to-end tests again.
