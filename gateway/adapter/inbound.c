@@ -11,6 +11,8 @@
  *	              REFUSED: it says why, and is ended
  *	              (any time until it serves)
  *
+ * READY counts once the kernel has said that the filters stand (attest.h).
+ *
  * While a call runs, which is the oldest one that was sent:
  *
  *	           +-- LOG, STEP --+

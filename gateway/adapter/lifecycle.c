@@ -16,8 +16,8 @@
  *
  * One that ends by itself comes to lifecycle_ended() without a kill.  From DOWN
  * it starts again once breaker_fail()'s pause is over (lifecycle_tick()), but
- * not while the gateway stops.  One whose first start failed, or that is to be
- * freed, is buried instead (supervisor_bury()).
+ * not while the gateway stops.  One whose first start failed is told to whoever
+ * began it, and, as one that is to be freed, buried (supervisor_bury()).
  */
 #include "adapter/supervisor-private.h"
 

@@ -3,10 +3,10 @@
  *
  *	supervisor.c	the thread: what happened, to whom
  *	isolated.c	what other threads ask of one adapter
- *	life.c		its process: start, end, and start again
+ *	lifecycle.c	its process: start, end, and start again
  *	channel.c	what goes over its channel
- *	hear.c		what its process says, and what that means
- *	lines.c		what it writes on standard error
+ *	inbound.c	what its process says, and what that means
+ *	stderr-lines.c	what it writes on standard error
  *	calls.c, alarms.c, breaker.c, share.c: plain structures
  *
  * Locks.  The supervisor's lock guards its own queue of orders; an isolated's
@@ -193,7 +193,7 @@ void supervisor_bury(struct isolated *isolated);
 /* Its first start is over, or takes long: another one may begin. */
 void supervisor_give_slot(struct isolated *isolated);
 
-/* ---- life.c: the thread, without a lock ---------------------------------- */
+/* ---- lifecycle.c: the thread, without a lock ---------------------------------- */
 
 void lifecycle_start(struct isolated *isolated);
 /* Its end is certain from here on; the pidfd says when.  `why` is kept unless
@@ -238,7 +238,7 @@ void channel_listen(struct isolated *isolated, bool wanted);
 int channel_watch(struct isolated *isolated, enum source_kind kind, int fd);
 void channel_unwatch(struct isolated *isolated, int fd);
 
-/* ---- hear.c -------------------------------------------------------------- */
+/* ---- inbound.c -------------------------------------------------------------- */
 
 /* One frame, as it came. The thread. */
 void inbound_frame(struct isolated *isolated, struct str frame);
