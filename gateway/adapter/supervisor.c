@@ -281,7 +281,7 @@ static void free_all(struct supervisor *s)
 {
 	const int fds[] = { s->epoll, s->bell, s->filters, s->uids_lock };
 
-	for (size_t i = 0; i < sizeof(fds) / sizeof(fds[0]); i++)
+	for (size_t i = 0; i < N_ELEMENTS(fds); i++)
 		if (fds[i] >= 0)
 			close(fds[i]);
 	alarms_done(&s->alarms);

@@ -82,7 +82,7 @@ void reload_log(const struct report *report)
 		};
 
 		log_emit(levels[f->level], "config_finding", fields,
-			 sizeof(fields) / sizeof(fields[0]));
+			 N_ELEMENTS(fields));
 	}
 	if (report->dropped)
 		log_warn("config_findings_dropped",

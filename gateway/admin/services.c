@@ -19,7 +19,7 @@ static void write_line(enum log_level level, struct str tenant,
 	};
 
 	log_emit_within(LOG_PURSE_SAYS, tenant, level, "adapter_says", fields,
-			sizeof(fields) / sizeof(fields[0]));
+			N_ELEMENTS(fields));
 }
 
 static void count_lines(struct str tenant, unsigned lines)
@@ -36,7 +36,7 @@ static void write_event(enum log_level level, const char *event,
 	};
 
 	log_emit_within(LOG_PURSE_ABOUT, tenant, level, event, fields,
-			sizeof(fields) / sizeof(fields[0]));
+			N_ELEMENTS(fields));
 }
 
 const struct adapter_services services_of_adapters = {

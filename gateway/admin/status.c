@@ -580,7 +580,7 @@ const char *status_command(void *ctx, const struct str *words, unsigned count,
 	bool json = count && str_eq(words[count - 1], STR("--json"));
 
 	count -= json;
-	for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++)
+	for (size_t i = 0; i < N_ELEMENTS(tables); i++)
 		for (const struct status_entry *e = tables[i]; e->name; e++) {
 			unsigned n = is_entry(e, words, count);
 

@@ -153,7 +153,7 @@ static void put_requests(struct line *l)
 
 static const char *name_of(int number)
 {
-	for (size_t i = 0; i < sizeof(watched) / sizeof(watched[0]); i++)
+	for (size_t i = 0; i < N_ELEMENTS(watched); i++)
 		if (watched[i].number == number)
 			return watched[i].name;
 	return "?";
@@ -277,7 +277,7 @@ void crash_init(const char *name)
 	build_id[0] = '-';
 	dl_iterate_phdr(find_build_id, NULL);
 	sigemptyset(&action.sa_mask);
-	for (size_t i = 0; i < sizeof(watched) / sizeof(watched[0]); i++)
+	for (size_t i = 0; i < N_ELEMENTS(watched); i++)
 		sigaction(watched[i].number, &action, NULL);
 	crash_watch_thread();
 }

@@ -231,7 +231,7 @@ static int place(struct str s, const char *const *names, size_t count)
 enum err log_level_parse(struct str s, enum log_level *out_r)
 {
 	int i = place(s, level_names,
-		      sizeof(level_names) / sizeof(level_names[0]));
+		      N_ELEMENTS(level_names));
 
 	if (i < 0)
 		return ERR_SYNTAX;
@@ -242,7 +242,7 @@ enum err log_level_parse(struct str s, enum log_level *out_r)
 enum err log_format_parse(struct str s, enum log_format *out_r)
 {
 	int i = place(s, format_names,
-		      sizeof(format_names) / sizeof(format_names[0]));
+		      N_ELEMENTS(format_names));
 
 	if (i < 0)
 		return ERR_SYNTAX;

@@ -117,7 +117,7 @@ void log_emit(enum log_level level, const char *event,
 		if (log_is_on(level)) {					\
 			const struct log_field f_[] = { __VA_ARGS__ };	\
 			log_emit(level, event, f_,			\
-				 sizeof(f_) / sizeof(f_[0]));		\
+				 N_ELEMENTS(f_));		\
 		}							\
 	} while (0)
 #define log_debug(event, ...) LOG_AT_(LOG_LEVEL_DEBUG, event, __VA_ARGS__)

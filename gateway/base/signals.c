@@ -1,5 +1,7 @@
 #include "base/signals.h"
 
+#include "base/str.h"
+
 #include <signal.h>
 
 void signals_ignore_strays(void)
@@ -12,7 +14,7 @@ void signals_ignore_strays(void)
 #endif
 	};
 
-	for (unsigned i = 0; i < sizeof(strays) / sizeof(strays[0]); i++)
+	for (unsigned i = 0; i < N_ELEMENTS(strays); i++)
 		signal(strays[i], SIG_IGN);
 	for (int i = SIGRTMIN; i <= SIGRTMAX; i++)
 		signal(i, SIG_IGN);

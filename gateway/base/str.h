@@ -20,6 +20,9 @@ struct str {
 	size_t len;
 };
 
+/* Of an array, never of a pointer. */
+#define N_ELEMENTS(array) (sizeof(array) / sizeof((array)[0]))
+
 /* A literal as a slice; terminated. */
 #define STR(lit) ((struct str){ "" lit, sizeof(lit) - 1 })
 #define STR_NULL ((struct str){ NULL, 0 })

@@ -24,7 +24,7 @@ static bool is_atext(int32_t c)
 	if (c < 0x80)
 		return ascii_is_digit((char)c) || ascii_is_alpha((char)c) ||
 		       (c && strchr("!#$%&'*+-/=?^_`{|}~", (int)c));
-	for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++)
+	for (size_t i = 0; i < N_ELEMENTS(refused); i++)
 		if (c >= refused[i].first && c <= refused[i].last)
 			return false;
 	return true;

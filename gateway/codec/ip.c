@@ -161,7 +161,7 @@ bool ip_is_private(const struct ip *ip)
 		{ { 6, { 0xfc } }, 7 },		{ { 6, { 0xfe, 0x80 } }, 10 },
 	};
 
-	for (size_t i = 0; i < sizeof(ranges) / sizeof(ranges[0]); i++)
+	for (size_t i = 0; i < N_ELEMENTS(ranges); i++)
 		if (cidr_has(&ranges[i], ip))
 			return true;
 	return false;

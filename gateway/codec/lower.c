@@ -104,7 +104,7 @@ static const struct range ranges[] = {
 
 int32_t lower_code_point(int32_t c)
 {
-	size_t low = 0, high = sizeof(ranges) / sizeof(ranges[0]);
+	size_t low = 0, high = N_ELEMENTS(ranges);
 
 	if (c < 0x80)
 		return c >= 'A' && c <= 'Z' ? c | 0x20 : c;

@@ -210,7 +210,7 @@ static void say_parse_error(const struct config_file *file,
 	const char *remedy = "look at this line and the one before";
 	size_t i;
 
-	for (i = 0; text && i < sizeof(known) / sizeof(known[0]); i++) {
+	for (i = 0; text && i < N_ELEMENTS(known); i++) {
 		if (strncmp(text, known[i].text, strlen(known[i].text)))
 			continue;
 		problem = str_from(known[i].problem);

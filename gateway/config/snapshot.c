@@ -222,7 +222,7 @@ void snapshot_restart_needed(const struct snapshot *running,
 	};
 	size_t i;
 
-	for (i = 0; i < sizeof(settings) / sizeof(settings[0]); i++) {
+	for (i = 0; i < N_ELEMENTS(settings); i++) {
 		if (settings[i].is_same)
 			continue;
 		if (out->len)

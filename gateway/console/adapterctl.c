@@ -341,7 +341,7 @@ static int take_request(const struct command_line *line, struct sample *s)
 	};
 	int status = sample_init(s) ? COMMAND_REFUSED : take_arguments(line, s);
 
-	for (size_t i = 0; !status && i < sizeof(parts) / sizeof(parts[0]);
+	for (size_t i = 0; !status && i < N_ELEMENTS(parts);
 	     i++)
 		status = take_part(line, parts[i].option, parts[i].part, s);
 	if (!status)

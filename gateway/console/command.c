@@ -17,7 +17,7 @@ static const struct option general_options[] = {
 	{ "help", no_argument, NULL, 'h' },
 	{ 0 }
 };
-#define GENERAL_COUNT (sizeof(general_options) / sizeof(general_options[0]))
+#define GENERAL_COUNT (N_ELEMENTS(general_options))
 #define GENERAL_LETTERS "c:s:p:S:jVh"
 /* What getopt_long() gives for a command's own: above any letter. */
 #define OWN 256

@@ -128,7 +128,7 @@ static const char *mark_end(const char *at)
 	};
 	size_t i;
 
-	for (i = 0; i < sizeof(marks) / sizeof(marks[0]); i++)
+	for (i = 0; i < N_ELEMENTS(marks); i++)
 		if (!strncmp(at, marks[i], strlen(marks[i])))
 			return at + strlen(marks[i]);
 	return NULL;

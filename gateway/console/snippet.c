@@ -236,7 +236,7 @@ static const char *mark_end(const char *at)
 	};
 	unsigned i;
 
-	for (i = 0; i < sizeof(marks) / sizeof(marks[0]); i++)
+	for (i = 0; i < N_ELEMENTS(marks); i++)
 		if (!strncmp(at, marks[i], strlen(marks[i])))
 			return at + strlen(marks[i]);
 	return NULL;
@@ -322,7 +322,7 @@ static const struct framework *find_framework(const char *name)
 {
 	unsigned i;
 
-	for (i = 0; i < sizeof(frameworks) / sizeof(frameworks[0]); i++)
+	for (i = 0; i < N_ELEMENTS(frameworks); i++)
 		if (!strcmp(frameworks[i].name, name ? name : "plain"))
 			return &frameworks[i];
 	return NULL;

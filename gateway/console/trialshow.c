@@ -137,7 +137,7 @@ static const struct {
 	{ ADAPTER_PHASE_CHOOSE_REDIRECT, "choose_redirect" },
 	{ ADAPTER_PHASE_DELIVER, "deliver" },
 };
-#define PHASE_COUNT (sizeof(phases) / sizeof(phases[0]))
+#define PHASE_COUNT (N_ELEMENTS(phases))
 
 static void add_loaded(const struct fitness *o, struct buf *row,
 		       struct buf *out)

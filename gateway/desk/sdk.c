@@ -21,7 +21,7 @@ static const struct release *find_release(struct str name)
 {
 	unsigned i;
 
-	for (i = 0; i < sizeof(releases) / sizeof(releases[0]); i++)
+	for (i = 0; i < N_ELEMENTS(releases); i++)
 		if (str_eq(name, str_from(releases[i].name)))
 			return &releases[i];
 	return NULL;

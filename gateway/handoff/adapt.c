@@ -68,7 +68,7 @@ static void tell(struct exchange *ex, const char *event, const char *how,
 	};
 
 	log_emit_within(LOG_PURSE_ABOUT, ex->tenant->slug, LOG_LEVEL_WARN,
-			event, fields, sizeof(fields) / sizeof(fields[0]));
+			event, fields, N_ELEMENTS(fields));
 	ex->why = problem;
 }
 

@@ -1,7 +1,6 @@
 #include "handoff/advice.h"
 
-#include <stddef.h>
-#include <string.h>
+#include "base/str.h"
 
 #define CLICK_AGAIN \
 	"Go back to the site that you came from and click its button again: " \
@@ -166,7 +165,7 @@ const struct advice *advice_for(int status, const char *code)
 {
 	size_t i;
 
-	for (i = 0; code && i < sizeof(by_code) / sizeof(by_code[0]); i++)
+	for (i = 0; code && i < N_ELEMENTS(by_code); i++)
 		if (!strcmp(by_code[i].code, code))
 			return &by_code[i].advice;
 	if (status == 403)

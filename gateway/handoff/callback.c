@@ -130,10 +130,10 @@ static enum step_result refuse_prefetch(struct exchange *ex)
 	for (i = 0; i < request->header_count; i++) {
 		const struct header *h = &request->headers[i];
 
-		for (j = 0; j < sizeof(names) / sizeof(names[0]); j++)
+		for (j = 0; j < N_ELEMENTS(names); j++)
 			if (str_ieq(h->name, names[j]))
 				break;
-		if (j == sizeof(names) / sizeof(names[0]))
+		if (j == N_ELEMENTS(names))
 			continue;
 		if (str_icontains(h->value, STR("prefetch")) ||
 		    str_icontains(h->value, STR("prerender")) ||

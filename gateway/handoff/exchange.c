@@ -380,7 +380,7 @@ static void tell_failure(const struct exchange *ex)
 		LOG_NUM("status", ex->answer.status),
 		LOG_STR("code", code),
 	};
-	const unsigned count = sizeof(fields) / sizeof(fields[0]);
+	const unsigned count = N_ELEMENTS(fields);
 
 	if (ex->tenant && str_has_prefix(code, STR("adapter_")))
 		log_emit_within(LOG_PURSE_ABOUT, ex->tenant->slug,

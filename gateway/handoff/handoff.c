@@ -151,7 +151,7 @@ static enum step_result refuse_invalid(struct exchange *ex,
 	if (validate(&in, more, &unused) == ERR_NOMEM)
 		return answer_failure(ex, ERR_NOMEM);
 	for (i = 0; i < more->count; i++)
-		for (j = 0; j < sizeof(ours) / sizeof(ours[0]); j++)
+		for (j = 0; j < N_ELEMENTS(ours); j++)
 			if (str_eq(more->v[i].field, ours[j]) &&
 			    fields_value(&ex->fields, ours[j]).len)
 				validate_add_error(list, ours[j],

@@ -196,7 +196,7 @@ static enum err read_claims(struct str in, struct pool *pool,
 	};
 	enum err err;
 
-	for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
+	for (size_t i = 0; i < N_ELEMENTS(members); i++) {
 		if (!skip(&in, members[i].before))
 			return ERR_AUTH;
 		if (members[i].is_number) {

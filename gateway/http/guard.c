@@ -66,7 +66,7 @@ static bool is_disguised(struct str name)
 		return false;
 	for (size_t i = 0; i < len; i++)
 		folded[i] = name.ptr[i] == '_' ? '-' : ascii_lower(name.ptr[i]);
-	for (size_t i = 0; i < sizeof(heads) / sizeof(heads[0]); i++)
+	for (size_t i = 0; i < N_ELEMENTS(heads); i++)
 		if (str_has_prefix((struct str){ folded, len },
 				   str_from(heads[i])))
 			return true;
@@ -158,7 +158,7 @@ static bool find_method(struct str name, enum method *method_r)
 		{ { "HEAD", 4 }, METHOD_HEAD },
 	};
 
-	for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++)
+	for (size_t i = 0; i < N_ELEMENTS(methods); i++)
 		if (str_eq(name, methods[i].name)) {
 			*method_r = methods[i].method;
 			return true;

@@ -186,7 +186,7 @@ void listen_hush(int fd)
 		BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
 	};
 	const struct sock_fprog program = {
-		.len = sizeof(code) / sizeof(code[0]), .filter = code,
+		.len = N_ELEMENTS(code), .filter = code,
 	};
 
 	setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program));

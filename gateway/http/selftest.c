@@ -153,7 +153,7 @@ enum err selftest_guard(const char **which_r)
 	if (!daemon)
 		return ERR_IO;
 	for (size_t i = 0; err == ERR_OK &&
-	     i < sizeof(trials) / sizeof(trials[0]); i++) {
+	     i < N_ELEMENTS(trials); i++) {
 		err = try_head(daemon, &probe, &trials[i]);
 		if (err == ERR_OK &&
 		    (probe.verdict == GUARD_OK) != trials[i].is_good) {

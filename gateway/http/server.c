@@ -55,7 +55,7 @@ static enum err copy_listener(struct server *server,
 					&out->certificate, &out->key };
 
 	*out = *from;
-	for (size_t i = 0; i < sizeof(strings) / sizeof(strings[0]); i++) {
+	for (size_t i = 0; i < N_ELEMENTS(strings); i++) {
 		if (str_is_null(*strings[i]))
 			continue;
 		*strings[i] = pool_str(server->pool, *strings[i]);

@@ -156,7 +156,7 @@ static void look_around(struct worker *worker)
 			ms = 0;
 	}
 	n = epoll_wait(worker->epoll_fd, events,
-		       sizeof(events) / sizeof(events[0]), ms);
+		       N_ELEMENTS(events), ms);
 	atomic_store_explicit(&worker->is_asleep, false, memory_order_relaxed);
 	worker->now_ms = clock_mono_ms();
 	worker->has_progress = false;

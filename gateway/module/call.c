@@ -221,7 +221,7 @@ struct adapter_facts call_facts(const struct usher_adapter *adapter)
 		.is_advisory = adapter->flags & USHER_ADVISORY,
 	};
 
-	for (size_t i = 0; i < sizeof(hooks) / sizeof(hooks[0]); i++)
+	for (size_t i = 0; i < N_ELEMENTS(hooks); i++)
 		if (hooks[i].is_there)
 			facts.hooks |= 1u << hooks[i].phase;
 	return facts;

@@ -31,7 +31,7 @@ static const struct {
 	{ "redirect_url", offsetof(struct adapter_info, redirect_url) },
 };
 
-_Static_assert(sizeof(infos) / sizeof(infos[0]) == INFO_MAX,
+_Static_assert(N_ELEMENTS(infos) == INFO_MAX,
 	       "INFO_MAX is their number");
 
 struct str *input_info(struct adapter_info *info, unsigned index)

@@ -42,7 +42,7 @@ static bool is_reserved(struct str path)
 
 	while (!str_is_null(rest) && !first.len)
 		first = take_segment(&rest);
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+	for (size_t i = 0; i < N_ELEMENTS(names); i++)
 		if (str_ieq(first, names[i]))
 			return true;
 	return false;
@@ -233,7 +233,7 @@ static bool is_plain_prefix(struct str path)
 	static const char *const odd[] = { "//", ";", "%2f", "%5c", "%2e",
 					   "%3b", "%25" };
 
-	for (size_t i = 0; i < sizeof(odd) / sizeof(odd[0]); i++)
+	for (size_t i = 0; i < N_ELEMENTS(odd); i++)
 		if (str_icontains(path, str_from(odd[i])))
 			return false;
 	return true;

@@ -128,7 +128,7 @@ static const char *read_placeholder(struct template *t)
 
 	t->rest.ptr++;
 	t->rest.len--;
-	for (i = 0; i < sizeof(placeholders) / sizeof(placeholders[0]); i++) {
+	for (i = 0; i < N_ELEMENTS(placeholders); i++) {
 		struct str name = placeholders[i].name;
 		const char *why;
 

@@ -97,11 +97,10 @@ static int add_all(scmp_filter_ctx ctx, uint32_t action, const int *calls,
 	return rc;
 }
 
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define RULE(action, call, ...)						\
 	(rc = rc ? rc : seccomp_rule_add_array(				\
 		ctx, action, SCMP_SYS(call),				\
-		COUNT(((struct scmp_arg_cmp[]){ __VA_ARGS__ })),	\
+		N_ELEMENTS(((struct scmp_arg_cmp[]){ __VA_ARGS__ })),	\
 		((struct scmp_arg_cmp[]){ __VA_ARGS__ })))
 #define ALLOW(call, ...) RULE(SCMP_ACT_ALLOW, call, __VA_ARGS__)
 #define IS_NO_CODE SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)
@@ -112,9 +111,9 @@ static int add_all(scmp_filter_ctx ctx, uint32_t action, const int *calls,
  * time. */
 static int add_memory(scmp_filter_ctx ctx, enum filter_phase phase)
 {
-	int rc = add_all(ctx, SCMP_ACT_ALLOW, memory, COUNT(memory));
+	int rc = add_all(ctx, SCMP_ACT_ALLOW, memory, N_ELEMENTS(memory));
 
-	for (size_t i = 0; i < COUNT(advice); i++)
+	for (size_t i = 0; i < N_ELEMENTS(advice); i++)
 		ALLOW(madvise, SCMP_A2(SCMP_CMP_EQ, advice[i]));
 	if (phase == FILTER_LOAD) {
 		ALLOW(mmap, IS_PRIVATE);
@@ -129,7 +128,7 @@ static int add_memory(scmp_filter_ctx ctx, enum filter_phase phase)
 /* What both phases have, memory aside. */
 static int add_common(scmp_filter_ctx ctx)
 {
-	int rc = add_all(ctx, SCMP_ACT_ALLOW, harmless, COUNT(harmless));
+	int rc = add_all(ctx, SCMP_ACT_ALLOW, harmless, N_ELEMENTS(harmless));
 
 	/* A connection takes no address; so much less to think about. */
 	ALLOW(sendto, SCMP_A0(SCMP_CMP_EQ, 3), SCMP_A4(SCMP_CMP_EQ, 0));
@@ -140,7 +139,7 @@ static int add_common(scmp_filter_ctx ctx)
 	ALLOW(tgkill, SCMP_A2(SCMP_CMP_EQ, SIGABRT));
 	ALLOW(clock_gettime, SCMP_A0(SCMP_CMP_LE, LAST_CLOCK));
 	ALLOW(clock_getres, SCMP_A0(SCMP_CMP_LE, LAST_CLOCK));
-	for (size_t i = 0; i < COUNT(waits); i++)
+	for (size_t i = 0; i < N_ELEMENTS(waits); i++)
 		ALLOW(futex, SCMP_A1(SCMP_CMP_MASKED_EQ,
 				     UINT32_MAX & ~FUTEX_CLOCK_REALTIME,
 				     waits[i] | FUTEX_PRIVATE_FLAG));
@@ -150,7 +149,7 @@ static int add_common(scmp_filter_ctx ctx)
 /* What it takes to load, and to enter the next phase. */
 static int add_loading(scmp_filter_ctx ctx)
 {
-	int rc = add_all(ctx, SCMP_ACT_ALLOW, loading, COUNT(loading));
+	int rc = add_all(ctx, SCMP_ACT_ALLOW, loading, N_ELEMENTS(loading));
 
 	ALLOW(openat, SCMP_A2(SCMP_CMP_MASKED_EQ, ~OPEN_FLAGS, O_RDONLY));
 	if (!rc)
@@ -174,10 +173,11 @@ static int add_rules(scmp_filter_ctx ctx, const void *arg)
 	if (!rc)
 		rc = seccomp_attr_set(ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2);
 	if (!rc)
-		rc = add_all(ctx, SCMP_ACT_KILL_PROCESS, never, COUNT(never));
+		rc = add_all(ctx, SCMP_ACT_KILL_PROCESS, never,
+			     N_ELEMENTS(never));
 	if (!rc)
 		rc = add_all(ctx, SCMP_ACT_KILL_PROCESS, deadly,
-			     COUNT(deadly));
+			     N_ELEMENTS(deadly));
 	if (!rc)
 		rc = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(ENOSYS),
 				      SCMP_SYS(clone3), 0);
@@ -253,17 +253,18 @@ static int add_spawner_rules(scmp_filter_ctx ctx, const void *arg)
 				  SCMP_ACT_KILL_PROCESS);
 
 	if (!rc)
-		rc = add_all(ctx, SCMP_ACT_KILL_PROCESS, never, COUNT(never));
+		rc = add_all(ctx, SCMP_ACT_KILL_PROCESS, never,
+			     N_ELEMENTS(never));
 	if (!rc)
 		rc = add_all(ctx, SCMP_ACT_KILL_PROCESS, not_for_spawners,
-			     COUNT(not_for_spawners));
+			     N_ELEMENTS(not_for_spawners));
 	if (!rc)
 		rc = add_all(ctx, SCMP_ACT_ERRNO(EPERM), refused_to_spawners,
-			     COUNT(refused_to_spawners));
+			     N_ELEMENTS(refused_to_spawners));
 	if (!rc)
 		rc = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(ENOSYS),
 				      SCMP_SYS(clone3), 0);
-	for (size_t i = 0; i < COUNT(namespaces) && !rc; i++)
+	for (size_t i = 0; i < N_ELEMENTS(namespaces) && !rc; i++)
 		rc = seccomp_rule_add(ctx, SCMP_ACT_KILL_PROCESS,
 				      SCMP_SYS(clone), 1,
 				      SCMP_A0(SCMP_CMP_MASKED_EQ,

@@ -1,5 +1,7 @@
 #include "sandbox/landlock.h"
 
+#include "base/str.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -37,7 +39,7 @@ static const char *const library_dirs[] = {
 	"/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib",
 };
 
-#define DIRS (sizeof(library_dirs) / sizeof(library_dirs[0]))
+#define DIRS (N_ELEMENTS(library_dirs))
 
 struct place {
 	dev_t dev;

@@ -220,7 +220,7 @@ static int load_own(void)
 		[ALLOW] = BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
 	};
 	const struct sock_fprog prog = {
-		.len = sizeof(program) / sizeof(program[0]), .filter = program,
+		.len = N_ELEMENTS(program), .filter = program,
 	};
 
 	return load(&prog);

@@ -20,7 +20,7 @@ static const struct {
 	{ { 0xf000, 2048 }, 8, 128 },
 };
 
-#define RANGES (sizeof(ranges) / sizeof(ranges[0]))
+#define RANGES (N_ELEMENTS(ranges))
 
 /* The next number of a line, between blanks. */
 static int next_number(struct str *line, uint64_t *number_r)

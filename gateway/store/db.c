@@ -150,7 +150,7 @@ static const char *at_what(int extended)
 		{ SQLITE_IOERR_SHMMAP, " at the -shm file" },
 	};
 
-	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)
+	for (size_t i = 0; i < N_ELEMENTS(table); i++)
 		if (table[i].code == extended)
 			return table[i].text;
 	return "";

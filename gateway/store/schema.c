@@ -169,7 +169,7 @@ static const char *const steps[] = {
 	"INSERT INTO marks VALUES('probe', 0), ('redemptions_swept', 0);",
 };
 
-#define STEPS ((int)(sizeof(steps) / sizeof(steps[0])))
+#define STEPS ((int)(N_ELEMENTS(steps)))
 
 int schema_version(void)
 {

@@ -141,7 +141,7 @@ static enum err read_row(struct db *db, sqlite3_stmt *q, struct pool *pool,
 
 	if (found <= 0)
 		return found ? err : ERR_NOT_FOUND;
-	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+	for (size_t i = 0; i < N_ELEMENTS(texts); i++) {
 		struct str s = query_str(q, texts[i].column);
 		struct str *to = (struct str *)((char *)&u + texts[i].offset);
 

@@ -45,7 +45,7 @@ static const struct {
 	{ "many at signs", "@", 64 },
 	{ "an address of 320 octets", "aaaaaaaaa@aaaaaa", 20 },
 };
-#define VALUE_COUNT (sizeof(values) / sizeof(values[0]))
+#define VALUE_COUNT (N_ELEMENTS(values))
 
 static struct str value_of(unsigned index, struct pool *pool)
 {
@@ -67,7 +67,7 @@ static const struct {
 	{ "objects", "[{\"a\":1},{\"a\":{\"b\":[null,true,-1.5e300]}}]" },
 	{ "escapes", "[\"\\\"\\\\\\u0001\xf0\x9f\x98\x80\",\"\"]" },
 };
-#define JSON_COUNT (sizeof(json_values) / sizeof(json_values[0]))
+#define JSON_COUNT (N_ELEMENTS(json_values))
 
 /* ---- words -------------------------------------------------------------- */
 
@@ -211,7 +211,7 @@ static void make_odd_names(struct sample *s)
 	};
 
 	add_user(s, SAMPLE_FIELD);
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+	for (size_t i = 0; i < N_ELEMENTS(names); i++) {
 		sample_add(s, SAMPLE_FIELD, str_from(names[i]), STR("v"));
 		sample_add(s, SAMPLE_ATTRIBUTE, str_from(names[i]), STR("v"));
 	}
@@ -250,7 +250,7 @@ static const struct {
 	{ "a deadline that is nearly over", make_late },
 	{ "a deadline that is over", make_too_late },
 };
-#define SINGLE_COUNT (sizeof(singles) / sizeof(singles[0]))
+#define SINGLE_COUNT (N_ELEMENTS(singles))
 
 /* ---- the order of them all ---------------------------------------------- */
 

@@ -16,10 +16,10 @@ static bool is_of_the_tools(struct str name)
 		"__sanitizer_", "__bss_start", "_edata", "_end",
 	};
 
-	for (size_t i = 0; i < sizeof(whole) / sizeof(whole[0]); i++)
+	for (size_t i = 0; i < N_ELEMENTS(whole); i++)
 		if (str_eq(name, str_from(whole[i])))
 			return true;
-	for (size_t i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++)
+	for (size_t i = 0; i < N_ELEMENTS(prefixes); i++)
 		if (str_has_prefix(name, str_from(prefixes[i])))
 			return true;
 	return false;

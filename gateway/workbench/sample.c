@@ -64,7 +64,7 @@ static bool copy_info(struct sample *to, const struct sample *from)
 		&t->identity, &t->dashboard, &t->tenant_home,
 	};
 
-	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+	for (size_t i = 0; i < N_ELEMENTS(places); i++) {
 		if (str_is_null(*values[i]))
 			continue;
 		*places[i] = pool_str(to->pool, *values[i]);
@@ -155,7 +155,7 @@ const char *sample_info(struct sample *s, struct str name, struct str value)
 
 	if (utf8_check_text(value, NULL))
 		return "a value is UTF-8 without control characters";
-	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+	for (size_t i = 0; i < N_ELEMENTS(known); i++) {
 		struct str copy;
 
 		if (!str_eq(name, str_from(known[i].name)))
