@@ -157,6 +157,26 @@ int keeper_fd(const struct keeper *k)
 	return k->fd;
 }
 
+struct keyring *keeper_copy(struct keeper *k)
+{
+	struct keyring *copy;
+
+	pthread_mutex_lock(&k->lock);
+	copy = keyring_copy(k->ring);
+	pthread_mutex_unlock(&k->lock);
+	return copy;
+}
+
+bool keeper_is_ahead(struct keeper *k, const struct keyring *ring)
+{
+	bool is_ahead;
+
+	pthread_mutex_lock(&k->lock);
+	is_ahead = keyring_is_behind(ring, k->ring);
+	pthread_mutex_unlock(&k->lock);
+	return is_ahead;
+}
+
 struct keyring *keeper_take(struct keeper *k)
 {
 	struct keyring *ring;
@@ -237,6 +257,23 @@ static void offer(struct keeper *k, struct keyring *ring, uint64_t generation)
 	keyring_free(ring);
 }
 
+/* What the newer key sealed would end, and nobody said that it should. */
+static bool is_step_back(struct keeper *k, const struct keyring *ring,
+			 char *why, size_t size)
+{
+	bool is_behind;
+
+	pthread_mutex_lock(&k->lock);
+	is_behind = keyring_is_behind(ring, k->ring);
+	if (is_behind)
+		snprintf(why, size, "it is an older copy: its key %.*s was "
+			 "superseded by %.*s, which it does not seal with",
+			 STR_ARG(keyring_kid(ring, 0)),
+			 STR_ARG(keyring_kid(k->ring, 0)));
+	pthread_mutex_unlock(&k->lock);
+	return is_behind;
+}
+
 void keeper_look(struct keeper *k)
 {
 	struct keyring *ring = NULL;
@@ -253,7 +290,12 @@ void keeper_look(struct keeper *k)
 	if (k->has_seen && k->seen_generation == generation &&
 	    is_same_file(&k->seen, &st))
 		return;
-	if (keyring_load(k->path, &ring, why, sizeof(why))) {
+	if (!keyring_load(k->path, &ring, why, sizeof(why)) &&
+	    is_step_back(k, ring, why, sizeof(why))) {
+		keyring_free(ring);
+		ring = NULL;
+	}
+	if (!ring) {
 		complain(k, &st, why);
 	} else {
 		k->has_told = false;
@@ -386,23 +428,11 @@ static void rotate(struct keeper *k, struct str kid, uint64_t count)
 				  "a key may"));
 }
 
-/*
- * The main thread may replace the ring at any time: what is needed of it is
- * had under the lock, or from a copy.
- */
-static struct keyring *copy_ring(struct keeper *k)
-{
-	struct keyring *copy;
-
-	pthread_mutex_lock(&k->lock);
-	copy = keyring_copy(k->ring);
-	pthread_mutex_unlock(&k->lock);
-	return copy;
-}
-
+/* The main thread may replace the ring at any time: what is needed of it is had
+ * under the lock, or from a copy. */
 void keeper_count(struct keeper *k)
 {
-	struct keyring *ring = copy_ring(k);
+	struct keyring *ring = keeper_copy(k);
 	uint64_t count;
 	struct str kid;
 
@@ -454,7 +484,7 @@ static void *keeper_main(void *arg)
 		keeper_prune(k, clock_mono_ms());
 		keeper_look(k);
 	} while (wait_a_while(k));
-	ring = copy_ring(k);
+	ring = keeper_copy(k);
 	if (ring)
 		save_counts(k, ring, 0);
 	keyring_free(ring);

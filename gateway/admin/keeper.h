@@ -7,7 +7,9 @@
  *	looks whether the ring's file has changed, reads it, and hands a good
  *	one to the main thread (keeper_fd(), keeper_take()), so that a rotation
  *	is in use a moment later without anybody asking.  A file that does not
- *	hold is said loudly, once per change; the running keys stay;
+ *	hold is said loudly, once per change; the running keys stay.  So is an
+ *	older copy of the running ring, as what its newer keys sealed would
+ *	end; a reload does not take it up, either, but a restart does;
  *
  *	takes keys out of the file that nobody can need any more;
  *
@@ -25,6 +27,7 @@
 #ifndef ADMIN_KEEPER_H
 #define ADMIN_KEEPER_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/buf.h"
@@ -56,6 +59,10 @@ void keeper_stop(struct keeper *keeper);
 
 /* Readable when there may be a ring to take. */
 int keeper_fd(const struct keeper *keeper);
+/* The ring that serves, for the caller. NULL: no memory. */
+struct keyring *keeper_copy(struct keeper *keeper);
+/* Is that ring an earlier state of the one that serves? */
+bool keeper_is_ahead(struct keeper *keeper, const struct keyring *ring);
 /* The ring to be taken up, now the caller's; NULL: there is none after all. */
 struct keyring *keeper_take(struct keeper *keeper);
 /*

@@ -25,6 +25,7 @@ struct reload_job {
 	void *ctx;
 	struct snapshot *previous;	/* a reference; NULL: the first */
 	_Atomic bool cancel;
+	bool is_rekeyed;		/* the owner's: others serve since */
 	int fd;				/* to be told that it is done */
 	/* out */
 	struct report report;
@@ -308,6 +309,9 @@ void reload_keys(struct reload *reload)
 		 LOG_NUM("keys", keyring_count(ring)));
 	snapshot_slot_set(reload->gateway->snapshots, next);
 	keeper_serves(reload->keeper, ring);
+	/* What a reload under way has read may be older. */
+	if (reload->job)
+		reload->job->is_rekeyed = true;
 }
 
 /* ---- taking a configuration up ------------------------------------------ */
@@ -330,9 +334,43 @@ static enum err refused(struct reload *reload, const char *why)
 	return ERR_SYNTAX;
 }
 
+/* Keys that were read before those that serve, or from an older copy of the
+ * file, would end what the newer ones sealed: these go on. */
+static enum err keep_keys(struct reload *reload, struct reload_job *job)
+{
+	struct keyring *ring;
+	struct snapshot *next;
+	bool is_behind;
+
+	if (!reload->keeper)
+		return ERR_OK;
+	is_behind = keeper_is_ahead(reload->keeper, job->keyring);
+	if (!is_behind && !job->is_rekeyed)
+		return ERR_OK;
+	ring = keeper_copy(reload->keeper);
+	next = ring ? snapshot_rekey(job->next, ring) : NULL;
+	if (!next) {
+		keyring_free(ring);
+		return ERR_NOMEM;
+	}
+	snapshot_unref(job->next);
+	job->next = next;
+	keyring_free(job->keyring);
+	job->keyring = ring;
+	if (is_behind && !job->is_rekeyed)
+		report_add(&reload->report, (struct finding){
+			.level = REPORT_WARNING,
+			.file = str_from(reload->keyring_path),
+			.problem = STR("it is older than the keys that serve, "
+				       "and was not taken up"),
+			.remedy = STR("put the newer file back; a restart "
+				      "would take the older one") });
+	return ERR_OK;
+}
+
 static enum err take_up(struct reload *reload, struct reload_job *job)
 {
-	struct snapshot *next = job->next;
+	struct snapshot *next;
 	struct buf restart;
 
 	if (job->why[0]) {
@@ -341,8 +379,11 @@ static enum err take_up(struct reload *reload, struct reload_job *job)
 			.problem = str_from(job->why) });
 		return refused(reload, job->why);
 	}
-	if (!next)
+	if (!job->next)
 		return refused(reload, "no usable configuration");
+	if (keep_keys(reload, job))
+		return refused(reload, "no memory");
+	next = job->next;
 	buf_init_fixed(&restart, reload->restart_needed,
 		       sizeof(reload->restart_needed));
 	snapshot_restart_needed(reload->started ? reload->started :

@@ -131,6 +131,16 @@ bool keyring_is_same(const struct keyring *a, const struct keyring *b)
 	return true;
 }
 
+bool keyring_is_behind(const struct keyring *ring, const struct keyring *of)
+{
+	for (unsigned i = 1; i < of->count; i++)
+		if (str_eq(keyring_kid(of, i), keyring_kid(ring, 0)) &&
+		    digest_equal(of->keys[i].key, ring->keys[0].key,
+				 KEYRING_KEY_SIZE))
+			return true;
+	return false;
+}
+
 const uint8_t *keyring_key(const struct keyring *ring, unsigned i)
 {
 	return ring->keys[i].key;

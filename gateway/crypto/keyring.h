@@ -107,6 +107,9 @@ int64_t keyring_created_s(const struct keyring *ring, unsigned i);
 int64_t keyring_superseded_s(const struct keyring *ring, unsigned i);
 /* Have they the same keys, in the same order? */
 bool keyring_is_same(const struct keyring *a, const struct keyring *b);
+/* Is it an earlier state of `of`?  Its key that seals was superseded there.
+ * Only a copy that was put back says so: nothing takes the newest key out. */
+bool keyring_is_behind(const struct keyring *ring, const struct keyring *of);
 /* The key itself: derive from it, never hand it on. */
 const uint8_t *keyring_key(const struct keyring *ring, unsigned i);
 

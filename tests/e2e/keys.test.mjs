@@ -146,6 +146,31 @@ test('a ring that does not hold is not taken up, and said so until it is mended'
 	await gw.stop();
 });
 
+test('an older copy of the ring is not taken up: what the newer key sealed opens', async () => {
+	const gw = await start({ tenants: { alpha: tenant('alpha') } });
+	const older = fs.readFileSync(ringOf(gw)), put = (bytes) => {
+		fs.writeFileSync(`${ringOf(gw)}.copy`, bytes, { mode: 0o600 });
+		fs.renameSync(`${ringOf(gw)}.copy`, ringOf(gw));
+	};
+	const newest = await rotate(gw);
+	await until(async () => kidOf(await mint(gw)) === newest, 'the newest key to seal');
+	const newer = fs.readFileSync(ringOf(gw)), out = await mintMany(gw, 5);
+	put(older);
+	// By a reload, which may be before the keeper looks, and by the keeper.
+	const r = await gw.reload();
+	assert.equal(r.code, 0, r.err);
+	assert.match(r.out, /older than the keys that serve/);
+	await until(() => events(gw, 'keyring_not_taken_up').length, 'the complaint');
+	assert.match(events(gw, 'keyring_not_taken_up')[0], new RegExp(`older copy.*superseded by ${newest}`));
+	assert.match((await gw.ctl('status')).out, /KEY RING IS NOT TAKEN UP/);
+	out.push(...await mintMany(gw, 5));
+	assert.deepEqual([...new Set(out.map(kidOf))], [newest]);
+	assert.deepEqual(await redeemAll(gw, out), { 302: 10 });
+	put(newer);
+	await until(async () => await metric(gw, 'usher_keyring_current') === 1, 'the ring to be in use');
+	await gw.stop();
+});
+
 test('a key is retired by hand: what it sealed ends, and nothing else', async () => {
 	const gw = await start({ tenants: { alpha: tenant('alpha') } });
 	const old = await mint(gw), cookie = await gw.signIn('alpha', user);

@@ -158,6 +158,35 @@ START_TEST(a_bad_file_changes_nothing)
 }
 END_TEST
 
+/* Rotated and retired at once is not that, however few keys are the same. */
+START_TEST(an_older_copy_is_no_news)
+{
+	char newer[PATH_MAX + 64], older[PATH_MAX + 64], kid[KEYRING_KID_MAX + 1];
+	struct keyring *ring = load();
+
+	snprintf(kid, sizeof(kid), "%.*s", STR_ARG(keyring_kid(ring, 0)));
+	snprintf(older, sizeof(older), "%s.older", path);
+	snprintf(newer, sizeof(newer), "%s.newer", path);
+	ck_assert_int_eq(link(path, older), 0);
+	rotate();
+	ck_assert(take_up());
+	ck_assert(keeper_is_ahead(keeper, ring));
+	keyring_free(ring);
+	ck_assert_int_eq(link(path, newer), 0);
+	ck_assert_int_eq(rename(older, path), 0);
+	ck_assert(!take_up());
+	ck_assert_ptr_nonnull(strstr(problem(), "older copy"));
+	ck_assert_int_eq(rename(newer, path), 0);
+	ck_assert(!take_up());
+	ck_assert_str_eq(problem(), "");
+	rotate();
+	ck_assert_int_eq(keyring_retire(path, str_from(kid), why, sizeof(why)),
+			 0);
+	ck_assert(take_up());
+	ck_assert_str_eq(problem(), "");
+}
+END_TEST
+
 START_TEST(a_key_goes_when_nothing_of_it_can_be_alive)
 {
 	at(10);
@@ -300,6 +329,7 @@ static void keeper_tests(TCase *tc)
 	tcase_add_test(tc, a_rotation_is_offered_once);
 	tcase_add_test(tc, what_was_read_before_a_reload_is_void);
 	tcase_add_test(tc, a_bad_file_changes_nothing);
+	tcase_add_test(tc, an_older_copy_is_no_news);
 	tcase_add_test(tc, a_key_goes_when_nothing_of_it_can_be_alive);
 	tcase_add_test(tc, a_key_that_seals_here_never_goes);
 	tcase_add_test(tc, later_rotations_do_not_keep_older_keys);
