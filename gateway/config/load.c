@@ -388,7 +388,18 @@ static int read_file(struct loader *l, unsigned i)
 	if (l->files[i].is_parsed) {
 		root = config_root_setting(&l->files[i].config);
 		count = (unsigned)config_setting_length(root);
-		if (!count)
+		/* nothing but the line end that we add: somebody is about to
+		 * write it */
+		if (l->files[i].text.len == 1) {
+			l->is_broken[i] = true;
+			report_add(l->report, (struct finding){
+				.level = REPORT_TENANT,
+				.file = l->files[i].path,
+				.problem = STR("is empty"),
+				.remedy = STR("write a tenant = { ... }; or "
+					      "delete it: until then the "
+					      "tenant that it held goes on") });
+		} else if (!count)
 			report_add(l->report, (struct finding){
 				.level = REPORT_WARNING,
 				.file = l->files[i].path,

@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/buf.h"
 #include "base/file.h"
 #include "base/num.h"
@@ -144,6 +145,37 @@ static bool has_kid(const struct keyring *ring, struct str kid)
 }
 
 /* Lines of keys that the ring no longer has are passed over. */
+/* Has the file, which is well-formed, a line of that key? */
+static bool knows(struct str text, struct str kid)
+{
+	while (text.len) {
+		struct str line = str_cut(text, '\n', &text), rest;
+
+		if (str_eq(str_cut(line, ' ', &rest), kid) &&
+		    !str_is_null(rest))
+			return true;
+	}
+	return false;
+}
+
+/* A key that the file says nothing of, though it had the time to. */
+static enum err check_unknown(const struct keyring *ring, struct str text)
+{
+	int64_t now_s = clock_wall_s();
+	enum err err = ERR_OK;
+
+	for (unsigned i = 0; i < keyring_count(ring); i++) {
+		struct str kid = keyring_kid(ring, i);
+		int64_t age_s = now_s - keyring_created_s(ring, i);
+
+		if (knows(text, kid) || (age_s >= 0 && age_s <= SEALS_NEW_S))
+			continue;
+		seals_at_least(kid, SEALS_ROTATE);
+		err = ERR_CONFLICT;
+	}
+	return err;
+}
+
 static enum err parse(struct str text, const struct keyring *ring)
 {
 	struct str line = str_cut(text, '\n', &text), kid, digits;
@@ -201,7 +233,8 @@ enum err seals_load(const char *path, const struct keyring *ring)
 	if (!err)
 		err = parse(buf_str(&buf), ring);
 	if (!err || err == ERR_NOT_FOUND)
-		return err;
+		return check_unknown(ring, err ? STR_NULL : buf_str(&buf)) ?
+			ERR_CONFLICT : err;
 	for (unsigned i = 0; i < keyring_count(ring); i++)
 		seals_at_least(keyring_kid(ring, i), SEALS_ROTATE);
 	return err;

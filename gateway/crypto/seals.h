@@ -30,6 +30,7 @@
 #define SEALS_WARN (SEALS_MAX / 2)	/* it is time for the next key */
 #define SEALS_ROTATE (SEALS_MAX / 4 * 3)	/* the daemon makes it itself */
 #define SEALS_AHEAD (UINT64_C(1) << 20)	/* of the file before the truth */
+#define SEALS_NEW_S 86400	/* a key may be unknown for so long, s */
 #define SEALS_KIDS_MAX 256		/* key ids known in one process */
 #define SEALS_FILE_MAX 4096		/* octets */
 
@@ -51,9 +52,11 @@ uint64_t seals_of(struct str kid);
 void seals_at_least(struct str kid, uint64_t count);
 
 /*
- * Take the counts of a ring's keys from a file.  ERR_NOT_FOUND: there is none;
- * ERR_SYNTAX, ERR_LIMIT, ERR_IO: its counts are lost, and then nobody knows how
- * often these keys have sealed: each counts as SEALS_ROTATE from now on.
+ * Take the counts of a ring's keys from a file.  ERR_NOT_FOUND: there is none,
+ * and the ring is new; ERR_SYNTAX, ERR_LIMIT, ERR_IO: its counts are lost;
+ * ERR_CONFLICT: it is gone, or does not know a key that is older than
+ * SEALS_NEW_S.  In all but the first nobody knows how often these keys have
+ * sealed: each counts as SEALS_ROTATE from now on.
  */
 enum err seals_load(const char *path, const struct keyring *ring);
 /* Have the file's counts been used up by half, for any key of the ring? */

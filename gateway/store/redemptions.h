@@ -87,7 +87,7 @@ enum err redemptions_submit(struct redemptions *redemptions,
 bool redemption_is_person(const struct user *user, struct str tenant,
 			  bool is_vouched, struct str email_key);
 
-/* Seconds since 1970: the latest expiry that was swept; 0: none.  Any thread. */
+/* The latest expiry that was swept, in seconds; 0: none. Any thread. */
 int64_t redemptions_swept_s(struct redemptions *redemptions);
 
 #endif

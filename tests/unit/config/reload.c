@@ -270,6 +270,12 @@ START_TEST(a_file_without_a_readable_slug_is_noted)
 	rig_delete("c.conf");
 	s = reload(s);
 	ck_assert(!s->is_partial);
+	/* Somebody is about to write it: the tenant that it held goes on. */
+	rig_write("a.conf", "");
+	s = reload(s);
+	ck_assert(s->is_partial);
+	ck_assert_ptr_nonnull(rig_tenant(s, "a"));
+	ck_assert(rig_found("is empty"));
 	end(s);
 }
 END_TEST

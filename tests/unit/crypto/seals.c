@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "crypto/seals.h"
 #include "unit/crypto/ring.h"
 
@@ -16,11 +17,13 @@ static void set_up(void)
 {
 	snprintf(path, sizeof(path), "%s/seals", unit_dir());
 	ring = ring_of("new old");
+	clock_hold(keyring_created_s(ring, 0) * 1000);
 }
 
 static void tear_down(void)
 {
 	keyring_free(ring);
+	clock_hold(0);
 }
 
 static void write_text(const char *text)
@@ -53,6 +56,24 @@ static void take(const char *kid, unsigned n)
 		ck_assert(seals_take(seals));
 	seals_let_go(seals);
 }
+
+/* Somebody took the file away, or the line of a key. */
+START_TEST(a_key_that_had_the_time_to_be_counted_is_known_or_lost)
+{
+	write_text("usher-seals 1\nold 9\n");
+	ck_assert_int_eq(seals_load(path, ring), ERR_OK);
+	clock_hold((keyring_created_s(ring, 0) + SEALS_NEW_S + 1) * 1000);
+	ck_assert_int_eq(seals_load(path, ring), ERR_CONFLICT);
+	ck_assert_uint_eq(seals_of(STR("new")), SEALS_ROTATE);
+	ck_assert_uint_eq(seals_of(STR("old")), 9);
+	unlink(path);
+	ck_assert_int_eq(seals_load(path, ring), ERR_CONFLICT);
+	ck_assert_uint_eq(seals_of(STR("old")), SEALS_ROTATE);
+	/* A clock that is behind makes nothing new. */
+	clock_hold((keyring_created_s(ring, 0) - 1) * 1000);
+	ck_assert_int_eq(seals_load(path, ring), ERR_CONFLICT);
+}
+END_TEST
 
 START_TEST(a_count_is_kept_in_a_file)
 {
@@ -148,6 +169,8 @@ END_TEST
 static void seals_tests(TCase *tc)
 {
 	tcase_add_checked_fixture(tc, set_up, tear_down);
+	tcase_add_test(tc,
+		       a_key_that_had_the_time_to_be_counted_is_known_or_lost);
 	tcase_add_test(tc, a_count_is_kept_in_a_file);
 	tcase_add_test(tc, the_file_runs_ahead);
 	tcase_add_loop_test(tc, a_lost_count_is_a_high_one, 0, 8);
