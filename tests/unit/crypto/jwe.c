@@ -515,6 +515,7 @@ START_TEST(a_million_ivs_are_a_million)
 {
 	char (*ivs)[16] = malloc((size_t)IVS * 16);
 	size_t head = strcspn(token, ".") + 2;
+	unsigned twice = 0;
 
 	ck_assert_ptr_nonnull(ivs);
 	for (int i = 0; i < IVS; i++) {
@@ -523,8 +524,9 @@ START_TEST(a_million_ivs_are_a_million)
 	}
 	qsort(ivs, IVS, 16, compare_iv);
 	for (int i = 1; i < IVS; i++)
-		ck_assert(memcmp(ivs[i - 1], ivs[i], 16) != 0);
+		twice += memcmp(ivs[i - 1], ivs[i], 16) == 0;
 	free(ivs);
+	ck_assert_uint_eq(twice, 0);
 	/* One was sealed by the fixture. */
 	ck_assert_uint_eq(jwe_keys_sealed(keys), IVS + 1);
 }
