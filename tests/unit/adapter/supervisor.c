@@ -1,6 +1,7 @@
 /* Adapters in processes of their own: what they may, and what comes of it. */
 #include "adapter/supervisor.h"
 
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 
@@ -669,8 +670,21 @@ static void await_idle(struct adapter *adapter)
 {
 	struct isolated_stats stats;
 
+	/* It gives way to us: who spins here keeps it from ever being done. */
 	while (adapter_process(adapter, &stats) && stats.outstanding)
-		sched_yield();
+		poll(NULL, 0, 1);
+}
+
+/* On a busy machine one that is late looks as one that hangs: that says nothing
+ * about looks, so it is tried again. */
+static bool was_taken_for_hung(unsigned *starts, bool is_restarted)
+{
+	if (!strstr(failure, "it hung in a call"))
+		return false;
+	if (!is_restarted)
+		await_event("adapter_process_ready", ++*starts);
+	failure[0] = '\0';
+	return true;
 }
 
 /* Nobody is there any more to look, or nobody was. */
@@ -678,22 +692,27 @@ START_TEST(a_late_look_is_answered_if_it_was_offered)
 {
 	struct adapter *adapter;
 	struct sign_in s;
+	unsigned starts = 0;
 
 	begin();
 	look_result = ERR_OK;
 	looks = 0;
 	adapter = must_load("faults", 100);
-	sign_in_lie(&s, "look_late");
-	s.call.look = look;
-	ck_assert_int_eq(finish(adapter, &s), ADAPTER_TIMED_OUT);
-	pool_free(s.pool);
-	await_idle(adapter);
+	do {
+		sign_in_lie(&s, "look_late");
+		s.call.look = look;
+		ck_assert_int_eq(finish(adapter, &s), ADAPTER_TIMED_OUT);
+		pool_free(s.pool);
+		await_idle(adapter);
+	} while (was_taken_for_hung(&starts, false));
 	ck_assert_uint_eq(looks, 0);
 	ck_assert_msg(!failure[0], "%s", failure);
-	sign_in_lie(&s, "look_late");
-	ck_assert_int_eq(finish(adapter, &s), ADAPTER_TIMED_OUT);
-	pool_free(s.pool);
-	await_event("adapter_process_ready", 1);
+	do {
+		sign_in_lie(&s, "look_late");
+		ck_assert_int_eq(finish(adapter, &s), ADAPTER_TIMED_OUT);
+		pool_free(s.pool);
+		await_event("adapter_process_ready", ++starts);
+	} while (was_taken_for_hung(&starts, true));
 	ck_assert_msg(strstr(failure, "asked about a user out of turn") !=
 		      NULL, "%s", failure);
 	end(adapter);
