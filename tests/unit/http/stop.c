@@ -270,7 +270,7 @@ START_TEST(what_comes_soon_is_served)
 	}
 	begin_to_stop();
 	for (int i = 0; i < POSTS; i++)
-		edge_puts(fds[i], i % 2 ? POST + 30 : POST);
+		edge_puts(fds[i], i % 2 ? &POST[30] : POST);
 	let_go(count);
 	for (int i = 0; i < POSTS; i++)
 		expect_served(fds[i]);
