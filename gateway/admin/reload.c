@@ -7,7 +7,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include "admin/errand.h"
+#include "admin/job-wait.h"
 #include "admin/notify.h"
 #include "base/clock.h"
 #include "base/crash.h"
@@ -159,7 +159,7 @@ static enum err settle_epochs(const struct reload_job *job)
 	err = epochs_settle(epochs, tenants, next->tenant_count,
 			    !next->is_partial, epoch_ended, &has_ended);
 	free(tenants);
-	if (has_ended && !epochs_wait(epochs, ERRAND_WAIT_MS))
+	if (has_ended && !epochs_wait(epochs, JOB_WAIT_MS))
 		log_warn("epochs_not_saved",
 			 LOG_TEXT("problem", "the disk does not answer: what "
 				  "ended would be back after a crash"),

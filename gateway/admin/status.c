@@ -5,9 +5,9 @@
 #include "adapter/adapter.h"
 #include "sandbox/spawner.h"
 #include "adapter/supervisor.h"
-#include "admin/agent.h"
-#include "admin/people.h"
-#include "admin/plain.h"
+#include "admin/ticketcmd.h"
+#include "admin/usercmd.h"
+#include "admin/sanitize.h"
 #include "admin/show.h"
 #include "admin/storewatch.h"
 #include "base/clock.h"
@@ -394,11 +394,11 @@ static void step_text(struct str json, struct pool *pool, struct buf *body)
 		buf_printf(body, " %8.*s us", STR_ARG(us));
 	if (by.len) {
 		buf_puts(body, " by ");
-		plain_add(body, by);
+		sanitize_add(body, by);
 	}
 	if (why.len) {
 		buf_puts(body, "  ");
-		plain_add(body, why);
+		sanitize_add(body, why);
 	}
 	buf_addc(body, '\n');
 }
@@ -528,7 +528,7 @@ const char *status_say(struct buf *body, const char *text, struct str other)
 {
 	buf_clear(body);
 	buf_puts(body, text);
-	plain_add(body, other);
+	sanitize_add(body, other);
 	return buf_is_ok(body) ? body->ptr : "no memory";
 }
 
@@ -575,7 +575,7 @@ const char *status_command(void *ctx, const struct str *words, unsigned count,
 			   struct buf *body)
 {
 	static const struct status_entry *const tables[] = {
-		entries, agent_entries, people_entries,
+		entries, ticketcmd_entries, usercmd_entries,
 	};
 	bool json = count && str_eq(words[count - 1], STR("--json"));
 

@@ -4,7 +4,7 @@
  *	status | tenants | reload | explain REQUEST-ID |
  *	audit [NUMBER]     [--json]
  *
- * and those of admin/agent.h and admin/people.h.  See usherctl(1).
+ * and those of admin/ticketcmd.h and admin/usercmd.h.  See usherctl(1).
  */
 #ifndef ADMIN_STATUS_H
 #define ADMIN_STATUS_H
@@ -47,7 +47,7 @@ struct status_entry {
 
 /*
  * For the commands: `text`, and behind it what somebody else wrote (harmless:
- * see admin/plain.h), as a trouble that lives in the body.
+ * see admin/sanitize.h), as a trouble that lives in the body.
  */
 const char *status_say(struct buf *body, const char *text, struct str other);
 /* NULL: there is such a tenant, as far as the configuration knows. */

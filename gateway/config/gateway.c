@@ -26,11 +26,11 @@ static int read_listen_url(const struct reader *reader, unsigned line,
 	if (url_parse(reader->pool, rest, &url, &fault) ||
 	    !str_eq(url.path, STR("/")) || !str_is_null(url.query) ||
 	    !str_is_null(url.fragment)) {
-		place_error(reader->place, line, setting,
-			    "write it like https://[::]:8443",
-			    "is not an address to listen at%s%s",
-			    fault.detail ? ": " : "",
-			    fault.detail ? fault.detail : "");
+		location_error(reader->location, line, setting,
+			       "write it like https://[::]:8443",
+			       "is not an address to listen at%s%s",
+			       fault.detail ? ": " : "",
+			       fault.detail ? fault.detail : "");
 		return -1;
 	}
 	address = url.host;
@@ -39,10 +39,11 @@ static int read_listen_url(const struct reader *reader, unsigned line,
 	if (str_eq(address, STR("localhost")))
 		address = STR("127.0.0.1");
 	if (ip_parse(address, &ip)) {
-		place_error(reader->place, line, setting,
-			    "write e.g. [::] for all addresses or 127.0.0.1 "
-			    "for this machine alone; names stand in public_url",
-			    "must name an address, not a host name");
+		location_error(
+			reader->location, line, setting,
+			"write e.g. [::] for all addresses or 127.0.0.1 "
+			"for this machine alone; names stand in public_url",
+			"must name an address, not a host name");
 		return -1;
 	}
 	out->url = pool_str(reader->pool, text);
@@ -65,24 +66,25 @@ static void check_certificate(const struct reader *reader, struct group group,
 			      const char *prefix, struct listener *listener)
 {
 	char setting[SETTING_NAME_MAX];
-	struct secret_place at = { reader->place, setting,
-				   group_line(group, "url") };
+	struct secret_place at = { reader->location, setting,
+				  group_line(group, "url") };
 
 	snprintf(setting, sizeof(setting), "%s.certificate", prefix);
 	if (!listener->is_https) {
 		if (listener->certificate.len || listener->key.len)
-			place_error(reader->place,
-				    group_line(group, "certificate"), setting,
-				    "make the url https://, or leave out "
-				    "certificate and key",
-				    "does not go with an http:// listener");
+			location_error(reader->location,
+				       group_line(group, "certificate"),
+				       setting,
+				       "make the url https://, or leave out "
+				       "certificate and key",
+				       "does not go with an http:// listener");
 		return;
 	}
 	if (!listener->certificate.len || !listener->key.len) {
-		place_error(reader->place, at.line, setting,
-			    "name both: certificate = \"tls/cert.pem\"; "
-			    "key = \"tls/key.pem\";",
-			    "or key is missing for an https:// listener");
+		location_error(reader->location, at.line, setting,
+			       "name both: certificate = \"tls/cert.pem\"; "
+			       "key = \"tls/key.pem\";",
+			       "or key is missing for an https:// listener");
 		return;
 	}
 	at.line = group_line(group, "certificate");
@@ -99,10 +101,11 @@ static void check_plain(const struct reader *reader, unsigned line,
 	if (listener->is_https || reader->is_development || has_proxies ||
 	    is_loopback_address(listener))
 		return;
-	place_error(reader->place, line, setting,
-		    "use https://, or listen on 127.0.0.1, or name the proxy "
-		    "that comes between in trusted_proxies",
-		    "would carry sign-ins over the network in clear");
+	location_error(
+		reader->location, line, setting,
+		"use https://, or listen on 127.0.0.1, or name the proxy "
+		"that comes between in trusted_proxies",
+		"would carry sign-ins over the network in clear");
 }
 
 static void check_same(const struct reader *reader, unsigned line,
@@ -116,10 +119,10 @@ static void check_same(const struct reader *reader, unsigned line,
 
 		if (listener->port && listener->port == other->port &&
 		    str_eq(listener->address, other->address))
-			place_error(reader->place, line, setting,
-				    "give each listener a port of its own",
-				    "has the address and port of another "
-				    "listener");
+			location_error(reader->location, line, setting,
+				       "give each listener a port of its own",
+				       "has the address and port of another "
+				       "listener");
 	}
 }
 
@@ -161,14 +164,15 @@ static void read_metrics(const struct reader *reader, struct group group,
 	    read_listen_url(reader, line, "metrics", text, &out->metrics))
 		return;
 	if (out->metrics.is_https)
-		place_error(reader->place, line, "metrics",
-			    "write http:// and keep it on 127.0.0.1 or an "
-			    "inner network", "must be http://");
+		location_error(reader->location, line, "metrics",
+			       "write http:// and keep it on 127.0.0.1 or an "
+			       "inner network",
+			       "must be http://");
 	if (!is_loopback_address(&out->metrics))
-		place_warn(reader->place, line, "metrics",
-			   "listen on 127.0.0.1, or see that only the "
-			   "monitoring reaches it",
-			   "is open to whoever reaches that address");
+		location_warn(reader->location, line, "metrics",
+			      "listen on 127.0.0.1, or see that only the "
+			      "monitoring reaches it",
+			      "is open to whoever reaches that address");
 	check_same(reader, line, "metrics", &out->metrics, out);
 	out->has_metrics = true;
 }
@@ -206,9 +210,9 @@ static void read_admin(const struct reader *reader, struct group group,
 	struct sockaddr_un address;
 
 	if (!str_has_prefix(text, STR("unix:")) || text.len == 5) {
-		place_error(reader->place, group_line(group, "admin"), "admin",
-			    "e.g. admin = \"unix:admin.sock\";",
-			    "must be unix: and the path of a socket");
+		location_error(reader->location, group_line(group, "admin"),
+			       "admin", "e.g. admin = \"unix:admin.sock\";",
+			       "must be unix: and the path of a socket");
 		return;
 	}
 	text = (struct str){ text.ptr + 5, text.len - 5 };
@@ -216,10 +220,12 @@ static void read_admin(const struct reader *reader, struct group group,
 	if (str_is_null(path))
 		reader_nomem(reader);
 	else if (path.len >= sizeof(address.sun_path))
-		place_error(reader->place, group_line(group, "admin"), "admin",
-			    "choose a shorter path, e.g. under /run",
-			    "is a path of %zu octets; a socket's has at most "
-			    "%zu", path.len, sizeof(address.sun_path) - 1);
+		location_error(
+			reader->location, group_line(group, "admin"), "admin",
+			"choose a shorter path, e.g. under /run",
+			"is a path of %zu octets; a socket's has at most "
+			"%zu",
+			path.len, sizeof(address.sun_path) - 1);
 	else
 		out->admin = path;
 }
@@ -237,16 +243,18 @@ static void read_proxies(const struct reader *reader, struct group group,
 		snprintf(setting, sizeof(setting), "trusted_proxies[%u]", i);
 		if (cidr_parse(group_text_at(group, "trusted_proxies", i),
 			       cidr))
-			place_error(reader->place, line, setting,
-				    "e.g. \"10.0.0.0/8\", \"192.0.2.7\" or "
-				    "\"fd00::/8\"",
-				    "is not an address or a network (no bits "
-				    "may be set after its prefix)");
+			location_error(
+				reader->location, line, setting,
+				"e.g. \"10.0.0.0/8\", \"192.0.2.7\" or "
+				"\"fd00::/8\"",
+				"is not an address or a network (no bits "
+				"may be set after its prefix)");
 		else if (!cidr->bits)
-			place_warn(reader->place, line, setting,
-				   "name your proxies' own addresses",
-				   "trusts everybody: any client can pretend "
-				   "to be any other");
+			location_warn(
+				reader->location, line, setting,
+				"name your proxies' own addresses",
+				"trusts everybody: any client can pretend "
+				"to be any other");
 	}
 	out->trusted_proxy_count = count;
 }
@@ -263,10 +271,10 @@ static void read_user(const struct reader *reader, struct group group,
 		if ((c >= 'a' && c <= 'z') || c == '_' ||
 		    (i && (ascii_is_digit(c) || c == '-')))
 			continue;
-		place_error(reader->place, group_line(group, "user"), "user",
-			    "e.g. user = \"usher\";",
-			    "is not the name of a user: small letters, "
-			    "digits, '-' and '_'");
+		location_error(reader->location, group_line(group, "user"),
+			       "user", "e.g. user = \"usher\";",
+			       "is not the name of a user: small letters, "
+			       "digits, '-' and '_'");
 		return;
 	}
 	reader_text(reader, group, "user", &out->user);
@@ -290,8 +298,8 @@ void gateway_read(const struct reader *reader, struct group group,
 	struct reader mine = *reader;
 	struct group log;
 
-	schema_check(group, "", reader->place);
-	if (reader->place->errors)
+	schema_check(group, "", reader->location);
+	if (reader->location->errors)
 		return;
 	log = group_group(group, "log");
 	out->development = group_switch(group, "development");

@@ -40,12 +40,15 @@ static int nomem(struct loader *l)
 	return -1;
 }
 
-static struct reader reader_for(struct loader *l, struct place *place)
+static struct reader reader_for(struct loader *l, struct location *location)
 {
-	return (struct reader){ .options = l->options, .place = place,
-		.pool = l->out->private->pool, .scratch = l->scratch,
-		.dir = l->dir, .gateway = &l->out->gateway,
-		.is_development = l->out->gateway.development };
+	return (struct reader){ .options = l->options,
+			       .location = location,
+			       .pool = l->out->private->pool,
+			       .scratch = l->scratch,
+			       .dir = l->dir,
+			       .gateway = &l->out->gateway,
+			       .is_development = l->out->gateway.development };
 }
 
 /* ---- files ------------------------------------------------------------ */
@@ -145,22 +148,24 @@ static struct config_file *find_gateway(struct loader *l)
 static int read_gateway(struct loader *l)
 {
 	struct config_file *file = find_gateway(l);
-	struct place place = { .report = l->report, .level = REPORT_FATAL };
+	struct location location = { .report = l->report,
+				     .level = REPORT_FATAL };
 	const config_setting_t *at;
 	struct reader reader;
 
 	if (!file)
 		return -1;
-	place.file = file->path;
+	location.file = file->path;
 	at = root_member(file, "gateway");
-	reader = reader_for(l, &place);
+	reader = reader_for(l, &location);
 	if (config_setting_type(at) != CONFIG_TYPE_GROUP)
-		place_error(&place, config_setting_source_line(at), "gateway",
-			    "write gateway = { ... };", "must be a group");
+		location_error(&location, config_setting_source_line(at),
+			       "gateway", "write gateway = { ... };",
+			       "must be a group");
 	else
 		gateway_read(&reader, (struct group){ at, schema_gateway },
 			     &l->out->gateway);
-	return place.errors ? -1 : 0;
+	return location.errors ? -1 : 0;
 }
 
 /* ---- tenants ---------------------------------------------------------- */
@@ -187,7 +192,8 @@ static struct claim *claim_add(struct loader *l, enum claim_kind kind,
 
 /* What can still be told of a group that has errors. */
 static void describe_broken(struct loader *l, struct group group,
-			    const struct place *place, struct claim *claim)
+			    const struct location *location,
+			    struct claim *claim)
 {
 	int enabled = 1;
 	const char *url;
@@ -195,9 +201,9 @@ static void describe_broken(struct loader *l, struct group group,
 
 	config_setting_lookup_bool(group.at, "enabled", &enabled);
 	claim->is_disabled = !enabled;
-	claim->problem = pool_str(l->pool, str_from(place->first));
-	if (place->first_line)
-		claim->line = place->first_line;
+	claim->problem = pool_str(l->pool, str_from(location->first));
+	if (location->first_line)
+		claim->line = location->first_line;
 	if (config_setting_lookup_string(group.at, "url", &url))
 		claim->has_url = !url_parse(l->out->private->pool,
 					    str_from(url), &claim->url,
@@ -207,26 +213,27 @@ static void describe_broken(struct loader *l, struct group group,
 static int read_tenant(struct loader *l, unsigned i,
 		       const config_setting_t *at)
 {
-	struct place place = { .report = l->report, .level = REPORT_TENANT,
-		.file = l->files[i].path };
+	struct location location = { .report = l->report,
+				    .level = REPORT_TENANT,
+				    .file = l->files[i].path };
 	struct group group = { at, schema_tenant };
-	struct reader reader = reader_for(l, &place);
+	struct reader reader = reader_for(l, &location);
 	struct draft *draft, *previous = NULL;
 	struct claim *claim;
 
 	pool_reset(l->scratch);
-	place.tenant = slug_of(group);
-	if (l->previous && !str_is_null(place.tenant))
-		previous = snapshot_draft(l->previous, place.tenant);
+	location.tenant = slug_of(group);
+	if (l->previous && !str_is_null(location.tenant))
+		previous = snapshot_draft(l->previous, location.tenant);
 	draft = draft_read(&reader, group, previous);
 	if (!draft)
 		l->is_broken[i] = true;
-	if (str_is_null(place.tenant)) {
+	if (str_is_null(location.tenant)) {
 		/* then it is broken, and not kept */
 		l->out->is_partial = true;
 		return 0;
 	}
-	claim = claim_add(l, CLAIM_GROUP, place.tenant, place.file,
+	claim = claim_add(l, CLAIM_GROUP, location.tenant, location.file,
 			  group_line(group, "slug"));
 	if (!claim) {
 		draft_unref(draft);
@@ -236,7 +243,7 @@ static int read_tenant(struct loader *l, unsigned i,
 	claim->at = at;
 	claim->file_index = i;
 	if (!draft)
-		describe_broken(l, group, &place, claim);
+		describe_broken(l, group, &location, claim);
 	return 0;
 }
 
@@ -279,18 +286,19 @@ static void judge_adapters(struct loader *l)
 
 	for (i = 0; i < l->claim_count; i++) {
 		struct claim *claim = &l->claims[i];
-		struct place place = { .report = l->report,
-			.level = REPORT_TENANT, .file = claim->file,
-			.tenant = claim->slug };
+		struct location location = { .report = l->report,
+					    .level = REPORT_TENANT,
+					    .file = claim->file,
+					    .tenant = claim->slug };
 
 		if (!has_begun(claim) ||
-		    !draft_judge_adapter(&place, claim->draft, seconds))
+		    !draft_judge_adapter(&location, claim->draft, seconds))
 			continue;
 		l->is_broken[claim->file_index] = true;
 		draft_unref(claim->draft);
 		claim->draft = NULL;
 		describe_broken(l, (struct group){ claim->at, schema_tenant },
-				&place, claim);
+				&location, claim);
 	}
 }
 
@@ -301,16 +309,19 @@ static void unknown_member(struct loader *l, unsigned i,
 		{ .name = "gateway" }, { .name = "tenant" },
 		{ .name = "tenants" }, { .name = NULL },
 	};
-	struct place place = { .report = l->report, .file = l->files[i].path,
-		.level = l->files[i].has_gateway ? REPORT_FATAL :
-			REPORT_TENANT };
+	struct location location = { .report = l->report,
+				    .file = l->files[i].path,
+				    .level = l->files[i].has_gateway
+						     ? REPORT_FATAL
+						     : REPORT_TENANT };
 	char remedy[400];
 	struct buf fix;
 
 	buf_init_fixed(&fix, remedy, sizeof(remedy));
 	schema_suggest(root, config_setting_name(at), &fix);
-	place_error(&place, config_setting_source_line(at),
-		    config_setting_name(at), remedy, "is not a known setting");
+	location_error(&location, config_setting_source_line(at),
+		       config_setting_name(at), remedy,
+		       "is not a known setting");
 	l->is_broken[i] = true;
 	l->is_refused |= l->files[i].has_gateway;
 }
@@ -321,17 +332,19 @@ static int read_member(struct loader *l, unsigned i,
 {
 	const char *name = config_setting_name(at);
 	bool is_list = !strcmp(name, "tenants");
-	struct place place = { .report = l->report, .level = REPORT_TENANT,
-		.file = l->files[i].path };
+	struct location location = { .report = l->report,
+				    .level = REPORT_TENANT,
+				    .file = l->files[i].path };
 	unsigned j, count;
 
 	if (!is_list && config_setting_type(at) == CONFIG_TYPE_GROUP)
 		return read_tenant(l, i, at);
 	if (!is_list || config_setting_type(at) != CONFIG_TYPE_LIST) {
-		place_error(&place, config_setting_source_line(at), name,
-			    is_list ? "write tenants = ( { ... }, { ... } );" :
-			    "write tenant = { ... };", is_list ?
-			    "must be a list of groups" : "must be a group");
+		location_error(&location, config_setting_source_line(at), name,
+			       is_list ? "write tenants = ( { ... }, { ... } );"
+				       : "write tenant = { ... };",
+			       is_list ? "must be a list of groups"
+				       : "must be a group");
 		l->is_broken[i] = true;
 		return 0;
 	}
@@ -345,9 +358,9 @@ static int read_member(struct loader *l, unsigned i,
 				return -1;
 			continue;
 		}
-		place_error(&place, config_setting_source_line(item), name,
-			    "write tenants = ( { ... }, { ... } );",
-			    "must hold nothing but groups");
+		location_error(&location, config_setting_source_line(item),
+			       name, "write tenants = ( { ... }, { ... } );",
+			       "must hold nothing but groups");
 		l->is_broken[i] = true;
 	}
 	return 0;
@@ -479,9 +492,9 @@ static int claim_kept(struct loader *l)
 
 static int read_tenants(struct loader *l)
 {
-	struct place place = { .report = l->report, .level = REPORT_FATAL,
-		.file = l->shown };
-	struct reader reader = reader_for(l, &place);
+	struct location location = {
+		.report = l->report, .level = REPORT_FATAL, .file = l->shown };
+	struct reader reader = reader_for(l, &location);
 	struct keyring *throwaway = NULL;
 	const struct keyring *keyring = l->options->keyring;
 	unsigned i;
@@ -504,10 +517,11 @@ static int read_tenants(struct loader *l)
 		if (!keyring)
 			return nomem(l);
 	}
-	if (!settle(&reader, l->claims, l->claim_count, l->previous, keyring,
-		    l->out) && hosts_build(l->out))
+	if (!claims_settle(&reader, l->claims, l->claim_count, l->previous,
+			   keyring, l->out) &&
+	    hosts_build(l->out))
 		nomem(l);
-	else if (!place.errors && !l->is_refused)
+	else if (!location.errors && !l->is_refused)
 		ret = 0;
 	keyring_free(throwaway);
 	return ret;

@@ -3,7 +3,7 @@
 
 int reader_nomem(const struct reader *reader)
 {
-	place_error(reader->place, 0, NULL, NULL, "no memory");
+	location_error(reader->location, 0, NULL, NULL, "no memory");
 	return -1;
 }
 
@@ -14,14 +14,16 @@ int reader_http_allowed(const struct reader *reader, unsigned line,
 	if (url->is_https)
 		return 0;
 	if (!reader->is_development)
-		place_error(reader->place, line, setting,
-			    "use https://, or development = true; on a "
-			    "developer's machine", "must be https://");
+		location_error(reader->location, line, setting,
+			       "use https://, or development = true; on a "
+			       "developer's machine",
+			       "must be https://");
 	else if (rule == HTTP_LOOPBACK && !url_is_loopback(url))
-		place_error(reader->place, line, setting,
-			    "use https://, or a name under .localhost",
-			    "must be https://: even in development http:// is "
-			    "for loopback names only");
+		location_error(
+			reader->location, line, setting,
+			"use https://, or a name under .localhost",
+			"must be https://: even in development http:// is "
+			"for loopback names only");
 	else
 		return 0;
 	return -1;
@@ -36,10 +38,10 @@ int reader_url(const struct reader *reader, unsigned line,
 	enum err err = url_parse(reader->pool, text, &url, &fault);
 
 	if (err) {
-		place_error(reader->place, line, setting,
-			    "write it like https://name.example.com/path",
-			    "is not a URL that can be used: %s",
-			    fault.detail ? fault.detail : err_text(err));
+		location_error(reader->location, line, setting,
+			       "write it like https://name.example.com/path",
+			       "is not a URL that can be used: %s",
+			       fault.detail ? fault.detail : err_text(err));
 		return -1;
 	}
 	if (reader_http_allowed(reader, line, setting, &url, rule))
@@ -57,9 +59,9 @@ int reader_base_url(const struct reader *reader, unsigned line,
 		return -1;
 	if (!str_eq(url.path, STR("/")) || !str_is_null(url.query) ||
 	    !str_is_null(url.fragment)) {
-		place_error(reader->place, line, setting,
-			    "leave out all that follows the host and port",
-			    "must name a host of its own, not a path on it");
+		location_error(reader->location, line, setting,
+			       "leave out all that follows the host and port",
+			       "must name a host of its own, not a path on it");
 		return -1;
 	}
 	*url_r = url;

@@ -110,35 +110,39 @@ void schema_suggest(const struct setting *schema, const char *name,
 }
 
 static void check_range(const struct setting *s, int64_t value,
-			const char *path, unsigned line, struct place *place)
+			const char *path, unsigned line,
+			struct location *location)
 {
 	if (value < s->min || value > s->max)
-		place_error(place, line, path, NULL,
-			    "must be from %lld to %lld, not %lld",
-			    (long long)s->min, (long long)s->max,
-			    (long long)value);
+		location_error(location, line, path, NULL,
+			       "must be from %lld to %lld, not %lld",
+			       (long long)s->min, (long long)s->max,
+			       (long long)value);
 }
 
 static void check_text(const struct setting *s, const char *text,
-		       const char *path, unsigned line, struct place *place)
+		       const char *path, unsigned line,
+		       struct location *location)
 {
 	struct str value = str_from(text);
 
 	if (value.len < (size_t)s->min)
-		place_error(place, line, path,
-			    s->is_required ? s->example :
-			    "leave the setting out", "must not be empty");
+		location_error(location, line, path,
+			       s->is_required ? s->example
+					      : "leave the setting out",
+			       "must not be empty");
 	else if (value.len > (size_t)s->max)
-		place_error(place, line, path, NULL,
-			    "must be at most %lld octets, not %zu",
-			    (long long)s->max, value.len);
+		location_error(location, line, path, NULL,
+			       "must be at most %lld octets, not %zu",
+			       (long long)s->max, value.len);
 	else if (utf8_check_text(value, NULL) != ERR_OK)
-		place_error(place, line, path, "remove it",
-			    "holds a control character or is not UTF-8");
+		location_error(location, line, path, "remove it",
+			       "holds a control character or is not UTF-8");
 }
 
 static void check_word(const struct setting *s, const char *text,
-		       const char *path, unsigned line, struct place *place)
+		       const char *path, unsigned line,
+		       struct location *location)
 {
 	char remedy[160], list[160];
 	struct buf words, fix;
@@ -158,7 +162,7 @@ static void check_word(const struct setting *s, const char *text,
 		buf_printf(&fix, "did you mean \"%s\"?", near);
 	else
 		buf_printf(&fix, "e.g. %s", s->example);
-	place_error(place, line, path, remedy, "must be %s", list);
+	location_error(location, line, path, remedy, "must be %s", list);
 }
 
 /* Cut where it does not fit: the line number says the rest. */
@@ -186,7 +190,7 @@ static void join_index(char out[SETTING_NAME_MAX], const char *prefix,
 
 static void check_items(const struct setting *s, const config_setting_t *at,
 			enum setting_type wanted, const char *path,
-			struct place *place)
+			struct location *location)
 {
 	unsigned i, count = (unsigned)config_setting_length(at);
 	int type = wanted == SETTING_TEXT ? CONFIG_TYPE_STRING :
@@ -199,69 +203,72 @@ static void check_items(const struct setting *s, const config_setting_t *at,
 
 		join_index(name, path, i);
 		if (config_setting_type(item) != type)
-			place_error(place, config_setting_source_line(item),
-				    name, s->example, "must be %s, not %s",
-				    wanted_word(wanted), type_word(item));
+			location_error(location,
+				       config_setting_source_line(item), name,
+				       s->example, "must be %s, not %s",
+				       wanted_word(wanted), type_word(item));
 		else if (wanted == SETTING_TEXT)
 			check_text(s, config_setting_get_string(item), name,
-				   config_setting_source_line(item), place);
+				   config_setting_source_line(item), location);
 		else
 			schema_check((struct group){ item, s->members }, name,
-				     place);
+				     location);
 	}
 }
 
 static bool check_count(const struct setting *s, const config_setting_t *at,
-			const char *path, struct place *place)
+			const char *path, struct location *location)
 {
 	unsigned count = (unsigned)config_setting_length(at);
 
 	if (count < s->count_min)
-		place_error(place, config_setting_source_line(at), path,
-			    s->example, "must not be empty");
+		location_error(location, config_setting_source_line(at), path,
+			       s->example, "must not be empty");
 	else if (count > s->count_max)
-		place_error(place, config_setting_source_line(at), path, NULL,
-			    "must have at most %u entries, not %u",
-			    s->count_max, count);
+		location_error(location, config_setting_source_line(at), path,
+			       NULL, "must have at most %u entries, not %u",
+			       s->count_max, count);
 	else
 		return true;
 	return false;
 }
 
 static void check_value(const struct setting *s, const config_setting_t *at,
-			const char *path, struct place *place)
+			const char *path, struct location *location)
 {
 	unsigned line = config_setting_source_line(at);
 	char remedy[400];
 
 	if (!is_of_type(at, s->type)) {
 		snprintf(remedy, sizeof(remedy), "e.g. %s", s->example);
-		place_error(place, line, path, remedy, "must be %s, not %s",
-			    wanted_word(s->type), type_word(at));
+		location_error(location, line, path, remedy,
+			       "must be %s, not %s", wanted_word(s->type),
+			       type_word(at));
 		return;
 	}
 	switch (s->type) {
 	case SETTING_NUMBER:
-		check_range(s, config_setting_get_int(at), path, line, place);
+		check_range(s, config_setting_get_int(at), path, line,
+			    location);
 		break;
 	case SETTING_TEXT:
 		check_text(s, config_setting_get_string(at), path, line,
-			   place);
+			   location);
 		break;
 	case SETTING_WORD:
 		check_word(s, config_setting_get_string(at), path, line,
-			   place);
+			   location);
 		break;
 	case SETTING_TEXTS:
-		if (check_count(s, at, path, place))
-			check_items(s, at, SETTING_TEXT, path, place);
+		if (check_count(s, at, path, location))
+			check_items(s, at, SETTING_TEXT, path, location);
 		break;
 	case SETTING_GROUPS:
-		if (check_count(s, at, path, place))
-			check_items(s, at, SETTING_GROUP, path, place);
+		if (check_count(s, at, path, location))
+			check_items(s, at, SETTING_GROUP, path, location);
 		break;
 	case SETTING_GROUP:
-		schema_check((struct group){ at, s->members }, path, place);
+		schema_check((struct group){ at, s->members }, path, location);
 		break;
 	case SETTING_SWITCH:
 	case SETTING_FREE:
@@ -270,7 +277,7 @@ static void check_value(const struct setting *s, const config_setting_t *at,
 }
 
 static void check_required(struct group group, const char *prefix,
-			   struct place *place)
+			   struct location *location)
 {
 	const struct setting *s;
 	char path[SETTING_NAME_MAX], remedy[400];
@@ -280,17 +287,18 @@ static void check_required(struct group group, const char *prefix,
 			continue;
 		join(path, prefix, s->name);
 		snprintf(remedy, sizeof(remedy), "add e.g. %s", s->example);
-		place_error(place, config_setting_source_line(group.at), path,
-			    remedy, "is missing");
+		location_error(location, config_setting_source_line(group.at),
+			       path, remedy, "is missing");
 	}
 }
 
-void schema_check(struct group group, const char *prefix, struct place *place)
+void schema_check(struct group group, const char *prefix,
+		  struct location *location)
 {
 	unsigned i, count = (unsigned)config_setting_length(group.at);
 	char path[SETTING_NAME_MAX], remedy[400];
 
-	for (i = 0; i < count && place->errors < SCHEMA_ERRORS_MAX; i++) {
+	for (i = 0; i < count && location->errors < SCHEMA_ERRORS_MAX; i++) {
 		const config_setting_t *at = config_setting_get_elem(
 			(config_setting_t *)group.at, i);
 		const char *name = config_setting_name(at);
@@ -298,17 +306,17 @@ void schema_check(struct group group, const char *prefix, struct place *place)
 
 		join(path, prefix, name);
 		if (s) {
-			check_value(s, at, path, place);
+			check_value(s, at, path, location);
 		} else {
 			struct buf fix;
 
 			buf_init_fixed(&fix, remedy, sizeof(remedy));
 			schema_suggest(group.schema, name, &fix);
-			place_error(place, config_setting_source_line(at),
-				    path, remedy, "is not a known setting");
+			location_error(location, config_setting_source_line(at),
+				       path, remedy, "is not a known setting");
 		}
 	}
-	check_required(group, prefix, place);
+	check_required(group, prefix, location);
 }
 
 /* ---- access, after the check ------------------------------------------ */

@@ -14,7 +14,7 @@
 #include <libconfig.h>
 #include <stdint.h>
 
-#include "config/place.h"
+#include "config/location.h"
 
 #define SETTING_WORDS_MAX 4
 #define SCHEMA_ERRORS_MAX 50	/* told of one group and what is in it */
@@ -56,9 +56,9 @@ struct group {
 	const struct setting *schema;
 };
 
-/* Findings go to `place`, the settings' names begin with `prefix`. */
+/* Findings go to `location`, the settings' names begin with `prefix`. */
 void schema_check(struct group group, const char *prefix,
-		  struct place *place);
+		  struct location *location);
 /*
  * What to do about a name that is not in `schema` (nor at home elsewhere in
  * the two tables), as a sentence.

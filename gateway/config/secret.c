@@ -16,12 +16,13 @@ static void say_errno(struct secret_place at)
 {
 	int err = errno;
 
-	place_error(at.place, at.line, at.setting, err == EACCES ?
-		    "let the gateway's user read it" :
-		    "make the file, or correct the path: it is relative to the "
-		    "directory of this configuration file",
-		    "names a file that cannot be read: %s",
-		    strerrordesc_np(err) ? strerrordesc_np(err) : "error");
+	location_error(at.location, at.line, at.setting,
+		       err == EACCES ? "let the gateway's user read it"
+				     : "make the file, or correct the path: it "
+				       "is relative to the "
+				       "directory of this configuration file",
+		       "names a file that cannot be read: %s",
+		       strerrordesc_np(err) ? strerrordesc_np(err) : "error");
 }
 
 /* -1 with a finding. */
@@ -33,9 +34,9 @@ static int open_regular(struct secret_place at, struct str path,
 	if (fd < 0 || fstat(fd, st_r)) {
 		say_errno(at);
 	} else if (!S_ISREG(st_r->st_mode)) {
-		place_error(at.place, at.line, at.setting,
-			    "put a regular file there",
-			    "names something that is not a regular file");
+		location_error(at.location, at.line, at.setting,
+			       "put a regular file there",
+			       "names something that is not a regular file");
 	} else {
 		return fd;
 	}
@@ -47,15 +48,15 @@ static int open_regular(struct secret_place at, struct str path,
 static void check_private(struct secret_place at, const struct stat *st)
 {
 	if (st->st_mode & (S_IRWXG | S_IRWXO))
-		place_warn(at.place, at.line, at.setting,
-			   "chmod go= the file",
-			   "names a file that other users may open (mode %04o)",
-			   (unsigned)(st->st_mode & 07777));
+		location_warn(
+			at.location, at.line, at.setting, "chmod go= the file",
+			"names a file that other users may open (mode %04o)",
+			(unsigned)(st->st_mode & 07777));
 	if (st->st_uid != 0 && st->st_uid != geteuid())
-		place_warn(at.place, at.line, at.setting,
-			   "chown it to the gateway's user",
-			   "names a file of another user (uid %u)",
-			   (unsigned)st->st_uid);
+		location_warn(at.location, at.line, at.setting,
+			      "chown it to the gateway's user",
+			      "names a file of another user (uid %u)",
+			      (unsigned)st->st_uid);
 }
 
 static struct str without_line_end(struct str s)
@@ -73,21 +74,23 @@ static int take(struct secret_place at, struct pool *pool, struct str text,
 {
 	text = without_line_end(text);
 	if (text.len > SECRET_MAX) {
-		place_error(at.place, at.line, at.setting, NULL,
-			    "names a file with more than %d octets",
-			    SECRET_MAX);
+		location_error(at.location, at.line, at.setting, NULL,
+			       "names a file with more than %d octets",
+			       SECRET_MAX);
 		return -1;
 	}
 	if (text.len < min) {
-		place_error(at.place, at.line, at.setting,
-			    "make one: openssl rand -base64 32",
-			    "names a file with a secret of %zu octets; at "
-			    "least %zu are needed", text.len, min);
+		location_error(at.location, at.line, at.setting,
+			       "make one: openssl rand -base64 32",
+			       "names a file with a secret of %zu octets; at "
+			       "least %zu are needed",
+			       text.len, min);
 		return -1;
 	}
 	text = pool_str(pool, text);
 	if (str_is_null(text)) {
-		place_error(at.place, at.line, at.setting, NULL, "no memory");
+		location_error(at.location, at.line, at.setting, NULL,
+			       "no memory");
 		return -1;
 	}
 	*out_r = text;

@@ -8,7 +8,7 @@
 #ifndef CONFIG_SECRET_H
 #define CONFIG_SECRET_H
 
-#include "config/place.h"
+#include "config/location.h"
 
 #define SECRET_MAX 4096		/* octets, without the trailing line end */
 #define SECRET_OURS_MIN 16	/* of a secret that only we and the partner's
@@ -16,7 +16,7 @@
 
 /* Where a finding about the file belongs. */
 struct secret_place {
-	struct place *place;
+	struct location *location;
 	const char *setting;
 	unsigned line;
 };

@@ -2,7 +2,7 @@
  * snapshot-private: how a snapshot is made, for the files that make it.
  *
  *	load.c		files, and the claims on slugs in them
- *	settle.c	who of those that claim a slug serves
+ *	claims.c	who of those that claim a slug serves
  *	reader.c	pieces that several groups are made of
  *	gateway.c	the gateway group, listeners
  *	tenant.c	a tenant's group -> a draft -> a struct tenant
@@ -62,7 +62,7 @@ struct draft *snapshot_draft(const struct snapshot *snapshot, struct str slug);
 /* What reading a group needs. */
 struct reader {
 	const struct snapshot_options *options;
-	struct place *place;
+	struct location *location;
 	struct pool *pool;	/* where what is read shall live */
 	struct pool *scratch;	/* gone when the group is done */
 	struct str dir;		/* absolute: relative paths start here */
@@ -129,7 +129,7 @@ int draft_read_adapter(const struct reader *reader, struct group group,
  * After it was waited for, for that many seconds; 0: for its verdict.  -1 with
  * findings: it cannot be loaded.  One that still starts is a finding only.
  */
-int draft_judge_adapter(struct place *place, const struct draft *draft,
+int draft_judge_adapter(struct location *location, const struct draft *draft,
 			unsigned seconds);
 
 /* The desk's settings. Findings tell whether they may be used. */
@@ -173,9 +173,9 @@ void claims_sort(struct claim *claims, unsigned count);
  * Sort the claims and make tenants of them: the new form, else the last good
  * one, else a broken one.  -1: no memory, or more than CONFIG_TENANTS_MAX.
  */
-int settle(const struct reader *reader, struct claim *claims, unsigned count,
-	   const struct snapshot *previous, const struct keyring *keyring,
-	   struct snapshot *out);
+int claims_settle(const struct reader *reader, struct claim *claims,
+		  unsigned count, const struct snapshot *previous,
+		  const struct keyring *keyring, struct snapshot *out);
 
 /* Fill in hosts and each tenant's is_shared. -1: no memory. */
 int hosts_build(struct snapshot *snapshot);

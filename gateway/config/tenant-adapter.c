@@ -32,11 +32,11 @@ static void flat_add(struct flat *flat, struct str key,
 
 	if (flat->count == USHER_CONFIG_MAX) {
 		if (!flat->is_full)
-			place_error(flat->reader->place,
-				    config_setting_source_line(at),
-				    "adapter.config", NULL,
-				    "has more than %d values",
-				    USHER_CONFIG_MAX);
+			location_error(flat->reader->location,
+				       config_setting_source_line(at),
+				       "adapter.config", NULL,
+				       "has more than %d values",
+				       USHER_CONFIG_MAX);
 		flat->is_full = true;
 		return;
 	}
@@ -68,11 +68,11 @@ static void flatten(struct flat *flat, const config_setting_t *at,
 		else
 			buf_printf(key, "%u", i);
 		if (!buf_is_ok(key)) {
-			place_error(flat->reader->place,
-				    config_setting_source_line(item),
-				    "adapter.config", "choose shorter names",
-				    "has a key of more than %d octets",
-				    USHER_CONFIG_KEY_MAX);
+			location_error(flat->reader->location,
+				       config_setting_source_line(item),
+				       "adapter.config", "choose shorter names",
+				       "has a key of more than %d octets",
+				       USHER_CONFIG_KEY_MAX);
 			flat->is_full = true;
 		} else if (config_setting_is_aggregate(item)) {
 			flatten(flat, item, key);
@@ -99,7 +99,7 @@ static int read_config(const struct reader *reader, struct group group,
 		return reader_nomem(reader);
 	buf_init_fixed(&key, array, sizeof(array));
 	flatten(out, config.at, &key);
-	return reader->place->errors ? -1 : 0;
+	return reader->location->errors ? -1 : 0;
 }
 
 static int read_secrets(const struct reader *reader, struct group group,
@@ -110,20 +110,20 @@ static int read_secrets(const struct reader *reader, struct group group,
 	for (i = 0; i < count; i++) {
 		struct group item = group_group_at(group, "secrets", i);
 		char setting[48];
-		struct secret_place at = { reader->place, setting,
-					   group_line(item, "file") };
+		struct secret_place at = { reader->location, setting,
+					  group_line(item, "file") };
 		struct str path = secret_path(reader->scratch, reader->dir,
 					      group_text(item, "file"));
 
 		out[i].name = group_text(item, "name");
 		for (j = 0; j < i; j++)
 			if (str_eq(out[i].name, out[j].name))
-				place_error(reader->place,
-					    group_line(item, "name"),
-					    "adapter.secrets",
-					    "keep one of the two",
-					    "has the name %s twice",
-					    out[i].name.ptr);
+				location_error(reader->location,
+					       group_line(item, "name"),
+					       "adapter.secrets",
+					       "keep one of the two",
+					       "has the name %s twice",
+					       out[i].name.ptr);
 		snprintf(setting, sizeof(setting), "adapter.secrets[%u].file",
 			 i);
 		if (str_is_null(path))
@@ -132,7 +132,7 @@ static int read_secrets(const struct reader *reader, struct group group,
 			secret_read(at, reader->scratch, path, 1,
 				    &out[i].value);
 	}
-	return reader->place->errors ? -1 : 0;
+	return reader->location->errors ? -1 : 0;
 }
 
 static bool is_listed(const struct str *names, unsigned count, struct str name)
@@ -177,22 +177,23 @@ static int check_module(const struct reader *reader, struct group group)
 	struct str module = group_text(group, "module");
 
 	if (str_find(module, '/') >= 0 || module.ptr[0] == '.') {
-		place_error(reader->place, group_line(group, "module"),
-			    "adapter.module",
-			    "write the file's name alone; it is looked up in "
-			    "the gateway's plugins directory",
-			    "must be a file name without a path");
+		location_error(
+			reader->location, group_line(group, "module"),
+			"adapter.module",
+			"write the file's name alone; it is looked up in "
+			"the gateway's plugins directory",
+			"must be a file name without a path");
 		return -1;
 	}
 	return 0;
 }
 
-static void say_unusable(struct place *place, const struct draft *draft,
+static void say_unusable(struct location *location, const struct draft *draft,
 			 const struct buf *problem)
 {
-	place_error(place, draft->module_line, "adapter.module", NULL,
-		    "%s cannot be used: %s", draft->module.ptr,
-		    problem->len ? problem->ptr : "no reason was given");
+	location_error(location, draft->module_line, "adapter.module", NULL,
+		       "%s cannot be used: %s", draft->module.ptr,
+		       problem->len ? problem->ptr : "no reason was given");
 }
 
 static int begin(const struct reader *reader, struct group group,
@@ -228,30 +229,35 @@ static int begin(const struct reader *reader, struct group group,
 			   previous ? previous->tenant.adapter : NULL,
 			   &draft->tenant.adapter, &problem))
 		return 0;
-	say_unusable(reader->place, draft, &problem);
+	say_unusable(reader->location, draft, &problem);
 	return -1;
 }
 
 /* A finding, but no failure: it takes over by itself once it is ready. */
-static void say_late(const struct place *place, const struct draft *draft,
+static void say_late(const struct location *location, const struct draft *draft,
 		     unsigned seconds, bool has_stand_in)
 {
-	char text[PLACE_PROBLEM_MAX];
+	char text[LOCATION_PROBLEM_MAX];
 
 	snprintf(text, sizeof(text), "%.256s is not ready after %u s: %s",
 		 draft->module.ptr, seconds, has_stand_in ?
 		 "the one before it goes on until it is" :
 		 "sign-ins are answered 503 until it is");
-	report_add(place->report, (struct finding){
-		.level = place->level, .file = place->file,
-		.line = draft->module_line, .tenant = place->tenant,
-		.setting = STR("adapter.module"), .problem = str_from(text),
-		.remedy = STR("it takes over by itself once it is ready: "
-			      "usherctl tenants tells"),
-		.is_passing = true });
+	report_add(location->report,
+		   (struct finding){
+			   .level = location->level,
+			   .file = location->file,
+			   .line = draft->module_line,
+			   .tenant = location->tenant,
+			   .setting = STR("adapter.module"),
+			   .problem = str_from(text),
+			   .remedy = STR(
+				   "it takes over by itself once it is ready: "
+				   "usherctl tenants tells"),
+			   .is_passing = true });
 }
 
-int draft_judge_adapter(struct place *place, const struct draft *draft,
+int draft_judge_adapter(struct location *location, const struct draft *draft,
 			unsigned seconds)
 {
 	struct adapter *adapter = draft->tenant.adapter;
@@ -261,7 +267,7 @@ int draft_judge_adapter(struct place *place, const struct draft *draft,
 
 	buf_init_fixed(&problem, text, sizeof(text));
 	if (seconds && adapter_leave(adapter) == ADAPTER_STARTING) {
-		say_late(place, draft, seconds,
+		say_late(location, draft, seconds,
 			 adapter_verdict(adapter, &problem).has_stand_in);
 		return 0;
 	}
@@ -269,15 +275,15 @@ int draft_judge_adapter(struct place *place, const struct draft *draft,
 	if (verdict.state == ADAPTER_READY)
 		return 0;
 	if (verdict.is_unfit) {
-		place_error(place, draft->on_failure_line,
-			    "adapter.on_failure", "write \"deny\"",
-			    "cannot be \"default\": %s", text);
+		location_error(location, draft->on_failure_line,
+			       "adapter.on_failure", "write \"deny\"",
+			       "cannot be \"default\": %s", text);
 		return -1;
 	}
 	if (verdict.state == ADAPTER_STARTING)
 		buf_printf(&problem, "it was not loaded within %d seconds",
 			   LOADERS_STALL_MS / 1000);
-	say_unusable(place, draft, &problem);
+	say_unusable(location, draft, &problem);
 	return -1;
 }
 

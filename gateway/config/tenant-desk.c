@@ -62,10 +62,11 @@ static void read_accent(const struct reader *reader, struct group group,
 	    str_is_null(out->accent))
 		return;
 	if (!parse_colour(out->accent, rgb)) {
-		place_error(reader->place, group_line(group, "accent"),
-			    "accent", "write it like #0b57d0: red, green and "
-			    "blue with two digits of 0-9 and a-f each",
-			    "is not a colour");
+		location_error(reader->location, group_line(group, "accent"),
+			       "accent",
+			       "write it like #0b57d0: red, green and "
+			       "blue with two digits of 0-9 and a-f each",
+			       "is not a colour");
 		return;
 	}
 	out->accent_ink = ink_for(rgb);
@@ -80,15 +81,16 @@ static void read_category(const struct reader *reader, struct group group,
 
 	snprintf(setting, sizeof(setting), "categories[%u]", i);
 	if (utf8_trim(text).len != text.len) {
-		place_error(reader->place, line, setting,
-			    "leave the blanks out",
-			    "begins or ends with white space");
+		location_error(reader->location, line, setting,
+			       "leave the blanks out",
+			       "begins or ends with white space");
 		return;
 	}
 	for (j = 0; j < out->category_count; j++)
 		if (str_eq(out->categories[j], text)) {
-			place_error(reader->place, line, setting,
-				    "keep one of the two", "is listed twice");
+			location_error(reader->location, line, setting,
+				       "keep one of the two",
+				       "is listed twice");
 			return;
 		}
 	text = pool_str(reader->pool, text);
@@ -133,18 +135,20 @@ static void check_desk_user(const struct reader *reader, unsigned line,
 {
 	if (out->identity == IDENTITY_UNSIGNED &&
 	    remote_has(&out->remote, REMOTE_EXTERNAL_ID))
-		place_error(reader->place, line, "desk_user",
-			    "write for example \"{slug}:{email}\"",
-			    "names users by {external_id}, which those of a "
-			    "tenant with identity = \"unsigned\" do not have");
+		location_error(
+			reader->location, line, "desk_user",
+			"write for example \"{slug}:{email}\"",
+			"names users by {external_id}, which those of a "
+			"tenant with identity = \"unsigned\" do not have");
 	if (!out->desk && out->remote.parts[0].kind == REMOTE_SLUG &&
 	    out->slug.len && ascii_is_digit(out->slug.ptr[0]))
-		place_warn(reader->place, line, "desk_user",
-			   "put a word before it, as in "
-			   "\"t-{slug}:{email}\"",
-			   "begins with a digit, because the slug does: a desk "
-			   "that compares it with a number takes it for the id "
-			   "of one of its rows");
+		location_warn(
+			reader->location, line, "desk_user",
+			"put a word before it, as in "
+			"\"t-{slug}:{email}\"",
+			"begins with a digit, because the slug does: a desk "
+			"that compares it with a number takes it for the id "
+			"of one of its rows");
 }
 
 static void read_remote(const struct reader *reader, struct group group,
@@ -160,9 +164,10 @@ static void read_remote(const struct reader *reader, struct group group,
 	if (reader_text(reader, group, "desk_user", &text))
 		return;
 	if (remote_parse(text, &out->remote, &fault))
-		place_error(reader->place, line, "desk_user",
-			    "write for example \"{slug}:{email}\" or "
-			    "\"{slug}-{id}\"", "%s", fault.detail);
+		location_error(reader->location, line, "desk_user",
+			       "write for example \"{slug}:{email}\" or "
+			       "\"{slug}-{id}\"",
+			       "%s", fault.detail);
 	else
 		check_desk_user(reader, line, out);
 }
@@ -173,13 +178,14 @@ static void warn_of_desk(const struct reader *reader, struct group group,
 {
 	if (out->desk || out->identity != IDENTITY_UNSIGNED)
 		return;
-	place_warn(reader->place, group_line(group, "desk"), "desk",
-		   "have your desk give whom Remote-Verified does not call "
-		   "true no more than a form to write in, and take them for "
-		   "nobody who has an account there already",
-		   "is false while identity is \"unsigned\": a desk of your "
-		   "own is told addresses that anybody can post, its staff's "
-		   "too");
+	location_warn(
+		reader->location, group_line(group, "desk"), "desk",
+		"have your desk give whom Remote-Verified does not call "
+		"true no more than a form to write in, and take them for "
+		"nobody who has an account there already",
+		"is false while identity is \"unsigned\": a desk of your "
+		"own is told addresses that anybody can post, its staff's "
+		"too");
 }
 
 void tenant_read_desk(const struct reader *reader, struct group group,

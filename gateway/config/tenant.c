@@ -44,10 +44,11 @@ static void read_names(const struct reader *reader, struct group group,
 		       struct tenant *out)
 {
 	if (str_is_null(slug_of(group))) {
-		place_error(reader->place, group_line(group, "slug"), "slug",
-			    "e.g. slug = \"yourcompany\";",
-			    "must be of small letters, digits and '-', and not "
-			    "begin with '-'");
+		location_error(
+			reader->location, group_line(group, "slug"), "slug",
+			"e.g. slug = \"yourcompany\";",
+			"must be of small letters, digits and '-', and not "
+			"begin with '-'");
 		return;
 	}
 	reader_text(reader, group, "slug", &out->slug);
@@ -90,18 +91,18 @@ static void read_origin(const struct reader *reader, struct group group,
 	snprintf(setting, sizeof(setting), "origins[%u]", i);
 	err = url_parse_origin(reader->scratch, text, &url, &fault);
 	if (err) {
-		place_error(reader->place, line, setting,
-			    "write it like https://yourcompany.com",
-			    "is not an origin: %s",
-			    fault.detail ? fault.detail : err_text(err));
+		location_error(reader->location, line, setting,
+			       "write it like https://yourcompany.com",
+			       "is not an origin: %s",
+			       fault.detail ? fault.detail : err_text(err));
 		return;
 	}
 	if (reader_http_allowed(reader, line, setting, &url,
 				HTTP_DEVELOPMENT))
 		return;
 	if (cors_is_listed(out, text)) {
-		place_error(reader->place, line, setting, "keep one of the two",
-			    "is listed twice");
+		location_error(reader->location, line, setting,
+			       "keep one of the two", "is listed twice");
 		return;
 	}
 	out->origins[out->count] = pool_str(reader->pool, text);
@@ -125,11 +126,12 @@ static void read_cors(const struct reader *reader, struct group group,
 	for (i = 0; i < count; i++)
 		read_origin(reader, group, i, out);
 	if (out->require_origin && !count)
-		place_error(reader->place, group_line(group, "require_origin"),
-			    "require_origin",
-			    "list the partner's site in origins, or leave "
-			    "require_origin out",
-			    "refuses every sign-in while origins is empty");
+		location_error(reader->location,
+			       group_line(group, "require_origin"),
+			       "require_origin",
+			       "list the partner's site in origins, or leave "
+			       "require_origin out",
+			       "refuses every sign-in while origins is empty");
 }
 
 static void read_redirects(const struct reader *reader, struct group group,
@@ -154,12 +156,12 @@ static void read_redirects(const struct reader *reader, struct group group,
 					   group_text_at(group, "redirects", i),
 					   &entries[i], &fault);
 		if (err)
-			place_error(reader->place, line, setting,
-				    "write it like https://yourcompany.com/ or "
-				    "https://yourcompany.com/support/",
-				    "cannot be a redirect target: %s",
-				    fault.detail ? fault.detail :
-				    err_text(err));
+			location_error(
+				reader->location, line, setting,
+				"write it like https://yourcompany.com/ or "
+				"https://yourcompany.com/support/",
+				"cannot be a redirect target: %s",
+				fault.detail ? fault.detail : err_text(err));
 		else
 			reader_http_allowed(reader, line, setting,
 					    &entries[i].url, HTTP_LOOPBACK);
@@ -176,23 +178,25 @@ static void read_identity(const struct reader *reader, struct group group,
 
 	if (identity_mode_parse(group_text(group, "identity"),
 				&out->identity)) {
-		place_error(reader->place, line, "identity", NULL,
-			    "is not a way to tell users");
+		location_error(reader->location, line, "identity", NULL,
+			       "is not a way to tell users");
 		return;
 	}
 	if (out->identity != IDENTITY_UNSIGNED)
-		place_error(reader->place, line, "identity",
-			    "use \"unsigned\" if that is good enough for this "
-			    "tenant; it does not serve until then",
-			    "is \"%s\", but this version cannot verify signed "
-			    "assertions", identity_mode_text(out->identity));
+		location_error(
+			reader->location, line, "identity",
+			"use \"unsigned\" if that is good enough for this "
+			"tenant; it does not serve until then",
+			"is \"%s\", but this version cannot verify signed "
+			"assertions",
+			identity_mode_text(out->identity));
 	else
-		place_warn(reader->place, line, "identity",
-			   "let the tenant sign its users once this gateway "
-			   "can verify that, and until then show nobody's "
-			   "tickets to others on the word of an address",
-			   "is \"unsigned\": whoever gets a browser to post "
-			   "here is believed to be whom the post names");
+		location_warn(reader->location, line, "identity",
+			      "let the tenant sign its users once this gateway "
+			      "can verify that, and until then show nobody's "
+			      "tickets to others on the word of an address",
+			      "is \"unsigned\": whoever gets a browser to post "
+			      "here is believed to be whom the post names");
 }
 
 static void check_key(const struct reader *reader, struct group item,
@@ -207,11 +211,11 @@ static void check_key(const struct reader *reader, struct group item,
 		return;
 	snprintf(setting, sizeof(setting), "keys[%u].%s", i,
 		 group_has(item, want) ? other : want);
-	place_error(reader->place, group_line(item, "algorithm"), setting,
-		    "HS256 has a secret_file, RS256, ES256 and EdDSA have a "
-		    "public_key",
-		    group_has(item, want) ? "does not go with the algorithm" :
-		    "is missing for the algorithm");
+	location_error(reader->location, group_line(item, "algorithm"), setting,
+		       "HS256 has a secret_file, RS256, ES256 and EdDSA have a "
+		       "public_key",
+		       group_has(item, want) ? "does not go with the algorithm"
+					     : "is missing for the algorithm");
 }
 
 static void read_unused(const struct reader *reader, struct group group)
@@ -226,15 +230,16 @@ static void read_unused(const struct reader *reader, struct group group)
 			if (str_eq(group_text(item, "kid"),
 				   group_text(group_group_at(group, "keys", j),
 					      "kid")))
-				place_error(reader->place,
-					    group_line(item, "kid"), "keys",
-					    "give each key a kid of its own",
-					    "has one kid twice");
+				location_error(reader->location,
+					       group_line(item, "kid"), "keys",
+					       "give each key a kid of its own",
+					       "has one kid twice");
 	}
 	if (count)
-		place_warn(reader->place, group_line(group, "keys"), "keys",
-			   NULL, "are not used by this version, which cannot "
-			   "verify signed assertions");
+		location_warn(reader->location, group_line(group, "keys"),
+			      "keys", NULL,
+			      "are not used by this version, which cannot "
+			      "verify signed assertions");
 	count = group_count(group, "webhooks");
 	for (i = 0; i < count; i++) {
 		struct group item = group_group_at(group, "webhooks", i);
@@ -246,8 +251,8 @@ static void read_unused(const struct reader *reader, struct group group)
 			   group_text(item, "url"), HTTP_DEVELOPMENT, &url);
 	}
 	if (count)
-		place_warn(reader->place, group_line(group, "webhooks"),
-			   "webhooks", NULL, "are not sent by this version");
+		location_warn(reader->location, group_line(group, "webhooks"),
+			      "webhooks", NULL, "are not sent by this version");
 }
 
 /* Sent in a header by the tenant's server: no blanks, no line ends. */
@@ -264,8 +269,8 @@ static bool is_header_secret(struct str s)
 static void read_redeem_secret(const struct reader *reader,
 			       struct group group, struct tenant *out)
 {
-	struct secret_place at = { reader->place, "redeem_secret_file",
-				   group_line(group, "redeem_secret_file") };
+	struct secret_place at = { reader->location, "redeem_secret_file",
+				  group_line(group, "redeem_secret_file") };
 	struct str path = STR_NULL;
 
 	if (reader_path(reader, group, "redeem_secret_file", &path) ||
@@ -274,24 +279,25 @@ static void read_redeem_secret(const struct reader *reader,
 			&out->redeem_secret))
 		return;
 	if (!is_header_secret(out->redeem_secret))
-		place_error(reader->place, at.line, at.setting,
-			    "make one: openssl rand -base64 32",
-			    "names a file with more than one line, or with "
-			    "characters that no header can carry");
+		location_error(reader->location, at.line, at.setting,
+			       "make one: openssl rand -base64 32",
+			       "names a file with more than one line, or with "
+			       "characters that no header can carry");
 }
 
 static void read_certificate(const struct reader *reader, struct group group,
 			     struct tenant *out)
 {
-	struct secret_place at = { reader->place, "certificate",
-				   group_line(group, "certificate") };
+	struct secret_place at = { reader->location, "certificate",
+				  group_line(group, "certificate") };
 
 	if (group_has(group, "certificate") != group_has(group, "key")) {
-		place_error(reader->place, group_has(group, "key") ?
-			    group_line(group, "key") : at.line,
-			    group_has(group, "key") ? "certificate" : "key",
-			    "name both, or neither",
-			    "is missing beside the other");
+		location_error(
+			reader->location,
+			group_has(group, "key") ? group_line(group, "key")
+						: at.line,
+			group_has(group, "key") ? "certificate" : "key",
+			"name both, or neither", "is missing beside the other");
 		return;
 	}
 	if (!group_has(group, "key") ||
@@ -312,11 +318,11 @@ static void read_session(const struct reader *reader, struct group group,
 	out->session_idle_s = (uint32_t)group_number(session, "idle");
 	out->session_absolute_s = (uint32_t)group_number(session, "absolute");
 	if (out->session_idle_s > out->session_absolute_s)
-		place_error(reader->place, group_line(session, "idle"),
-			    "session.idle",
-			    "make session.absolute the larger one",
-			    "is longer than session.absolute (%u > %u)",
-			    out->session_idle_s, out->session_absolute_s);
+		location_error(reader->location, group_line(session, "idle"),
+			       "session.idle",
+			       "make session.absolute the larger one",
+			       "is longer than session.absolute (%u > %u)",
+			       out->session_idle_s, out->session_absolute_s);
 }
 
 static void read_rest(const struct reader *reader, struct group group,
@@ -332,7 +338,7 @@ static void read_rest(const struct reader *reader, struct group group,
 		out->rate_limit =
 			reader_rate_limit(group_group(group, "rate_limit"));
 	out->line = group_line(group, "slug");
-	out->file = pool_str(reader->pool, reader->place->file);
+	out->file = pool_str(reader->pool, reader->location->file);
 	if (str_is_null(out->file))
 		reader_nomem(reader);
 }
@@ -344,8 +350,8 @@ struct draft *draft_read(const struct reader *reader, struct group group,
 	struct reader mine = *reader;
 	struct draft *draft;
 
-	schema_check(group, "", reader->place);
-	if (reader->place->errors)
+	schema_check(group, "", reader->location);
+	if (reader->location->errors)
 		return NULL;
 	pool = pool_new(DRAFT_BYTES_MAX);
 	draft = pool ? pool_alloc(pool, sizeof(*draft)) : NULL;
@@ -368,10 +374,10 @@ struct draft *draft_read(const struct reader *reader, struct group group,
 	tenant_read_desk(&mine, group, &draft->tenant);
 	read_rest(&mine, group, &draft->tenant);
 	/* Code is run only for what is sound otherwise. */
-	if (!reader->place->errors && group_has(group, "adapter"))
+	if (!reader->location->errors && group_has(group, "adapter"))
 		draft_read_adapter(&mine, group_group(group, "adapter"), draft,
 				   previous);
-	if (!reader->place->errors)
+	if (!reader->location->errors)
 		return draft;
 	draft_unref(draft);
 	return NULL;
@@ -391,11 +397,12 @@ static int finish_dashboard(const struct reader *reader,
 		err = redirect_check(&out->redirects, reader->scratch,
 				     draft->dashboard, &url, &fault);
 	if (err) {
-		place_error(reader->place, draft->dashboard_line, "dashboard",
-			    "write a path such as /dashboard, or a URL that "
-			    "the tenant's redirects allow",
-			    "is not where users may be sent: %s",
-			    fault.detail ? fault.detail : err_text(err));
+		location_error(reader->location, draft->dashboard_line,
+			       "dashboard",
+			       "write a path such as /dashboard, or a URL that "
+			       "the tenant's redirects allow",
+			       "is not where users may be sent: %s",
+			       fault.detail ? fault.detail : err_text(err));
 		return -1;
 	}
 	out->dashboard = pool_str(reader->pool, url);

@@ -1,7 +1,7 @@
 /*
  * ticketctl: the commands of usherctl for those who answer tickets.
  *
- * See admin/agent.h for what the daemon is asked.
+ * See admin/ticketcmd.h for what the daemon is asked.
  */
 #ifndef CONSOLE_TICKETCTL_H
 #define CONSOLE_TICKETCTL_H

@@ -8,7 +8,7 @@
 #include "desk/visit.h"
 #include "handoff/body.h"
 #include "handoff/invalid.h"
-#include "handoff/who.h"
+#include "handoff/require-session.h"
 
 #define BRACES_MAX 16			/* octets around a listing */
 
@@ -145,7 +145,7 @@ static enum step_result refuse_write(struct exchange *ex, enum err err,
 	}
 	/* Blocked a moment ago. */
 	if (err == ERR_AUTH)
-		return who_refuse_nobody(ex);
+		return require_session_refuse(ex);
 	if (err == ERR_NOT_FOUND)
 		return visit_refuse_ticket(ex);
 	if (err == ERR_EXPIRED)
@@ -174,7 +174,7 @@ static enum step_result ticket_opened(struct exchange *ex)
 
 	/* Erased a moment ago. */
 	if (err == ERR_NOT_FOUND)
-		return who_refuse_nobody(ex);
+		return require_session_refuse(ex);
 	if (err)
 		return refuse_write(ex, err, opening->is_too_many ?
 					     opening->retry_s : 0);
@@ -296,46 +296,42 @@ static const struct step show_list[] = {
 };
 
 static const struct step create_list[] = {
-	{ "find_session", visit_begin, NULL },
-	{ "check_origin", who_check_origin, NULL },
-	{ "check_csrf", visit_check_csrf, NULL },
-	{ "read_body", body_read_text, NULL },
-	{ "validate", read_ticket, NULL },
-	{ "open_ticket", open_ticket, ticket_opened },
-	{ "answer", answer_opened, NULL },
-	{ NULL, NULL, NULL }
-};
+	{"find_session", visit_begin, NULL},
+	{"check_origin", require_session_origin, NULL},
+	{"check_csrf", visit_check_csrf, NULL},
+	{"read_body", body_read_text, NULL},
+	{"validate", read_ticket, NULL},
+	{"open_ticket", open_ticket, ticket_opened},
+	{"answer", answer_opened, NULL},
+	{NULL, NULL, NULL}};
 
 static const struct step reply_list[] = {
-	{ "find_session", visit_begin, NULL },
-	{ "check_origin", who_check_origin, NULL },
-	{ "check_csrf", visit_check_csrf, NULL },
-	{ "read_body", body_read_text, NULL },
-	{ "validate", read_reply, NULL },
-	{ "reply", reply, ticket_changed },
-	{ "answer", answer_changed, NULL },
-	{ NULL, NULL, NULL }
-};
+	{"find_session", visit_begin, NULL},
+	{"check_origin", require_session_origin, NULL},
+	{"check_csrf", visit_check_csrf, NULL},
+	{"read_body", body_read_text, NULL},
+	{"validate", read_reply, NULL},
+	{"reply", reply, ticket_changed},
+	{"answer", answer_changed, NULL},
+	{NULL, NULL, NULL}};
 
 static const struct step close_list[] = {
-	{ "find_session", visit_begin, NULL },
-	{ "check_origin", who_check_origin, NULL },
-	{ "check_csrf", visit_check_csrf, NULL },
-	{ "read_body", body_read_text, NULL },
-	{ "close_ticket", close_ticket, ticket_changed },
-	{ "answer", answer_changed, NULL },
-	{ NULL, NULL, NULL }
-};
+	{"find_session", visit_begin, NULL},
+	{"check_origin", require_session_origin, NULL},
+	{"check_csrf", visit_check_csrf, NULL},
+	{"read_body", body_read_text, NULL},
+	{"close_ticket", close_ticket, ticket_changed},
+	{"answer", answer_changed, NULL},
+	{NULL, NULL, NULL}};
 
 static const struct step reopen_list[] = {
-	{ "find_session", visit_begin, NULL },
-	{ "check_origin", who_check_origin, NULL },
-	{ "check_csrf", visit_check_csrf, NULL },
-	{ "read_body", body_read_text, NULL },
-	{ "reopen_ticket", reopen_ticket, ticket_changed },
-	{ "answer", answer_changed, NULL },
-	{ NULL, NULL, NULL }
-};
+	{"find_session", visit_begin, NULL},
+	{"check_origin", require_session_origin, NULL},
+	{"check_csrf", visit_check_csrf, NULL},
+	{"read_body", body_read_text, NULL},
+	{"reopen_ticket", reopen_ticket, ticket_changed},
+	{"answer", answer_changed, NULL},
+	{NULL, NULL, NULL}};
 
 /* The same list for a tab and for a frame. */
 #define BOTH(id, text, steps_list, audited)				\

@@ -1,7 +1,7 @@
 #include "desk/visit.h"
 
 #include "handoff/session.h"
-#include "handoff/who.h"
+#include "handoff/require-session.h"
 
 enum step_result visit_refuse_ticket(struct exchange *ex)
 {
@@ -23,12 +23,12 @@ enum step_result visit_begin(struct exchange *ex)
 		return answer_failure(ex, ERR_NOMEM);
 	visit->ex = ex;
 	ex->work = visit;
-	if (who_find(ex, &visit->session) == STEP_ANSWER)
+	if (require_session_find(ex, &visit->session) == STEP_ANSWER)
 		return STEP_ANSWER;
 	/* A host of his own says anyway whose it is; a path is asked for. */
 	if (!visit->session.id &&
 	    (!ex->tenant || ex->tenant->desk || ex->steps->is_embedded))
-		return who_refuse_nobody(ex);
+		return require_session_refuse(ex);
 	if (!ex->tenant->desk ||
 	    (!str_is_null(number) &&
 	     input_number_read(number, &visit->number)))

@@ -9,7 +9,7 @@
 #include "codec/query.h"
 #include "handoff/page.h"
 #include "handoff/session.h"
-#include "handoff/who.h"
+#include "handoff/require-session.h"
 
 #define SESSION_JSON_MAX (32 * 1024)
 
@@ -27,7 +27,7 @@ static enum step_result find_session(struct exchange *ex)
 		return answer_failure(ex, ERR_NOMEM);
 	account->ex = ex;
 	ex->work = account;
-	return who_find(ex, &account->session);
+	return require_session_find(ex, &account->session);
 }
 
 static bool is_nobody(const struct exchange *ex)
@@ -127,13 +127,13 @@ static enum step_result answer_session(struct exchange *ex)
 		return answer_error(ex, 503, "tenant_unavailable",
 				    "This service is not available right now.");
 	case ASKED_OTHER:
-		return who_refuse_nobody(ex);
+		return require_session_refuse(ex);
 	case ASKED_RIGHT:
 	case ASKED_NOTHING:
 		break;
 	}
 	if (is_nobody(ex))
-		return who_refuse_nobody(ex);
+		return require_session_refuse(ex);
 	clock_text(account->session.expires_s * 1000, expires);
 	buf_init_pool(&json, ex->pool, SESSION_JSON_MAX);
 	buf_reserve(&json, 512 + account->session.user.attributes.len);
@@ -283,12 +283,11 @@ static const struct step check_list[] = {
 };
 
 static const struct step logout_list[] = {
-	{ "find_session", find_session, NULL },
-	{ "check_origin", who_check_origin, NULL },
-	{ "end_session", end_session, session_ended },
-	{ "answer_logout", answer_logout, NULL },
-	{ NULL, NULL, NULL }
-};
+	{"find_session", find_session, NULL},
+	{"check_origin", require_session_origin, NULL},
+	{"end_session", end_session, session_ended},
+	{"answer_logout", answer_logout, NULL},
+	{NULL, NULL, NULL}};
 
 const struct steps steps_session = {
 	.name = "session",

@@ -32,7 +32,7 @@
 #include "codec/query.h"
 #include "handoff/adapt.h"
 #include "handoff/body.h"
-#include "handoff/cross.h"
+#include "handoff/origin.h"
 #include "handoff/page.h"
 #include "handoff/redeem.h"
 #include "handoff/session.h"
@@ -97,13 +97,13 @@ static enum step_result answer_method(struct exchange *ex)
 	case METHOD_HEAD:
 		return answer_spectator(ex, 200, STR_NULL);
 	case METHOD_OPTIONS:
-		cross_callback_headers(ex);
+		origin_callback_headers(ex);
 		answer_header(ex, "Access-Control-Allow-Methods", STR("GET"));
 		answer_header(ex, "Access-Control-Allow-Headers",
 			      STR("content-type"));
 		return answer_spectator(ex, 204, STR_NULL);
 	case METHOD_POST:
-		if (cross_is_own(ex))
+		if (origin_is_own(ex))
 			return STEP_NEXT;
 		return answer_error(ex, 403, "origin_refused",
 				    "Requests from this site are not "
@@ -163,7 +163,7 @@ static enum step_result answer_fetch(struct exchange *ex)
 
 	if (!is_fetch)
 		return STEP_NEXT;
-	cross_callback_headers(ex);
+	origin_callback_headers(ex);
 	answer_header(ex, "Cross-Origin-Resource-Policy", STR("same-origin"));
 	return answer_spectator(ex, 200, STR("{}"));
 }

@@ -2,8 +2,8 @@
 
 #include "codec/media.h"
 #include "handoff/body.h"
-#include "handoff/cross.h"
-#include "handoff/entry.h"
+#include "handoff/origin.h"
+#include "handoff/admit.h"
 #include "handoff/redeem.h"
 #include "handoff/session.h"
 #include "handoff/steps.h"
@@ -22,7 +22,7 @@ enum step_result embed_check_frame(struct exchange *ex)
 	struct str site;
 	int n = request_header(&ex->request, "Sec-Fetch-Site", &site);
 
-	if (cross_is_own(ex) &&
+	if (origin_is_own(ex) &&
 	    (!n || (n == 1 && str_eq(site, STR("same-origin")))))
 		return STEP_NEXT;
 	return answer_error(ex, 403, "origin_refused",
@@ -142,17 +142,16 @@ static enum step_result answer_session(struct exchange *ex)
 }
 
 static const struct step session_list[] = {
-	{ "find_tenant", entry_find_tenant, NULL },
-	{ "check_frame", embed_check_frame, NULL },
-	{ "check_desk", check_desk, NULL },
-	{ "check_type", embed_check_type, NULL },
-	{ "read_body", read_body, NULL },
-	{ "open_token", open_token, NULL },
-	{ "find_current", find_current, NULL },
-	{ "redeem", redeem, redeemed },
-	{ "answer_session", answer_session, NULL },
-	{ NULL, NULL, NULL }
-};
+	{"find_tenant", admit_find_tenant, NULL},
+	{"check_frame", embed_check_frame, NULL},
+	{"check_desk", check_desk, NULL},
+	{"check_type", embed_check_type, NULL},
+	{"read_body", read_body, NULL},
+	{"open_token", open_token, NULL},
+	{"find_current", find_current, NULL},
+	{"redeem", redeem, redeemed},
+	{"answer_session", answer_session, NULL},
+	{NULL, NULL, NULL}};
 
 const struct steps steps_embed_session = {
 	.name = "embed_session",

@@ -9,9 +9,9 @@
 #include "codec/json.h"
 #include "handoff/adapt.h"
 #include "handoff/body.h"
-#include "handoff/cross.h"
+#include "handoff/origin.h"
 #include "handoff/embed.h"
-#include "handoff/entry.h"
+#include "handoff/admit.h"
 #include "handoff/invalid.h"
 #include "handoff/token.h"
 
@@ -44,23 +44,23 @@ static enum step_result begin(struct exchange *ex)
 
 static enum step_result find_tenant(struct exchange *ex)
 {
-	enum step_result result = entry_find_tenant(ex);
+	enum step_result result = admit_find_tenant(ex);
 
-	cross_handoff_headers(ex);
+	origin_handoff_headers(ex);
 	return result != STEP_NEXT ? result : begin(ex);
 }
 
 /* Nobody but the frame may read the answer: no CORS. */
 static enum step_result find_framed(struct exchange *ex)
 {
-	enum step_result result = entry_find_tenant(ex);
+	enum step_result result = admit_find_tenant(ex);
 
 	return result != STEP_NEXT ? result : begin(ex);
 }
 
 static enum step_result check_origin(struct exchange *ex)
 {
-	if (cross_may_post(ex))
+	if (origin_may_post(ex))
 		return STEP_NEXT;
 	return answer_error(ex, 403, "origin_refused",
 			    "Requests from this site are not accepted.");
@@ -388,18 +388,17 @@ static enum step_result mint_token(struct exchange *ex)
 }
 
 static const struct step handoff_list[] = {
-	{ "find_tenant", find_tenant, NULL },
-	{ "limit_rate", entry_limit_rate, NULL },
-	{ "check_origin", check_origin, NULL },
-	{ "read_body", read_body, NULL },
-	{ "verify_identity", verify_identity, NULL },
-	{ "ask_adapter", ask_adapter, adapter_went_on },
-	{ "validate", check_fields, NULL },
-	{ "choose_redirect", choose_redirect, NULL },
-	{ "sync_user", sync_user, user_synced },
-	{ "mint_token", mint_token, NULL },
-	{ NULL, NULL, NULL }
-};
+	{"find_tenant", find_tenant, NULL},
+	{"limit_rate", admit_limit_rate, NULL},
+	{"check_origin", check_origin, NULL},
+	{"read_body", read_body, NULL},
+	{"verify_identity", verify_identity, NULL},
+	{"ask_adapter", ask_adapter, adapter_went_on},
+	{"validate", check_fields, NULL},
+	{"choose_redirect", choose_redirect, NULL},
+	{"sync_user", sync_user, user_synced},
+	{"mint_token", mint_token, NULL},
+	{NULL, NULL, NULL}};
 
 /* What each answer of this path has, however early it comes. */
 static void refused_early(struct exchange *ex)
@@ -407,8 +406,8 @@ static void refused_early(struct exchange *ex)
 	if (!ex->host->is_gateway)
 		return;
 	ex->tenant = snapshot_tenant(ex->snapshot, ex->request.params[0]);
-	entry_tell_rate(ex);
-	cross_handoff_headers(ex);
+	admit_tell_rate(ex);
+	origin_handoff_headers(ex);
 }
 
 const struct steps steps_handoff = {
@@ -437,25 +436,24 @@ const struct steps steps_handoff_method = {
 };
 
 static const struct step embed_list[] = {
-	{ "find_tenant", find_framed, NULL },
-	{ "limit_rate", entry_limit_rate, NULL },
-	{ "check_frame", embed_check_frame, NULL },
-	{ "check_embedder", embed_check_embedder, NULL },
-	{ "check_type", embed_check_type, NULL },
-	{ "read_body", read_body, NULL },
-	{ "verify_identity", verify_identity, NULL },
-	{ "ask_adapter", ask_adapter, adapter_went_on },
-	{ "validate", check_fields, NULL },
-	{ "choose_redirect", choose_redirect, NULL },
-	{ "sync_user", sync_user, user_synced },
-	{ "mint_token", mint_token, NULL },
-	{ NULL, NULL, NULL }
-};
+	{"find_tenant", find_framed, NULL},
+	{"limit_rate", admit_limit_rate, NULL},
+	{"check_frame", embed_check_frame, NULL},
+	{"check_embedder", embed_check_embedder, NULL},
+	{"check_type", embed_check_type, NULL},
+	{"read_body", read_body, NULL},
+	{"verify_identity", verify_identity, NULL},
+	{"ask_adapter", ask_adapter, adapter_went_on},
+	{"validate", check_fields, NULL},
+	{"choose_redirect", choose_redirect, NULL},
+	{"sync_user", sync_user, user_synced},
+	{"mint_token", mint_token, NULL},
+	{NULL, NULL, NULL}};
 
 static void refused_framed(struct exchange *ex)
 {
 	ex->tenant = snapshot_tenant(ex->snapshot, ex->request.params[0]);
-	entry_tell_rate(ex);
+	admit_tell_rate(ex);
 }
 
 const struct steps steps_embed_handoff = {
@@ -480,7 +478,7 @@ static enum step_result find_preflighted(struct exchange *ex)
 /* Also for tenants that do not serve: their refusal shall be readable. */
 static enum step_result answer_preflight(struct exchange *ex)
 {
-	cross_preflight_headers(ex);
+	origin_preflight_headers(ex);
 	return answer_empty(ex, 204);
 }
 

@@ -3,7 +3,7 @@
 
 #include "base/num.h"
 #include "codec/html.h"
-#include "handoff/advice.h"
+#include "handoff/error-text.h"
 
 #define RETRY_S_MAX (366 * 24 * 3600)
 
@@ -240,8 +240,8 @@ static void add_number(struct page *page, int status)
 
 bool page_error(struct exchange *ex, int status, const char *message)
 {
-	const struct advice *advice = advice_for(status, ex->code);
-	struct page page = { .ex = ex, .title = str_from(advice->title),
+	const struct error_text *text = error_text_for(status, ex->code);
+	struct page page = { .ex = ex, .title = str_from(text->title),
 			     .script = TEXT_OF(help_script),
 			     .size = strlen(message) * 6 + 2048 };
 
@@ -250,14 +250,14 @@ bool page_error(struct exchange *ex, int status, const char *message)
 		page.ancestors = STR("*");
 		page.script = TEXT_OF(tell_script);
 	}
-	if (!open_card(&page, owner(ex), advice->title))
+	if (!open_card(&page, owner(ex), text->title))
 		return false;
-	add_escaped(&page, "<p>", str_from(advice->what ? advice->what
+	add_escaped(&page, "<p>", str_from(text->what ? text->what
 							: message), "</p>\n");
-	add_escaped(&page, "<p>", str_from(advice->todo), "</p>\n");
+	add_escaped(&page, "<p>", str_from(text->todo), "</p>\n");
 	if (page.place == PAGE_ALONE) {
 		add_wait(&page, retry_after(ex));
-		add_actions(&page, advice->is_passing);
+		add_actions(&page, text->is_passing);
 	}
 	add_number(&page, status);
 	return close_card(&page, status);

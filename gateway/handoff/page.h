@@ -95,7 +95,7 @@ bool page_end(struct page *page, int status);
  */
 
 /*
- * What went wrong and what to do, in plain words (advice.h; `message` where
+ * What went wrong and what to do, in plain words (error-text.h; `message` where
  * that leaves it to the answer), the time left where the answer has a
  * Retry-After, the code in words ("Token expired"), the request id and,
  * where the tenant names its home, the way back.  In a list for frames: to be

@@ -7,7 +7,7 @@
 #include "codec/json.h"
 #include "crypto/digest.h"
 #include "handoff/body.h"
-#include "handoff/entry.h"
+#include "handoff/admit.h"
 #include "handoff/redeem.h"
 #include "handoff/session.h"
 
@@ -27,7 +27,7 @@ static enum step_result check_enabled(struct exchange *ex)
 {
 	if (ex->tenant->redeem_secret.len)
 		return STEP_NEXT;
-	if (entry_limit_guesses(ex, true) == STEP_ANSWER)
+	if (admit_limit_guesses(ex, true) == STEP_ANSWER)
 		return STEP_ANSWER;
 	return answer_error(ex, 404, "redeem_off",
 			    "This tenant does not redeem from server to "
@@ -63,7 +63,7 @@ static enum step_result check_secret(struct exchange *ex)
 {
 	bool is_right = shows_secret(ex);
 
-	if (entry_limit_guesses(ex, !is_right) == STEP_ANSWER)
+	if (admit_limit_guesses(ex, !is_right) == STEP_ANSWER)
 		return STEP_ANSWER;
 	if (is_right)
 		return STEP_NEXT;
@@ -121,15 +121,14 @@ static enum step_result answer_user(struct exchange *ex)
 }
 
 static const struct step redeem_list[] = {
-	{ "find_tenant", entry_find_tenant, NULL },
-	{ "check_enabled", check_enabled, NULL },
-	{ "check_secret", check_secret, NULL },
-	{ "read_body", read_body, NULL },
-	{ "open_token", open_token, NULL },
-	{ "redeem", redeem, redeemed },
-	{ "answer_user", answer_user, NULL },
-	{ NULL, NULL, NULL }
-};
+	{"find_tenant", admit_find_tenant, NULL},
+	{"check_enabled", check_enabled, NULL},
+	{"check_secret", check_secret, NULL},
+	{"read_body", read_body, NULL},
+	{"open_token", open_token, NULL},
+	{"redeem", redeem, redeemed},
+	{"answer_user", answer_user, NULL},
+	{NULL, NULL, NULL}};
 
 const struct steps steps_redeem = {
 	.name = "redeem",

@@ -4,7 +4,7 @@
 #include "unit/unit.h"
 
 static struct report report;
-static struct place place;
+static struct location location;
 static config_t config;
 
 /* Parse one group's members and check them. */
@@ -17,9 +17,11 @@ static struct group check(const struct setting *schema, const char *text)
 	ck_assert_msg(config_read_string(&config, text) == CONFIG_TRUE,
 		      "%s: %s", text, config_error_text(&config));
 	group = (struct group){ config_root_setting(&config), schema };
-	place = (struct place){ .report = &report, .level = REPORT_TENANT,
-		.file = STR("a.conf"), .tenant = STR("a") };
-	schema_check(group, "", &place);
+	location = (struct location){ .report = &report,
+				     .level = REPORT_TENANT,
+				     .file = STR("a.conf"),
+				     .tenant = STR("a") };
+	schema_check(group, "", &location);
 	return group;
 }
 
@@ -43,8 +45,8 @@ static void check_broken(const struct setting *schema,
 
 	snprintf(text, sizeof(text), "%s%s", b->text, required);
 	check(schema, text);
-	ck_assert_msg(place.errors == 1, "%s: %u errors", b->text,
-		      place.errors);
+	ck_assert_msg(location.errors == 1, "%s: %u errors", b->text,
+		      location.errors);
 	f = &report.v[0];
 	ck_assert_int_eq(f->level, REPORT_TENANT);
 	ck_str_is(f->file, "a.conf");
@@ -185,10 +187,10 @@ START_TEST(all_that_is_wrong_is_told)
 {
 	check(schema_tenant, "desk = 1;\nnmae = \"x\";\nurl = \"\";");
 	/* these three, slug and identity */
-	ck_assert_uint_eq(place.errors, 5);
-	ck_assert_str_eq(place.first, "desk must be true or false, without "
-			 "quotation marks, not a number");
-	ck_assert_uint_eq(place.first_line, 1);
+	ck_assert_uint_eq(location.errors, 5);
+	ck_assert_str_eq(location.first, "desk must be true or false, without "
+					 "quotation marks, not a number");
+	ck_assert_uint_eq(location.first_line, 1);
 	end();
 }
 END_TEST
@@ -203,7 +205,7 @@ START_TEST(a_hopeless_group_is_not_told_to_the_end)
 		buf_printf(&text, "x%u = 1;\n", i);
 	check(schema_tenant, text.ptr);
 	/* and that slug and identity are missing */
-	ck_assert_uint_eq(place.errors, SCHEMA_ERRORS_MAX + 2);
+	ck_assert_uint_eq(location.errors, SCHEMA_ERRORS_MAX + 2);
 	end();
 	buf_done(&text);
 }
@@ -220,7 +222,7 @@ START_TEST(too_many_entries)
 		buf_printf(&text, "%s\"https://a%u\"", i ? ", " : "", i);
 	buf_puts(&text, " ];");
 	check(schema_tenant, text.ptr);
-	ck_assert_uint_eq(place.errors, 1);
+	ck_assert_uint_eq(location.errors, 1);
 	ck_str_is(report.v[0].problem,
 		  "must have at most 64 entries, not 65");
 	end();
@@ -237,7 +239,7 @@ START_TEST(values_and_defaults)
 		"desk = false;");
 	struct group session = group_group(tenant, "session"), limit, key;
 
-	ck_assert_uint_eq(place.errors, 0);
+	ck_assert_uint_eq(location.errors, 0);
 	ck_str_is(group_text(tenant, "slug"), "acme");
 	ck_assert(str_is_null(group_text(tenant, "home")));
 	ck_str_is(group_text(tenant, "dashboard"), "/dashboard");
@@ -281,7 +283,8 @@ static void check_table(const struct setting *s)
 				      s->number <= s->max, "%s", s->name);
 		snprintf(text, sizeof(text), "%s", s->example);
 		check(alone, text);
-		ck_assert_msg(!place.errors, "%s: %s", s->name, place.first);
+		ck_assert_msg(!location.errors, "%s: %s", s->name,
+			      location.first);
 		ck_assert_msg(group_has((struct group){
 			config_root_setting(&config), alone }, s->name),
 			      "%s: %s", s->name, s->example);

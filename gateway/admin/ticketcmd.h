@@ -1,5 +1,5 @@
 /*
- * agent: tickets, as those who answer them see them; commands of the admin
+ * ticketcmd: tickets, as those who answer them see them; commands of the admin
  * socket.
  *
  *	tickets list TENANT STATE LIMIT BEFORE	STATE: all | open | closed;
@@ -10,14 +10,14 @@
  *	tickets reopen TENANT NUMBER NAME
  *
  * What is written is confirmed by the writer, or told as not confirmed within
- * ERRAND_WAIT_MS; KEY (store/tickets.h) makes it safe to ask again.
+ * JOB_WAIT_MS; KEY (store/tickets.h) makes it safe to ask again.
  */
-#ifndef ADMIN_AGENT_H
-#define ADMIN_AGENT_H
+#ifndef ADMIN_TICKETCMD_H
+#define ADMIN_TICKETCMD_H
 
 #include "admin/status.h"
 
 /* Ends with an empty one. */
-extern const struct status_entry agent_entries[];
+extern const struct status_entry ticketcmd_entries[];
 
 #endif

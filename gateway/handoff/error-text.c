@@ -1,4 +1,4 @@
-#include "handoff/advice.h"
+#include "handoff/error-text.h"
 
 #include "base/str.h"
 
@@ -16,7 +16,7 @@
 
 static const struct {
 	const char *code;
-	struct advice advice;
+	struct error_text text;
 } by_code[] = {
 	/* the link */
 	{ "token_expired", {
@@ -142,32 +142,32 @@ static const struct {
 		"Load the page again.", false } },
 };
 
-static const struct advice forbidden = {
+static const struct error_text forbidden = {
 	"Not allowed", NULL,
 	"If that is a mistake, ask the site that you came from, and quote the "
 	"number below.", false
 };
-static const struct advice missing = {
+static const struct error_text missing = {
 	"There is nothing here",
 	"The address is mistyped, or what was here is gone.",
 	"Check the address, or go back to where you came from.", false
 };
-static const struct advice refused = {
+static const struct error_text refused = {
 	"That did not work", NULL, TELL_THEM, false
 };
-static const struct advice failed = {
+static const struct error_text failed = {
 	"Something went wrong",
 	"It is not your fault: something failed on our side.",
 	IF_AGAIN, true
 };
 
-const struct advice *advice_for(int status, const char *code)
+const struct error_text *error_text_for(int status, const char *code)
 {
 	size_t i;
 
 	for (i = 0; code && i < N_ELEMENTS(by_code); i++)
 		if (!strcmp(by_code[i].code, code))
-			return &by_code[i].advice;
+			return &by_code[i].text;
 	if (status == 403)
 		return &forbidden;
 	if (status == 404)

@@ -1,4 +1,4 @@
-#include "handoff/entry.h"
+#include "handoff/admit.h"
 
 static enum step_result refuse_rate(struct exchange *ex, uint32_t retry_s)
 {
@@ -47,21 +47,21 @@ static enum step_result tell(struct exchange *ex,
 	return STEP_NEXT;
 }
 
-enum step_result entry_limit_rate(struct exchange *ex)
+enum step_result admit_limit_rate(struct exchange *ex)
 {
 	return tell(ex, ratelimit_check(ex->gateway->limiter,
 					scope_of(ex, false), rule_of(ex),
 					&ex->client, ex->start_ms));
 }
 
-void entry_tell_rate(struct exchange *ex)
+void admit_tell_rate(struct exchange *ex)
 {
 	add_headers(ex, ratelimit_peek(ex->gateway->limiter,
 				       scope_of(ex, false), rule_of(ex),
 				       &ex->client, ex->start_ms));
 }
 
-enum step_result entry_limit_guesses(struct exchange *ex, bool is_wrong)
+enum step_result admit_limit_guesses(struct exchange *ex, bool is_wrong)
 {
 	struct ratelimit *limiter = ex->gateway->limiter;
 	struct str scope = scope_of(ex, true);
@@ -75,7 +75,7 @@ enum step_result entry_limit_guesses(struct exchange *ex, bool is_wrong)
 				   ex->start_ms));
 }
 
-enum step_result entry_find_tenant(struct exchange *ex)
+enum step_result admit_find_tenant(struct exchange *ex)
 {
 	/* The gateway host has these paths; a tenant's own host has not. */
 	if (!ex->host->is_gateway)
@@ -84,7 +84,7 @@ enum step_result entry_find_tenant(struct exchange *ex)
 	ex->tenant = snapshot_tenant(ex->snapshot, ex->request.params[0]);
 	if (ex->tenant && ex->tenant->state == TENANT_SERVING)
 		return STEP_NEXT;
-	if (entry_limit_rate(ex) == STEP_ANSWER)
+	if (admit_limit_rate(ex) == STEP_ANSWER)
 		return STEP_ANSWER;
 	if (ex->tenant && ex->tenant->state == TENANT_BROKEN) {
 		answer_header(ex, "Retry-After", STR("60"));

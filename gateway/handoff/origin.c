@@ -1,4 +1,4 @@
-#include "handoff/cross.h"
+#include "handoff/origin.h"
 
 #define EXPOSED "X-RateLimit-Limit, X-RateLimit-Remaining, RateLimit-Limit, " \
 	"RateLimit-Remaining, RateLimit-Reset, Retry-After, X-Request-Id"
@@ -32,7 +32,7 @@ static bool allow_origin(struct exchange *ex)
 	return true;
 }
 
-void cross_handoff_headers(struct exchange *ex)
+void origin_handoff_headers(struct exchange *ex)
 {
 	answer_header(ex, "Vary", STR("Origin"));
 	if (allow_origin(ex))
@@ -40,7 +40,7 @@ void cross_handoff_headers(struct exchange *ex)
 			      STR(EXPOSED));
 }
 
-bool cross_may_post(const struct exchange *ex)
+bool origin_may_post(const struct exchange *ex)
 {
 	struct str origin, echo;
 	unsigned n = count_origins(ex, &origin);
@@ -48,7 +48,7 @@ bool cross_may_post(const struct exchange *ex)
 	return cors_judge(&ex->tenant->cors, origin, n, &echo) == CORS_ALLOWED;
 }
 
-void cross_preflight_headers(struct exchange *ex)
+void origin_preflight_headers(struct exchange *ex)
 {
 	answer_header(ex, "Vary", STR("Origin"));
 	if (!allow_origin(ex))
@@ -59,7 +59,7 @@ void cross_preflight_headers(struct exchange *ex)
 	answer_header(ex, "Access-Control-Max-Age", STR("600"));
 }
 
-void cross_callback_headers(struct exchange *ex)
+void origin_callback_headers(struct exchange *ex)
 {
 	const struct host *host = ex->host;
 	struct str origin;
@@ -77,7 +77,7 @@ void cross_callback_headers(struct exchange *ex)
 	answer_header(ex, "Access-Control-Allow-Credentials", STR("true"));
 }
 
-bool cross_is_own(const struct exchange *ex)
+bool origin_is_own(const struct exchange *ex)
 {
 	const struct host *host = ex->host;
 	struct str origin;

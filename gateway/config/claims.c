@@ -30,23 +30,24 @@ void claims_sort(struct claim *claims, unsigned count)
 }
 
 /* Findings about this claim. */
-static struct place place_of(const struct settling *s,
-			     const struct claim *claim)
+static struct location location_of(const struct settling *s,
+				   const struct claim *claim)
 {
-	return (struct place){ .report = s->reader->place->report,
-		.level = REPORT_TENANT, .file = claim->file,
-		.tenant = claim->slug };
+	return (struct location){ .report = s->reader->location->report,
+				 .level = REPORT_TENANT,
+				 .file = claim->file,
+				 .tenant = claim->slug };
 }
 
-/* Take up `draft` as the next tenant. -1 with findings in `place`. */
+/* Take up `draft` as the next tenant. -1 with findings in `location`. */
 static int take_up(struct settling *s, struct draft *draft,
-		   struct place *place)
+		   struct location *location)
 {
 	struct snapshot *out = s->out;
 	struct reader reader = *s->reader;
 	struct tenant *tenant;
 
-	reader.place = place;
+	reader.location = location;
 	pool_reset(reader.scratch);
 	tenant = pool_alloc(reader.pool, sizeof(*tenant));
 	if (!tenant)
@@ -95,13 +96,13 @@ static void say_twice(const struct settling *s, const struct claim *claims,
 
 	for (i = 0; i < count; i++) {
 		const struct claim *other = &claims[i ? 0 : 1];
-		struct place place = place_of(s, &claims[i]);
+		struct location location = location_of(s, &claims[i]);
 
-		place_error(&place, claims[i].line, "slug",
-			    "give one of them another slug, or delete it; "
-			    "until then neither is used",
-			    "is claimed a second time at %.*s:%u",
-			    STR_ARG(other->file), other->line);
+		location_error(&location, claims[i].line, "slug",
+			       "give one of them another slug, or delete it; "
+			       "until then neither is used",
+			       "is claimed a second time at %.*s:%u",
+			       STR_ARG(other->file), other->line);
 	}
 }
 
@@ -119,7 +120,7 @@ static int settle_slug(struct settling *s, const struct claim *claims,
 		       unsigned count)
 {
 	const struct claim *claim = &claims[0];
-	struct place place = place_of(s, claim);
+	struct location location = location_of(s, claim);
 	struct draft *kept = s->previous ?
 		snapshot_draft(s->previous, claim->slug) : NULL;
 	unsigned groups = count_groups(claims, count);
@@ -129,14 +130,14 @@ static int settle_slug(struct settling *s, const struct claim *claims,
 		say_twice(s, claims, groups);
 		problem = STR("two groups have this slug");
 	} else if (claim->draft) {
-		if (!take_up(s, claim->draft, &place))
+		if (!take_up(s, claim->draft, &location))
 			return 0;
-		problem = str_from(place.first);
+		problem = str_from(location.first);
 	} else if (claim->is_disabled) {
 		kept = NULL;
 	}
-	if (kept && !take_up(s, kept, &place)) {
-		report_add(place.report, (struct finding){
+	if (kept && !take_up(s, kept, &location)) {
+		report_add(location.report, (struct finding){
 			.level = REPORT_NOTE, .file = claim->file,
 			.line = claim->line, .tenant = claim->slug,
 			.problem = STR("goes on in its last good form") });
@@ -145,9 +146,9 @@ static int settle_slug(struct settling *s, const struct claim *claims,
 	return take_up_broken(s, claim, problem);
 }
 
-int settle(const struct reader *reader, struct claim *claims, unsigned count,
-	   const struct snapshot *previous, const struct keyring *keyring,
-	   struct snapshot *out)
+int claims_settle(const struct reader *reader, struct claim *claims,
+		  unsigned count, const struct snapshot *previous,
+		  const struct keyring *keyring, struct snapshot *out)
 {
 	struct settling s = { .reader = reader, .previous = previous,
 		.keyring = keyring, .out = out };
@@ -164,9 +165,9 @@ int settle(const struct reader *reader, struct claim *claims, unsigned count,
 		if (i + 1 < count && str_eq(claims[i].slug, claims[i + 1].slug))
 			continue;
 		if (out->tenant_count == CONFIG_TENANTS_MAX) {
-			place_error(reader->place, 0, NULL, NULL,
-				    "there are more than %d tenants",
-				    CONFIG_TENANTS_MAX);
+			location_error(reader->location, 0, NULL, NULL,
+				       "there are more than %d tenants",
+				       CONFIG_TENANTS_MAX);
 			return -1;
 		}
 		if (settle_slug(&s, &claims[from], i + 1 - from))

@@ -1,4 +1,4 @@
-#include "admin/plain.h"
+#include "admin/sanitize.h"
 
 #include <time.h>
 
@@ -26,20 +26,20 @@ static void add_one(struct buf *out, struct str s, size_t *at, bool has_tabs)
 		buf_add(out, s.ptr + from, *at - from);
 }
 
-void plain_add(struct buf *out, struct str s)
+void sanitize_add(struct buf *out, struct str s)
 {
 	for (size_t at = 0; at < s.len;)
 		add_one(out, s, &at, false);
 }
 
-void plain_pad(struct buf *out, struct str s, unsigned width)
+void sanitize_pad(struct buf *out, struct str s, unsigned width)
 {
-	plain_add(out, s);
+	sanitize_add(out, s);
 	for (size_t n = utf8_length(s); n < width; n++)
 		buf_addc(out, ' ');
 }
 
-void plain_lines(struct buf *out, struct str s, const char *prefix)
+void sanitize_lines(struct buf *out, struct str s, const char *prefix)
 {
 	do {
 		struct str line = str_cut(s, '\n', &s);
@@ -51,7 +51,7 @@ void plain_lines(struct buf *out, struct str s, const char *prefix)
 	} while (!str_is_null(s));
 }
 
-void plain_time(struct buf *out, int64_t wall_ms)
+void sanitize_time(struct buf *out, int64_t wall_ms)
 {
 	time_t s = (time_t)(wall_ms / 1000);
 	char text[40];

@@ -1,5 +1,5 @@
 /* Users and sessions through the admin socket's commands. */
-#include "admin/people.h"
+#include "admin/usercmd.h"
 
 #include "unit/admin/door.h"
 
@@ -122,7 +122,7 @@ START_TEST(sessions_are_listed_and_ended)
 }
 END_TEST
 
-static void people_tests(TCase *tc)
+static void usercmd_tests(TCase *tc)
 {
 	tcase_add_test(tc, a_user_is_shown_by_address_or_id);
 	tcase_add_test(tc, two_of_one_address_are_told_apart);
@@ -130,4 +130,4 @@ static void people_tests(TCase *tc)
 	tcase_add_test(tc, sessions_are_listed_and_ended);
 }
 
-UNIT_MAIN("people", people_tests)
+UNIT_MAIN("usercmd", usercmd_tests)

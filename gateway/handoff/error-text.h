@@ -1,17 +1,17 @@
 /*
- * advice: what a person is told about an answer that is no success: a title,
- * what happened, and what to do.
+ * error-text: what a person is told about an answer that is no success: a
+ * title, what happened, and what to do.
  *
  * Programs get the code and the message of answer_error(); this is for the
  * pages that people see in its place.  Plain English, nothing about the inside
  * of the gateway, and nothing to do that the reader cannot do.
  */
-#ifndef HANDOFF_ADVICE_H
-#define HANDOFF_ADVICE_H
+#ifndef HANDOFF_ERROR_TEXT_H
+#define HANDOFF_ERROR_TEXT_H
 
 #include <stdbool.h>
 
-struct advice {
+struct error_text {
 	const char *title;	/* without a full stop */
 	const char *what;	/* NULL: the answer's own message says it */
 	const char *todo;
@@ -20,6 +20,6 @@ struct advice {
 };
 
 /* By its code, else by its status. Constant, never NULL. `code` may be. */
-const struct advice *advice_for(int status, const char *code);
+const struct error_text *error_text_for(int status, const char *code);
 
 #endif

@@ -1,7 +1,7 @@
-#include "admin/agent.h"
+#include "admin/ticketcmd.h"
 
-#include "admin/errand.h"
-#include "admin/plain.h"
+#include "admin/job-wait.h"
+#include "admin/sanitize.h"
 #include "base/clock.h"
 #include "base/num.h"
 #include "codec/json.h"
@@ -109,7 +109,7 @@ static void list_text(const struct ticket *list, unsigned count,
 		return;
 	}
 	buf_printf(out, "%6s  %-6s  %-5s  %4s  %-*s  %-*s  %s\n", "NUMBER",
-		   "STATE", "LAST", "MSGS", PLAIN_TIME_WIDTH, "CHANGED",
+		   "STATE", "LAST", "MSGS", SANITIZE_TIME_WIDTH, "CHANGED",
 		   (int)width, "USER", "SUBJECT");
 	for (unsigned i = 0; i < count; i++) {
 		const struct ticket *t = &list[i];
@@ -118,11 +118,11 @@ static void list_text(const struct ticket *list, unsigned count,
 			   (long long)t->number,
 			   t->is_closed ? "closed" : "open",
 			   t->is_by_agent ? "agent" : "user", t->messages);
-		plain_time(out, t->updated_ms);
+		sanitize_time(out, t->updated_ms);
 		buf_puts(out, "  ");
-		plain_pad(out, t->user.email, width);
+		sanitize_pad(out, t->user.email, width);
 		buf_puts(out, "  ");
-		plain_add(out, t->subject);
+		sanitize_add(out, t->subject);
 		buf_addc(out, '\n');
 	}
 	if (next.len)
@@ -195,9 +195,9 @@ static void show_text(struct str tenant, const struct ticket *t,
 		      struct buf *out)
 {
 	buf_printf(out, "ticket %lld of ", (long long)t->number);
-	plain_add(out, tenant);
+	sanitize_add(out, tenant);
 	buf_puts(out, ": ");
-	plain_add(out, t->subject);
+	sanitize_add(out, t->subject);
 	buf_addc(out, '\n');
 	add_label(out, "state");
 	buf_printf(out, "%s, the last message is %s\n",
@@ -205,29 +205,29 @@ static void show_text(struct str tenant, const struct ticket *t,
 		   t->is_by_agent ? "an agent's" : "the user's");
 	if (t->category.len) {
 		add_label(out, "category");
-		plain_add(out, t->category);
+		sanitize_add(out, t->category);
 		buf_addc(out, '\n');
 	}
 	add_label(out, "user");
-	plain_add(out, t->user.name);
+	sanitize_add(out, t->user.name);
 	buf_puts(out, " <");
-	plain_add(out, t->user.email);
+	sanitize_add(out, t->user.email);
 	buf_printf(out, ">, id %lld%s\n", (long long)t->user.id,
 		   t->user.is_verified ? "" : ", not verified");
 	add_label(out, "created");
-	plain_time(out, t->created_ms);
+	sanitize_time(out, t->created_ms);
 	buf_addc(out, '\n');
 	add_label(out, "changed");
-	plain_time(out, t->updated_ms);
+	sanitize_time(out, t->updated_ms);
 	buf_addc(out, '\n');
 	for (unsigned i = 0; i < count; i++) {
 		buf_printf(out, "\n%lld  ", (long long)thread[i].id);
-		plain_time(out, thread[i].created_ms);
+		sanitize_time(out, thread[i].created_ms);
 		buf_puts(out, thread[i].is_by_agent ? "  agent  " :
 						      "  user  ");
-		plain_add(out, thread[i].name);
+		sanitize_add(out, thread[i].name);
 		buf_addc(out, '\n');
-		plain_lines(out, thread[i].body, "    ");
+		sanitize_lines(out, thread[i].body, "    ");
 	}
 }
 
@@ -336,7 +336,7 @@ static const char *unconfirmed(const struct ticket_change *c,
 	       "again";
 }
 
-static void tell_change(const struct errand *e, bool json, struct buf *body)
+static void tell_change(const struct job_wait *e, bool json, struct buf *body)
 {
 	const struct ticket_change *c = &e->change;
 
@@ -352,33 +352,34 @@ static void tell_change(const struct errand *e, bool json, struct buf *body)
 	buf_printf(body, "%s ticket %lld of ",
 		   c->is_repeat ? kinds[c->kind].again : kinds[c->kind].done,
 		   (long long)c->number);
-	plain_add(body, c->tenant);
+	sanitize_add(body, c->tenant);
 	buf_puts(body, c->is_repeat ? " before\n" : "\n");
 }
 
-/* The errand's change, from the words; false: no memory. */
-static bool fill_change(struct errand *e, enum ticket_change_kind kind,
+/* The job's change, from the words; false: no memory. */
+static bool fill_change(struct job_wait *e, enum ticket_change_kind kind,
 			const struct str *words, int64_t number)
 {
 	struct ticket_change *c = &e->change;
 
 	*c = (struct ticket_change){
-		.tenant = errand_str(e, words[0]),
+		.tenant = job_wait_str(e, words[0]),
 		.number = number,
 		.kind = kind,
-		.name = errand_str(e, words[2]),
+		.name = job_wait_str(e, words[2]),
 	};
 	if (!c->tenant.ptr || !c->name.ptr)
 		return false;
 	if (kind == TICKET_REPLY) {
-		c->body = errand_str(e, words[3]);
-		c->key = errand_str(e, words[4]);
+		c->body = job_wait_str(e, words[3]);
+		c->key = job_wait_str(e, words[4]);
 		if (!c->body.ptr || !c->key.ptr)
 			return false;
 	}
-	c->audit = errand_audit(e, c->tenant, kinds[kind].code,
-				pool_printf(e->pool, "ticket %lld",
-					    (long long)number), c->name);
+	c->audit = job_wait_audit(
+		e, c->tenant, kinds[kind].code,
+		pool_printf(e->pool, "ticket %lld", (long long)number),
+		c->name);
 	return c->audit != NULL;
 }
 
@@ -388,18 +389,18 @@ static const char *change(struct status *status, enum ticket_change_kind kind,
 {
 	int64_t number = 0;
 	const char *trouble = read_number(words[1], &number);
-	struct errand *e = trouble ? NULL : errand_new();
+	struct job_wait *e = trouble ? NULL : job_wait_new();
 	enum err err = ERR_NOMEM;
 
 	if (trouble)
 		return trouble;
 	if (e && fill_change(e, kind, words, number)) {
-		errand_send(e);
+		job_wait_send(e);
 		err = tickets_change(store_tickets(status->gateway->store),
 				     &e->change);
 		if (err)
-			errand_unsend(e);
-		else if (errand_wait(e))
+			job_wait_unsend(e);
+		else if (job_wait_for(e))
 			err = e->job.result;
 		else
 			trouble = unconfirmed(&e->change, body);
@@ -408,7 +409,7 @@ static const char *change(struct status *status, enum ticket_change_kind kind,
 		trouble = refusal(err, words, body);
 	else if (!trouble)
 		tell_change(e, json, body);
-	errand_free(e);
+	job_wait_free(e);
 	return trouble;
 }
 
@@ -431,7 +432,7 @@ static const char *reopen(struct status *status, const struct str *words,
 	return change(status, TICKET_REOPEN, words, json, body);
 }
 
-const struct status_entry agent_entries[] = {
+const struct status_entry ticketcmd_entries[] = {
 	{ "tickets list", 4, list },
 	{ "tickets show", 2, show },
 	{ "tickets reply", 5, reply },

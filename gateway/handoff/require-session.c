@@ -1,6 +1,6 @@
-#include "handoff/who.h"
+#include "handoff/require-session.h"
 
-#include "handoff/cross.h"
+#include "handoff/origin.h"
 #include "handoff/session.h"
 
 static const struct tenant *named_tenant(const struct exchange *ex)
@@ -11,7 +11,8 @@ static const struct tenant *named_tenant(const struct exchange *ex)
 	return tenant && tenant->state == TENANT_SERVING ? tenant : NULL;
 }
 
-enum step_result who_find(struct exchange *ex, struct session *session_r)
+enum step_result require_session_find(struct exchange *ex,
+				      struct session *session_r)
 {
 	const struct tenant *tenant = NULL;
 	struct session session = { 0 };
@@ -31,16 +32,16 @@ enum step_result who_find(struct exchange *ex, struct session *session_r)
 	return STEP_NEXT;
 }
 
-enum step_result who_refuse_nobody(struct exchange *ex)
+enum step_result require_session_refuse(struct exchange *ex)
 {
 	return answer_error(ex, 401, "not_signed_in",
 			    "You are not signed in. Please go back and click "
 			    "the button again.");
 }
 
-enum step_result who_check_origin(struct exchange *ex)
+enum step_result require_session_origin(struct exchange *ex)
 {
-	if (cross_is_own(ex))
+	if (origin_is_own(ex))
 		return STEP_NEXT;
 	return answer_error(ex, 403, "origin_refused",
 			    "Requests from this site are not accepted.");

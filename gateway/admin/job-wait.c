@@ -1,4 +1,4 @@
-#include "admin/errand.h"
+#include "admin/job-wait.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -7,14 +7,14 @@
 #include "base/random.h"
 #include "codec/json.h"
 
-struct errand *errand_new(void)
+struct job_wait *job_wait_new(void)
 {
-	struct errand *e = calloc(1, sizeof(*e));
+	struct job_wait *e = calloc(1, sizeof(*e));
 	pthread_condattr_t attr;
 
 	if (!e)
 		return NULL;
-	e->pool = pool_new(ERRAND_POOL_MAX);
+	e->pool = pool_new(JOB_WAIT_POOL_MAX);
 	if (!e->pool) {
 		free(e);
 		return NULL;
@@ -27,7 +27,7 @@ struct errand *errand_new(void)
 	return e;
 }
 
-static void destroy(struct errand *e)
+static void destroy(struct job_wait *e)
 {
 	pthread_cond_destroy(&e->told);
 	pthread_mutex_destroy(&e->lock);
@@ -35,7 +35,7 @@ static void destroy(struct errand *e)
 	free(e);
 }
 
-struct str errand_str(struct errand *e, struct str s)
+struct str job_wait_str(struct job_wait *e, struct str s)
 {
 	return pool_str(e->pool, s);
 }
@@ -53,9 +53,9 @@ static struct str without_braces(struct pool *pool, struct str s)
 	return (struct str){ copy, s.len };
 }
 
-const struct audit_record *errand_audit(struct errand *e, struct str tenant,
-					struct str code, struct str what,
-					struct str by)
+const struct audit_record *job_wait_audit(struct job_wait *e, struct str tenant,
+					  struct str code, struct str what,
+					  struct str by)
 {
 	unsigned long long id;
 	struct buf trail;
@@ -71,7 +71,7 @@ const struct audit_record *errand_audit(struct errand *e, struct str tenant,
 	e->audit = (struct audit_record){
 		.request_id = pool_printf(e->pool, "ctl-%016llx", id),
 		.time_ms = clock_wall_ms(),
-		.tenant = errand_str(e, tenant),
+		.tenant = job_wait_str(e, tenant),
 		.status = 200,
 		.code = code,
 		.trail = buf_str(&trail),
@@ -83,7 +83,7 @@ const struct audit_record *errand_audit(struct errand *e, struct str tenant,
 /* In the writer's thread. */
 static void done(struct job *job)
 {
-	struct errand *e = (struct errand *)job;
+	struct job_wait *e = (struct job_wait *)job;
 	bool is_left;
 
 	pthread_mutex_lock(&e->lock);
@@ -95,20 +95,20 @@ static void done(struct job *job)
 		destroy(e);
 }
 
-void errand_send(struct errand *e)
+void job_wait_send(struct job_wait *e)
 {
 	e->job.done = done;
 	e->is_sent = true;
 }
 
-void errand_unsend(struct errand *e)
+void job_wait_unsend(struct job_wait *e)
 {
 	e->is_sent = false;
 }
 
-bool errand_wait(struct errand *e)
+bool job_wait_for(struct job_wait *e)
 {
-	const int64_t end_ms = clock_mono_ms() + ERRAND_WAIT_MS;
+	const int64_t end_ms = clock_mono_ms() + JOB_WAIT_MS;
 	const struct timespec end = {
 		.tv_sec = end_ms / 1000,
 		.tv_nsec = end_ms % 1000 * 1000000,
@@ -125,7 +125,7 @@ bool errand_wait(struct errand *e)
 	return is_done;
 }
 
-void errand_free(struct errand *e)
+void job_wait_free(struct job_wait *e)
 {
 	bool is_mine;
 

@@ -1,9 +1,9 @@
-#include "admin/people.h"
+#include "admin/usercmd.h"
 
 #include <stdlib.h>
 
-#include "admin/errand.h"
-#include "admin/plain.h"
+#include "admin/job-wait.h"
+#include "admin/sanitize.h"
 #include "base/clock.h"
 #include "base/num.h"
 #include "codec/email.h"
@@ -90,21 +90,21 @@ static void user_json(const struct user *u, struct buf *out)
 static void add_line(struct buf *out, const char *label, struct str value)
 {
 	buf_printf(out, "  %-12s", label);
-	plain_add(out, value);
+	sanitize_add(out, value);
 	buf_addc(out, '\n');
 }
 
 static void add_when(struct buf *out, const char *label, int64_t s)
 {
 	buf_printf(out, "  %-12s", label);
-	plain_time(out, s * 1000);
+	sanitize_time(out, s * 1000);
 	buf_addc(out, '\n');
 }
 
 static void user_text(const struct user *u, struct buf *out)
 {
 	buf_printf(out, "user %lld of ", (long long)u->view.id);
-	plain_add(out, u->tenant);
+	sanitize_add(out, u->tenant);
 	buf_puts(out, u->is_blocked ? ", blocked\n" : "\n");
 	add_line(out, "name", u->view.name);
 	add_line(out, "address", u->view.email);
@@ -154,12 +154,12 @@ static const struct {
 	[END] = { STR("session_ended"), "ended session" },
 };
 
-static enum err submit(struct status *status, struct errand *e,
+static enum err submit(struct status *status, struct job_wait *e,
 		       enum deed deed, int64_t id)
 {
 	struct store *store = status->gateway->store;
 
-	errand_send(e);
+	job_wait_send(e);
 	switch (deed) {
 	case BLOCK:
 	case UNBLOCK:
@@ -178,7 +178,7 @@ static enum err submit(struct status *status, struct errand *e,
 	}
 }
 
-static void tell(const struct errand *e, enum deed deed, int64_t id,
+static void tell(const struct job_wait *e, enum deed deed, int64_t id,
 		 bool json, struct buf *body)
 {
 	char text[24];
@@ -203,17 +203,18 @@ static const char *perform(struct status *status, enum deed deed,
 			   struct str tenant, int64_t id, bool json,
 			   struct buf *body)
 {
-	struct errand *e = errand_new();
+	struct job_wait *e = job_wait_new();
 	const char *trouble = NULL;
 	enum err err = ERR_NOMEM;
 
-	if (e && errand_audit(e, tenant, deeds[deed].code,
-			      pool_printf(e->pool, "%s %lld", deeds[deed].what,
-					  (long long)id), STR(""))) {
+	if (e && job_wait_audit(e, tenant, deeds[deed].code,
+				pool_printf(e->pool, "%s %lld",
+					    deeds[deed].what, (long long)id),
+				STR(""))) {
 		err = submit(status, e, deed, id);
 		if (err)
-			errand_unsend(e);
-		else if (errand_wait(e))
+			job_wait_unsend(e);
+		else if (job_wait_for(e))
 			err = e->job.result;
 		else
 			trouble = "not confirmed in time, and perhaps yet to "
@@ -225,7 +226,7 @@ static const char *perform(struct status *status, enum deed deed,
 			  err_text(err);
 	else if (!trouble)
 		tell(e, deed, id, json, body);
-	errand_free(e);
+	job_wait_free(e);
 	return trouble;
 }
 
@@ -316,18 +317,18 @@ static void sessions_text(const struct session *list, unsigned count,
 		return;
 	}
 	buf_printf(out, "%-19s  %-5s  %-*s  %-*s  %s\n", "ID", "KIND",
-		   PLAIN_TIME_WIDTH, "OPENED", PLAIN_TIME_WIDTH, "ENDS",
+		   SANITIZE_TIME_WIDTH, "OPENED", SANITIZE_TIME_WIDTH, "ENDS",
 		   "USER");
 	for (unsigned i = 0; i < count; i++) {
 		const struct session *s = &list[i];
 
 		buf_printf(out, "%-19lld  %-5s  ", (long long)s->id,
 			   s->kind == SESSION_EMBEDDED ? "frame" : "tab");
-		plain_time(out, s->created_s * 1000);
+		sanitize_time(out, s->created_s * 1000);
 		buf_puts(out, "  ");
-		plain_time(out, s->expires_s * 1000);
+		sanitize_time(out, s->expires_s * 1000);
 		buf_puts(out, "  ");
-		plain_add(out, s->user.email);
+		sanitize_add(out, s->user.email);
 		buf_printf(out, " (%lld)\n", (long long)s->user.id);
 	}
 	if (total > count)
@@ -350,7 +351,7 @@ static const char *sessions(struct status *status, const struct str *words,
 	if (!trouble) {
 		err = sessions_list(store_sessions(status->gateway->store),
 				    words[0], user.view.id, clock_wall_s(),
-				    PEOPLE_SESSIONS_MAX, pool, &list, &count,
+				    USERCMD_SESSIONS_MAX, pool, &list, &count,
 				    &total);
 		trouble = err ? err_text(err) : NULL;
 	}
@@ -380,7 +381,7 @@ static const char *session_end(struct status *status, const struct str *words,
 	return perform(status, END, STR(""), id, json, body);
 }
 
-const struct status_entry people_entries[] = {
+const struct status_entry usercmd_entries[] = {
 	{ "users show", 2, show },
 	{ "users block", 2, block },
 	{ "users unblock", 2, unblock },

@@ -1,5 +1,5 @@
 /* Others' text on an operator's terminal. */
-#include "admin/plain.h"
+#include "admin/sanitize.h"
 
 #include <time.h>
 
@@ -39,7 +39,7 @@ START_TEST(what_a_terminal_would_obey_is_replaced)
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		plain_add(fresh(), cases[i].in);
+		sanitize_add(fresh(), cases[i].in);
 		ck_str_is(buf_str(&out), cases[i].out);
 	}
 }
@@ -52,7 +52,7 @@ START_TEST(no_control_character_comes_out_whatever_goes_in)
 		for (unsigned b = 0; b < 256; b++) {
 			const char in[] = { (char)a, (char)b, 'x' };
 
-			plain_add(fresh(), (struct str){ in, 3 });
+			sanitize_add(fresh(), (struct str){ in, 3 });
 			for (size_t i = 0; i < out.len; i++) {
 				unsigned char c = (unsigned char)text[i];
 
@@ -66,21 +66,21 @@ END_TEST
 
 START_TEST(columns_count_characters)
 {
-	plain_pad(fresh(), STR("K\xc3\xb6ln"), 6);
+	sanitize_pad(fresh(), STR("K\xc3\xb6ln"), 6);
 	ck_str_is(buf_str(&out), "K\xc3\xb6ln  ");
-	plain_pad(fresh(), STR("longer"), 3);
+	sanitize_pad(fresh(), STR("longer"), 3);
 	ck_str_is(buf_str(&out), "longer");
-	plain_pad(fresh(), STR("\xff\x1b"), 3);
+	sanitize_pad(fresh(), STR("\xff\x1b"), 3);
 	ck_str_is(buf_str(&out), BAD BAD " ");
 }
 END_TEST
 
 START_TEST(no_line_of_a_text_stands_where_ours_do)
 {
-	plain_lines(fresh(), STR("one\n2  agent\n\n\tthree\x1b"), "    ");
+	sanitize_lines(fresh(), STR("one\n2  agent\n\n\tthree\x1b"), "    ");
 	ck_str_is(buf_str(&out),
 		  "    one\n    2  agent\n\n    \tthree" BAD "\n");
-	plain_lines(fresh(), STR(""), "    ");
+	sanitize_lines(fresh(), STR(""), "    ");
 	ck_str_is(buf_str(&out), "\n");
 }
 END_TEST
@@ -98,14 +98,14 @@ START_TEST(times_are_local_and_say_so)
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		setenv("TZ", cases[i].zone, 1);
 		tzset();
-		plain_time(fresh(), 1700000000999);
+		sanitize_time(fresh(), 1700000000999);
 		ck_str_is(buf_str(&out), cases[i].shown);
-		ck_assert_uint_eq(out.len, PLAIN_TIME_WIDTH);
+		ck_assert_uint_eq(out.len, SANITIZE_TIME_WIDTH);
 	}
 }
 END_TEST
 
-static void plain_tests(TCase *tc)
+static void sanitize_tests(TCase *tc)
 {
 	tcase_add_test(tc, what_a_terminal_would_obey_is_replaced);
 	tcase_add_test(tc, no_control_character_comes_out_whatever_goes_in);
@@ -114,4 +114,4 @@ static void plain_tests(TCase *tc)
 	tcase_add_test(tc, times_are_local_and_say_so);
 }
 
-UNIT_MAIN("plain", plain_tests)
+UNIT_MAIN("sanitize", sanitize_tests)

@@ -1,9 +1,9 @@
 /*
- * entry: the first two steps of what anybody may post to the gateway host:
+ * admit: the first two steps of what anybody may post to the gateway host:
  * which tenant, and not too often.
  */
-#ifndef HANDOFF_ENTRY_H
-#define HANDOFF_ENTRY_H
+#ifndef HANDOFF_ADMIT_H
+#define HANDOFF_ADMIT_H
 
 #include "handoff/exchange.h"
 
@@ -13,17 +13,17 @@
  * request (and so may be a 429): else slugs could be tried for nothing.
  * ex->tenant is set for all that are known.
  */
-enum step_result entry_find_tenant(struct exchange *ex);
+enum step_result admit_find_tenant(struct exchange *ex);
 
 /*
  * Charge the client: the tenant's own rule in place of the gateway's where it
  * has one.  Sets the rate-limit headers, whatever the answer will be; 429
  * past the limit.
  */
-enum step_result entry_limit_rate(struct exchange *ex);
+enum step_result admit_limit_rate(struct exchange *ex);
 
 /* The rate-limit headers alone: nothing is charged, nobody refused. */
-void entry_tell_rate(struct exchange *ex);
+void admit_tell_rate(struct exchange *ex);
 
 /*
  * The same where a secret is shown: credit of the same size, but apart, and
@@ -33,6 +33,6 @@ void entry_tell_rate(struct exchange *ex);
  * shows (429), or guessing would go on.  So ask after the verdict and before
  * acting on it.
  */
-enum step_result entry_limit_guesses(struct exchange *ex, bool is_wrong);
+enum step_result admit_limit_guesses(struct exchange *ex, bool is_wrong);
 
 #endif

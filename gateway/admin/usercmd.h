@@ -1,24 +1,24 @@
 /*
- * people: a tenant's users and their sessions; commands of the admin socket.
+ * usercmd: a tenant's users and their sessions; commands of the admin socket.
  *
  *	users show TENANT WHO		WHO: an address, or the user's id
- *	users block TENANT WHO		his sessions end, he cannot sign in
+ *	users block TENANT WHO		sessions end, no new ones begin
  *	users unblock TENANT WHO
- *	users erase TENANT WHO		he, his sessions and his tickets
+ *	users erase TENANT WHO		with their sessions and tickets
  *	sessions TENANT WHO		WHO: "-" for everybody
  *	session end ID
  *
  * Where an address is two users' (one who proved it and one who did not), the
  * ones that change something ask for the id.
  */
-#ifndef ADMIN_PEOPLE_H
-#define ADMIN_PEOPLE_H
+#ifndef ADMIN_USERCMD_H
+#define ADMIN_USERCMD_H
 
 #include "admin/status.h"
 
-#define PEOPLE_SESSIONS_MAX 500		/* shown at once */
+#define USERCMD_SESSIONS_MAX 500		/* shown at once */
 
 /* Ends with an empty one. */
-extern const struct status_entry people_entries[];
+extern const struct status_entry usercmd_entries[];
 
 #endif

@@ -1,8 +1,9 @@
 /*
- * who: whose request is this?  The first steps of every list that asks.
+ * require-session: whose request is this?  The first steps of every list that
+ * asks.
  */
-#ifndef HANDOFF_WHO_H
-#define HANDOFF_WHO_H
+#ifndef HANDOFF_REQUIRE_SESSION_H
+#define HANDOFF_REQUIRE_SESSION_H
 
 #include "handoff/exchange.h"
 
@@ -15,15 +16,16 @@
  * names or that lives at the host alone, so that a page knows a way back.
  * STEP_NEXT, or STEP_ANSWER for want of memory.
  */
-enum step_result who_find(struct exchange *ex, struct session *session_r);
+enum step_result require_session_find(struct exchange *ex,
+				      struct session *session_r);
 
 /* 401 not_signed_in. STEP_ANSWER. */
-enum step_result who_refuse_nobody(struct exchange *ex);
+enum step_result require_session_refuse(struct exchange *ex);
 
 /*
  * The cookie goes with requests from anywhere (SameSite=None): only a page of
  * our own may change anything.  STEP_NEXT, or STEP_ANSWER: 403 origin_refused.
  */
-enum step_result who_check_origin(struct exchange *ex);
+enum step_result require_session_origin(struct exchange *ex);
 
 #endif

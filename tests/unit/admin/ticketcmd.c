@@ -1,7 +1,7 @@
 /* Tickets through the admin socket's commands, on a real store. */
-#include "admin/agent.h"
+#include "admin/ticketcmd.h"
 
-#include "admin/errand.h"
+#include "admin/job-wait.h"
 #include "unit/admin/door.h"
 
 /* By Ann, who is made where there is none. */
@@ -217,7 +217,7 @@ START_TEST(a_writer_that_stands_still_holds_nobody_for_long)
 	since = clock_mono_ms();
 	ask_no("run it again with --key a1", &d, "tickets", "reply", "acme",
 	       "1", "Jane", "Hi", "a1");
-	ck_assert_int_ge(clock_mono_ms() - since, ERRAND_WAIT_MS);
+	ck_assert_int_ge(clock_mono_ms() - since, JOB_WAIT_MS);
 	ask_no("not confirmed", &d, "users", "block", "acme", "ann@b");
 	rig_gate_open(&gate);
 	rig_wait(1);
@@ -229,7 +229,7 @@ START_TEST(a_writer_that_stands_still_holds_nobody_for_long)
 }
 END_TEST
 
-/* What the writer still has when the daemon ends is not the errand's end. */
+/* What the writer still has when the daemon ends is not its end. */
 START_TEST(an_errand_that_was_left_ends_with_the_writer)
 {
 	struct rig_gate gate;
@@ -245,7 +245,7 @@ START_TEST(an_errand_that_was_left_ends_with_the_writer)
 }
 END_TEST
 
-static void agent_tests(TCase *tc)
+static void ticketcmd_tests(TCase *tc)
 {
 	tcase_add_test(tc, an_agent_reads_answers_and_closes);
 	tcase_add_test(tc, what_is_done_is_on_record);
@@ -257,4 +257,4 @@ static void agent_tests(TCase *tc)
 	tcase_add_test(tc, an_errand_that_was_left_ends_with_the_writer);
 }
 
-UNIT_MAIN("agent", agent_tests)
+UNIT_MAIN("ticketcmd", ticketcmd_tests)
