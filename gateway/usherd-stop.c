@@ -1,0 +1,65 @@
+/* Going down, within STOP_MS. */
+#include "usherd.h"
+
+#include <unistd.h>
+
+#include "adapter/adapter.h"
+#include "adapter/supervisor.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "desk/cache.h"
+
+#define RELOAD_END_MS 1000	/* of STOP_MS, for a reload to let go */
+#define LOADERS_END_MS 500	/* ... for modules that are being loaded */
+#define FLUSH_MS 1000		/* ... left to the store at least */
+
+
+/* Whatever is to be on the disk, until then. -1: the disk did not answer. */
+static int flush(struct daemon *d, int64_t end_ms)
+{
+	int64_t ms = end_ms - clock_mono_ms();
+
+	if (d->gateway.store &&
+	    store_quit(d->gateway.store, ms > FLUSH_MS ? ms : FLUSH_MS))
+		return -1;
+	ms = end_ms - clock_mono_ms();
+	if (!saver_free(d->saver, ms > FLUSH_MS ? ms : FLUSH_MS))
+		return -1;
+	d->saver = NULL;
+	return 0;
+}
+
+enum end usherd_stop(struct daemon *d)
+{
+	const int64_t end_ms = clock_mono_ms() + STOP_MS - FLUSH_MS;
+	bool is_free = reload_cancel(&d->reload, RELOAD_END_MS);
+
+	if (d->admin)
+		status_stop(&d->status);
+	if (d->options.ready_file)
+		unlink(d->options.ready_file);
+	server_stop(d->server, STOP_MS - RELOAD_END_MS - 2 * FLUSH_MS);
+	supervisor_quiesce(d->reload.options.supervisor);
+	if (flush(d, end_ms))
+		return END_NOT_FLUSHED;
+	socket_server_free(d->admin);
+	store_close(d->gateway.store);
+	if (!adapter_loaders_end(LOADERS_END_MS) || !is_free) {
+		log_warn("thread_left", LOG_TEXT("waits_for", is_free ?
+			 "a module that is being loaded" :
+			 "the files of a reload"));
+		return END_THREAD_LEFT;
+	}
+	ratelimit_free(d->gateway.limiter);
+	desk_cache_free(d->gateway.desk_cache);
+	snapshot_slot_free(d->gateway.snapshots);
+	server_free(d->server);
+	usherd_stop_adapters(d);
+	reload_done(&d->reload);
+	watch_close(&d->watch);
+	if (d->signals >= 0)
+		close(d->signals);
+	if (d->timer >= 0)
+		close(d->timer);
+	return END_CLEAN;
+}
