@@ -2,7 +2,7 @@
  * usherd: what the files of the daemon share.
  *
  *	usherd.c		options, the main thread, --check
- *	usherd-start.c		coming up: from bound ports to a first answer
+ *	usherd-start.c		coming up, to the first answer
  *	usherd-state.c		what lies in the state directory
  *	usherd-adapters.c	the processes of adapters, and root's rights
  *	usherd-stop.c		going down
@@ -35,7 +35,7 @@ struct daemon {
 	struct reload reload;
 	struct status status;
 	struct server *server;
-	struct spawner spawner;	/* where has_spawner, even if it failed */
+	struct spawner spawner;	/* where has_spawner */
 	bool has_spawner;
 	char host_path[PATH_LONGEST];	/* of usher-adapter-host */
 	char keyring_path[PATH_LONGEST], limits_path[PATH_LONGEST];
