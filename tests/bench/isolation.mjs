@@ -30,7 +30,7 @@ const processes = async (gw) => Object.fromEntries(JSON.parse((await gw.ctl('--j
 async function cost() {
 	const gw = await start({ gateway, tenants: { none: tenant('none'), inside: tenant('inside', router('none')), own: tenant('own', router('process')) } });
 	const results = new Results(), pids = [gw.child.pid, (await processes(gw)).own];
-	const run = (slug, fields = '&plan=free') => wrk(pids, gw.plainPort, connections, ['changed', slug, fields]);
+	const run = (slug, fields = '&plan=free') => wrk(pids, gw.plainPort, connections, ['adapter', slug, fields]);
 	try {
 		await run('none');
 		for (let round = 0; round < rounds; round++) {
@@ -72,7 +72,7 @@ function bad(gw, fault) {
 async function beside(gw, fault, pids) {
 	const other = bad(gw, fault);
 	try {
-		return { result: await wrk(pids, gw.plainPort, connections, ['changed', 'good']), answers: other.answers };
+		return { result: await wrk(pids, gw.plainPort, connections, ['adapter', 'good']), answers: other.answers };
 	} finally {
 		other.stop();
 	}
@@ -83,7 +83,7 @@ async function neighbours() {
 	const results = new Results(), told = {};
 	try {
 		const pids = [gw.child.pid, (await processes(gw)).good];
-		await wrk(pids, gw.plainPort, connections, ['changed', 'good']);
+		await wrk(pids, gw.plainPort, connections, ['adapter', 'good']);
 		for (let round = 0; round < rounds; round++)
 			for (const fault of faults) {
 				await until(async () => (await gw.handoff('bad', { email: 'a@b.example', name: 'A' }, { plain: true })).status === 302, 'the bad tenant to be back', 30000);

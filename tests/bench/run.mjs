@@ -1,21 +1,29 @@
-// run: the gateway against a bare libmicrohttpd server under the same load, in
-// interleaved rounds. Ratios are per round, their median and spread are told:
-// the requests per second of a shared machine mean little by themselves.
+// run: the gateway against a bare libmicrohttpd server, and against an earlier
+// build of its own, under the same load and in interleaved rounds.  Ratios are
+// per round, their median and spread are told: the requests per second of a
+// shared machine mean little by themselves.
 //
-//	ROUNDS=5 SECONDS=3 CONNECTIONS=64,256 tests/bench/run.sh [JOB...]
+//	make bench [BASE=COMMIT] [JOBS="handoff new"]
+//	ROUNDS=5 SECONDS=3 CONNECTIONS=64,256 RESULTS=DIRECTORY ...
 //
-// USHER_HTTP_WAIT=suspend|poll chooses how a worker waits (see http/server.h);
-// "wait" as a job measures the two against each other.
+// Jobs: handoff, json (the post alone); new, changed, same (whole sign-ins, of
+// users that the store does not know, knows by another name, knows as they are);
+// callback; session, check, tickets, dashboard.  "wait" measures the two ways in
+// which a worker waits (USHER_HTTP_WAIT, see http/server.h) against each other.
+//
+// The figures are kept in RESULTS as bench.json and bench.svg.
 import { execFileSync, spawn } from 'node:child_process';
 import fs from 'node:fs';
-import os from 'node:os';
 import path from 'node:path';
 import { build, start, temporary, tenant } from '../e2e/harness.mjs';
-import { Results, rounds, seconds, THREADS, wrk } from './measure.mjs';
+import { atRate, machine, progress, Results, rounds, seconds, spread, stolen, THREADS, wrk } from './measure.mjs';
+import { plot } from './plot.mjs';
 
 const connections = (process.env.CONNECTIONS ?? '64').split(',').map(Number);
-const jobs = process.argv.length > 2 ? process.argv.slice(2) : ['changed', 'same', 'json', 'callback', 'session', 'check', 'tickets', 'dashboard'];
-const USERS = 4096;
+const ALL = ['handoff', 'json', 'new', 'changed', 'same', 'callback', 'session', 'check', 'tickets', 'dashboard'];
+const jobs = process.argv.length > 2 ? process.argv.slice(2) : ALL;
+const kept = process.env.RESULTS ?? path.join(build, 'tests/bench');
+const USERS = 4096, NAME = 'John Q. Doe';
 
 async function startBare() {
 	const child = spawn(path.join(build, 'tests/bench/bare'), [String(THREADS)], { stdio: ['ignore', 'pipe', 'inherit'] });
@@ -24,22 +32,25 @@ async function startBare() {
 	return { pid: child.pid, port, stop: () => child.kill('SIGTERM') };
 }
 
-const options = (env = {}) => ({
-	gateway: { rate_limit: '{ requests = 1000000; per = 1; }', log: '{ level = "warn"; format = "json"; }', workers: String(THREADS) },
-	tenants: { alpha: tenant('alpha') }, env,
-});
-
-async function startGateway(env) {
-	const gw = await start(options(env));
-	// The users that the callback's tokens name.
+/** `from`: whose usherd it is; as if installed, it finds its adapters' host beside itself. */
+async function startGateway({ from, env = {} } = {}) {
+	const gw = await start({
+		gateway: { rate_limit: '{ requests = 1000000; per = 1; }', log: '{ level = "warn"; format = "json"; }', workers: String(THREADS) },
+		tenants: { alpha: tenant('alpha') }, env, build: from,
+	});
+	gw.from = from ?? build;
+	// The users of all jobs but "new", as "same" finds them.
 	for (let i = 0; i < USERS; i += 64)
-		await Promise.all(Array.from({ length: 64 }, (_, n) => gw.handoff('alpha', { email: `user${i + n + 1}@example.com`, name: 'same' }, { plain: true })));
+		await Promise.all(Array.from({ length: 64 }, async (_, n) => {
+			const { headers: { location } } = await gw.handoff('alpha', { email: `user${i + n + 1}@example.com`, name: NAME, company_name: 'Example Ltd' }, { plain: true });
+			await gw.callback(location, { plain: true });
+		}));
 	return gw;
 }
 
 /** Tokens for one run, split between wrk's threads. */
 function mintTokens(gw, dir, count) {
-	const text = execFileSync(path.join(build, 'tests/bench/mint'), [gw.conf, path.join(gw.dir, 'plugins'), 'alpha', String(USERS), String(count)], { maxBuffer: 1 << 30 });
+	const text = execFileSync(path.join(gw.from, 'tests/bench/mint'), [gw.conf, path.join(gw.dir, 'plugins'), 'alpha', String(USERS), String(count)], { maxBuffer: 1 << 30 });
 	const half = text.indexOf(10, text.length / 2) + 1;
 	fs.writeFileSync(path.join(dir, 'tokens.1'), text.subarray(0, half));
 	fs.writeFileSync(path.join(dir, 'tokens.2'), text.subarray(half));
@@ -47,11 +58,11 @@ function mintTokens(gw, dir, count) {
 }
 
 /**
- * The session of somebody with 50 tickets: more than he could open within the
+ * The session of somebody with 50 tickets: more than they could open within the
  * hour, so that the first one is copied in the database.
  */
 async function visitor(gw) {
-	const cookie = await gw.signIn('alpha', { email: 'user1@example.com', name: 'same' });
+	const cookie = await gw.signIn('alpha', { email: 'user1@example.com', name: 'John Q. Doe' });
 	const get = (path) => gw.request({ host: 'ticket.alpha.test', path, headers: { Cookie: cookie, Accept: 'text/html' } });
 	if ((await get('/api/tickets')).json().tickets.length)
 		return cookie;
@@ -67,42 +78,106 @@ async function visitor(gw) {
 	return cookie;
 }
 
+/** What load.lua needs for a job, behind its salt. */
 async function argsOf(job, gw, dir, rate) {
 	if (job === 'callback')
-		return [job, mintTokens(gw, dir, Math.ceil(rate * (seconds + 1)))];
+		return [mintTokens(gw, dir, Math.ceil(rate * (seconds + 1)))];
 	if (job === 'session' || job === 'check')
-		return [job, await gw.signIn('alpha', { email: 'user1@example.com', name: 'same' })];
+		return [await gw.signIn('alpha', { email: 'user1@example.com', name: NAME })];
 	if (job === 'tickets' || job === 'dashboard') {
 		const cookie = await visitor(gw);
 		const list = await gw.request({ host: 'ticket.alpha.test', path: '/api/tickets?limit=49', headers: { Cookie: cookie } });
 		if (list.json().tickets.length !== 49 || !list.json().next)
 			throw new Error('there are not 50 tickets');
-		return [job, cookie];
+		return [cookie];
 	}
-	return [job];
+	return [];
 }
 
-const results = new Results();
-const dir = temporary('bench');
+/** An earlier build, where the clone has its commit. */
+function buildBase() {
+	if (!process.env.BASE)
+		return undefined;
+	const dir = execFileSync(path.join(import.meta.dirname ?? path.dirname(new URL(import.meta.url).pathname), 'base.sh'),
+		[process.env.BASE, path.join(build, 'tests/bench/base')], { stdio: ['ignore', 'pipe', 'inherit'] }).toString().trim();
+	if (!dir)
+		console.log(`no row for ${process.env.BASE}: it is not in this clone's history`);
+	return dir || undefined;
+}
+
+/** Times at half of what the job reached, over its own connections. */
+async function halfRate(job, gw, rps, conns) {
+	const args = await argsOf(job, gw, '', 0);
+	const requests = job === 'handoff'
+		? Array.from({ length: USERS }, (_, i) => {
+			const body = `email=user${i + 1}%40example.com&name=John+Q.+Doe+${i}&company_name=Example+Ltd`;
+			return `POST /api/auth/redirect/alpha HTTP/1.1\r\nHost: tickets.test\r\nOrigin: https://alpha.test\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
+		})
+		: [`GET /auth/${job} HTTP/1.1\r\nHost: ticket.alpha.test\r\nCookie: ${args[0]}\r\n\r\n`];
+	return atRate(gw.plainPort, conns, rps / 2, requests);
+}
+
+const dir = temporary('bench'), results = new Results(), overBase = new Map();
+const on = machine();
+const base = buildBase();
+const isWait = jobs.includes('wait'), work = isWait ? ['handoff', 'changed'] : jobs;
 const bare = await startBare();
-const gateways = jobs.includes('wait') ? { suspend: await startGateway({ USHER_HTTP_WAIT: 'suspend' }), poll: await startGateway({ USHER_HTTP_WAIT: 'poll' }) } : { '': await startGateway({}) };
-const work = jobs.includes('wait') ? ['changed'] : jobs;
-console.log(`${os.cpus().length} cores, ${rounds} rounds of ${seconds} s, ${THREADS} workers, load generator on the same cores`);
+const gateways = isWait
+	? { suspend: await startGateway({ env: { USHER_HTTP_WAIT: 'suspend' } }), poll: await startGateway({ env: { USHER_HTTP_WAIT: 'poll' } }) }
+	: { '': await startGateway(), ...(base ? { base: await startGateway({ from: base }) } : {}) };
+console.log(`${on.date}, commit ${on.commit}, ${on.cores} x ${on.cpu}, Linux ${on.kernel}; ${rounds} rounds of ${seconds} s, ${THREADS} workers, load generator on the same cores`);
+const steps = rounds * connections.length * work.length * Object.keys(gateways).length;
+let step = 0;
+const rates = [];
 try {
 	for (let round = 0; round < rounds; round++)
 		for (const conns of connections) {
-			const base = await wrk([bare.pid], bare.port, conns, ['bare']);
-			results.keep(`bare ${conns}`, base, base);
-			for (const job of work)
+			progress(`bare, ${conns} connections`);
+			const floor = await wrk([bare.pid], bare.port, conns, ['bare']);
+			results.keep(`bare ${conns}`, floor, floor);
+			for (const job of work) {
+				let mine;
 				for (const [name, gw] of Object.entries(gateways)) {
-					const args = await argsOf(job, gw, dir, base.rps);
-					results.keep(`${job}${name && ` (${name})`} ${conns}`, await wrk([gw.child.pid], gw.plainPort, conns, args), base);
+					progress(`${++step} of ${steps}: round ${round + 1}, ${job}, ${conns} connections${name && `, ${name}`}`);
+					const result = await wrk([gw.child.pid], gw.plainPort, conns, [job, ...await argsOf(job, gw, dir, floor.rps)]);
+					results.keep(`${job}${name && ` (${name})`} ${conns}`, result, floor);
+					if (name === 'base') {
+						const key = `${job} ${conns}`;
+						overBase.set(key, [...overBase.get(key) ?? [], mine.us / result.us]);
+					}
+					mine ??= result;
 				}
-			process.stderr.write(`round ${round + 1} of ${rounds}, ${conns} connections\r`);
+			}
+		}
+	if (!isWait)
+		for (const job of ['handoff', 'session'].filter((j) => work.includes(j))) {
+			progress(`${job} at half its rate`);
+			const row = results.rows().find((r) => r.name === `${job} ${connections[0]}`);
+			rates.push({ job, rate: Math.round(row.rps.median / 2), ...await halfRate(job, gateways[''], row.rps.median, connections[0]) });
 		}
 } finally {
 	bare.stop();
 	for (const gw of Object.values(gateways))
 		await gw.stop();
+	progress('');
 }
+
 results.print('job, connections');
+for (const [name, xs] of overBase)
+	console.log(`${name}: CPU a request ${spread(xs)} of ${process.env.BASE}'s`);
+for (const r of rates)
+	console.log(`${r.job} at a fixed ${r.rate} a second: p50 ${r.p50} ms, p99 ${r.p99} ms, longest ${r.max} ms, ${r.bad} bad of ${r.sent}`);
+console.log(`the host took ${(stolen() * 100).toFixed(1)}% of this machine meanwhile`);
+
+const rows = results.rows();
+const group = (job, conns) => ({ name: `${job}, ${conns}`, bars: ['', ' (base)'].map((s) => rows.find((r) => r.name === `${job}${s} ${conns}`)?.cpu) });
+fs.mkdirSync(kept, { recursive: true });
+fs.writeFileSync(path.join(kept, 'bench.json'), JSON.stringify({ machine: on, rounds, seconds, stolen: stolen(), rows, rates, base: process.env.BASE, overBase: Object.fromEntries(overBase) }, null, '\t'));
+if (!isWait)
+	fs.writeFileSync(path.join(kept, 'bench.svg'), plot({
+		title: 'Processor time a request, over a bare libmicrohttpd',
+		note: `${on.date.slice(0, 10)}, ${on.cores} x ${on.cpu}, ${rounds} rounds of ${seconds} s; lines: spread of the rounds`,
+		series: ['usher', ...(base ? [process.env.BASE] : [])],
+		groups: connections.flatMap((c) => work.map((job) => group(job, c))),
+	}));
+console.log(`kept: ${path.join(kept, 'bench.json')}${isWait ? '' : ', bench.svg'}`);

@@ -21,7 +21,8 @@ import { fileURLToPath } from 'node:url';
 const here = path.dirname(fileURLToPath(import.meta.url));
 export const top = path.resolve(here, '../..');
 export const build = path.resolve(process.env.USHER_BUILD ?? path.join(top, 'build'));
-const usherd = path.join(build, 'gateway/usherd');
+/** Where a build has its daemon; `from`: another build than this one. */
+const usherdOf = (from = build) => path.join(from, 'gateway/usherd');
 const usherctl = path.join(build, 'gateway/usherctl');
 
 /** A directory that is gone when the process ends. */
@@ -113,7 +114,7 @@ function run(args, options) {
 }
 
 /** Run usherd or usherctl to its end: { code, out, err }. */
-export const runUsherd = (...args) => run([usherd, ...args]);
+export const runUsherd = (...args) => run([usherdOf(), ...args]);
 export const runUsherctl = (...args) => run([usherctl, ...args]);
 
 /** Wait until `fn` gives something truthy, for what no event tells. It gives up
@@ -169,7 +170,7 @@ export class Gateway {
 		fs.rmSync(ready, { force: true });
 		this.log = [];
 		this.exited = undefined;
-		const [program, ...before] = [...(this.options.through ?? []), usherd];
+		const [program, ...before] = [...(this.options.through ?? []), usherdOf(this.options.build)];
 		this.child = spawn(program, [...before, '--config', this.conf, '--foreground', '--ready-file', ready, ...(this.options.args ?? [])],
 			{ stdio: ['ignore', 'ignore', 'pipe'], env: { ...process.env, ...this.options.env } });
 		running.add(this.child);
@@ -323,7 +324,7 @@ export class Gateway {
 
 /**
  * A gateway that is up. Remember to stop() it.  `through`: a program and its
- * arguments that become usherd, such as prlimit.
+ * arguments that become usherd, such as prlimit; `build`: another build's.
  */
 export function start(options = {}) {
 	return new Gateway(options).start();
