@@ -7,6 +7,9 @@ static enum step_result refuse_rate(struct exchange *ex, uint32_t retry_s)
 		"\"code\":\"too_many_requests\"}", (unsigned)retry_s);
 
 	answer_header_num(ex, "Retry-After", retry_s);
+	/* The same as a time, in seconds since 1970, as Laravel has it. */
+	answer_header_num(ex, "X-RateLimit-Reset",
+			  ex->start_ms / 1000 + retry_s);
 	return answer_error_json(ex, 429, "too_many_requests",
 				 "Too many requests.", json);
 }
@@ -33,9 +36,6 @@ static void add_headers(struct exchange *ex, struct ratelimit_verdict verdict)
 {
 	answer_header_num(ex, "X-RateLimit-Limit", verdict.limit);
 	answer_header_num(ex, "X-RateLimit-Remaining", verdict.remaining);
-	answer_header_num(ex, "RateLimit-Limit", verdict.limit);
-	answer_header_num(ex, "RateLimit-Remaining", verdict.remaining);
-	answer_header_num(ex, "RateLimit-Reset", verdict.reset_s);
 }
 
 static enum step_result tell(struct exchange *ex,

@@ -226,8 +226,9 @@ static void add_common(struct exchange *ex)
 		h[n++] = (struct header){ STR("Cache-Control"),
 					  STR("no-store") };
 	h[n++] = (struct header){ STR("Referrer-Policy"), STR("no-referrer") };
-	h[n++] = (struct header){ STR("X-Content-Type-Options"),
-				  STR("nosniff") };
+	if (answer->body.len)
+		h[n++] = (struct header){ STR("X-Content-Type-Options"),
+					  STR("nosniff") };
 	if (is_hsts(ex))
 		h[n++] = (struct header){ STR("Strict-Transport-Security"),
 					  STR("max-age=31536000") };

@@ -201,8 +201,8 @@ void exchange_begin(struct exchange *ex, const struct steps *steps);
  * the gateway stops 503.  With EXCHANGE_DONE there is an answer in any case (a
  * list that ended without one gives a 500), and it carries X-Request-Id,
  * Cache-Control: no-store (unless a step set another), Referrer-Policy:
- * no-referrer,
- * X-Content-Type-Options: nosniff and, off loopback, HSTS.
+ * no-referrer, with a body X-Content-Type-Options: nosniff and, off loopback,
+ * HSTS.
  */
 enum exchange_state exchange_run(struct exchange *ex);
 

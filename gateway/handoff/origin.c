@@ -1,7 +1,7 @@
 #include "handoff/origin.h"
 
-#define EXPOSED "X-RateLimit-Limit, X-RateLimit-Remaining, RateLimit-Limit, " \
-	"RateLimit-Remaining, RateLimit-Reset, Retry-After, X-Request-Id"
+#define EXPOSED "X-RateLimit-Limit, X-RateLimit-Remaining, " \
+	"X-RateLimit-Reset, Retry-After, X-Request-Id"
 
 /* How many Origin headers there are; *value_r is the first. */
 static unsigned count_origins(const struct exchange *ex, struct str *value_r)

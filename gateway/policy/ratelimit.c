@@ -370,7 +370,7 @@ static struct ratelimit_verdict decide(struct ratelimit *limiter,
 {
 	struct ratelimit_verdict v = { .allowed = true, .limit = limit,
 				       .remaining = limit };
-	int64_t wait = 0, reset = 0;
+	int64_t wait = 0;
 
 	for (size_t i = 0; i < count; i++) {
 		look(&b[i], now);
@@ -392,12 +392,9 @@ static struct ratelimit_verdict decide(struct ratelimit *limiter,
 		left = (now + b[i].whole - b[i].full_at) / b[i].step;
 		if (left < v.remaining)
 			v.remaining = (uint32_t)left;
-		if (b[i].full_at - now > reset)
-			reset = b[i].full_at - now;
 	}
 	if (!v.allowed)
 		v.remaining = 0;
-	v.reset_s = seconds_up(reset);
 	v.retry_after_s = seconds_up(wait);
 	return v;
 }

@@ -51,7 +51,6 @@ struct ratelimit_verdict {
 	bool allowed;
 	uint32_t limit;		/* the rule's requests */
 	uint32_t remaining;	/* that would be allowed right now */
-	uint32_t reset_s;	/* until the full credit is back, rounded up */
 	uint32_t retry_after_s;	/* until a place comes free; 0 when allowed,
 				 * else at least 1 */
 };

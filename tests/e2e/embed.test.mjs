@@ -117,7 +117,7 @@ test('a handoff: JSON, never a redirect, and nobody else may read it', async () 
 	assert.equal(r.json().expires_in, 120);
 	assert.ok(r.json().redirect_url.startsWith('https://ticket.alpha.test/auth/callback?token='));
 	assert.equal(r.headers['x-ratelimit-limit'], '100000');
-	assert.ok(r.headers['x-ratelimit-remaining'] && r.headers['ratelimit-reset']);
+	assert.match(r.headers['x-ratelimit-remaining'], /^\d+$/);
 	assert.equal(r.headers['cache-control'], 'no-store');
 	assert.equal(r.headers['access-control-allow-origin'], undefined);
 	assert.equal(r.headers['access-control-allow-credentials'], undefined);

@@ -19,8 +19,7 @@ test('60 an hour, the 61st as the guide says, and a restart is no way around it'
 	const first = await gw.handoff('alpha', user, { headers: { Origin: 'https://alpha.test' } });
 	assert.equal(first.headers['x-ratelimit-limit'], '60');
 	assert.equal(first.headers['x-ratelimit-remaining'], '59');
-	for (const name of ['ratelimit-limit', 'ratelimit-remaining', 'ratelimit-reset'])
-		assert.match(first.headers[name], /^\d+$/, name);
+	assert.equal(first.headers['x-ratelimit-reset'], undefined);
 	assert.deepEqual([...new Set(await spend(gw, 59))], [302]);
 	const over = await gw.handoff('alpha', user, { headers: { Origin: 'https://alpha.test' } });
 	assert.equal(over.status, 429);
@@ -29,6 +28,8 @@ test('60 an hour, the 61st as the guide says, and a restart is no way around it'
 	assert.ok(retry_after > 0 && retry_after <= 60, String(retry_after));
 	assert.equal(over.headers['retry-after'], String(retry_after));
 	assert.equal(over.headers['x-ratelimit-remaining'], '0');
+	const reset = Number(over.headers['x-ratelimit-reset']) - Date.now() / 1000;
+	assert.ok(reset > -60 && reset <= 61, `seconds since 1970: ${reset} from now`);
 	assert.equal(over.headers['access-control-allow-origin'], 'https://alpha.test', 'readable by the partner\'s page');
 	assert.equal(code, 'too_many_requests');
 	assert.equal((await gw.request({ method: 'OPTIONS', path: '/api/auth/redirect/alpha' })).status, 204, 'preflights are free');

@@ -225,7 +225,8 @@ static inline void flow_check(const struct exchange *ex)
 	ck_assert_uint_eq(flow_header(ex, "X-Request-Id").len, 26);
 	ck_str_is(flow_header(ex, "Cache-Control"), "no-store");
 	ck_str_is(flow_header(ex, "Referrer-Policy"), "no-referrer");
-	ck_str_is(flow_header(ex, "X-Content-Type-Options"), "nosniff");
+	ck_assert_int_eq(flow_header(ex, "X-Content-Type-Options").len > 0,
+			 answer->body.len > 0);
 	ck_assert_int_eq(answer->body.len > 0,
 			 flow_header(ex, "Content-Type").len > 0);
 	for (i = 0; i < answer->header_count; i++) {

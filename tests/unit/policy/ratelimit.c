@@ -63,14 +63,12 @@ START_TEST(sixty_at_once_then_one_a_minute)
 		ck_assert(v.allowed);
 		ck_assert_uint_eq(v.limit, 60);
 		ck_assert_uint_eq(v.remaining, 60 - i);
-		ck_assert_uint_eq(v.reset_s, i * 60);
 		ck_assert_uint_eq(v.retry_after_s, 0);
 	}
 	v = ask("192.0.2.1", NOW);
 	ck_assert(!v.allowed);
 	ck_assert_uint_eq(v.limit, 60);
 	ck_assert_uint_eq(v.remaining, 0);
-	ck_assert_uint_eq(v.reset_s, 3600);
 	ck_assert_uint_eq(v.retry_after_s, 60);
 
 	v = ask("192.0.2.1", NOW + 59999);
@@ -93,7 +91,6 @@ START_TEST(a_look_counts_nothing)
 		v = ratelimit_peek(limiter, everybody, hourly, &from, NOW);
 		ck_assert(v.allowed);
 		ck_assert_uint_eq(v.remaining, 60);
-		ck_assert_uint_eq(v.reset_s, 0);
 	}
 	ck_assert_uint_eq(ratelimit_stats(limiter).clients, 0);
 	ck_assert_uint_eq(burst("2001:db8::1", 59, NOW), 59);
@@ -120,7 +117,6 @@ START_TEST(a_slow_burst_is_told_a_minute_too)
 	v = ask("192.0.2.1", NOW + 600);
 	ck_assert(!v.allowed);
 	ck_assert_uint_eq(v.retry_after_s, 60);
-	ck_assert_uint_eq(v.reset_s, 3600);
 }
 END_TEST
 
@@ -269,7 +265,6 @@ START_TEST(a_clock_set_back_locks_nobody_out)
 	v = ask("192.0.2.1", NOW - DAY);
 	ck_assert(!v.allowed);
 	ck_assert_uint_eq(v.retry_after_s, 60);
-	ck_assert_uint_eq(v.reset_s, 3600);
 	/* It goes on from there: the refusals did not start it anew. */
 	ck_assert(!ask("192.0.2.1", NOW - DAY + 30 * S).allowed);
 	ck_assert(ask("192.0.2.1", NOW - DAY + 60 * S).allowed);
