@@ -374,7 +374,7 @@ void status_stop(struct status *status)
 }
 
 /* One step of a trail, {"step":...,"verdict":...,"us":...}, as a line; what an
- * agent did has no time, and may have his name: "by".  What failed may say
+ * agent did has no time, and may have a name: "by".  What failed may say
  * "why". */
 static void step_text(struct str json, struct pool *pool, struct buf *body)
 {

@@ -29,7 +29,7 @@ static const char *find(struct status *status, const struct str *words,
 			err = ERR_NOT_FOUND;
 		count = 1;
 	} else if (email_parse(pool, words[1], &email)) {
-		return "a user is named by his address or by his id";
+		return "a user is named by address or by id";
 	} else {
 		err = users_find_all(status->reader, words[0], email.key,
 				     pool, users, &count);
@@ -52,8 +52,8 @@ static const char *find_one(struct status *status, const struct str *words,
 	const char *trouble = find(status, words, pool, users, &count, body);
 
 	if (!trouble && count > 1)
-		trouble = "that address is more than one user's: name him by "
-			  "his id, which usherctl users show tells";
+		trouble = "that address is more than one user's: name them by "
+			  "id, which usherctl users show tells";
 	if (!trouble)
 		*user_r = users[0];
 	return trouble;
@@ -222,7 +222,7 @@ static const char *perform(struct status *status, enum deed deed,
 	}
 	if (err)
 		trouble = err == ERR_BUSY ? "the writer is busy: try again" :
-			  err == ERR_NOT_FOUND ? "he is there no more" :
+			  err == ERR_NOT_FOUND ? "they are there no more" :
 			  err_text(err);
 	else if (!trouble)
 		tell(e, deed, id, json, body);
@@ -332,7 +332,7 @@ static void sessions_text(const struct session *list, unsigned count,
 		buf_printf(out, " (%lld)\n", (long long)s->user.id);
 	}
 	if (total > count)
-		buf_printf(out, "and %u more: name a user to see his\n",
+		buf_printf(out, "and %u more: name a user to see theirs\n",
 			   total - count);
 }
 

@@ -11,7 +11,7 @@
 #include "base/banned.h"
 
 /* Somebody who finishes between our open and our lock takes the name with
- * him; that often in a row means that we are one of very many. */
+ * it; that often in a row means that we are one of very many. */
 #define TRIES 16
 
 /* Does the name still lead to what we have open and locked? */

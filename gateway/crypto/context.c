@@ -19,7 +19,7 @@ static bool has_at_exit;
 static _Thread_local struct crypto_context *mine;
 
 /*
- * Each caller that finds none fetches; whoever is second gives his back.  Not
+ * Each caller that finds none fetches; the second gives its own back.  Not
  * pthread_once: that would keep a failure for ever.
  */
 #define FETCH_ONCE(name, type, slot, fetch, free)			\

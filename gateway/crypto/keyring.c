@@ -477,7 +477,7 @@ static enum err ring_write(const struct keyring *ring,
 }
 
 /* Root may make the ring of the user that the gateway becomes: whose the
- * directory is, his is the ring. */
+ * directory is, it has the ring. */
 static enum err give_to_owner(const struct file_draft *draft, const char *path)
 {
 	const char *end = strrchr(path, '/');

@@ -1,7 +1,7 @@
 /*
  * desk: the built-in ticket desk: one page, and a JSON API behind it.
  *
- * Everything is of the user who is signed in, at his tenant; nothing of
+ * Everything is of the user who is signed in, at their tenant; nothing of
  * anybody else's can be named.  The same lists answer twice: at the tenant's
  * host for the session of a tab, and under /embed/{tenant} at the gateway's
  * for the session of a frame (struct steps: is_embedded), of that tenant.
@@ -80,7 +80,7 @@
 
 #include "handoff/exchange.h"
 
-/* The page, whatever its path; 404 for a number that is not his. */
+/* The page, whatever its path; 404 for a number that is not theirs. */
 extern const struct steps steps_desk_page;
 extern const struct steps steps_tickets_list;
 extern const struct steps steps_tickets_create;

@@ -8,7 +8,7 @@ enum step_result visit_refuse_ticket(struct exchange *ex)
 	return answer_error(ex, 404, "not_found", "There is nothing here.");
 }
 
-/* Behind the tenant, in a path that names him. */
+/* Behind the tenant, in a path that names it. */
 static struct str number_of(const struct exchange *ex)
 {
 	return ex->request.params[ex->steps->is_embedded ? 1 : 0];
@@ -25,7 +25,7 @@ enum step_result visit_begin(struct exchange *ex)
 	ex->work = visit;
 	if (require_session_find(ex, &visit->session) == STEP_ANSWER)
 		return STEP_ANSWER;
-	/* A host of his own says anyway whose it is; a path is asked for. */
+	/* A host of its own says anyway whose it is; a path is asked for. */
 	if (!visit->session.id &&
 	    (!ex->tenant || ex->tenant->desk || ex->steps->is_embedded))
 		return require_session_refuse(ex);

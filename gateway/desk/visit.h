@@ -12,7 +12,7 @@ struct visit {
 	struct exchange *ex;
 	struct session session;		/* always somebody's */
 	int64_t number;			/* of the path; 0: none there */
-	struct input_text text;		/* what he wrote */
+	struct input_text text;		/* what they wrote */
 	/* what becomes of it, by the list */
 	union {
 		struct ticket_new opening;
@@ -21,7 +21,7 @@ struct visit {
 };
 
 /*
- * Who is there: ex->work is his visit, ex->tenant his tenant, which has a desk.
+ * Who is there: ex->work is the visit, ex->tenant its tenant, which has a desk.
  * 401 not_signed_in; 404 where the tenant has none, or for a path whose number
  * is none.
  */

@@ -29,7 +29,7 @@ void admit_tell_rate(struct exchange *ex);
  * The same where a secret is shown: credit of the same size, but apart, and
  * used up by wrong secrets alone.  A right one is free, however often it
  * comes: a desk's server redeems for all its users from one address.  But
- * whoever has used up the credit is refused before anybody looks at what he
+ * who has used up the credit is refused before anybody looks at what they
  * shows (429), or guessing would go on.  So ask after the verdict and before
  * acting on it.
  */

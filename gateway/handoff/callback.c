@@ -115,7 +115,7 @@ static enum step_result answer_method(struct exchange *ex)
 }
 
 /*
- * 2. A guess of the browser's that the user will come here is not his coming.
+ * 2. A guess of the browser's that the user will come here is not their coming.
  * An error is what makes the later click ask again.
  */
 static enum step_result refuse_prefetch(struct exchange *ex)
@@ -342,7 +342,7 @@ static struct str list_forms(struct exchange *ex, const struct url *target)
 
 /*
  * The page is written while the token is still unspent, and kept: one that
- * does not fit must not cost the user his sign-in.
+ * does not fit must not cost the user the sign-in.
  */
 static enum step_result prepare_post(struct exchange *ex)
 {
@@ -477,7 +477,7 @@ static enum step_result redeem(struct exchange *ex)
 }
 
 /*
- * 6. A reload or a second click of the one who redeemed it takes him to his
+ * 6. A reload or a second click of the one who redeemed it takes them to their
  * desk; of anybody else it is 410.
  */
 static enum step_result redeemed(struct exchange *ex)

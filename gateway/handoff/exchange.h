@@ -220,7 +220,7 @@ struct exchange *exchange_late(const struct exchange *ex);
 
 /*
  * A record of the trail so far, for the business job that the running step is
- * about to submit; NULL when the list is not audited (or for want of memory).
+ * about to submit; NULL when the list is not audited (or there is no memory).
  * Once the job is done with it, exchange_audited() says so; otherwise, or when
  * the answer then turns out to be another one, the audit is written, unawaited,
  * at the end of the list.

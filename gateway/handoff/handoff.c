@@ -102,7 +102,7 @@ static enum err load_user(struct adapter_call *call)
 	return adapt_user(ex, call, &user.view);
 }
 
-/* An adapter that was told nothing for want of an answer decided nothing. */
+/* An adapter that got no answer to its question decided nothing. */
 static enum err look(struct adapter_call *call)
 {
 	struct exchange *ex = call->owner;

@@ -14,7 +14,7 @@
  *
  * ex->tenant becomes whose user it is or, for nobody, the tenant that the path
  * names or that lives at the host alone, so that a page knows a way back.
- * STEP_NEXT, or STEP_ANSWER for want of memory.
+ * STEP_NEXT, or STEP_ANSWER: no memory.
  */
 enum step_result require_session_find(struct exchange *ex,
 				      struct session *session_r);

@@ -27,7 +27,7 @@ static enum MHD_Result queue(struct conn *conn, int status,
 	return result;
 }
 
-/* For want of memory, or of an answer that can be sent. */
+/* There is no memory, or no answer that can be sent. */
 static enum MHD_Result answer_plainly(struct conn *conn, int status,
 				      struct str json)
 {

@@ -80,7 +80,7 @@ static void remove_slot(struct ratelimit_shard *shard, uint32_t hole)
 	shard->used--;
 }
 
-/* Whoever has his full credit back first. The shard is not empty. */
+/* The one with its full credit back first. The shard is not empty. */
 static uint32_t richest(const struct ratelimit_shard *shard)
 {
 	int64_t least = INT64_MAX;

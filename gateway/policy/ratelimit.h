@@ -13,7 +13,7 @@
  * budget of one; a request must fit in both.  All unix sockets are one client.
  *
  * Times are wall-clock, so that the state outlives a restart.  When the clock
- * steps back nobody waits longer than if he had just used up all of his
+ * steps back nobody waits longer than if they had just used up all of their
  * credit.
  *
  * The table is many small ones, each with a lock of its own; growing moves a

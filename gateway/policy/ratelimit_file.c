@@ -10,7 +10,7 @@
  *
  * Each sum is the keyed hash of the sum before and of what it follows, so a
  * file that was cut, mixed or bent is noticed; it is no protection from
- * somebody who writes such files on purpose, for he has the key.
+ * somebody who writes such files on purpose, who has the key.
  */
 #include "policy/ratelimit.h"
 

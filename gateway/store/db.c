@@ -36,7 +36,7 @@ static enum err path_in(const char *dir, const char *file,
 	return ERR_LIMIT;
 }
 
-/* Say who holds the lock, as far as his pid can be read. */
+/* Say who holds the lock, as far as its pid can be read. */
 static void tell_owner(int fd, const char *dir, struct buf *why)
 {
 	char pid[16];

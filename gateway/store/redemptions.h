@@ -41,7 +41,7 @@ enum redemption_note {
  * Result: ERR_OK: this one was first.  ERR_USED: another was before,
  * `session_id` is the session that it opened (0: none).  ERR_NOT_FOUND: the
  * user is gone, the tenant's epoch has ended, or the user is not the token's
- * person (`note` says); ERR_AUTH: he
+ * person (`note` says); ERR_AUTH: they
  * is blocked; ERR_EXPIRED: past exp_s, or, as `note` says, not after the
  * latest expiry that was swept.  ERR_BUSY (a queue or the session table is
  * full), ERR_LIMIT, ERR_NOMEM, ERR_IO: nothing happened, it may be tried
@@ -63,7 +63,7 @@ struct redemption {
 	uint8_t hash[SESSION_HASH_LEN];	/* of its secret */
 	uint32_t idle_s, absolute_s;	/* its life; both > 0 */
 	int64_t replaces;		/* id of a session to end; 0: none */
-	const struct outbox_event *events;	/* sent if he was first */
+	const struct outbox_event *events;	/* sent by the first one */
 	unsigned event_count;
 	const struct audit_record *audit;	/* NULL: none */
 	struct pool *pool;		/* for `user`; the writer's until

@@ -12,8 +12,8 @@
  * sessions, and rows without a user are dropped when it is loaded.  The id is
  * AUTOINCREMENT so that ids grow across restarts even when the clock does not.
  *
- * tickets: numbered per tenant, so that nobody can tell from his own number how
- * many others' there are; a number is never given twice.  `key` is the
+ * tickets: numbered per tenant, so that no number tells how many tickets others
+ * have; a number is never given twice.  `key` is the
  * client's, by which a repeated request is known (store/tickets.h).
  * A list of all is merged from that of the open and that of the closed ones, so
  * that no filter ever reads rows in vain.  The id is AUTOINCREMENT, so that who

@@ -14,7 +14,7 @@
 #include "store/idmap.h"
 #include "store/sessions.h"
 
-/* A user as sessions show him: immutable, replaced as a whole. */
+/* A user as sessions show them: immutable, replaced as a whole. */
 struct user_record {
 	int64_t id;
 	bool is_verified;
@@ -22,7 +22,7 @@ struct user_record {
 	char text[];		/* the three, one behind the other */
 };
 
-/* A user who has sessions; there as long as he has any. */
+/* A user who has sessions; there as long as there is one. */
 struct session_user {
 	struct idmap_node node;		/* by user id */
 	struct user_record *record;	/* under the stripe's lock */

@@ -239,15 +239,15 @@ static enum err copy_out(struct sessions *s, const struct session_entry *e,
 	struct idmap_stripe *stripe = idmap_lock(&s->users, e->user_id);
 	const struct user_record *r = e->user->record;
 	size_t own = (size_t)e->tenant_len + e->host_len;
-	size_t his = (size_t)r->email_len + r->name_len + r->attributes_len;
-	char *p = pool_alloc(pool, own + his);
+	size_t text = (size_t)r->email_len + r->name_len + r->attributes_len;
+	char *p = pool_alloc(pool, own + text);
 
 	if (!p) {
 		idmap_unlock(stripe);
 		return ERR_NOMEM;
 	}
 	memcpy(p, e->text, own);
-	memcpy(p + own, r->text, his);
+	memcpy(p + own, r->text, text);
 	out_r->id = e->node.id;
 	out_r->kind = e->kind;
 	out_r->epoch = e->epoch;

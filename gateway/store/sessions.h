@@ -44,9 +44,9 @@ struct session {
 	enum session_kind kind;
 	struct str tenant, host;
 	uint64_t epoch;		/* of the tenant: see store/epochs.h */
-	struct user_view user;	/* as he is now, not as he was then */
+	struct user_view user;	/* as they are now, not then */
 	int64_t created_s;
-	int64_t expires_s;	/* when it ends if he does nothing more */
+	int64_t expires_s;	/* when it ends if they do nothing more */
 	int64_t absolute_s;	/* when it ends in any case */
 };
 
@@ -59,7 +59,7 @@ enum err sessions_find(struct sessions *sessions, int64_t id,
 		       const uint8_t hash[SESSION_HASH_LEN], int64_t now_s,
 		       struct pool *pool, struct session *out_r);
 /*
- * The open ones of a tenant, or of one of his users (user_id not 0), at most
+ * The open ones of a tenant, or of one of its users (user_id not 0), at most
  * `max` of them and in no order; no activity.  *total_r: how many there are.
  * Looks at every session there is.  Slices and the array live in the pool.
  * ERR_NOMEM.

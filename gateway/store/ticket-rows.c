@@ -176,7 +176,7 @@ enum err ticket_find_usage(struct db *db, int64_t user_id, int64_t now_ms,
 #define JOIN_USER " CROSS JOIN users u ON u.id = t.user_id"
 #define BEHIND " AND (t.updated_ms, number) < (?2, ?3)"
 #define ORDER " ORDER BY updated_ms DESC, number DESC LIMIT ?4"
-/* +tenant: his few rows are found by him, and then looked at */
+/* +tenant: a user's few rows are found by the user, then looked at */
 #define OF_USER(closed) "SELECT " COLUMNS \
 	" FROM tickets t INDEXED BY tickets_user" \
 	" WHERE user_id = ?5 AND +tenant = ?1 AND closed = " closed BEHIND
@@ -342,7 +342,7 @@ static enum err read_thread(struct db *db, int64_t id, unsigned last,
 
 /*
  * Two queries and no transaction: messages are only ever added, so the thread
- * as of the ticket's row is its first ones.  Where they are gone, he was
+ * as of the ticket's row is its first ones.  Where they are gone, the user was
  * erased in between.
  */
 enum err tickets_get_part(struct db *db, struct str tenant, int64_t user_id,

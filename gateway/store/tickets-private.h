@@ -18,12 +18,12 @@ void tickets_free(struct tickets *tickets);
 
 /* Inside a job: delete all of a user. */
 enum err tickets_delete_of(struct db *db, int64_t user_id);
-/* While settling: his list is another now. */
+/* While settling: the user's list is another now. */
 void tickets_touch(struct tickets *tickets, int64_t user_id);
 
 /* ---- rows, for jobs (ticket-rows.c); texts in the job's scratch ---- */
 
-/* A user as jobs need him. */
+/* A user as jobs need them. */
 struct ticket_user {
 	int64_t id;
 	struct str email, name;
@@ -51,7 +51,7 @@ enum err ticket_find_user(struct db *db, struct str tenant, int64_t user_id,
 /* ERR_NOT_FOUND. `user_id` 0: whosever it is. */
 enum err ticket_find(struct db *db, struct str tenant, int64_t user_id,
 		     int64_t number, struct ticket_row *row_r);
-/* The number of his ticket of that key; ERR_NOT_FOUND. */
+/* The number of the user's ticket of that key; ERR_NOT_FOUND. */
 enum err ticket_find_key(struct db *db, int64_t user_id, struct str key,
 			 int64_t *number_r);
 /* ERR_OK: `user_id` (0: an agent) wrote one of that key; ERR_NOT_FOUND. */

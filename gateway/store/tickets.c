@@ -55,7 +55,7 @@ uint64_t tickets_version(struct tickets *t, int64_t user_id)
 
 /*
  * After the commit: who read the number before and the rows from before keeps
- * a number that is gone; who read the rows from after draws once more than he
+ * a number that is gone; who read the rows from after draws once more than they
  * had to.
  */
 void tickets_touch(struct tickets *t, int64_t user_id)
@@ -133,7 +133,7 @@ static unsigned seconds_left(int64_t then_ms, int64_t now_ms)
 	return left_ms <= 0 ? 1 : (unsigned)((left_ms + 999) / 1000);
 }
 
-/* ERR_LIMIT, and *retry_s set: he has written enough within an hour. */
+/* ERR_LIMIT, and *retry_s set: they have written enough within an hour. */
 static enum err check_usage(struct db *db, int64_t user_id, int64_t now_ms,
 			    bool is_new, unsigned *retry_s)
 {

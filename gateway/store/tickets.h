@@ -1,13 +1,13 @@
 /*
  * tickets: what users ask of a tenant's desk, and what is answered.
  *
- * A ticket belongs to one user of one tenant and is a thread of messages, his
- * and the agents'.  Every look-up and every job names tenant and user (or, for
+ * A ticket belongs to one user of one tenant and is a thread of messages, the
+ * user's and the agents'.  Every look-up and every job names tenant and user (or, for
  * agents, the tenant alone), and what is not theirs is not found: the
  * isolation is in the queries, not in their callers.
  *
  * Each change is one job: the rows, an event for the webhooks and the audit
- * record in one transaction.  Erasing a user (users_erase()) takes his tickets
+ * record in one transaction.  Erasing a user (users_erase()) takes the tickets
  * along.
  *
  *	event			when
@@ -81,7 +81,7 @@ struct ticket_message {
 
 /*
  * A new ticket.  Result: ERR_OK, also for a repeated key (is_repeat);
- * ERR_NOT_FOUND: no such user of that tenant; ERR_AUTH: he is blocked;
+ * ERR_NOT_FOUND: no such user of that tenant; ERR_AUTH: they are blocked;
  * ERR_LIMIT with is_too_many and retry_s set: past TICKETS_PER_HOUR or
  * TICKET_MESSAGES_PER_HOUR; ERR_BUSY, ERR_NOMEM, ERR_IO: nothing was written,
  * it may be tried again.  (ERR_BUSY and ERR_CONFLICT are the system's alone: a
@@ -172,8 +172,8 @@ enum err tickets_get_part(struct db *reader, struct str tenant,
 /*
  * A number that differs once anything changed that tickets_list() of this user
  * shows, and that was read before the look-up: what was rendered from
- * it may be shown again as long as the number stays, to him alone.  Any thread,
- * no database.  (Different users may share one: it then changes more often.)
+ * it may be shown again as long as the number stays, to that user alone.  Any
+ * thread, no database.  (Different users may share one: it then changes more often.)
  * Numbers start anywhere with each start of the daemon.
  */
 uint64_t tickets_version(struct tickets *tickets, int64_t user_id);

@@ -507,7 +507,7 @@ enum err users_sync(struct users *users, struct user_sync *sync)
 
 /* ---- block, erase ---- */
 
-/* The user, and the key under which a sync would know him. */
+/* The user, and the key under which a sync would know them. */
 static enum err find_key(struct db *db, int64_t id, struct user *user_r,
 			 struct hash128 *key_r)
 {

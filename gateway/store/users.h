@@ -45,7 +45,7 @@ struct user_view {
 	struct str email;	/* as given */
 	struct str name;
 	struct str attributes;	/* a JSON object, "{}" when there are none */
-	bool is_verified;	/* a signed assertion vouched for him */
+	bool is_verified;	/* a signed assertion vouched for them */
 };
 
 struct user {
@@ -57,12 +57,12 @@ struct user {
 };
 
 /*
- * Make the unsigned user or bring him up to date.  Attributes named in `del`
+ * Make the unsigned user or bring them up to date.  Attributes named in `del`
  * are removed, then those in `set` added or replaced; the others stay.  Where
  * nothing would change nothing is written (but last_seen, coarsely); events
  * and the audit record are always written.
  *
- * Result: ERR_OK; ERR_AUTH: he is blocked, nothing was written; ERR_LIMIT
+ * Result: ERR_OK; ERR_AUTH: they are blocked, nothing was written; ERR_LIMIT
  * (attributes would grow past USER_ATTRIBUTES_MAX, or another limit),
  * ERR_CONTROL; ERR_BUSY, ERR_NOMEM, ERR_IO.
  */
@@ -91,8 +91,8 @@ struct user_sync {
 
 /*
  * Is this exactly what the last sync of this user held, less than USER_SEEN_S
- * ago, and is there no event to append?  1: *user_id_r is he, and the job may
- * be skipped (its audit record then goes by audit_write()); 0: submit it, with
+ * ago, and is there no event to append?  1: with *user_id_r, and the job may be
+ * skipped (its audit record then goes by audit_write()); 0: submit it, with
  * the inputs as they are now.  Any thread; never touches the database.
  */
 int users_known(struct users *users, struct user_sync *sync, int64_t now_s,
@@ -101,8 +101,7 @@ int users_known(struct users *users, struct user_sync *sync, int64_t now_s,
 enum err users_sync(struct users *users, struct user_sync *sync);
 
 /*
- * Block (his sessions end, his tokens no longer redeem, syncs are refused) or
- * unblock.  Result: ERR_OK, also when he was so already; ERR_NOT_FOUND.
+ * Block (sessions end, tokens no longer redeem, syncs are refused) or unblock.  Result: ERR_OK, also when they were so already; ERR_NOT_FOUND.
  */
 struct user_block {
 	struct job job;
@@ -115,7 +114,7 @@ struct user_block {
 };
 enum err users_block(struct users *users, struct user_block *block);
 
-/* Delete the user, his attributes, sessions and tickets. ERR_NOT_FOUND. What
+/* Delete the user, their attributes, sessions and tickets. ERR_NOT_FOUND. What
  * the outbox and the audit trail hold is left to their own retention. */
 struct user_erase {
 	struct job job;

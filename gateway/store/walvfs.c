@@ -51,7 +51,7 @@ static sqlite3_vfs wal_vfs;
 
 /*
  * What cannot be written is forgotten: whoever hears of it rolls back, and
- * what he writes then must not be overwritten by it.
+ * what it writes then must not be overwritten by it.
  */
 static int flush(struct wal_file *f)
 {

@@ -209,7 +209,7 @@ static void complete(struct writer *w, struct job *batch, uint64_t committed,
 		if (j->settle)
 			j->settle(j);
 	}
-	/* counted first, so that whoever is told finds himself counted */
+	/* counted first, so that who is told is counted */
 	pthread_mutex_lock(&w->lock);
 	w->stats.jobs += jobs;
 	w->stats.failed += failed;

@@ -38,7 +38,7 @@ static const char *const kind_names[] = {
 };
 
 #define LISTER 2		/* who looks: behind the one of the warm-up */
-#define LISTED 50		/* his tickets */
+#define LISTED 50		/* tickets of one user */
 #define LOOKS 20000
 
 struct slot {
@@ -315,7 +315,7 @@ int main(int argc, char **argv)
 {
 	static const unsigned waits[] = { 16, 64, 256 };
 	const struct store_options options = { .readers = 1 };
-	struct tickets_query his = {
+	struct tickets_query theirs = {
 		.tenant = STR("acme"), .user_id = LISTER, .limit = LISTED,
 	};
 	uint64_t seconds = 3;
@@ -350,11 +350,11 @@ int main(int argc, char **argv)
 		for (size_t i = 0; i < sizeof(waits) / sizeof(waits[0]); i++)
 			measure(waits[i], (unsigned)seconds);
 	fill_list();
-	measure_look("list of 50 of a user", &his);
-	his.state = TICKETS_OPEN;
-	measure_look("list of 50 of a user, open", &his);
-	his.user_id = 0;
-	measure_look("list of 50 of a tenant, open", &his);
+	measure_look("list of 50 of a user", &theirs);
+	theirs.state = TICKETS_OPEN;
+	measure_look("list of 50 of a user, open", &theirs);
+	theirs.user_id = 0;
+	measure_look("list of 50 of a tenant, open", &theirs);
 	measure_look("one ticket with its message", NULL);
 	store_close(store);
 	nftw(dir, drop, 8, FTW_DEPTH | FTW_PHYS);

@@ -355,7 +355,7 @@ test('the session ends in the middle: the text waits for the next one', async ()
 	assert.equal(sql(gw, `SELECT messages FROM tickets WHERE number = ${number}`)[0].messages, 2);
 });
 
-test('somebody else signs in meanwhile: nothing is sent or shown as him', async () => {
+test('somebody else signs in meanwhile: nothing is sent or shown as the one before', async () => {
 	await enter(gw, page, somebody());
 	await page.goto(`${HOST}/tickets/new`);
 	await write('Whose is this?', 'Mine');

@@ -249,7 +249,7 @@ test('in the frame', async (t) => {
 			['a desk that is elsewhere', { tenant: 'deskless' }, /^This desk does not open inside other pages\.$/, false],
 			['too many sign-ins', { tenant: 'spent' }, /^There were many sign-ins from your network\. Please wait \d+ (seconds|minutes)\.$/, true],
 		])
-			await t.test(`the user reads what helps him: ${what}`, async () => {
+			await t.test(`the user reads what helps them: ${what}`, async () => {
 				if (options.tenant === 'spent')
 					await gw.handoff('spent', zoe);
 				const page = await visit(context, 'https://alpha.test/', { method: 'embed', target: '#desk', ...options });

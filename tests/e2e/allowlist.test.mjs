@@ -1,5 +1,5 @@
 // allowlist, in a process of its own: who is not on the list does not enter, and
-// nothing is stored about him.
+// nothing is stored about them.
 // needs: sqlite3
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';

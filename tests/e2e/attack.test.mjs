@@ -27,7 +27,7 @@ after(() => gw.stop());
 const mint = async (fields = user) => (await gw.handoff('alpha', fields)).headers.location;
 const session = (cookie, headers = {}) => gw.request({ host: C, path: '/auth/session', headers: { Cookie: cookie, ...headers } });
 
-// Neighbours on the partner's domain, and the partner himself, can make a browser
+// Neighbours on the partner's domain, and the partner too, can make a browser
 // send many cookies. The library keeps a head, and twice its cookies, in the memory
 // where it builds the answer: when that is used up it answers by itself or not at all.
 const jars = {
@@ -162,7 +162,7 @@ test('a host is itself in any letter case and with any port, and nothing else is
 const strangers = [{}, { Origin: 'null' }, { Origin: 'https://evil.test' }, { Origin: 'https://alpha.test' }, { Origin: 'https://x.alpha.test', 'Sec-Fetch-Site': 'same-site' },
 	{ Origin: `http://${C}` }, { Origin: `https://${C}:444` }, { Origin: `https://${C}/` }, { Origin: `https://${C.toUpperCase()}` }, { Origin: `https://${C}.evil.test` },
 	{ Referer: `https://${C}/dashboard`, 'Sec-Fetch-Site': 'same-origin' }, { Origin: [`https://${C}`, 'https://evil.test'] }];
-test('no stranger signs anybody out, nor confirms for him', async () => {
+test('no stranger signs anybody out, nor confirms for them', async () => {
 	const cookie = await gw.signIn('alpha', user);
 	const token = new URL(await mint(mallory)).searchParams.get('token');
 	for (const headers of strangers) {
@@ -173,7 +173,7 @@ test('no stranger signs anybody out, nor confirms for him', async () => {
 			assert.deepEqual(r.cookies, []);
 		}
 	}
-	// Our own page, but in somebody's frame or by his script.
+	// Our own page, but in somebody's frame or by their script.
 	for (const fetch of [{ 'Sec-Fetch-Dest': 'iframe' }, { 'Sec-Fetch-Mode': 'cors', 'Sec-Fetch-Dest': 'empty' }]) {
 		const r = await gw.request({ host: C, method: 'POST', path: '/auth/callback', body: `token=${token}`,
 			headers: { ...form, Cookie: cookie, Origin: `https://${C}`, 'Sec-Fetch-Mode': 'navigate', 'Sec-Fetch-Dest': 'document', ...fetch } });

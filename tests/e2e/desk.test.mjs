@@ -1,5 +1,5 @@
 // The desk over the wire: its rows one by one, and that nobody reaches a ticket
-// that is not his, from any endpoint, with any cookie.
+// that is not theirs, from any endpoint, with any cookie.
 // needs: sqlite3
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
@@ -27,7 +27,7 @@ after(() => gw?.stop());
 
 const rows = (sql) => JSON.parse(execFileSync('sqlite3', ['-json', path.join(gw.state, 'usher.db'), sql]).toString() || '[]');
 
-/** Somebody's desk: requests as his page makes them. A null header is left out. */
+/** Somebody's desk: requests as their page makes them. A null header is left out. */
 class Visitor {
 	constructor({ host, prefix = '', cookie, csrf }) {
 		Object.assign(this, { host, prefix, cookie, csrf });
@@ -349,7 +349,7 @@ test('a cookie is good where it was given, and nowhere else', async () => {
 	// Each token is its own cookie's alone.
 	const mixed = new Visitor({ ...red, csrf: frame.csrf });
 	assert.deepEqual(code(await mixed.post(`/api/tickets/${number}/close`)), [403, 'csrf_refused']);
-	// Both side by side are two visits; of one user, who sees his tickets in both.
+	// Both side by side are two visits; of one user, who sees their tickets in both.
 	const both = `${red.cookie}; ${frame.cookie}`;
 	for (const who of [red, frame])
 		assert.equal((await who.get(`/api/tickets/${number}`, { Cookie: both })).status, 200);

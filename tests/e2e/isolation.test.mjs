@@ -85,7 +85,7 @@ test('the constant answer on a shared host echoes what any of its tenants lists'
 	assert.equal(await answer('https://alpha.test'), undefined);
 });
 
-test('one tenant\'s limit is his own', async () => {
+test('one tenant\'s limit is its own', async () => {
 	gw.writeConf('alpha', tenant('alpha', { rate_limit: '{ requests = 2; per = 3600; }' }));
 	assert.equal((await gw.reload()).code, 0);
 	const statuses = [];

@@ -54,7 +54,7 @@ test('a session says who is there, in JSON and in headers', async () => {
 	assert.equal((await get('/auth/check', cookie)).text, '');
 });
 
-test('the signed-in page names the user and escapes what he is called', async () => {
+test('the signed-in page names the user and escapes what they are called', async () => {
 	const cookie = await gw.signIn('alpha', { email: 'x@example.com', name: '<script>alert(1)</script>' });
 	const page = await get('/dashboard', cookie, { Accept: 'text/html' });
 	assert.equal(page.status, 200);

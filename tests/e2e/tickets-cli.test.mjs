@@ -16,7 +16,7 @@ before(async () => {
 });
 after(() => gw?.stop());
 
-/** Somebody signed in at his desk. */
+/** Somebody signed in at their desk. */
 async function visit(slug, fields) {
 	const host = `ticket.${slug}.test`, cookie = await gw.signIn(slug, fields);
 	const page = await gw.request({ host, path: '/dashboard', headers: { Cookie: cookie, Accept: 'text/html' } });
@@ -59,7 +59,7 @@ function piped(text, ...args) {
 	});
 }
 
-test('an agent answers what a user asked, and he reads it', async () => {
+test('an agent answers what a user asked, and they read it', async () => {
 	const { number } = await ann.open('The printer prints zeros', 'Only zeros.\nAll day.');
 	const list = await ok('tickets', 'list', 'alpha');
 	assert.match(list, /^NUMBER +STATE +LAST +MSGS +CHANGED +USER +SUBJECT$/m);
@@ -167,7 +167,7 @@ test('what turns the direction of writing does not reach the terminal', async ()
 	assert.doesNotMatch(await ok('tickets', 'show', 'alpha', String(number)), /^1 .*Fake/m);
 });
 
-test('a user is blocked, let in again, and erased with all he wrote', async () => {
+test('a user is blocked, let in again, and erased with all they wrote', async () => {
 	const fields = { email: 'carl@example.com', name: 'Carl' };
 	const carl = await visit('alpha', fields);
 	const { number } = await carl.open('Carl was here');

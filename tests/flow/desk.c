@@ -40,7 +40,7 @@ static void teardown(void)
 	desk_cache_free(cache);
 }
 
-/* Somebody, and what his page knows. */
+/* Somebody, and what their page knows. */
 struct visitor {
 	const char *cookie, *csrf, *origin, *host;
 	const char *tenant;		/* of a frame; NULL: a tab */

@@ -1,5 +1,5 @@
 // The frame on a partner's page: learns from the page around it who the user
-// is, and signs him in, in a tab or in here.
+// is, and signs them in, in a tab or in here.
 //
 //	frame to page	{usher: 'hello', version: 1, was}	was: '', or
 //		'signed-out' or 'expired' when a desk was in here before

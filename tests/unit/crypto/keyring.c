@@ -458,7 +458,7 @@ START_TEST(owners_count)
 	ck_assert_uint_eq(st.st_gid, 1234);
 	ck_assert_uint_eq(st.st_mode & 07777, 0600);
 
-	/* Readable for us, but somebody else may write it when he likes. */
+	/* Readable for us, but somebody else may write it at any time. */
 	ck_assert_int_eq(chmod(unit_dir(), 0755), 0);
 	ck_assert_int_eq(chown(path, 0, 4321), 0);
 	ck_assert_int_eq(chmod(path, 0604), 0);

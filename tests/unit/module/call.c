@@ -821,7 +821,7 @@ START_TEST(what_is_stored_is_fetched_for_who_asks)
 	ck_assert_str_eq(got(USHER_INFO, "tenant.slug"), "acme");
 	ck_assert_int_eq(set("a", "b"), 0);
 	ck_assert_uint_eq(looks, 0);
-	/* The infos were seen without the user, and are seen with him now. */
+	/* The infos were seen without the user, and are seen with one now. */
 	ck_assert_str_eq(got(USHER_INFO, "user.id"), "7");
 	ck_assert_str_eq(got(USHER_ATTRIBUTE, "plan"), "gold");
 	ck_assert_str_eq(got(USHER_ATTRIBUTE, "a"), "b");

@@ -147,7 +147,7 @@ START_TEST(another_name_or_url_is_another_tenant)
 	ck_assert_str_eq(settle_all(&others[_i], 1, true), "acme another");
 	ck_assert(!holds(&r));
 	ck_assert_uint_eq(look(others[_i]), 1);
-	/* And whoever he was before is a third one. */
+	/* And who it was before is a third one. */
 	ck_assert_str_eq(SETTLE(ALICE), "acme another");
 	ck_assert(!holds(&r));
 	ck_assert_uint_eq(LOOK(ALICE), 2);

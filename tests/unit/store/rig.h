@@ -152,7 +152,7 @@ static int64_t rig_sql(const struct rig *rig, const char *sql)
 	return n;
 }
 
-/* Sync a user and wait. The result; *id_r (may be NULL) who he is. */
+/* Sync a user and wait. The result; *id_r (may be NULL) who it is. */
 __attribute__((unused))
 static enum err rig_sync(struct rig *rig, struct user_sync *sync)
 {

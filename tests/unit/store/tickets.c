@@ -205,7 +205,7 @@ START_TEST(a_ticket_is_made_answered_closed_and_opened_again)
 	ck_assert(got.ticket.is_closed && !got.ticket.is_by_agent);
 	ck_assert_int_eq(got.ticket.created_ms, NOON);
 	ck_assert_int_eq(got.ticket.updated_ms, NOON + 3);
-	ck_assert_msg(!got.ticket.user.id, "a user is not shown himself");
+	ck_assert_msg(!got.ticket.user.id, "users are not shown themselves");
 	ck_assert_uint_eq(got.count, 3);
 	ck_assert_uint_eq(got.ticket.messages, 3);
 	ck_str_is(got.thread[0].body, "Help!\n\tPlease.");
@@ -445,8 +445,8 @@ START_TEST(the_same_key_again_gives_the_same_message)
 	ann = user_of(&rig, "acme", "ann@b");
 	ck_assert_int_eq(ticket(&rig, ann, "k"), 1);
 	ck_assert_int_eq(ticket(&rig, ann, "k2"), 2);
-	/* the ticket's own key is none of a message, an agent's none of hers,
-	 * and each ticket has its own */
+	/* the ticket's own key is none of a message, an agent's none of the
+	 * user's, and each ticket has its own */
 	for (int round = 0; round < 2; round++) {
 		bool is_repeat = round > 0;
 
@@ -904,7 +904,7 @@ static void populate(struct rig *rig, struct world *w)
 			}
 }
 
-/* Each asker, at each tenant: is what he gets of a number as it should be? */
+/* Each asker, at each tenant: is what they get of a number as it should be? */
 static void check_number(struct rig *rig, const struct world *w, int t,
 			 int64_t asker, int64_t number)
 {
@@ -936,7 +936,7 @@ static void check_number(struct rig *rig, const struct world *w, int t,
 	if (!is_his)
 		ck_assert_msg(rig_sql(rig, "SELECT count(*) + total(closed) +"
 			" total(messages) FROM tickets") == rows,
-			"nothing is written to what is not his");
+			"nothing is written to what is not theirs");
 }
 
 static void check_lists(struct rig *rig, const struct world *w, int t,
@@ -1381,7 +1381,7 @@ END_TEST
 #define SLOTS 32
 #define ACKS_MIN 200
 
-/* A user is made, writes, is answered, and his ticket closed: each is told. */
+/* A user is made, writes, is answered, and the ticket closed: each is told. */
 struct ack {
 	int32_t serial;
 	int32_t step;		/* 1: ticket; 2: answer; 3: closed */
