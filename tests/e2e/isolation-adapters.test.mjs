@@ -4,8 +4,9 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
+import path from 'node:path';
 import { after, before, test } from 'node:test';
-import { Gateway, start, tenant, until } from './harness.mjs';
+import { build, Gateway, start, temporary, tenant, until } from './harness.mjs';
 
 const sanitized = !['', 'no', undefined].includes(process.env.USHER_SANITIZERS);
 const adapter = (module, more = '') => ({ adapter: `{ module = "${module}"; ${more} }` });
@@ -100,7 +101,13 @@ test('an adapter of the gateway\'s own user does nothing to it, nor to its like'
 	if (process.getuid() === 0) {
 		/* An ordinary user, who has no others to give. */
 		const nobody = Number(execFileSync('id', ['-u', 'nobody']));
-		other = new Gateway({ ...options, through: ['setpriv', `--reuid=${nobody}`, `--regid=${nobody}`, '--clear-groups'] });
+		/* Who runs what lies where they may look: a checkout may be in root's home. */
+		const programs = temporary('programs');
+		fs.mkdirSync(path.join(programs, 'gateway'));
+		fs.chmodSync(programs, 0o755);
+		for (const name of ['usherd', 'usher-adapter-host'])
+			fs.copyFileSync(path.join(build, 'gateway', name), path.join(programs, 'gateway', name));
+		other = new Gateway({ ...options, build: programs, through: ['setpriv', `--reuid=${nobody}`, `--regid=${nobody}`, '--clear-groups'] });
 		fs.chownSync(other.dir, nobody, nobody);
 		fs.chmodSync(other.conf, 0o755);
 	} else {
