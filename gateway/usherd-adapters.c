@@ -19,7 +19,7 @@ static struct metric *spawner_metric(void)
 static void tell_spawner(const char *why)
 {
 	metric_set(spawner_metric(), 0);
-	log_error("spawner", LOG_TEXT("problem", why),
+	log_error(spawner, LOG_TEXT("problem", why),
 		  LOG_TEXT("remedy", "restart the gateway: until then no "
 			   "adapter in a process of its own runs, and their "
 			   "tenants are refused"));
@@ -28,7 +28,7 @@ static void tell_spawner(const char *why)
 /* Landlock is what they then have. */
 static void tell_shared(const char *why)
 {
-	log_warn("adapters_share_user", LOG_TEXT("problem", why),
+	log_warn(adapters_share_user, LOG_TEXT("problem", why),
 		 LOG_TEXT("remedy", "see usherd(8), SECURITY: until then all "
 			  "adapters are one user, and only Landlock and the "
 			  "filter of system calls are between them"));
@@ -66,12 +66,12 @@ static int find_user(const char *name, struct privileges_user *user)
 	case ERR_OK:
 		return 0;
 	case ERR_NOT_FOUND:
-		log_error("user_unknown", LOG_TEXT("user", name),
+		log_error(user_unknown, LOG_TEXT("user", name),
 			  LOG_TEXT("remedy", "make it (adduser --system) or "
 				   "change user in the gateway's file"));
 		return -1;
 	default:
-		log_error("user_is_root", LOG_TEXT("user", name),
+		log_error(user_is_root, LOG_TEXT("user", name),
 			  LOG_TEXT("remedy", "name one that is neither root "
 				   "nor of root's group, or leave user out"));
 		return -1;
@@ -92,7 +92,7 @@ int usherd_drop_root(struct daemon *d, const struct gateway_config *config,
 	start_spawner(d);
 	if ((state && chown(state, user.uid, user.gid)) ||
 	    privileges_drop(&user)) {
-		log_error("user_not_taken", LOG_TEXT("user", name),
+		log_error(user_not_taken, LOG_TEXT("user", name),
 			  LOG_TEXT("problem", errno ? strerror(errno) :
 				   "root's rights can be had again"));
 		return -1;
@@ -109,7 +109,7 @@ void usherd_start_supervisor(struct daemon *d)
 	buf_init_fixed(&why, text, sizeof(text));
 	if (supervisor_new(d->host_path[0] ? d->host_path : NULL,
 			   &d->reload.options.supervisor, &why))
-		log_error("supervisor", LOG_STR("problem", buf_str(&why)));
+		log_error(supervisor, LOG_STR("problem", buf_str(&why)));
 	else if (d->has_spawner)
 		supervisor_use_spawner(d->reload.options.supervisor,
 				       &d->spawner);

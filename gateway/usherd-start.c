@@ -56,7 +56,7 @@ static int open_admin(struct daemon *d, const struct gateway_config *config)
 	d->admin = socket_server_new(config->admin.ptr, status_command,
 				     &d->status, why, sizeof(why));
 	if (!d->admin) {
-		log_error("admin_socket", LOG_TEXT("problem", why));
+		log_error(admin_socket, LOG_TEXT("problem", why));
 		return -1;
 	}
 	d->status = (struct status){
@@ -81,11 +81,11 @@ static int open_log(const struct gateway_config *config)
 
 	if (!path)
 		return 0;
-	log_info("log_file", LOG_TEXT("path", path));
+	log_info(log_file, LOG_TEXT("path", path));
 	err = log_to_file(path);
 	if (!err)
 		return 0;
-	log_error("log_not_opened", LOG_TEXT("path", path),
+	log_error(log_not_opened, LOG_TEXT("path", path),
 		  LOG_TEXT("problem", err == ERR_IO ? strerror(errno) :
 			   err == ERR_UNSUPPORTED ? "it is not a plain file" :
 						    err_text(err)),
@@ -110,7 +110,7 @@ static int start_keeper(struct daemon *d)
 {
 	if (keeper_start(d->reload.keeper) == ERR_OK)
 		return 0;
-	log_error("keeper", LOG_TEXT("problem", strerror(errno)));
+	log_error(keeper, LOG_TEXT("problem", strerror(errno)));
 	return -1;
 }
 
@@ -164,7 +164,7 @@ static int start_serving(struct daemon *d, const struct gateway_config *config)
 
 	if (server_listen(&d->gateway, config, d->reload.options.workers,
 			  &d->server, why, sizeof(why))) {
-		log_error("not_listening", LOG_TEXT("problem", why));
+		log_error(not_listening, LOG_TEXT("problem", why));
 		return -1;
 	}
 	if (usherd_drop_root(d, config, config->state.ptr) ||
@@ -179,7 +179,7 @@ static int start_serving(struct daemon *d, const struct gateway_config *config)
 		return -1;
 	if (d->options.strict &&
 	    report_worst(&d->reload.report) >= REPORT_TENANT) {
-		log_error("strict",
+		log_error(strict,
 			  LOG_TEXT("problem", "a tenant's file does not hold, "
 				   "and --strict is given"));
 		snapshot_unref(first);
@@ -190,7 +190,7 @@ static int start_serving(struct daemon *d, const struct gateway_config *config)
 	    start_keeper(d))
 		return -1;
 	if (server_run(d->server, first, why, sizeof(why))) {
-		log_error("not_serving", LOG_TEXT("problem", why));
+		log_error(not_serving, LOG_TEXT("problem", why));
 		return -1;
 	}
 	return 0;
@@ -214,7 +214,7 @@ int usherd_start(struct daemon *d)
 		goto out;
 	/* From here on nobody waits for who reads the log. */
 	if (log_start()) {
-		log_error("log_not_started",
+		log_error(log_not_started,
 			  LOG_TEXT("problem", "there is no memory for its "
 				   "thread"));
 		goto out;
@@ -224,7 +224,7 @@ int usherd_start(struct daemon *d)
 	if (!d->gateway.desk_cache)
 		goto out;
 	if (config->watch && watch_open(&d->watch, d->options.config))
-		log_error("watch", LOG_TEXT("path", d->options.config),
+		log_error(watch, LOG_TEXT("path", d->options.config),
 			  LOG_TEXT("problem", strerror(errno)),
 			  LOG_TEXT("remedy", "reload by hand after changes"));
 	if (usherd_find_state(d, config->state.ptr) == 0)

@@ -13,7 +13,7 @@ static int make_directory(const char *dir)
 {
 	if (mkdir(dir, 0700) == 0 || errno == EEXIST)
 		return 0;
-	log_error("state_directory", LOG_TEXT("path", dir),
+	log_error(state_directory, LOG_TEXT("path", dir),
 		  LOG_TEXT("problem", strerror(errno)),
 		  LOG_TEXT("remedy", "make it, owned by the user that the "
 				     "gateway runs as, mode 0700"));
@@ -27,12 +27,12 @@ static int make_directory(const char *dir)
 static int refuse_to_make(const char *path, int has_content)
 {
 	if (has_content < 0)
-		log_error("keyring_not_made", LOG_TEXT("path", path),
+		log_error(keyring_not_made, LOG_TEXT("path", path),
 			  LOG_TEXT("problem", "whether it is the first start "
 				   "cannot be told: the database is not "
 				   "readable"));
 	else
-		log_error("keyring_missing", LOG_TEXT("path", path),
+		log_error(keyring_missing, LOG_TEXT("path", path),
 			  LOG_TEXT("problem", "it is not there, but the "
 				   DB_FILE " beside it has users or sessions"),
 			  LOG_TEXT("remedy", "restore the key ring from its "
@@ -55,11 +55,11 @@ static int make_keyring(struct daemon *d)
 		return refuse_to_make(path, has_content);
 	err = keyring_create(path);
 	if (err && err != ERR_CONFLICT) {
-		log_error("keyring_not_made", LOG_TEXT("path", path),
+		log_error(keyring_not_made, LOG_TEXT("path", path),
 			  LOG_TEXT("problem", err_text(err)));
 		return -1;
 	}
-	log_info("keyring_made", LOG_TEXT("path", path),
+	log_info(keyring_made, LOG_TEXT("path", path),
 		 LOG_TEXT("remedy", "back it up, apart from the database"));
 	return 0;
 }
@@ -77,7 +77,7 @@ static int load_limits(struct daemon *d)
 	err = ratelimit_load(d->gateway.limiter, d->limits_path,
 			     clock_wall_ms(), why, sizeof(why));
 	if (err)
-		log_warn("limits_not_loaded", LOG_TEXT("path", d->limits_path),
+		log_warn(limits_not_loaded, LOG_TEXT("path", d->limits_path),
 			 LOG_TEXT("problem", why),
 			 LOG_TEXT("remedy", "clients start with full credit"));
 	return 0;
@@ -93,7 +93,7 @@ static void save_limits(void *ctx)
 	err = ratelimit_save(d->gateway.limiter, d->limits_path,
 			     clock_wall_ms());
 	if (err)
-		log_error("limits_not_saved", LOG_TEXT("path", d->limits_path),
+		log_error(limits_not_saved, LOG_TEXT("path", d->limits_path),
 			  LOG_TEXT("problem", err == ERR_IO ? strerror(errno) :
 							      err_text(err)));
 }
@@ -102,7 +102,7 @@ static int start_saver(struct daemon *d)
 {
 	d->saver = saver_new(save_limits, d);
 	if (!d->saver)
-		log_error("saver", LOG_TEXT("problem", "no thread for it"));
+		log_error(saver, LOG_TEXT("problem", "no thread for it"));
 	return d->saver ? 0 : -1;
 }
 
@@ -119,7 +119,7 @@ static int open_store(struct daemon *d, const char *dir)
 	buf_init(&why, 1024);
 	err = store_open(dir, &options, &d->gateway.store, &why);
 	if (err)
-		log_error("store_not_opened", LOG_TEXT("directory", dir),
+		log_error(store_not_opened, LOG_TEXT("directory", dir),
 			  LOG_STR("problem", buf_str(&why)));
 	buf_done(&why);
 	return err ? -1 : 0;
@@ -133,12 +133,12 @@ static void keep_crashes(struct daemon *d)
 	bool was_left;
 
 	if (crash_keep(d->crash_path, &was_left)) {
-		log_warn("crash_file", LOG_TEXT("path", d->crash_path),
+		log_warn(crash_file, LOG_TEXT("path", d->crash_path),
 			 LOG_TEXT("problem", strerror(errno)));
 		return;
 	}
 	if (was_left && crash_last(d->crash_path, line) == ERR_OK)
-		log_warn("crashed_before", LOG_TEXT("line", line));
+		log_warn(crashed_before, LOG_TEXT("line", line));
 }
 
 int usherd_find_state(struct daemon *d, const char *dir)

@@ -45,7 +45,7 @@ enum end usherd_stop(struct daemon *d)
 	socket_server_free(d->admin);
 	store_close(d->gateway.store);
 	if (!adapter_loaders_end(LOADERS_END_MS) || !is_free) {
-		log_warn("thread_left", LOG_TEXT("waits_for", is_free ?
+		log_warn(thread_left, LOG_TEXT("waits_for", is_free ?
 			 "a module that is being loaded" :
 			 "the files of a reload"));
 		return END_THREAD_LEFT;

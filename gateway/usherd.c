@@ -134,7 +134,7 @@ static void write_ready_file(struct daemon *d)
 		err = notify_ready_file(d->options.ready_file,
 					buf_str(&addresses));
 	if (err)
-		log_error("ready_file",
+		log_error(ready_file,
 			  LOG_TEXT("path", d->options.ready_file),
 			  LOG_TEXT("problem", err == ERR_IO ? strerror(errno) :
 							      err_text(err)),
@@ -145,14 +145,14 @@ static void write_ready_file(struct daemon *d)
 
 static void tell_ready(struct daemon *d)
 {
-	log_info("ready", LOG_TEXT("version", USHER_VERSION),
+	log_info(ready, LOG_TEXT("version", USHER_VERSION),
 		 LOG_NUM("workers", d->reload.options.workers));
 	if (d->options.ready_file)
 		write_ready_file(d);
 	notify_ready();
 	if (d->parent >= 0) {
 		if (write(d->parent, "r", 1) != 1)
-			log_warn("parent_gone", LOG_NUM("errno", errno));
+			log_warn(parent_gone, LOG_NUM("errno", errno));
 		close(d->parent);
 		d->parent = -1;
 	}
@@ -307,7 +307,7 @@ int main(int argc, char **argv)
 		tell_ready(&d);
 		wait_for_the_end(&d);
 		notify_stopping();
-		log_info("stopping",
+		log_info(stopping,
 			 LOG_NUM("seconds_at_most", STOP_MS / 1000));
 		status = 0;
 	} else if (d.must_stop) {
@@ -315,14 +315,14 @@ int main(int argc, char **argv)
 	}
 	end = usherd_stop(&d);
 	if (end == END_NOT_FLUSHED) {
-		log_error("store_not_flushed",
+		log_error(store_not_flushed,
 			  LOG_TEXT("problem", "the state directory's disk does "
 				   "not answer"),
 			  LOG_TEXT("remedy", "look at the disk; nothing that "
 				   "was confirmed is lost"));
 		status = 1;
 	} else if (status == 0) {
-		log_info("stopped", LOG_NUM("status", status));
+		log_info(stopped, LOG_NUM("status", status));
 	}
 	return leave(status, end != END_CLEAN);
 }

@@ -296,7 +296,7 @@ static void count_answer(struct isolated *iso, struct call_entry *entry)
 	if (!closed)
 		return;
 	metric_set(iso->metrics.open, 0);
-	lifecycle_tell(iso, LOG_LEVEL_INFO, "adapter_breaker_closed",
+	lifecycle_tell(iso, LOG_LEVEL_INFO, LOG_EVENT(adapter_breaker_closed),
 		       iso->name);
 }
 

@@ -35,7 +35,7 @@
 #define TOLD_SLOW_MS 1000
 
 void lifecycle_tell(const struct isolated *iso, enum log_level level,
-		    const char *event, const char *text)
+		    const struct log_event *event, const char *text)
 {
 	const struct adapter_services *services = iso->env->services;
 
@@ -137,8 +137,8 @@ static void be_down(struct isolated *iso)
 	iso->retry_ns = clock_mono_ns() + count_failure(iso, &is_open);
 	plan(iso);
 	lifecycle_tell(iso, LOG_LEVEL_ERROR,
-		       is_open ? "adapter_breaker_open"
-			       : "adapter_process_failed",
+		       is_open ? LOG_EVENT(adapter_breaker_open)
+			       : LOG_EVENT(adapter_process_failed),
 		       iso->why);
 }
 
@@ -248,7 +248,8 @@ void lifecycle_serve(struct isolated *iso)
 		return;
 	}
 	metric_add(iso->metrics.restarts, 1);
-	lifecycle_tell(iso, LOG_LEVEL_INFO, "adapter_process_ready", iso->name);
+	lifecycle_tell(iso, LOG_LEVEL_INFO, LOG_EVENT(adapter_process_ready),
+		       iso->name);
 }
 
 /* ---- death --------------------------------------------------------------- */
@@ -387,7 +388,7 @@ void lifecycle_hush(struct isolated *iso)
 	if (now - iso->told_slow_ns < TOLD_SLOW_MS * MS)
 		return;
 	iso->told_slow_ns = now;
-	lifecycle_tell(iso, LOG_LEVEL_WARN, "adapter_slowed",
+	lifecycle_tell(iso, LOG_LEVEL_WARN, LOG_EVENT(adapter_slowed),
 		       "it logs or asks for signatures faster than it may, and "
 		       "is heard again after a tenth of a second");
 }

@@ -111,10 +111,10 @@ static void tell(const struct adapter *adapter, const char *why)
 	    !atomic_load_explicit(&adapter->refs, memory_order_relaxed))
 		return;
 	if (why)
-		services->tell(LOG_LEVEL_ERROR, "adapter_not_started",
+		services->tell(LOG_LEVEL_ERROR, LOG_EVENT(adapter_not_started),
 			       adapter->env.tenant, str_from(why));
 	else
-		services->tell(LOG_LEVEL_INFO, "adapter_started",
+		services->tell(LOG_LEVEL_INFO, LOG_EVENT(adapter_started),
 			       adapter->env.tenant, adapter->env.name);
 }
 

@@ -214,7 +214,7 @@ void lifecycle_answer_all(struct isolated *isolated, const char *why);
 
 /* Say in the log what befell it. */
 void lifecycle_tell(const struct isolated *isolated, enum log_level level,
-		    const char *event, const char *text);
+		    const struct log_event *event, const char *text);
 
 /* ---- channel.c ----------------------------------------------------------- */
 

@@ -124,7 +124,7 @@ enum err keeper_new(const char *keyring_path, const char *seals_path,
 	metric_set(k->current, 1);
 	err = seals_load(seals_path, ring);
 	if (err && err != ERR_NOT_FOUND)
-		log_error("seals_lost", LOG_TEXT("path", seals_path),
+		log_error(seals_lost, LOG_TEXT("path", seals_path),
 			  LOG_TEXT("problem", err_text(err)),
 			  LOG_TEXT("remedy", "none is needed: a new key is put "
 				   "in front of the ring now"));
@@ -230,7 +230,7 @@ static void complain(struct keeper *k, const struct stat *st, const char *why)
 		return;
 	k->told = *st;
 	k->has_told = true;
-	log_error("keyring_not_taken_up", LOG_TEXT("path", k->path),
+	log_error(keyring_not_taken_up, LOG_TEXT("path", k->path),
 		  LOG_TEXT("problem", why),
 		  LOG_TEXT("remedy", "mend or restore the file: the keys that "
 			   "were loaded from it serve on, until a restart"));
@@ -357,7 +357,7 @@ void keeper_prune(struct keeper *k, int64_t mono_ms)
 		return;
 	if (err) {
 		k->prune_ms = mono_ms + AGAIN_MS;
-		log_warn("keyring_not_pruned", LOG_TEXT("path", k->path),
+		log_warn(keyring_not_pruned, LOG_TEXT("path", k->path),
 			 LOG_TEXT("problem", why),
 			 LOG_TEXT("remedy", "let the gateway write there, or "
 				  "take old keys out with usherctl key "
@@ -365,7 +365,7 @@ void keeper_prune(struct keeper *k, int64_t mono_ms)
 		return;
 	}
 	if (dropped)
-		log_info("keyring_pruned", LOG_TEXT("path", k->path),
+		log_info(keyring_pruned, LOG_TEXT("path", k->path),
 			 LOG_NUM("keys", dropped));
 }
 
@@ -377,7 +377,7 @@ static void save_counts(struct keeper *k, const struct keyring *ring,
 	enum err err = seals_save(k->seals_path, ring, ahead);
 
 	if (err && !k->has_save_failed)
-		log_error("seals_not_saved", LOG_TEXT("path", k->seals_path),
+		log_error(seals_not_saved, LOG_TEXT("path", k->seals_path),
 			  LOG_TEXT("problem", err == ERR_IO ?
 				   strerror(errno) : err_text(err)),
 			  LOG_TEXT("remedy", "let the gateway write there: "
@@ -391,7 +391,7 @@ static void warn_worn(struct keeper *k, struct str kid, uint64_t count)
 	if (str_eq(str_from(k->warned), kid))
 		return;
 	snprintf(k->warned, sizeof(k->warned), "%.*s", STR_ARG(kid));
-	log_warn("key_worn", LOG_STR("kid", kid),
+	log_warn(key_worn, LOG_STR("kid", kid),
 		 LOG_NUM("seals", (int64_t)count),
 		 LOG_NUM("seals_at_most", (int64_t)SEALS_MAX),
 		 LOG_TEXT("remedy", "usherctl key rotate: it is time for the "
@@ -412,7 +412,7 @@ static void rotate(struct keeper *k, struct str kid, uint64_t count)
 	/* The look that follows takes it up, and then this key is done. */
 	k->rotate_ms = now_ms + (err ? AGAIN_MS / 12 : 10 * KEEPER_LOOK_MS);
 	if (err)
-		log_error("key_not_rotated", LOG_TEXT("path", k->path),
+		log_error(key_not_rotated, LOG_TEXT("path", k->path),
 			  LOG_STR("kid", kid),
 			  LOG_NUM("seals", (int64_t)count),
 			  LOG_NUM("seals_at_most", (int64_t)SEALS_MAX),
@@ -421,7 +421,7 @@ static void rotate(struct keeper *k, struct str kid, uint64_t count)
 				   "limit the key seals no more, and nobody "
 				   "can sign in"));
 	else
-		log_warn("key_rotated", LOG_TEXT("path", k->path),
+		log_warn(key_rotated, LOG_TEXT("path", k->path),
 			 LOG_STR("kid", kid),
 			 LOG_NUM("seals", (int64_t)count),
 			 LOG_TEXT("why", "it has sealed three quarters of what "
@@ -519,7 +519,7 @@ void keeper_stop(struct keeper *k)
 	clock_gettime(CLOCK_REALTIME, &until);
 	until.tv_sec += KEEPER_STOP_MS / 1000;
 	if (k->has_thread && pthread_timedjoin_np(k->thread, NULL, &until)) {
-		log_warn("keeper_left_behind",
+		log_warn(keeper_left_behind,
 			 LOG_TEXT("problem", "the disk does not answer"));
 		return;
 	}

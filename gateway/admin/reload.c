@@ -82,11 +82,11 @@ void reload_log(const struct report *report)
 			LOG_STR("remedy", f->remedy.ptr ? f->remedy : STR("")),
 		};
 
-		log_emit(levels[f->level], "config_finding", fields,
+		log_emit(levels[f->level], LOG_EVENT(config_finding), fields,
 			 N_ELEMENTS(fields));
 	}
 	if (report->dropped)
-		log_warn("config_findings_dropped",
+		log_warn(config_findings_dropped,
 			 LOG_NUM("count", report->dropped));
 }
 
@@ -124,11 +124,11 @@ static void epoch_ended(void *ctx, struct str slug, enum epoch_change change)
 
 	*has_ended = true;
 	if (change == EPOCH_GONE)
-		log_info("tenant_gone", LOG_STR("tenant", slug),
+		log_info(tenant_gone, LOG_STR("tenant", slug),
 			 LOG_TEXT("effect", "its sessions and tokens ended; "
 				  "its users and tickets are kept"));
 	else
-		log_warn("tenant_is_another", LOG_STR("tenant", slug),
+		log_warn(tenant_is_another, LOG_STR("tenant", slug),
 			 LOG_TEXT("why", "its name or url changed"),
 			 LOG_TEXT("effect", "sessions and tokens of before "
 				  "ended; stored users and tickets are still "
@@ -160,7 +160,7 @@ static enum err settle_epochs(const struct reload_job *job)
 			    !next->is_partial, epoch_ended, &has_ended);
 	free(tenants);
 	if (has_ended && !epochs_wait(epochs, JOB_WAIT_MS))
-		log_warn("epochs_not_saved",
+		log_warn(epochs_not_saved,
 			 LOG_TEXT("problem", "the disk does not answer: what "
 				  "ended would be back after a crash"),
 			 LOG_TEXT("remedy", "none is needed once it does"));
@@ -297,13 +297,13 @@ void reload_keys(struct reload *reload)
 	if (!next) {
 		keyring_free(ring);
 		keeper_retry(reload->keeper);
-		log_error("keyring_not_taken_up",
+		log_error(keyring_not_taken_up,
 			  LOG_TEXT("path", reload->keyring_path),
 			  LOG_TEXT("problem", "no memory"),
 			  LOG_TEXT("remedy", "it is tried again"));
 		return;
 	}
-	log_info("keyring_taken_up",
+	log_info(keyring_taken_up,
 		 LOG_TEXT("path", reload->keyring_path),
 		 LOG_STR("kid", keyring_kid(ring, 0)),
 		 LOG_NUM("keys", keyring_count(ring)));
@@ -328,7 +328,7 @@ static enum err refused(struct reload *reload, const char *why)
 {
 	reload->failures++;
 	count("refused");
-	log_error("reload_refused", LOG_TEXT("why", why),
+	log_error(reload_refused, LOG_TEXT("why", why),
 		  LOG_TEXT("remedy", "mend what is named and reload again; "
 				     "the old configuration serves on"));
 	return ERR_SYNTAX;
@@ -389,11 +389,11 @@ static enum err take_up(struct reload *reload, struct reload_job *job)
 	snapshot_restart_needed(reload->started ? reload->started :
 				job->previous, next, &restart);
 	if (restart.len)
-		log_warn("restart_needed",
+		log_warn(restart_needed,
 			 LOG_TEXT("settings", reload->restart_needed));
 	reload->loaded_ms = job->tried_ms;
 	reload_set_log(&next->gateway);
-	log_info("reloaded", LOG_NUM("generation", (int64_t)next->generation),
+	log_info(reloaded, LOG_NUM("generation", (int64_t)next->generation),
 		 LOG_NUM("tenants", next->tenant_count),
 		 LOG_NUM("findings", reload->report.count));
 	count("ok");
@@ -409,7 +409,7 @@ static void take_first(struct reload *reload, struct reload_job *job)
 		snprintf(job->why, sizeof(job->why), "the counts of seals "
 			 "cannot be read, or there is no memory");
 	if (job->why[0]) {
-		log_error("not_taken_up", LOG_TEXT("problem", job->why));
+		log_error(not_taken_up, LOG_TEXT("problem", job->why));
 		return;
 	}
 	reload->first = job->next;

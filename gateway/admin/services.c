@@ -18,8 +18,8 @@ static void write_line(enum log_level level, struct str tenant,
 		LOG_STR("text", text),
 	};
 
-	log_emit_within(LOG_PURSE_SAYS, tenant, level, "adapter_says", fields,
-			N_ELEMENTS(fields));
+	log_emit_within(LOG_PURSE_SAYS, tenant, level, LOG_EVENT(adapter_says),
+			fields, N_ELEMENTS(fields));
 }
 
 static void count_lines(struct str tenant, unsigned lines)
@@ -27,7 +27,7 @@ static void count_lines(struct str tenant, unsigned lines)
 	log_budget_drop(LOG_PURSE_SAYS, tenant, lines);
 }
 
-static void write_event(enum log_level level, const char *event,
+static void write_event(enum log_level level, const struct log_event *event,
 			struct str tenant, struct str text)
 {
 	const struct log_field fields[] = {

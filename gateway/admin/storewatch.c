@@ -9,7 +9,7 @@ static void tell(struct storewatch *watch, const struct health_report *health,
 		watch->since = watch->told;
 		watch->first_ms = mono_ms - health->for_ms;
 	}
-	log_error("store_failed",
+	log_error(store_failed,
 		  LOG_TEXT("trouble", health_name(health->last)),
 		  LOG_NUM("failures",
 			  (int64_t)(health->failures - watch->told)),
@@ -30,7 +30,7 @@ void storewatch_look(struct storewatch *watch,
 		tell(watch, health, mono_ms);
 	if (!is_well || !watch->is_telling)
 		return;
-	log_info("store_recovered",
+	log_info(store_recovered,
 		 LOG_NUM("failures",
 			 (int64_t)(health->failures - watch->since)),
 		 LOG_NUM("after_s", (mono_ms - watch->first_ms) / 1000));

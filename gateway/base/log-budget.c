@@ -38,9 +38,9 @@ struct debt {
 	char tenant[128];
 };
 
-static const char *const events[LOG_PURSES] = {
-	[LOG_PURSE_SAYS] = "adapter_log_dropped",
-	[LOG_PURSE_ABOUT] = "adapter_events_dropped",
+static const struct log_event *const events[LOG_PURSES] = {
+	[LOG_PURSE_SAYS] = LOG_EVENT(adapter_log_dropped),
+	[LOG_PURSE_ABOUT] = LOG_EVENT(adapter_events_dropped),
 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -142,10 +142,19 @@ static void settle(struct speaker *speaker, enum log_purse which,
 	purse->dropped = 0;
 }
 
-static void tell(const struct debt *debt)
+static void tell(enum log_purse which, struct str tenant, uint64_t dropped)
 {
-	log_warn(events[debt->purse], LOG_TEXT("tenant", debt->tenant),
-		 LOG_NUM("count", (int64_t)debt->dropped));
+	const struct log_field fields[] = {
+		LOG_STR("tenant", tenant),
+		LOG_NUM("count", (int64_t)dropped),
+	};
+
+	log_emit(LOG_LEVEL_WARN, events[which], fields, N_ELEMENTS(fields));
+}
+
+static void tell_debt(const struct debt *debt)
+{
+	tell(debt->purse, str_from(debt->tenant), debt->dropped);
 }
 
 /* May it say a line?  *debt_r: to be told before; *is_due_r: the log's thread
@@ -179,7 +188,7 @@ out:
 }
 
 void log_emit_within(enum log_purse purse, struct str tenant,
-		     enum log_level level, const char *event,
+		     enum log_level level, const struct log_event *event,
 		     const struct log_field *fields, unsigned count)
 {
 	struct debt debt = { .dropped = 0 };
@@ -189,7 +198,7 @@ void log_emit_within(enum log_purse purse, struct str tenant,
 		return;
 	may = !log_ring_is_on() || take(purse, tenant, &debt, &is_due);
 	if (debt.dropped)
-		tell(&debt);
+		tell_debt(&debt);
 	if (may)
 		log_emit(level, event, fields, count);
 	if (is_due)
@@ -206,8 +215,7 @@ void log_budget_drop(enum log_purse which, struct str tenant, unsigned lines)
 	if (!lines)
 		return;
 	if (!log_ring_is_on()) {
-		log_warn(events[which], LOG_STR("tenant", tenant),
-			 LOG_NUM("count", lines));
+		tell(which, tenant, lines);
 		return;
 	}
 	pthread_mutex_lock(&lock);
@@ -267,6 +275,6 @@ void log_budget_tell(int64_t now_ns)
 	do {
 		count = take_debts(now_ns, debts);
 		for (unsigned i = 0; i < count; i++)
-			tell(&debts[i]);
+			tell_debt(&debts[i]);
 	} while (count == DEBTS);
 }

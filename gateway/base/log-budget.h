@@ -37,7 +37,7 @@ enum log_purse {
 void log_budget_set(unsigned lines);
 /* log_emit(), if the tenant's purse has room.  Any thread. */
 void log_emit_within(enum log_purse purse, struct str tenant,
-		     enum log_level level, const char *event,
+		     enum log_level level, const struct log_event *event,
 		     const struct log_field *fields, unsigned count);
 /* So many lines were dropped elsewhere: count and tell them, too. */
 void log_budget_drop(enum log_purse purse, struct str tenant, unsigned lines);

@@ -15,8 +15,8 @@ struct log_line {
 
 /* With its line end, as the format has it now. */
 void log_line_make(struct log_line *line, enum log_level level,
-		   const char *event, const struct log_field *fields,
-		   unsigned count);
+		   const struct log_event *event,
+		   const struct log_field *fields, unsigned count);
 
 /* ---- log-ring.c ---------------------------------------------------------- */
 

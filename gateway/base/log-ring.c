@@ -163,7 +163,7 @@ void log_to_fd(int fd)
 
 static void tell_not_reopened(const char *path, enum err err, int number)
 {
-	log_error("log_not_reopened", LOG_TEXT("path", path),
+	log_error(log_not_reopened, LOG_TEXT("path", path),
 		  LOG_TEXT("problem", err == ERR_IO ? strerror(number) :
 			   "it is not a plain file"),
 		  LOG_TEXT("remedy", "mend it and send SIGUSR1 again; until "
@@ -187,7 +187,7 @@ static void reopen(void)
 		return;
 	}
 	switch_to(fd, true);
-	log_info("log_reopened", LOG_TEXT("path", path));
+	log_info(log_reopened, LOG_TEXT("path", path));
 }
 
 enum err log_to_file(const char *path)
@@ -345,7 +345,7 @@ static bool tell_loss(uint64_t count)
 	const struct log_field field = LOG_NUM("count", (int64_t)count);
 	struct log_line line;
 
-	log_line_make(&line, LOG_LEVEL_WARN, "log_dropped", &field, 1);
+	log_line_make(&line, LOG_LEVEL_WARN, LOG_EVENT(log_dropped), &field, 1);
 	return write_line(line.bytes, line.len);
 }
 

@@ -10,6 +10,10 @@
 /* The rest is kept for what closes a line: a quote, the cut mark, its end. */
 #define BODY_MAX (LOG_LINE_MAX - 32)
 
+#define EVENT(event, ...) const struct log_event log_event_##event = { #event };
+#include "base/log-events.def"
+#undef EVENT
+
 static const char *const level_names[] = {
 	[LOG_LEVEL_DEBUG] = "debug",
 	[LOG_LEVEL_INFO] = "info",
@@ -192,13 +196,13 @@ static void put_head(struct log_line *l, const char *level, const char *event)
 }
 
 void log_line_make(struct log_line *l, enum log_level level,
-		   const char *event, const struct log_field *fields,
-		   unsigned count)
+		   const struct log_event *event,
+		   const struct log_field *fields, unsigned count)
 {
 	l->len = 0;
 	l->cut = false;
 	l->json = wants_json();
-	put_head(l, level_names[level], event);
+	put_head(l, level_names[level], event->name);
 	for (unsigned i = 0; i < count && !l->cut; i++)
 		put_field(l, &fields[i]);
 	if (l->cut)
@@ -206,7 +210,7 @@ void log_line_make(struct log_line *l, enum log_level level,
 	put_tail(l, l->json ? "}\n" : "\n");
 }
 
-void log_emit(enum log_level level, const char *event,
+void log_emit(enum log_level level, const struct log_event *event,
 	      const struct log_field *fields, unsigned count)
 {
 	const int saved = errno;

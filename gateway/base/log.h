@@ -1,12 +1,12 @@
 /*
  * log: one line per event, as text for people or as JSON for programs.
  *
- * A line is an event's name (snake_case, stable: people write alerts on it)
+ * A line is an event's name (base/log-events.def: people write alerts on it)
  * and named values:
  *
- *	2026-11-22T18:11:00.123Z warn tenant_broken tenant=acme line=3
+ *	2026-11-22T18:11:00.123Z warn key_worn kid=k2 seals=3
  *	{"time":"2026-11-22T18:11:00.123Z","level":"warn",
- *	 "event":"tenant_broken","tenant":"acme","line":3}	(on one line)
+ *	 "event":"key_worn","kid":"k2","seals":3}	(on one line)
  *
  * Values are escaped, so that no input can forge a line or speak to a
  * terminal; what is not UTF-8 shows as \xNN in text and as U+FFFD in JSON.
@@ -61,6 +61,22 @@ struct log_field {
 #define LOG_NUM(n, v) ((struct log_field){ .name = (n), .number = (v) })
 
 /*
+ * What happened.  All events stand in base/log-events.def, with what they mean
+ * and which fields they have; one that does not is an object that is not there,
+ * and does not compile.
+ */
+struct log_event {
+	const char *name;
+};
+
+#define EVENT(name, ...) extern const struct log_event log_event_##name;
+#include "base/log-events.def"
+#undef EVENT
+
+/* Where an event is a value: LOG_EVENT(adapter_started). */
+#define LOG_EVENT(name) (&log_event_##name)
+
+/*
  * Longest line in bytes (what a pipe takes in one piece); a longer one is cut
  * and says so in a last member, cut.
  */
@@ -108,15 +124,15 @@ bool log_is_on(enum log_level level);
  * several threads never mix, and those of one are in their order.  errno is
  * kept.
  */
-void log_emit(enum log_level level, const char *event,
+void log_emit(enum log_level level, const struct log_event *event,
 	      const struct log_field *fields, unsigned count);
 
-/* log_warn("tenant_broken", LOG_STR("tenant", slug), LOG_NUM("line", 3)); */
+/* log_warn(key_worn, LOG_STR("kid", kid), LOG_NUM("seals", 3)); */
 #define LOG_AT_(level, event, ...)					\
 	do {								\
 		if (log_is_on(level)) {					\
 			const struct log_field f_[] = { __VA_ARGS__ };	\
-			log_emit(level, event, f_,			\
+			log_emit(level, LOG_EVENT(event), f_,		\
 				 N_ELEMENTS(f_));		\
 		}							\
 	} while (0)

@@ -56,8 +56,8 @@ void adapt_wake(struct adapter_call *call)
 }
 
 /* Within the tenant's budget: a module that fails each time fills no log. */
-static void tell(struct exchange *ex, const char *event, const char *how,
-		 const char *problem)
+static void tell(struct exchange *ex, const struct log_event *event,
+		 const char *how, const char *problem)
 {
 	const struct log_field fields[] = {
 		LOG_TEXT("request", ex->id),
@@ -97,7 +97,7 @@ bool adapt_passes_over(struct exchange *ex, const struct adapter_call *call)
 	    !adapter_is_advisory(exchange_adapter(ex)))
 		return false;
 	metric_add(ex->tenant->adapter_defaults, 1);
-	tell(ex, "adapter_passed_over", how, call->problem);
+	tell(ex, LOG_EVENT(adapter_passed_over), how, call->problem);
 	ex->verdict = "adapter_default";
 	return true;
 }
@@ -107,7 +107,7 @@ bool adapt_passes_over(struct exchange *ex, const struct adapter_call *call)
 static enum step_result refuse(struct exchange *ex, const char *code,
 			       const char *problem)
 {
-	tell(ex, "adapter_failed", "failed", problem);
+	tell(ex, LOG_EVENT(adapter_failed), "failed", problem);
 	return answer_error(ex, 502, code,
 			    "The sign-in could not be completed.");
 }
@@ -130,12 +130,14 @@ enum step_result adapt_refuse(struct exchange *ex,
 	case ADAPTER_DENIED:
 		return deny(ex, call);
 	case ADAPTER_TIMED_OUT:
-		tell(ex, "adapter_failed", how_it_failed(call), call->problem);
+		tell(ex, LOG_EVENT(adapter_failed), how_it_failed(call),
+		     call->problem);
 		return answer_error(ex, 504, "adapter_timeout",
 				    "The sign-in took too long. "
 				    "Please try again.");
 	case ADAPTER_UNAVAILABLE:
-		tell(ex, "adapter_failed", how_it_failed(call), call->problem);
+		tell(ex, LOG_EVENT(adapter_failed), how_it_failed(call),
+		     call->problem);
 		answer_header(ex, "Retry-After", STR("5"));
 		return answer_error(ex, 503, "adapter_unavailable",
 				    "This service is not available right now.");

@@ -120,7 +120,7 @@ static void warn_forward(const struct exchange *ex)
 							 now + WARN_EVERY_MS))
 		return;
 	ip_text(&ex->request.peer, peer);
-	log_warn("untrusted_forwarded_for", LOG_TEXT("peer", peer),
+	log_warn(untrusted_forwarded_for, LOG_TEXT("peer", peer),
 		 LOG_TEXT("remedy", "name this proxy in trusted_proxies"));
 }
 
@@ -385,10 +385,11 @@ static void tell_failure(const struct exchange *ex)
 
 	if (ex->tenant && str_has_prefix(code, STR("adapter_")))
 		log_emit_within(LOG_PURSE_ABOUT, ex->tenant->slug,
-				LOG_LEVEL_WARN, "request_failed", fields,
-				count);
+				LOG_LEVEL_WARN, LOG_EVENT(request_failed),
+				fields, count);
 	else
-		log_emit(LOG_LEVEL_WARN, "request_failed", fields, count);
+		log_emit(LOG_LEVEL_WARN, LOG_EVENT(request_failed), fields,
+			 count);
 }
 
 static void finish(struct exchange *ex)
@@ -396,7 +397,7 @@ static void finish(struct exchange *ex)
 	struct answer *answer = &ex->answer;
 
 	if (!answer->status || answer->is_overfull) {
-		log_error("answer_defect",
+		log_error(answer_defect,
 			  LOG_TEXT("request", ex->id),
 			  LOG_TEXT("list", ex->steps->name));
 		answer->header_count = 0;
@@ -408,7 +409,7 @@ static void finish(struct exchange *ex)
 	if (answer->status >= 500 && answer->status != 503)
 		tell_failure(ex);
 	else
-		log_debug("request_done", LOG_TEXT("request", ex->id),
+		log_debug(request_done, LOG_TEXT("request", ex->id),
 			  LOG_TEXT("list", ex->steps->name),
 			  LOG_STR("tenant", ex->tenant ? ex->tenant->slug
 						       : STR("")),

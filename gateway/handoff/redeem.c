@@ -34,7 +34,7 @@ enum step_result redeem_refuse_other(struct exchange *ex)
 
 	ex->verdict = "other_person";
 	if (may_tell(&next_ms))
-		log_warn("token_of_other_person",
+		log_warn(token_of_other_person,
 			 LOG_TEXT("request", ex->id),
 			 LOG_STR("tenant", ex->tenant->slug),
 			 LOG_TEXT("problem", "the user's number in a sign-in "
@@ -64,7 +64,7 @@ static void tell_swept(struct exchange *ex)
 	if (!may_tell(&next_ms))
 		return;
 	clock_text(redemptions_swept_s(redemptions) * 1000, until);
-	log_error("clock_went_back", LOG_TEXT("request", ex->id),
+	log_error(clock_went_back, LOG_TEXT("request", ex->id),
 		  LOG_STR("tenant", ex->tenant->slug),
 		  LOG_TEXT("until", until),
 		  LOG_TEXT("problem", "a token expires at a time whose used "

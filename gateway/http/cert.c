@@ -194,16 +194,16 @@ void cert_warn_dates(const struct cert *cert)
 	until = gnutls_x509_crt_get_expiration_time(crt);
 	gnutls_x509_crt_deinit(crt);
 	if (now >= until)
-		log_warn("certificate_expired",
+		log_warn(certificate_expired,
 			 LOG_TEXT("file", cert->cert_path),
 			 LOG_NUM("days_ago", (now - until) / DAY_S),
 			 LOG_TEXT("remedy", "renew it, then reload"));
 	else if (now < from)
-		log_warn("certificate_not_valid_yet",
+		log_warn(certificate_not_valid_yet,
 			 LOG_TEXT("file", cert->cert_path),
 			 LOG_NUM("in_seconds", from - now));
 	else if (until - now < CERT_WARN_DAYS * DAY_S)
-		log_warn("certificate_expires",
+		log_warn(certificate_expires,
 			 LOG_TEXT("file", cert->cert_path),
 			 LOG_NUM("in_days", (until - now) / DAY_S),
 			 LOG_TEXT("remedy", "renew it, then reload"));

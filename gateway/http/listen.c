@@ -159,7 +159,7 @@ enum err listen_open(const struct listener *listener, unsigned count,
 	err = open_all(&address, count, fds, port_r);
 	if (err && errno == EAFNOSUPPORT &&
 	    str_eq(listener->address, STR("::"))) {
-		log_warn("no_ipv6", LOG_STR("listener", listener->url),
+		log_warn(no_ipv6, LOG_STR("listener", listener->url),
 			 LOG_TEXT("instead", "listening on IPv4 alone"));
 		set_address(STR("0.0.0.0"), listener->port, &address);
 		err = open_all(&address, count, fds, port_r);

@@ -135,7 +135,7 @@ static void raise_limit(struct server *server)
 	if (setrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur >= need)
 		return;
 	fit_into(server, limit.rlim_cur);
-	log_warn("few_descriptors", LOG_NUM("limit", (int64_t)limit.rlim_cur),
+	log_warn(few_descriptors, LOG_NUM("limit", (int64_t)limit.rlim_cur),
 		 LOG_NUM("wanted", (int64_t)need),
 		 LOG_NUM("connections_max", server->connections_max),
 		 LOG_TEXT("remedy", "raise the limit of open files (ulimit -n, "
@@ -338,7 +338,7 @@ void server_stop(struct server *server, int64_t ms)
 		poll(NULL, 0, STOP_LOOK_MS);
 	atomic_store(&server->gateway->is_stopping, true);
 	if (!is_over(server))
-		log_warn("stop_cut_short", LOG_NUM("after_ms", ms));
+		log_warn(stop_cut_short, LOG_NUM("after_ms", ms));
 	for (unsigned i = 0; i < server->made; i++)
 		worker_abandon(server->workers[i]);
 	for (unsigned i = 0; i < server->made; i++) {
@@ -346,7 +346,7 @@ void server_stop(struct server *server, int64_t ms)
 		unfinished += worker_unfinished(server->workers[i]);
 	}
 	if (unfinished > 0)
-		log_info("unfinished_cut", LOG_NUM("connections", unfinished));
+		log_info(unfinished_cut, LOG_NUM("connections", unfinished));
 }
 
 void server_free(struct server *server)

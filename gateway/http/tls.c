@@ -155,7 +155,7 @@ static enum err add_tenant(struct tls_set *set, const struct tls_set *previous,
 	if (set_cert(set, previous, tenant->certificate, tenant->key, &cert,
 		     &trouble) != ERR_OK) {
 		cert = keep_last(set, find_name(previous, host));
-		log_error("certificate_not_loaded",
+		log_error(certificate_not_loaded,
 			  LOG_STR("tenant", tenant->slug),
 			  LOG_TEXT("file", trouble.path),
 			  LOG_TEXT("problem", trouble.problem),

@@ -86,7 +86,7 @@ static enum MHD_Result send_answer(struct turn *turn)
 					  "may help.\","
 					  "\"code\":\"headers_too_long\"}"));
 	if (err) {
-		log_error("answer_not_sent", LOG_TEXT("request", ex->id),
+		log_error(answer_not_sent, LOG_TEXT("request", ex->id),
 			  LOG_TEXT("list", turn->steps->name),
 			  LOG_TEXT("problem", err_text(err)));
 		return answer_plainly(conn, 500,
@@ -276,7 +276,7 @@ static enum MHD_Result refuse(struct turn *turn, enum guard_verdict verdict)
 	struct exchange *ex = turn->ex;
 
 	metric_add(turn->worker->meter.refused[verdict], 1);
-	log_debug("request_refused", LOG_TEXT("request", ex->id),
+	log_debug(request_refused, LOG_TEXT("request", ex->id),
 		  LOG_TEXT("reason", guard_reason(verdict)));
 	ex->request = (struct request){ .method = METHOD_GET };
 	answer_header(ex, "X-Request-Id", (struct str){ ex->id,

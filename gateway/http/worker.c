@@ -232,7 +232,7 @@ static void *serve(void *arg)
 
 static void complain(const char *line)
 {
-	log_debug("http_library", LOG_TEXT("says", line));
+	log_debug(http_library, LOG_TEXT("says", line));
 }
 
 static int watch(struct worker *worker, int fd, uint32_t events, void *who)
@@ -388,7 +388,7 @@ void worker_free(struct worker *worker)
 	/* those that were abandoned have been woken by now */
 	collect(worker);
 	if (worker->waiting_count > 0)
-		log_error("exchanges_never_woken",
+		log_error(exchanges_never_woken,
 			  LOG_NUM("count", worker->waiting_count));
 	for (unsigned i = 0; i < worker->options.door_count; i++)
 		close_door(&worker->doors[i]);

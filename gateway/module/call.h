@@ -46,10 +46,10 @@ struct adapter_services {
 	void (*log)(enum log_level level, struct str tenant, struct str adapter,
 		    struct str text);
 	/*
-	 * What befell the process of an isolated adapter: `event` is a constant
-	 * name for the log, `text` says more.  Any thread.  May be NULL.
+	 * What befell the process of an isolated adapter: `text` says more.
+	 * Any thread.  May be NULL.
 	 */
-	void (*tell)(enum log_level level, const char *event,
+	void (*tell)(enum log_level level, const struct log_event *event,
 		     struct str tenant, struct str text);
 	/*
 	 * Instead of `hmac_sha256`, where the secrets are elsewhere: what the

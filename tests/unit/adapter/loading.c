@@ -16,13 +16,13 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t told = PTHREAD_COND_INITIALIZER;
 static char said[256];
 
-static void keep_event(enum log_level level, const char *event,
+static void keep_event(enum log_level level, const struct log_event *event,
 		       struct str tenant, struct str text)
 {
 	(void)level;
 	pthread_mutex_lock(&lock);
-	snprintf(said, sizeof(said), "%s %.*s %.*s", event, STR_ARG(tenant),
-		 STR_ARG(text));
+	snprintf(said, sizeof(said), "%s %.*s %.*s", event->name,
+		 STR_ARG(tenant), STR_ARG(text));
 	pthread_cond_signal(&told);
 	pthread_mutex_unlock(&lock);
 }

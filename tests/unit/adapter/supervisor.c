@@ -46,15 +46,15 @@ static unsigned *event_count(const char *name)
 	return NULL;
 }
 
-static void keep_event(enum log_level level, const char *event,
+static void keep_event(enum log_level level, const struct log_event *event,
 		       struct str tenant, struct str text)
 {
 	(void)level;
 	ck_str_is(tenant, "acme");
 	pthread_mutex_lock(&lock);
-	if (!strcmp(event, "adapter_process_failed"))
+	if (!strcmp(event->name, "adapter_process_failed"))
 		snprintf(failure, sizeof(failure), "%.*s", STR_ARG(text));
-	++*event_count(event);
+	++*event_count(event->name);
 	pthread_cond_signal(&told);
 	pthread_mutex_unlock(&lock);
 }

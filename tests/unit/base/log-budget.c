@@ -12,6 +12,11 @@
 #define LINES 500
 #define LIMIT 5
 
+/* Events of this suite. */
+static const struct log_event log_event_says = { "says" };
+static const struct log_event log_event_failed = { "failed" };
+static const struct log_event log_event_e = { "e" };
+
 static int ends[2];
 static char text[4 << 20];
 
@@ -79,8 +84,8 @@ static void say(struct str tenant, unsigned count)
 	const struct log_field field = LOG_STR("tenant", tenant);
 
 	for (unsigned i = 0; i < count; i++)
-		log_emit_within(LOG_PURSE_SAYS, tenant, LOG_LEVEL_INFO, "says",
-				&field, 1);
+		log_emit_within(LOG_PURSE_SAYS, tenant, LOG_LEVEL_INFO,
+				LOG_EVENT(says), &field, 1);
 }
 
 /* Whatever the clock does meanwhile, each line is there or is told of. */
@@ -117,7 +122,7 @@ START_TEST(what_is_said_of_it_has_a_purse_of_its_own)
 	say(STR("loud"), LINES);
 	for (unsigned i = 0; i < LINES; i++)
 		log_emit_within(LOG_PURSE_ABOUT, STR("loud"), LOG_LEVEL_ERROR,
-				"failed", none, 1);
+				LOG_EVENT(failed), none, 1);
 	ck_assert(log_stop());
 	read_log();
 	ck_assert_uint_ge(count_of(" error failed n=0\n"), LIMIT);
@@ -150,7 +155,7 @@ START_TEST(what_is_not_logged_costs_nothing)
 	ck_assert_int_eq(log_start(), ERR_OK);
 	for (unsigned i = 0; i < LINES; i++)
 		log_emit_within(LOG_PURSE_SAYS, STR("a"), LOG_LEVEL_DEBUG,
-				"says", &field, 1);
+				LOG_EVENT(says), &field, 1);
 	say(STR("a"), 1);
 	ck_assert(log_stop());
 	read_log();
@@ -206,7 +211,7 @@ START_TEST(tenants_without_end_share)
 		snprintf(name, sizeof(name), "t%u", i);
 		log_budget_drop(LOG_PURSE_ABOUT, str_from(name), 0);
 		log_emit_within(LOG_PURSE_ABOUT, str_from(name),
-				LOG_LEVEL_INFO, "e", NULL, 0);
+				LOG_LEVEL_INFO, LOG_EVENT(e), NULL, 0);
 	}
 	for (unsigned i = 0; i < 2 * LIMIT; i++) {
 		snprintf(name, sizeof(name), "late%u", i);

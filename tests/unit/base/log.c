@@ -14,6 +14,19 @@
 #include "base/metric.h"
 #include "unit/unit.h"
 
+/* Events of this suite. */
+static const struct log_event log_event_a = { "a" };
+static const struct log_event log_event_b = { "b" };
+static const struct log_event log_event_c = { "c" };
+static const struct log_event log_event_d = { "d" };
+static const struct log_event log_event_e = { "e" };
+static const struct log_event log_event_four = { "four" };
+static const struct log_event log_event_on = { "on" };
+static const struct log_event log_event_one = { "one" };
+static const struct log_event log_event_tenant_broken = { "tenant_broken" };
+static const struct log_event log_event_three = { "three" };
+static const struct log_event log_event_two = { "two" };
+
 #define NOW "2026-11-22T18:11:00.123Z"
 
 static int ends[2];	/* of a pipe that takes the lines */
@@ -47,11 +60,11 @@ static const char *logged(void)
 
 START_TEST(test_a_line_for_people)
 {
-	log_warn("tenant_broken", LOG_TEXT("tenant", "acme"),
+	log_warn(tenant_broken, LOG_TEXT("tenant", "acme"),
 		 LOG_NUM("line", -3), LOG_STR("what", STR("no such setting")));
 	ck_assert_str_eq(logged(), NOW " warn tenant_broken tenant=acme "
 			 "line=-3 what=\"no such setting\"\n");
-	log_error("stopped");
+	log_error(stopped);
 	ck_assert_str_eq(logged(), NOW " error stopped\n");
 }
 END_TEST
@@ -59,12 +72,12 @@ END_TEST
 START_TEST(test_a_line_for_programs)
 {
 	log_setup(LOG_LEVEL_DEBUG, LOG_FORMAT_JSON);
-	log_debug("tenant_broken", LOG_TEXT("tenant", "acme"),
+	log_debug(tenant_broken, LOG_TEXT("tenant", "acme"),
 		  LOG_NUM("line", INT64_MIN), LOG_STR("what", STR("")));
 	ck_assert_str_eq(logged(), "{\"time\":\"" NOW "\",\"level\":\"debug\","
 			 "\"event\":\"tenant_broken\",\"tenant\":\"acme\","
 			 "\"line\":-9223372036854775808,\"what\":\"\"}\n");
-	log_info("stopped");
+	log_info(stopped);
 	ck_assert_str_eq(logged(), "{\"time\":\"" NOW "\",\"level\":\"info\","
 				   "\"event\":\"stopped\"}\n");
 }
@@ -101,11 +114,11 @@ START_TEST(test_no_value_can_forge_a_line)
 {
 	char want[200];
 
-	log_info("e", LOG_STR("v", values[_i].in));
+	log_info(e, LOG_STR("v", values[_i].in));
 	snprintf(want, sizeof(want), NOW " info e v=%s\n", values[_i].text);
 	ck_assert_str_eq(logged(), want);
 	log_setup(LOG_LEVEL_INFO, LOG_FORMAT_JSON);
-	log_info("e", LOG_STR("v", values[_i].in));
+	log_info(e, LOG_STR("v", values[_i].in));
 	snprintf(want, sizeof(want), "{\"time\":\"" NOW "\",\"level\":\"info\","
 		 "\"event\":\"e\",\"v\":%s}\n", values[_i].json);
 	ck_assert_str_eq(logged(), want);
@@ -117,11 +130,11 @@ START_TEST(test_levels_decide_what_is_written)
 	log_setup(LOG_LEVEL_WARN, LOG_FORMAT_TEXT);
 	ck_assert(!log_is_on(LOG_LEVEL_INFO));
 	ck_assert(log_is_on(LOG_LEVEL_WARN));
-	log_debug("a");
-	log_info("b");
+	log_debug(a);
+	log_info(b);
 	ck_assert_str_eq(logged(), "");
-	log_warn("c");
-	log_error("d");
+	log_warn(c);
+	log_error(d);
 	ck_assert_str_eq(logged(), NOW " warn c\n" NOW " error d\n");
 }
 END_TEST
@@ -144,7 +157,7 @@ START_TEST(test_a_long_line_is_cut_and_says_so)
 			size_t len;
 			bool cut;
 
-			log_info("e", LOG_STR("v", v), LOG_TEXT("w", "a b"),
+			log_info(e, LOG_STR("v", v), LOG_TEXT("w", "a b"),
 				 LOG_NUM("n", 7));
 			len = strlen(logged());
 			ck_assert_uint_le(len, LOG_LINE_MAX);
@@ -168,7 +181,7 @@ START_TEST(test_many_fields_are_cut_between_two)
 
 	for (int i = 0; i < 2000; i++)
 		f[i] = LOG_NUM("abcdefgh", 1234567890);
-	log_emit(LOG_LEVEL_INFO, "e", f, 2000);
+	log_emit(LOG_LEVEL_INFO, LOG_EVENT(e), f, 2000);
 	ck_assert_uint_le(strlen(logged()), LOG_LINE_MAX);
 	ck_assert_ptr_nonnull(strstr(text, " abcdefgh=1234567890 cut=true\n"));
 }
@@ -178,7 +191,7 @@ START_TEST(test_auto_means_json_unless_on_a_terminal)
 {
 	log_setup(LOG_LEVEL_INFO, LOG_FORMAT_AUTO);
 	for (int i = 0; i < 2; i++) {
-		log_info("e");
+		log_info(e);
 		ck_assert_int_eq(logged()[0], '{');
 	}
 }
@@ -196,7 +209,7 @@ START_TEST(test_a_terminal_gets_text)
 	ck_assert_int_ge(slave, 0);
 	log_setup(LOG_LEVEL_INFO, LOG_FORMAT_AUTO);
 	log_to_fd(slave);
-	log_info("e");
+	log_info(e);
 	n = read(master, text, sizeof(text));
 	ck_assert_int_gt(n, 0);
 	ck_assert_int_eq(text[0], '2');
@@ -210,7 +223,7 @@ START_TEST(test_a_lost_line_hurts_nobody)
 	signal(SIGPIPE, SIG_IGN);
 	log_to_fd(-1);
 	errno = ENOENT;
-	log_error("e");
+	log_error(e);
 	ck_assert_int_eq(errno, ENOENT);
 }
 END_TEST
@@ -218,7 +231,7 @@ END_TEST
 static void *log_many(void *arg)
 {
 	for (int i = 0; i < 200; i++)
-		log_info("e", LOG_TEXT("who", arg), LOG_NUM("i", i));
+		log_info(e, LOG_TEXT("who", arg), LOG_NUM("i", i));
 	return NULL;
 }
 
@@ -283,7 +296,7 @@ static void *read_all(void *arg)
 static void *log_each(void *arg)
 {
 	for (int i = 0; i < EACH; i++)
-		log_info("e", LOG_TEXT("who", arg), LOG_NUM("i", i));
+		log_info(e, LOG_TEXT("who", arg), LOG_NUM("i", i));
 	return NULL;
 }
 
@@ -358,11 +371,11 @@ START_TEST(test_lines_are_lost_past_the_ring_and_no_sooner)
 	ck_assert_int_eq(log_start(), ERR_OK);
 	memset(value, 'x', sizeof(value));
 	for (unsigned i = 0; i < whole; i++)
-		log_info("e", LOG_STR("v", ((struct str){
+		log_info(e, LOG_STR("v", ((struct str){
 			value, sizeof(value) })));
 	ck_assert_uint_eq(dropped(), 0);
 	for (unsigned i = 0; i < whole; i++)
-		log_info("e", LOG_STR("v", ((struct str){
+		log_info(e, LOG_STR("v", ((struct str){
 			value, sizeof(value) })));
 	ck_assert_uint_gt(dropped(), whole / 2);
 	signal(SIGPIPE, SIG_IGN);
@@ -377,7 +390,7 @@ START_TEST(test_the_end_does_not_wait_for_ever)
 {
 	fill_pipe();
 	ck_assert_int_eq(log_start(), ERR_OK);
-	log_info("e");
+	log_info(e);
 	ck_assert(!log_stop());
 	log_by_many();
 	log_reopen();
@@ -475,7 +488,7 @@ START_TEST(test_a_reader_that_left_is_not_waited_for)
 	close(ends[0]);
 	ck_assert_int_eq(log_start(), ERR_OK);
 	for (int i = 0; i < 100; i++)
-		log_info("e");
+		log_info(e);
 	ck_assert(log_stop());
 	ck_assert_uint_eq(dropped(), 100);
 	ends[0] = -1;
@@ -526,18 +539,18 @@ START_TEST(test_a_file_is_opened_anew_when_asked)
 	ck_assert_int_eq(stat(path, &st), 0);
 	ck_assert_uint_eq(st.st_mode & 07777, 0640);
 	ck_assert_int_eq(log_start(), ERR_OK);
-	log_info("one");
+	log_info(one);
 	ck_assert(log_stop());
 	ck_assert_int_eq(rename(path, other), 0);
 	ck_assert_int_eq(log_start(), ERR_OK);
-	log_info("two");
+	log_info(two);
 	ck_assert(log_stop());
 	ck_assert_str_eq(content(other), NOW " info one\n" NOW " info two\n");
 	ck_assert_int_eq(log_start(), ERR_OK);
 	log_reopen();
 	ck_assert(log_stop());
 	ck_assert_ptr_nonnull(strstr(content(path), " info log_reopened "));
-	log_info("three");
+	log_info(three);
 	ck_assert_ptr_nonnull(strstr(content(path), NOW " info three\n"));
 	ck_assert_ptr_null(strstr(content(other), "three"));
 	drop_dir();
@@ -552,7 +565,7 @@ START_TEST(test_one_that_cannot_be_opened_anew_leaves_the_old)
 	ck_assert_int_eq(mkdir(path, 0700), 0);
 	ck_assert_int_eq(log_start(), ERR_OK);
 	log_reopen();
-	log_info("on");
+	log_info(on);
 	ck_assert(log_stop());
 	ck_assert_ptr_nonnull(strstr(content(other), "log_not_reopened"));
 	ck_assert_ptr_nonnull(strstr(text, "not a plain file"));
@@ -576,7 +589,7 @@ START_TEST(test_nothing_but_a_plain_file_is_taken)
 	memset(long_path, 'x', sizeof(long_path) - 1);
 	ck_assert_int_eq(log_to_file(long_path), ERR_LIMIT);
 	/* None of them changed where lines go. */
-	log_info("e");
+	log_info(e);
 	ck_assert_str_eq(logged(), NOW " info e\n");
 	log_reopen();
 	ck_assert_str_eq(logged(), "");
@@ -600,13 +613,13 @@ START_TEST(test_a_full_disk_is_told_when_there_is_room)
 	ck_assert_int_eq(log_to_file(path), ERR_OK);
 	ck_assert_int_eq(log_start(), ERR_OK);
 	ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
-	log_info("one");	/* 35 octets */
-	log_info("two");
-	log_info("three");
+	log_info(one);	/* 35 octets */
+	log_info(two);
+	log_info(three);
 	await_dropped(2);
 	limit.rlim_cur = RLIM_INFINITY;
 	ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
-	log_info("four");
+	log_info(four);
 	ck_assert(log_stop());
 	ck_assert_str_eq(content(path), NOW " info one\n" "2026-1\n"
 			 NOW " warn log_dropped count=2\n"
@@ -624,8 +637,8 @@ START_TEST(test_what_is_missing_last_is_told_at_the_end)
 	ck_assert_int_eq(log_to_file(path), ERR_OK);
 	ck_assert_int_eq(log_start(), ERR_OK);
 	ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
-	log_info("one");
-	log_info("two");
+	log_info(one);
+	log_info(two);
 	await_dropped(1);
 	limit.rlim_cur = RLIM_INFINITY;
 	ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);

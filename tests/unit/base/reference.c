@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 
 #include "base/buf.h"
+#include "base/log.h"
 #include "base/metric.h"
 
 #define PAGE_MAX (256 * 1024)
@@ -74,19 +75,37 @@ static void metrics_page(struct buf *out)
 	buf_puts(out, ".El\n");
 }
 
+static const struct event {
+	const char *name, *levels, *fields, *since, *meaning;
+} events[] = {
+#define EVENT(name, levels, fields, since, meaning)	\
+	{ #name, levels, fields, since, meaning },
+#include "base/log-events.def"
+#undef EVENT
+};
+
+static void events_page(struct buf *out)
+{
+	buf_puts(out, ".Bl -tag -width Ds\n");
+	for (size_t i = 0; i < N_ELEMENTS(events); i++)
+		buf_printf(out, ".It Ic %s\n%s; with %s; since %s.\n%s\n",
+			   events[i].name, events[i].levels, events[i].fields,
+			   events[i].since, events[i].meaning);
+	buf_puts(out, ".El\n");
+}
+
 static const struct {
 	const char *name;
 	void (*write)(struct buf *out);
 } parts[] = {
 	{ "metrics", metrics_page },
+	{ "events", events_page },
 };
-
-#define PARTS (sizeof(parts) / sizeof(parts[0]))
 
 /* The page as it has to be: what is between the marks comes from the tables. */
 static void make_page(struct str page, struct buf *out)
 {
-	for (size_t i = 0; i < PARTS; i++) {
+	for (size_t i = 0; i < N_ELEMENTS(parts); i++) {
 		char begin[64], end[64];
 		ptrdiff_t at, to;
 
@@ -182,6 +201,192 @@ START_TEST(the_code_uses_the_tables)
 }
 END_TEST
 
+/* Is `word` one of `list`, "a, b, c"? */
+static bool is_listed(struct str list, struct str word)
+{
+	struct str rest = list;
+
+	while (!str_is_null(rest))
+		if (str_eq(str_trim(str_cut(rest, ',', &rest), " "), word))
+			return true;
+	return false;
+}
+
+/* The end of what opens at `at`; texts in between are passed over. */
+static const char *closing(const char *at, char open, char close)
+{
+	int depth = 0;
+
+	for (;; at++) {
+		if (*at == '"')
+			while (*++at != '"')
+				at += *at == '\\';
+		depth += (*at == open) - (*at == close);
+		if (!depth || !*at)
+			return at;
+	}
+}
+
+/* The next field that is named before `end`; absent: there is none. */
+static struct str next_field(const char **at, const char *end)
+{
+	static const char *const before[] = { "LOG_STR(\"", "LOG_TEXT(\"",
+					      "LOG_NUM(\"" };
+	const char *first = end;
+	size_t len = 0;
+
+	for (size_t i = 0; i < N_ELEMENTS(before); i++) {
+		const char *found = memmem(*at, (size_t)(first - *at),
+					   before[i], strlen(before[i]));
+
+		if (found) {
+			first = found;
+			len = strlen(before[i]);
+		}
+	}
+	if (first == end)
+		return STR_NULL;
+	first += len;
+	*at = strchr(first, '"');
+	return (struct str){ first, (size_t)(*at - first) };
+}
+
+/* Each field of a list of fields is the row's; how many there are. */
+static unsigned check_fields(const struct event *row, const char *at,
+			     const char *end, bool must)
+{
+	unsigned count = 0;
+	struct str field;
+
+	while (!str_is_null(field = next_field(&at, end))) {
+		if (!is_listed(str_from(row->fields), field)) {
+			ck_assert_msg(!must, "%s has no field %.*s in its row",
+				      row->name, STR_ARG(field));
+			return 0;
+		}
+		count++;
+	}
+	return count;
+}
+
+static unsigned fields_of(const struct event *row)
+{
+	unsigned count = 1;
+
+	for (const char *p = row->fields; *p; p++)
+		count += *p == ',';
+	return count;
+}
+
+/* What is written in one place: log_warn(name, ...). Where is each field
+ * of the row? */
+static void check_calls(const struct event *row, const char *source,
+			struct buf *seen)
+{
+	static const char *const levels[] = { "debug", "info", "warn",
+					      "error" };
+
+	for (size_t i = 0; i < N_ELEMENTS(levels); i++) {
+		char call[128];
+		const char *at = source;
+		size_t len = (size_t)snprintf(call, sizeof(call), "log_%s(%s",
+					      levels[i], row->name);
+
+		while ((at = strstr(at, call))) {
+			const char *open = strchr(at, '('), *end, *p;
+			struct str field;
+
+			at += len;
+			if (*at != ',' && *at != ')')
+				continue;
+			end = closing(open, '(', ')');
+			ck_assert_msg(is_listed(str_from(row->levels),
+						str_from(levels[i])),
+				      "%s is not of level %s", row->name,
+				      levels[i]);
+			check_fields(row, at, end, true);
+			for (p = at;
+			     !str_is_null(field = next_field(&p, end));) {
+				buf_adds(seen, field);
+				buf_puts(seen, ",");
+			}
+		}
+	}
+}
+
+/* What takes its fields from a list: is there one that is the row's? */
+static bool has_list(const struct event *row, const char *source)
+{
+	static const char begin[] = "const struct log_field ";
+
+	while ((source = strstr(source, begin))) {
+		const char *open = strchr(source, '{');
+		const char *end = strchr(source, ';');
+
+		source += sizeof(begin);
+		if (open && open < end)
+			end = closing(open, '{', '}');
+		if (check_fields(row, source, end, false) == fields_of(row))
+			return true;
+	}
+	return false;
+}
+
+START_TEST(events_have_the_fields_of_their_rows)
+{
+	struct buf source;
+
+	buf_init(&source, SOURCE_MAX);
+	add_sources(source_dir(), &source);
+	buf_adds(&source, (struct str){ "", 1 });	/* strstr() */
+	ck_assert(buf_is_ok(&source));
+	for (size_t i = 0; i < N_ELEMENTS(events); i++) {
+		char use[128];
+		struct buf seen;
+		struct str rest = str_from(events[i].fields);
+
+		buf_init(&seen, 4096);
+		snprintf(use, sizeof(use), "LOG_EVENT(%s)", events[i].name);
+		check_calls(&events[i], source.ptr, &seen);
+		if (find(buf_str(&source), str_from(use)) >= 0) {
+			ck_assert_msg(has_list(&events[i], source.ptr),
+				      "%s: no list has its fields",
+				      events[i].name);
+			rest = STR_NULL;
+		} else {
+			ck_assert_msg(seen.len, "nothing says %s",
+				      events[i].name);
+		}
+		while (!str_is_null(rest)) {
+			struct str field = str_trim(str_cut(rest, ',', &rest),
+						    " ");
+
+			ck_assert_msg(is_listed(buf_str(&seen), field),
+				      "%s never has the field %.*s",
+				      events[i].name, STR_ARG(field));
+		}
+		buf_done(&seen);
+	}
+	buf_done(&source);
+}
+END_TEST
+
+START_TEST(events_are_told_in_whole_sentences)
+{
+	for (size_t i = 0; i < N_ELEMENTS(events); i++) {
+		struct str rest = str_from(events[i].levels);
+
+		ck_assert_msg(ends_with(str_from(events[i].meaning),
+					STR(".")), "%s", events[i].name);
+		while (!str_is_null(rest))
+			ck_assert(is_listed(STR("debug, info, warn, error"),
+				  str_trim(str_cut(rest, ',', &rest), " ")));
+		for (size_t j = 0; j < i; j++)
+			ck_assert_str_ne(events[i].name, events[j].name);
+	}
+}
+END_TEST
+
 START_TEST(names_are_as_prometheus_wants_them)
 {
 	for (unsigned i = 0; i < METRICS; i++) {
@@ -206,6 +411,8 @@ static void reference_tests(TCase *tcase)
 {
 	tcase_add_test(tcase, the_page_tells_the_tables);
 	tcase_add_test(tcase, the_code_uses_the_tables);
+	tcase_add_test(tcase, events_have_the_fields_of_their_rows);
+	tcase_add_test(tcase, events_are_told_in_whole_sentences);
 	tcase_add_test(tcase, names_are_as_prometheus_wants_them);
 }
 
