@@ -1,11 +1,9 @@
-#include "admin/socket.h"
+#include "admin/socket-private.h"
 
 #include "base/clock.h"
 #include "base/list.h"
-#include "base/num.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -15,9 +13,8 @@
 #include <unistd.h>
 
 #define SOCKET_HEAD_MAX 4096	/* bytes of an answer's first line */
-#define SOCKET_ASK_MS 60000	/* others may be served before us */
 
-static int address(const char *path, struct sockaddr_un *sa, char *why,
+int socket_address(const char *path, struct sockaddr_un *sa, char *why,
 		   size_t size)
 {
 	size_t len = strlen(path);
@@ -67,7 +64,7 @@ int socket_listen(const char *path, char *why, size_t size)
 	mode_t mask;
 	int fd, bound;
 
-	if (address(path, &sa, why, size))
+	if (socket_address(path, &sa, why, size))
 		return -1;
 	if (is_answered(&sa)) {
 		snprintf(why, size, "somebody answers at %s already", path);
@@ -92,125 +89,6 @@ int socket_listen(const char *path, char *why, size_t size)
 	return fd;
 }
 
-/* ---- a request ---- */
-
-struct request {
-	char line[SOCKET_LINE_MAX];
-	size_t len;		/* of what was read into it */
-	struct str words[SOCKET_WORDS_MAX];
-	unsigned count;
-	char *texts;		/* what the counted words stand for; NULL: the
-				 * line has not ended yet */
-	size_t have, size;	/* of the texts */
-	const char *trouble;	/* why it is refused; NULL: it is not */
-};
-
-enum progress {
-	MORE,			/* what came is not all */
-	READY,			/* all there, or refused */
-	GONE,			/* nothing came that can be answered */
-};
-
-/*
- * The line's words, those that are +N as texts without their place yet.  NULL,
- * or what is wrong with them.
- */
-static const char *split(struct request *r, struct str line)
-{
-	while (!str_is_null(line)) {
-		struct str word = str_cut(line, ' ', &line);
-		uint64_t n;
-
-		if (!word.len)
-			continue;
-		if (r->count == SOCKET_WORDS_MAX)
-			return "the request has too many words";
-		if (word.ptr[0] == '+') {
-			word.ptr++;
-			word.len--;
-			if (num_u64(word, 0, SOCKET_TEXTS_MAX - r->size, &n))
-				return "a text's length is no number, or the "
-				       "texts are too long";
-			word = (struct str){ NULL, (size_t)n };
-			r->size += (size_t)n;
-		}
-		r->words[r->count++] = word;
-	}
-	return NULL;
-}
-
-/* The texts begin behind the line's `end`. */
-static enum progress end_line(struct request *r, const char *end)
-{
-	size_t line = (size_t)(end - r->line), from = line + 1;
-
-	r->trouble = split(r, (struct str){ r->line, line });
-	if (r->trouble)
-		return READY;
-	r->texts = malloc(r->size + 1);
-	if (!r->texts)
-		return GONE;
-	r->have = r->len - from < r->size ? r->len - from : r->size;
-	memcpy(r->texts, r->line + from, r->have);
-	return MORE;
-}
-
-static void place_texts(struct request *r)
-{
-	char *at = r->texts;
-
-	for (unsigned i = 0; i < r->count; i++)
-		if (!r->words[i].ptr) {
-			r->words[i].ptr = at;
-			at += r->words[i].len;
-		}
-}
-
-/* Take up what came. */
-static enum progress take_up(struct request *r, size_t n)
-{
-	char *end;
-
-	if (r->texts) {
-		r->have += n;
-		return MORE;
-	}
-	end = memchr(r->line + r->len, '\n', n);
-	r->len += n;
-	return end ? end_line(r, end) : MORE;
-}
-
-/* All that is there by now, without waiting for more. */
-static enum progress read_request(int fd, struct request *r)
-{
-	enum progress progress = MORE;
-
-	while (progress == MORE) {
-		char *at = r->texts ? r->texts + r->have : r->line + r->len;
-		size_t room = r->texts ? r->size - r->have :
-					 sizeof(r->line) - r->len;
-		ssize_t n;
-
-		if (r->texts && !room) {
-			place_texts(r);
-			return READY;
-		}
-		if (!room)
-			return GONE;
-		n = read(fd, at, room);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0 && errno == EAGAIN)
-			return MORE;
-		if (n <= 0)
-			return GONE;
-		progress = take_up(r, (size_t)n);
-	}
-	return progress;
-}
-
-/* ---- the server's side ---- */
-
 const char socket_flawed[] = "flawed";
 const char socket_later[] = "later";
 
@@ -220,7 +98,7 @@ struct client {
 	int64_t end_ms;			/* cut by then; monotonic */
 	uint64_t ticket;
 	bool waits;			/* for socket_server_answer() */
-	struct request request;
+	struct socket_request request;
 	struct buf out;			/* the answer; len 0: none yet */
 	size_t sent;
 };
@@ -297,7 +175,7 @@ static void write_answer(struct socket_server *s, struct client *c,
 /* Run the command; its answer stands in c->out, unless it comes later. */
 static void answer(struct socket_server *s, struct client *c)
 {
-	struct request *r = &c->request;
+	struct socket_request *r = &c->request;
 	const char *trouble = r->trouble;
 	struct buf body;
 
@@ -332,17 +210,17 @@ static void send_answer(struct socket_server *s, struct client *c)
 /* Something came, or can be sent, or a client that waits has gone. */
 static void go_on(struct socket_server *s, struct client *c)
 {
-	enum progress progress;
+	enum socket_progress progress;
 
 	if (c->waits) {
 		drop(s, c);
 		return;
 	}
 	if (!c->out.len) {
-		progress = read_request(c->fd, &c->request);
-		if (progress == MORE)
+		progress = socket_request_read(c->fd, &c->request);
+		if (progress == SOCKET_MORE)
 			return;
-		if (progress == READY)
+		if (progress == SOCKET_READY)
 			answer(s, c);
 	}
 	/* From now on only its end is news. */
@@ -533,141 +411,4 @@ void socket_server_free(struct socket_server *s)
 	if (s->timer >= 0)
 		close(s->timer);
 	free(s);
-}
-
-/* ---- the client's side ---- */
-
-/* The time is for all of it: who takes a byte now and then gets no more. */
-static bool write_all(int fd, struct str s, int64_t end_ms)
-{
-	struct pollfd ready = { .fd = fd, .events = POLLOUT };
-
-	while (s.len) {
-		int64_t left_ms = end_ms - clock_mono_ms();
-		ssize_t n;
-
-		if (left_ms <= 0 || poll(&ready, 1, (int)left_ms) == 0)
-			return false;
-		n = send(fd, s.ptr, s.len, MSG_NOSIGNAL | MSG_DONTWAIT);
-		if (n < 0 && (errno == EINTR || errno == EAGAIN))
-			continue;
-		if (n <= 0)
-			return false;
-		s.ptr += n;
-		s.len -= (size_t)n;
-	}
-	return true;
-}
-
-/* May it stand in the line as it is? */
-static bool is_word(struct str s)
-{
-	for (size_t i = 0; i < s.len; i++)
-		if (s.ptr[i] <= ' ' || s.ptr[i] == 0x7f)
-			return false;
-	return s.len && s.ptr[0] != '+' && s.len <= SOCKET_LINE_MAX / 2;
-}
-
-static enum err write_request(const struct str *words, unsigned count,
-			      struct buf *out)
-{
-	size_t texts = 0;
-
-	if (!count || count > SOCKET_WORDS_MAX)
-		return ERR_LIMIT;
-	for (unsigned i = 0; i < count; i++) {
-		if (i)
-			buf_addc(out, ' ');
-		if (is_word(words[i])) {
-			buf_adds(out, words[i]);
-			continue;
-		}
-		texts += words[i].len;
-		buf_printf(out, "+%zu", words[i].len);
-	}
-	buf_addc(out, '\n');
-	if (out->len > SOCKET_LINE_MAX || texts > SOCKET_TEXTS_MAX)
-		return ERR_LIMIT;
-	for (unsigned i = 0; i < count; i++)
-		if (!is_word(words[i]))
-			buf_adds(out, words[i]);
-	return buf_is_ok(out) ? ERR_OK : ERR_LIMIT;
-}
-
-/* All that the daemon says, up to the end of the connection. */
-static bool read_all(int fd, struct buf *out)
-{
-	char chunk[4096];
-
-	for (;;) {
-		ssize_t n = read(fd, chunk, sizeof(chunk));
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return n == 0 && buf_is_ok(out);
-		buf_add(out, chunk, (size_t)n);
-	}
-}
-
-/* Connected, or -1 and *err set. */
-static int dial(const char *path, enum err *err)
-{
-	struct sockaddr_un sa;
-	char why[256];
-	int fd;
-
-	*err = ERR_LIMIT;
-	if (address(path, &sa, why, sizeof(why)))
-		return -1;
-	*err = ERR_IO;
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return -1;
-	*err = ERR_NOT_FOUND;
-	if (!connect(fd, (struct sockaddr *)&sa, sizeof(sa)))
-		return fd;
-	close(fd);
-	return -1;
-}
-
-enum err socket_ask(const char *path, const struct str *words, unsigned count,
-		    struct buf *body)
-{
-	struct str reply, head, word, rest, size;
-	struct buf all, request;
-	uint64_t n = 0;
-	enum err err;
-	int fd = -1;
-
-	buf_init(&all, SOCKET_BODY_MAX + 64);
-	buf_init(&request, 2 * SOCKET_TEXTS_MAX);
-	err = write_request(words, count, &request);
-	if (!err)
-		fd = dial(path, &err);
-	if (fd < 0)
-		goto out;
-	err = ERR_IO;
-	if (!write_all(fd, buf_str(&request),
-		       clock_mono_ms() + SOCKET_ASK_MS) || !read_all(fd, &all))
-		goto out;
-	reply = buf_str(&all);
-	head = str_cut(reply, '\n', &rest);
-	word = str_cut(head, ' ', &size);
-	if (str_eq(word, STR("ok")) || str_eq(word, STR("flawed"))) {
-		/* less of it came: we were cut */
-		if (!num_u64(size, 0, SOCKET_BODY_MAX, &n) && n == rest.len) {
-			buf_adds(body, rest);
-			err = str_eq(word, STR("ok")) ? ERR_OK : ERR_CONFLICT;
-		}
-	} else if (str_has_prefix(head, STR("error "))) {
-		buf_adds(body, (struct str){ head.ptr + 6, head.len - 6 });
-		err = ERR_SYNTAX;
-	}
-out:
-	if (fd >= 0)
-		close(fd);
-	buf_done(&request);
-	buf_done(&all);
-	return err;
 }

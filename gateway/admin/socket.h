@@ -48,6 +48,10 @@ extern const char socket_later[];
 typedef const char *socket_command_fn(void *ctx, const struct str *words,
 				      unsigned count, struct buf *body);
 
+/* -1: the path is too long for one, with the reason in `why`. */
+struct sockaddr_un;
+int socket_address(const char *path, struct sockaddr_un *address_r, char *why,
+		   size_t size);
 /*
  * Listen at `path`, replacing a socket that nobody answers at.  Returns the
  * descriptor, or -1 with the reason in `why`.
@@ -78,12 +82,5 @@ void socket_server_answer(struct socket_server *server, uint64_t ticket,
 uint64_t socket_server_served(const struct socket_server *server);
 /* Cuts those that are left. Accepts NULL. */
 void socket_server_free(struct socket_server *server);
-
-/* The client's side: ERR_NOT_FOUND when no daemon answers at `path`;
- * ERR_CONFLICT for "flawed", with its body; ERR_SYNTAX when it said "error",
- * with its text as the body; ERR_LIMIT: the words are too many or too long, or
- * the path; ERR_IO, also for an answer that was cut. */
-enum err socket_ask(const char *path, const struct str *words, unsigned count,
-		    struct buf *body);
 
 #endif

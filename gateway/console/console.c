@@ -5,6 +5,7 @@
 #include "admin/show.h"
 #include "admin/socket.h"
 #include "config/report.h"
+#include "console/ask.h"
 
 static struct snapshot_options load_options(
 	const struct command_general *general)
@@ -95,7 +96,7 @@ static int exchange(const char *path, const struct command_line *line,
 	enum err err;
 
 	buf_init(&body, SOCKET_BODY_MAX);
-	err = socket_ask(path, words, count, &body);
+	err = ask_daemon(path, words, count, &body);
 	if (!err || err == ERR_CONFLICT) {
 		fwrite(body.ptr, 1, body.len, stdout);
 		status = err ? COMMAND_REFUSED : COMMAND_DONE;

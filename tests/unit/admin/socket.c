@@ -9,6 +9,7 @@
 #include <sys/un.h>
 
 #include "admin/socket.h"
+#include "console/ask.h"
 
 static const char *path_of(const char *name)
 {
@@ -141,7 +142,7 @@ static void *ask(void *arg)
 	char *said = NULL;
 
 	buf_init(&body, 256);
-	if (!socket_ask(arg, words, 2, &body))
+	if (!ask_daemon(arg, words, 2, &body))
 		said = strdup(body.ptr);
 	buf_done(&body);
 	return said;
@@ -259,7 +260,7 @@ static void *ask_words(void *arg)
 	struct client *c = arg;
 
 	buf_init(&c->body, 1 << 20);
-	c->err = socket_ask(c->path, c->words, c->count, &c->body);
+	c->err = ask_daemon(c->path, c->words, c->count, &c->body);
 	return NULL;
 }
 
@@ -317,14 +318,14 @@ START_TEST(what_the_daemon_would_refuse_is_not_sent)
 	for (int i = 0; i <= SOCKET_WORDS_MAX; i++)
 		many[i] = STR("x");
 	buf_init(&body, 64);
-	ck_assert_int_eq(socket_ask("/nowhere", many, SOCKET_WORDS_MAX, &body),
+	ck_assert_int_eq(ask_daemon("/nowhere", many, SOCKET_WORDS_MAX, &body),
 			 ERR_NOT_FOUND);
-	ck_assert_int_eq(socket_ask("/nowhere", many, SOCKET_WORDS_MAX + 1,
+	ck_assert_int_eq(ask_daemon("/nowhere", many, SOCKET_WORDS_MAX + 1,
 				    &body), ERR_LIMIT);
-	ck_assert_int_eq(socket_ask("/nowhere", many, 0, &body), ERR_LIMIT);
-	ck_assert_int_eq(socket_ask("/nowhere", long_text, 1, &body),
+	ck_assert_int_eq(ask_daemon("/nowhere", many, 0, &body), ERR_LIMIT);
+	ck_assert_int_eq(ask_daemon("/nowhere", long_text, 1, &body),
 			 ERR_LIMIT);
-	ck_assert_int_eq(socket_ask("/nowhere", long_line, 3, &body),
+	ck_assert_int_eq(ask_daemon("/nowhere", long_line, 3, &body),
 			 ERR_LIMIT);
 	buf_done(&body);
 }
@@ -538,7 +539,7 @@ START_TEST(an_answer_that_was_cut_is_no_answer)
 		liar.says = cases[i].says;
 		buf_init(&body, 64);
 		ck_assert_int_eq(pthread_create(&thread, NULL, lie, &liar), 0);
-		ck_assert_msg(socket_ask(path, words, 1, &body) ==
+		ck_assert_msg(ask_daemon(path, words, 1, &body) ==
 			      cases[i].err, "%.*s", STR_ARG(cases[i].says));
 		ck_assert_int_eq(pthread_join(thread, NULL), 0);
 		if (cases[i].err == ERR_IO)
