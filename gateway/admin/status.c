@@ -19,8 +19,8 @@
 /* Full records, and their pool's own. */
 #define AUDIT_POOL_MAX (1024 * 1024)
 
-static const char *tenants(struct status *status, const struct str *words,
-			   bool json, struct buf *body)
+const char *command_tenants(struct status *status, const struct str *words,
+			    bool json, struct buf *body)
 {
 	struct snapshot *snapshot =
 		snapshot_slot_get(status->gateway->snapshots);
@@ -274,8 +274,8 @@ static const char *status_text(struct status *status,
 	return NULL;
 }
 
-static const char *show_status(struct status *status, const struct str *words,
-			       bool json, struct buf *body)
+const char *command_status(struct status *status, const struct str *words,
+			   bool json, struct buf *body)
 {
 	struct snapshot *snapshot =
 		snapshot_slot_get(status->gateway->snapshots);
@@ -323,8 +323,8 @@ static const char *tell_reload(struct status *status, enum err err, bool json,
 }
 
 /* It takes its time, and nobody else waits for it. */
-static const char *reload(struct status *status, const struct str *words,
-			  bool json, struct buf *body)
+const char *command_reload(struct status *status, const struct str *words,
+			   bool json, struct buf *body)
 {
 	(void)words;
 	(void)body;
@@ -450,8 +450,8 @@ static void record_json(const struct audit_record *record, struct buf *body)
 	buf_puts(body, "}\n");
 }
 
-static const char *explain(struct status *status, const struct str *words,
-			   bool json, struct buf *body)
+const char *command_explain(struct status *status, const struct str *words,
+			    bool json, struct buf *body)
 {
 	struct pool *pool = pool_new(EXPLAIN_POOL_MAX);
 	struct audit_record record;
@@ -507,19 +507,12 @@ static const char *audit_after(struct status *status, int64_t after, bool json,
 	return err ? err_text(err) : NULL;
 }
 
-static const char *audit_newest(struct status *status, const struct str *words,
-				bool json, struct buf *body)
+const char *command_audit(struct status *status, const struct str *words,
+			  bool json, struct buf *body)
 {
-	(void)words;
-	return audit_after(status, 0, json, body);
-}
+	int64_t after = 0;
 
-static const char *audit_since(struct status *status, const struct str *words,
-			       bool json, struct buf *body)
-{
-	int64_t after;
-
-	if (num_i64(words[0], 0, INT64_MAX, &after))
+	if (!str_is_null(words[0]) && num_i64(words[0], 0, INT64_MAX, &after))
 		return "a record's number is a whole one: see --json audit";
 	return audit_after(status, after, json, body);
 }
@@ -544,19 +537,21 @@ const char *status_check_tenant(struct status *status, struct str slug,
 		status_say(body, "there is no tenant ", slug);
 }
 
-static const struct status_entry entries[] = {
-	{ "status", 0, show_status },
-	{ "tenants", 0, tenants },
-	{ "reload", 0, reload },
-	{ "explain", 1, explain },
-	{ "audit", 0, audit_newest },
-	{ "audit", 1, audit_since },
-	{ 0 }
+static const struct entry {
+	const char *name;
+	unsigned least, most;	/* arguments */
+	const char *(*run)(struct status *status, const struct str *words,
+			   bool json, struct buf *body);
+} entries[] = {
+#define COMMAND(name, words, least, most, ...)				\
+	{ words, least, most, command_##name },
+#include "admin/commands.def"
+#undef COMMAND
 };
 
 /* How many of the words are this command's; 0: it is another one. */
-static unsigned is_entry(const struct status_entry *entry,
-			 const struct str *words, unsigned count)
+static unsigned is_entry(const struct entry *entry, const struct str *words,
+			 unsigned count)
 {
 	struct str rest = str_from(entry->name);
 	unsigned n = 0;
@@ -568,24 +563,23 @@ static unsigned is_entry(const struct status_entry *entry,
 			return 0;
 		n++;
 	}
-	return count - n == entry->arguments ? n : 0;
+	return count - n >= entry->least && count - n <= entry->most ? n : 0;
 }
 
 const char *status_command(void *ctx, const struct str *words, unsigned count,
 			   struct buf *body)
 {
-	static const struct status_entry *const tables[] = {
-		entries, ticketcmd_entries, usercmd_entries,
-	};
+	struct str arguments[SOCKET_WORDS_MAX + 1] = { 0 };
 	bool json = count && str_eq(words[count - 1], STR("--json"));
 
 	count -= json;
-	for (size_t i = 0; i < N_ELEMENTS(tables); i++)
-		for (const struct status_entry *e = tables[i]; e->name; e++) {
-			unsigned n = is_entry(e, words, count);
+	for (size_t i = 0; i < N_ELEMENTS(entries); i++) {
+		unsigned n = is_entry(&entries[i], words, count);
 
-			if (n)
-				return e->run(ctx, words + n, json, body);
-		}
+		if (!n)
+			continue;
+		memcpy(arguments, words + n, (count - n) * sizeof(*words));
+		return entries[i].run(ctx, arguments, json, body);
+	}
 	return "no such command";
 }

@@ -1,10 +1,8 @@
 /*
  * status: the commands of the admin socket.
  *
- *	status | tenants | reload | explain REQUEST-ID |
- *	audit [NUMBER]     [--json]
- *
- * and those of admin/ticketcmd.h and admin/usercmd.h.  See usherctl(1).
+ * All stand in admin/commands.def; status.c has those that are not of tickets
+ * (admin/ticketcmd.h) or users (admin/usercmd.h).  See usherctl(1).
  */
 #ifndef ADMIN_STATUS_H
 #define ADMIN_STATUS_H
@@ -36,14 +34,16 @@ struct status {
 	unsigned waiter_count;
 };
 
-/* A command: its words, how many arguments, and what answers it (as a
- * socket_command_fn does; `words` are the arguments). */
-struct status_entry {
-	const char *name;
-	unsigned arguments;
-	const char *(*run)(struct status *status, const struct str *words,
-			   bool json, struct buf *body);
-};
+/*
+ * What answers a command of admin/commands.def (as a socket_command_fn does):
+ * `words` are the arguments, STR_NULL behind the last one.
+ */
+#define COMMAND(name, ...)						\
+	const char *command_##name(struct status *status,		\
+				   const struct str *words, bool json,	\
+				   struct buf *body);
+#include "admin/commands.def"
+#undef COMMAND
 
 /*
  * For the commands: `text`, and behind it what somebody else wrote (harmless:

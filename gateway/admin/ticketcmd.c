@@ -156,8 +156,8 @@ static const char *read_query(const struct str *words,
 	return NULL;
 }
 
-static const char *list(struct status *status, const struct str *words,
-			bool json, struct buf *body)
+const char *command_tickets_list(struct status *status, const struct str *words,
+				 bool json, struct buf *body)
 {
 	struct tickets_query query;
 	const char *trouble = read_query(words, &query);
@@ -258,8 +258,8 @@ static const char *no_ticket(const struct str *words, struct buf *body)
 	return status_say(body, "there is no such ticket of ", words[0]);
 }
 
-static const char *show(struct status *status, const struct str *words,
-			bool json, struct buf *body)
+const char *command_tickets_show(struct status *status, const struct str *words,
+				 bool json, struct buf *body)
 {
 	struct ticket_message *thread = NULL;
 	struct ticket ticket;
@@ -413,30 +413,23 @@ static const char *change(struct status *status, enum ticket_change_kind kind,
 	return trouble;
 }
 
-static const char *reply(struct status *status, const struct str *words,
-			 bool json, struct buf *body)
+const char *command_tickets_reply(struct status *status,
+				  const struct str *words, bool json,
+				  struct buf *body)
 {
 	return change(status, TICKET_REPLY, words, json, body);
 }
 
-static const char *close_ticket(struct status *status,
-				const struct str *words, bool json,
-				struct buf *body)
+const char *command_tickets_close(struct status *status,
+				  const struct str *words, bool json,
+				  struct buf *body)
 {
 	return change(status, TICKET_CLOSE, words, json, body);
 }
 
-static const char *reopen(struct status *status, const struct str *words,
-			  bool json, struct buf *body)
+const char *command_tickets_reopen(struct status *status,
+				   const struct str *words, bool json,
+				   struct buf *body)
 {
 	return change(status, TICKET_REOPEN, words, json, body);
 }
-
-const struct status_entry ticketcmd_entries[] = {
-	{ "tickets list", 4, list },
-	{ "tickets show", 2, show },
-	{ "tickets reply", 5, reply },
-	{ "tickets close", 3, close_ticket },
-	{ "tickets reopen", 3, reopen },
-	{ 0 }
-};

@@ -17,7 +17,4 @@
 
 #include "admin/status.h"
 
-/* Ends with an empty one. */
-extern const struct status_entry ticketcmd_entries[];
-
 #endif

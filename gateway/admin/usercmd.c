@@ -118,8 +118,8 @@ static void user_text(const struct user *u, struct buf *out)
 	add_line(out, "attributes", u->view.attributes);
 }
 
-static const char *show(struct status *status, const struct str *words,
-			bool json, struct buf *body)
+const char *command_users_show(struct status *status, const struct str *words,
+			       bool json, struct buf *body)
 {
 	struct user users[USERS_OF_ADDRESS_MAX];
 	struct pool *pool = pool_new(POOL_MAX);
@@ -246,20 +246,21 @@ static const char *change(struct status *status, enum deed deed,
 	return trouble;
 }
 
-static const char *block(struct status *status, const struct str *words,
-			 bool json, struct buf *body)
+const char *command_users_block(struct status *status, const struct str *words,
+				bool json, struct buf *body)
 {
 	return change(status, BLOCK, words, json, body);
 }
 
-static const char *unblock(struct status *status, const struct str *words,
-			   bool json, struct buf *body)
+const char *command_users_unblock(struct status *status,
+				  const struct str *words, bool json,
+				  struct buf *body)
 {
 	return change(status, UNBLOCK, words, json, body);
 }
 
-static const char *erase(struct status *status, const struct str *words,
-			 bool json, struct buf *body)
+const char *command_users_erase(struct status *status, const struct str *words,
+				bool json, struct buf *body)
 {
 	return change(status, ERASE, words, json, body);
 }
@@ -336,8 +337,8 @@ static void sessions_text(const struct session *list, unsigned count,
 			   total - count);
 }
 
-static const char *sessions(struct status *status, const struct str *words,
-			    bool json, struct buf *body)
+const char *command_sessions(struct status *status, const struct str *words,
+			     bool json, struct buf *body)
 {
 	struct pool *pool = pool_new(POOL_MAX);
 	struct session *list = NULL;
@@ -367,8 +368,8 @@ static const char *sessions(struct status *status, const struct str *words,
 	return trouble;
 }
 
-static const char *session_end(struct status *status, const struct str *words,
-			       bool json, struct buf *body)
+const char *command_session_end(struct status *status, const struct str *words,
+				bool json, struct buf *body)
 {
 	struct sessions *table = store_sessions(status->gateway->store);
 	int64_t id;
@@ -380,13 +381,3 @@ static const char *session_end(struct status *status, const struct str *words,
 		return "there is no such session";
 	return perform(status, END, STR(""), id, json, body);
 }
-
-const struct status_entry usercmd_entries[] = {
-	{ "users show", 2, show },
-	{ "users block", 2, block },
-	{ "users unblock", 2, unblock },
-	{ "users erase", 2, erase },
-	{ "sessions", 2, sessions },
-	{ "session end", 1, session_end },
-	{ 0 }
-};

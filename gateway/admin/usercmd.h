@@ -18,7 +18,4 @@
 
 #define USERCMD_SESSIONS_MAX 500		/* shown at once */
 
-/* Ends with an empty one. */
-extern const struct status_entry usercmd_entries[];
-
 #endif

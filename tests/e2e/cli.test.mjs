@@ -280,3 +280,27 @@ test('health and metrics: on their own listener and never on the public one', as
 	assert.equal((await get(gw.metricsPort, '/auth/session')).status, 404, 'and nothing else there');
 	await gw.stop();
 });
+
+test('usherctl(1) has each command with its arguments and options, and no other', async () => {
+	const told = fs.readFileSync(path.join(top, 'gateway/man/usherctl.1'), 'utf8');
+	const after = told.slice(told.indexOf('.Sh DESCRIPTION'), told.indexOf('.Sh EXIT STATUS'));
+	// A command begins where an item names it, and ends where the next one does.
+	const items = after.split(/^\.It (?:Xo )?Ic /m).slice(1);
+	const args = (text) => new Set(text.match(/\b[A-Z][A-Z-]*\b/g) ?? []);
+	const inPage = new Map(items.map((item) => {
+		const [head] = item.match(/^.*(?:\n\.(?:Fl|Op|Xc).*)*/);
+		return [head.match(/^[a-z]+(?: [a-z]+)*/)[0], { head, item }];
+	}));
+	const inHelp = (await runUsherctl('--help')).out.split('\n').map((line) => line.match(/^ {2}([a-z]+(?: [a-z]+)*)(.*?)(?: {2}|$)/)).filter(Boolean);
+	assert.ok(inHelp.length > 20);
+	assert.deepEqual([...inPage.keys()].sort(), inHelp.map(([, words]) => words).sort());
+	for (const [, words, rest] of inHelp) {
+		const { head } = inPage.get(words);
+		for (const name of args(rest))
+			assert.match(head, new RegExp(`\\b${name}\\b`), `${words}: ${name}`);
+		const options = (await runUsherctl(...words.split(' '), '--help')).out.match(/^ {2}--[a-z-]+/gm) ?? [];
+		// Some share what they take: "Beside --config, those of check".
+		for (const option of options)
+			assert.match(`${inPage.get(words).item}${words.startsWith('adapter ') ? after : ''}`, new RegExp(`(?:Fl |, )-${option.trim().slice(2)}\\b`), `${words} ${option}`);
+	}
+});
