@@ -493,6 +493,8 @@ static void explain_json(const struct audit_record *record, struct buf *body)
 	buf_puts(body, "}\n");
 }
 
+_Static_assert(AUDIT_DAYS_MAX == 30, "operators are told 30 days");
+
 static const char *explain(struct status *status, const struct str *words,
 			   bool json, struct buf *body)
 {

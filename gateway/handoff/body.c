@@ -113,6 +113,10 @@ static enum err read_type(struct exchange *ex, struct media *media_r)
 	return ERR_OK;
 }
 
+/* What refuse_large() is called with says so. */
+_Static_assert(REQUEST_TEXT_MAX == 32 * 1024 && REQUEST_BODY_MAX == 16 * 1024,
+	       "people are told 32 and 16 KiB");
+
 static enum step_result refuse_large(struct exchange *ex, const char *why)
 {
 	return answer_error(ex, CODE_body_too_large, why);
