@@ -163,7 +163,7 @@ static bool is_named_before(const struct invalid_list *list, unsigned at)
 
 void validate_render(struct buf *out, const struct invalid_list *list)
 {
-	buf_puts(out, "{\"message\":\"The given data was invalid.\",");
+	buf_puts(out, "{\"message\":\"The given data was invalid.\"");
 	json_add_member(out, "code",
 			str_from(code_table[CODE_validation_failed].name));
 	buf_puts(out, ",\"errors\":{");
