@@ -363,6 +363,7 @@ void lifecycle_tick(struct isolated *iso, int64_t now)
 	end_late_calls(iso, now);
 	if (iso->spawn_ns + SUPERVISOR_SLOT_MS * MS <= now)
 		supervisor_give_slot(iso);
+	_Static_assert(START_MS == 5000, "as told here");
 	if (iso->life == LIFE_STARTING && iso->spawn_ns + START_MS * MS <= now)
 		lifecycle_end(iso, "it was not ready within 5 seconds");
 	if (iso->life == LIFE_SERVING && has_stalled(iso, now))

@@ -11,6 +11,7 @@
 #include "admin/show.h"
 #include "admin/storewatch.h"
 #include "base/clock.h"
+#include "base/codes.h"
 #include "base/num.h"
 #include "codec/fields.h"
 #include "codec/json.h"
@@ -430,14 +431,39 @@ static void record_line(const struct audit_record *record, struct buf *body)
 		   record->status, STR_ARG(record->code));
 }
 
+/*
+ * What the outcome means and what its caller does.  NULL: it has no code, or
+ * that of an operator's deed.
+ */
+static const struct code_info *code_of(const struct audit_record *record)
+{
+	static const struct code_info adapters_own = {
+		.meaning = "The tenant's adapter refused, with a code of its "
+			   "own.",
+		.remedy = "Its manual says what the code stands for.",
+	};
+	const struct code_info *info = code_find(record->code, record->status);
+
+	if (info || !record->code.len ||
+	    record->status != code_table[CODE_denied].status)
+		return info;
+	return &adapters_own;
+}
+
 static void record_text(const struct audit_record *record, struct pool *pool,
 			struct buf *body)
 {
+	const struct code_info *info = code_of(record);
+
 	record_line(record, body);
+	if (info)
+		buf_printf(body, "  meaning: %s\n  remedy:  %s\n",
+			   info->meaning, info->remedy);
 	trail_text(record->trail, pool, body);
 }
 
-static void record_json(const struct audit_record *record, struct buf *body)
+/* The members of a record; whoever begins the object ends it. */
+static void add_record(const struct audit_record *record, struct buf *body)
 {
 	buf_addc(body, '{');
 	json_add_member_int(body, "id", record->id);
@@ -447,8 +473,27 @@ static void record_json(const struct audit_record *record, struct buf *body)
 	json_add_member_int(body, "status", record->status);
 	json_add_member(body, "code", record->code);
 	json_add_member_raw(body, "trail", record->trail);
+}
+
+static void record_json(const struct audit_record *record, struct buf *body)
+{
+	add_record(record, body);
 	buf_puts(body, "}\n");
 }
+
+static void explain_json(const struct audit_record *record, struct buf *body)
+{
+	const struct code_info *info = code_of(record);
+
+	add_record(record, body);
+	if (info) {
+		json_add_member(body, "meaning", str_from(info->meaning));
+		json_add_member(body, "remedy", str_from(info->remedy));
+	}
+	buf_puts(body, "}\n");
+}
+
+_Static_assert(AUDIT_DAYS_MAX == 30, "operators are told 30 days");
 
 const char *command_explain(struct status *status, const struct str *words,
 			    bool json, struct buf *body)
@@ -466,7 +511,7 @@ const char *command_explain(struct status *status, const struct str *words,
 	else if (err)
 		trouble = err_text(err);
 	else if (json)
-		record_json(&record, body);
+		explain_json(&record, body);
 	else
 		record_text(&record, pool, body);
 	pool_free(pool);

@@ -154,6 +154,7 @@ static int slurp(int fd, struct str path, struct str *text_r,
 	if (!text || n < 0) {
 		say_errno(report, REPORT_TENANT, path, "cannot be read");
 	} else if (len > CONFIG_FILE_MAX) {
+		_Static_assert(CONFIG_FILE_MAX == 256 * 1024, "as told here");
 		say(report, REPORT_TENANT, path, 0,
 		    STR("is larger than 256 KiB"),
 		    "spread the tenants over several files");

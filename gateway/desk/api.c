@@ -19,7 +19,7 @@ _Static_assert((INPUT_SUBJECT_MAX + INPUT_MESSAGE_MAX) * 4 +
 
 static enum step_result refuse_query(struct exchange *ex, const char *why)
 {
-	return answer_error(ex, 400, "malformed_query", why);
+	return answer_error(ex, CODE_malformed_query, why);
 }
 
 /* `before` and `after` around what was listed, which ends here. */
@@ -139,7 +139,7 @@ static enum step_result refuse_write(struct exchange *ex, enum err err,
 {
 	if (err == ERR_LIMIT && retry_s) {
 		answer_header_num(ex, "Retry-After", retry_s);
-		return answer_error(ex, 429, "too_many_tickets",
+		return answer_error(ex, CODE_too_many_tickets,
 				    "You did a lot within the last hour. "
 				    "Please try again later.");
 	}
@@ -149,11 +149,11 @@ static enum step_result refuse_write(struct exchange *ex, enum err err,
 	if (err == ERR_NOT_FOUND)
 		return visit_refuse_ticket(ex);
 	if (err == ERR_EXPIRED)
-		return answer_error(ex, 409, "ticket_closed",
+		return answer_error(ex, CODE_ticket_closed,
 				    "This ticket is closed. Open it again to "
 				    "reply.");
 	if (err == ERR_LIMIT)
-		return answer_error(ex, 409, "ticket_full",
+		return answer_error(ex, CODE_ticket_full,
 				    "This ticket holds as many messages as it "
 				    "can. Please open a new one.");
 	return answer_failure(ex, err);

@@ -19,7 +19,7 @@ static enum step_result check_place(struct exchange *ex)
 	if (!n || (n == 1 && (str_eq(dest, STR("iframe")) ||
 			      str_eq(dest, STR("frame")))))
 		return STEP_NEXT;
-	return answer_error(ex, 403, "not_a_frame",
+	return answer_error(ex, CODE_not_a_frame,
 			    "This page works only inside another one.");
 }
 
@@ -31,7 +31,7 @@ static enum step_result check_origins(struct exchange *ex)
 	unsigned i;
 
 	if (!cors->count)
-		return answer_error(ex, 403, "embedding_off",
+		return answer_error(ex, CODE_embedding_off,
 				    "This desk names no site that may embed "
 				    "it.");
 	if (!list)
@@ -43,7 +43,7 @@ static enum step_result check_origins(struct exchange *ex)
 		buf_adds(list, cors->origins[i]);
 	}
 	if (!buf_is_ok(list))
-		return answer_error(ex, 500, "too_many_origins",
+		return answer_error(ex, CODE_too_many_origins,
 				    "This desk names more sites than fit in an "
 				    "answer.");
 	ex->work = list;

@@ -78,7 +78,7 @@ static enum step_result answer_script(struct exchange *ex)
 	answer_header(ex, "Access-Control-Allow-Origin", STR("*"));
 	answer_header(ex, "Cross-Origin-Resource-Policy", STR("cross-origin"));
 	if (!release)
-		return answer_error(ex, 404, "not_found",
+		return answer_error(ex, CODE_not_found,
 				    "There is no such version of the SDK.");
 	err = make_tag(ex, *release->text, &tag);
 	if (err)

@@ -5,7 +5,7 @@
 
 enum step_result visit_refuse_ticket(struct exchange *ex)
 {
-	return answer_error(ex, 404, "not_found", "There is nothing here.");
+	return answer_error(ex, CODE_not_found, "There is nothing here.");
 }
 
 /* Behind the tenant, in a path that names it. */
@@ -40,7 +40,7 @@ enum step_result visit_check_csrf(struct exchange *ex)
 {
 	if (session_has_csrf(ex))
 		return STEP_NEXT;
-	return answer_error(ex, 403, "csrf_refused",
+	return answer_error(ex, CODE_csrf_refused,
 			    "This page is out of date. Please reload it.");
 }
 

@@ -120,11 +120,11 @@ static enum step_result answer_session(struct exchange *ex)
 	case ASKED_TOO_MUCH:
 		return answer_failure(ex, ERR_NOMEM);
 	case ASKED_BADLY:
-		return answer_error(ex, 400, "malformed_query",
+		return answer_error(ex, CODE_malformed_query,
 				    "The query is malformed.");
 	case ASKED_BROKEN:
 		answer_header(ex, "Retry-After", STR("60"));
-		return answer_error(ex, 503, "tenant_unavailable",
+		return answer_error(ex, CODE_tenant_unavailable,
 				    "This service is not available right now.");
 	case ASKED_OTHER:
 		return require_session_refuse(ex);
@@ -149,17 +149,16 @@ static enum step_result answer_session(struct exchange *ex)
 	if (err == ERR_NOMEM)
 		return answer_failure(ex, err);
 	if (err)
-		return answer_error(ex, 403, "no_desk_user", "You are signed "
+		return answer_error(ex, CODE_no_desk_user, "You are signed "
 				    "in, but this desk cannot be told as "
 				    "whom.");
 	return answer_json(ex, 200, buf_str(&json));
 }
 
-static enum step_result answer_bare(struct exchange *ex, int status,
-				    const char *code)
+static enum step_result answer_bare(struct exchange *ex, enum code code)
 {
-	ex->code = code;
-	return answer_empty(ex, status);
+	answer_code(ex, code);
+	return answer_empty(ex, code_table[code].status);
 }
 
 /*
@@ -173,28 +172,28 @@ static enum step_result answer_check(struct exchange *ex)
 
 	switch (ask_tenant(ex)) {
 	case ASKED_TOO_MUCH:
-		return answer_bare(ex, 503, "unavailable");
+		return answer_bare(ex, CODE_unavailable);
 	case ASKED_BADLY:
-		return answer_bare(ex, 400, "malformed_query");
+		return answer_bare(ex, CODE_malformed_query);
 	case ASKED_BROKEN:
 		answer_header(ex, "Retry-After", STR("60"));
-		return answer_bare(ex, 503, "tenant_unavailable");
+		return answer_bare(ex, CODE_tenant_unavailable);
 	case ASKED_OTHER:
-		return answer_bare(ex, 401, "not_signed_in");
+		return answer_bare(ex, CODE_not_signed_in);
 	case ASKED_NOTHING:
 		if (!is_nobody(ex) && ex->tenant->is_shared)
-			return answer_bare(ex, 400, "tenant_required");
+			return answer_bare(ex, CODE_tenant_required);
 		break;
 	case ASKED_RIGHT:
 		break;
 	}
 	if (is_nobody(ex))
-		return answer_bare(ex, 401, "not_signed_in");
+		return answer_bare(ex, CODE_not_signed_in);
 	err = add_remotes(ex);
 	if (err == ERR_NOMEM)
-		return answer_bare(ex, 503, "unavailable");
+		return answer_bare(ex, CODE_unavailable);
 	if (err)
-		return answer_bare(ex, 403, "no_desk_user");
+		return answer_bare(ex, CODE_no_desk_user);
 	return answer_empty(ex, 200);
 }
 

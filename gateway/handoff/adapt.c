@@ -104,23 +104,23 @@ bool adapt_passes_over(struct exchange *ex, const struct adapter_call *call)
 
 /* Whatever the user is told, the operator reads why, in the log and in the
  * trail. */
-static enum step_result refuse(struct exchange *ex, const char *code,
+static enum step_result refuse(struct exchange *ex, enum code code,
 			       const char *problem)
 {
 	tell(ex, LOG_EVENT(adapter_failed), "failed", problem);
-	return answer_error(ex, 502, code,
+	return answer_error(ex, code,
 			    "The sign-in could not be completed.");
 }
 
 static enum step_result deny(struct exchange *ex,
 			     const struct adapter_call *call)
 {
-	const char *code = call->deny_code.len ? call->deny_code.ptr
-					       : "denied";
 	const char *reason = call->deny_reason.len ? call->deny_reason.ptr
 			     : "This user may not sign in.";
 
-	return answer_error(ex, 403, code, reason);
+	if (!call->deny_code.len)
+		return answer_error(ex, CODE_denied, reason);
+	return answer_denied(ex, call->deny_code.ptr, reason);
 }
 
 enum step_result adapt_refuse(struct exchange *ex,
@@ -132,29 +132,30 @@ enum step_result adapt_refuse(struct exchange *ex,
 	case ADAPTER_TIMED_OUT:
 		tell(ex, LOG_EVENT(adapter_failed), how_it_failed(call),
 		     call->problem);
-		return answer_error(ex, 504, "adapter_timeout",
+		return answer_error(ex, CODE_adapter_timeout,
 				    "The sign-in took too long. "
 				    "Please try again.");
 	case ADAPTER_UNAVAILABLE:
 		tell(ex, LOG_EVENT(adapter_failed), how_it_failed(call),
 		     call->problem);
 		answer_header(ex, "Retry-After", STR("5"));
-		return answer_error(ex, 503, "adapter_unavailable",
+		return answer_error(ex, CODE_adapter_unavailable,
 				    "This service is not available right now.");
 	default:
-		return refuse(ex, "adapter_failed", call->problem);
+		return refuse(ex, CODE_adapter_failed, call->problem);
 	}
 }
 
 enum step_result adapt_refuse_target(struct exchange *ex)
 {
-	return refuse(ex, "adapter_redirect", "it chose a redirect target "
-		      "that the tenant's redirects do not allow");
+	return refuse(ex, CODE_adapter_redirect, "it chose a redirect "
+		      "target that the tenant's redirects do not allow");
 }
 
 enum step_result adapt_refuse_size(struct exchange *ex)
 {
-	return refuse(ex, "adapter_failed", "its form does not fit on a page");
+	return refuse(ex, CODE_adapter_failed,
+		      "its form does not fit on a page");
 }
 
 enum err adapt_events(struct exchange *ex, const struct adapter_call *call,

@@ -4,13 +4,14 @@ static enum step_result refuse_rate(struct exchange *ex, uint32_t retry_s)
 {
 	struct str json = pool_printf(ex->pool,
 		"{\"message\":\"Too many requests.\",\"retry_after\":%u,"
-		"\"code\":\"too_many_requests\"}", (unsigned)retry_s);
+		"\"code\":\"%s\"}", (unsigned)retry_s,
+		code_table[CODE_too_many_requests].name);
 
 	answer_header_num(ex, "Retry-After", retry_s);
 	/* The same as a time, in seconds since 1970, as Laravel has it. */
 	answer_header_num(ex, "X-RateLimit-Reset",
 			  ex->start_ms / 1000 + retry_s);
-	return answer_error_json(ex, 429, "too_many_requests",
+	return answer_error_json(ex, CODE_too_many_requests,
 				 "Too many requests.", json);
 }
 
@@ -77,9 +78,11 @@ enum step_result admit_limit_guesses(struct exchange *ex, bool is_wrong)
 
 enum step_result admit_find_tenant(struct exchange *ex)
 {
+	struct str json;
+
 	/* The gateway host has these paths; a tenant's own host has not. */
 	if (!ex->host->is_gateway)
-		return answer_error(ex, 404, "not_found",
+		return answer_error(ex, CODE_not_found,
 				    "There is nothing here.");
 	ex->tenant = snapshot_tenant(ex->snapshot, ex->request.params[0]);
 	if (ex->tenant && ex->tenant->state == TENANT_SERVING)
@@ -88,13 +91,15 @@ enum step_result admit_find_tenant(struct exchange *ex)
 		return STEP_ANSWER;
 	if (ex->tenant && ex->tenant->state == TENANT_BROKEN) {
 		answer_header(ex, "Retry-After", STR("60"));
-		return answer_error(ex, 503, "tenant_unavailable",
+		return answer_error(ex, CODE_tenant_unavailable,
 				    "This service is not available right now.");
 	}
-	return answer_error_json(ex, 404, "tenant_not_found",
-				 "Tenant not found.",
-				 STR("{\"message\":\"Tenant not found.\","
-				     "\"error\":\"The specified tenant does "
-				     "not exist.\","
-				     "\"code\":\"tenant_not_found\"}"));
+	json = pool_printf(ex->pool, "{\"message\":\"Tenant not found.\","
+			   "\"error\":\"The specified tenant does not "
+			   "exist.\",\"code\":\"%s\"}",
+			   code_table[CODE_tenant_not_found].name);
+	if (!json.ptr)
+		return answer_failure(ex, ERR_NOMEM);
+	return answer_error_json(ex, CODE_tenant_not_found,
+				 "Tenant not found.", json);
 }

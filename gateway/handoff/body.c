@@ -7,7 +7,7 @@
 
 static enum step_result refuse_type(struct exchange *ex)
 {
-	return answer_error(ex, 415, "unsupported_media_type",
+	return answer_error(ex, CODE_unsupported_media_type,
 			    "Send the fields as application/x-www-form-"
 			    "urlencoded, multipart/form-data or "
 			    "application/json, in UTF-8.");
@@ -15,7 +15,7 @@ static enum step_result refuse_type(struct exchange *ex)
 
 static enum step_result refuse_text_type(struct exchange *ex)
 {
-	return answer_error(ex, 415, "unsupported_media_type",
+	return answer_error(ex, CODE_unsupported_media_type,
 			    "Send the fields as application/json, in UTF-8.");
 }
 
@@ -29,7 +29,7 @@ static enum step_result refuse_malformed(struct exchange *ex, const char *kind,
 
 	if (fault->err == ERR_NOMEM || !text.ptr)
 		return answer_failure(ex, ERR_NOMEM);
-	return answer_error(ex, 400, "malformed_body", text.ptr);
+	return answer_error(ex, CODE_malformed_body, text.ptr);
 }
 
 static bool is_plain(const struct request *request)
@@ -88,7 +88,7 @@ static enum step_result check_nested(struct exchange *ex,
 		text = pool_printf(ex->pool, "The %.*s field must be a string, "
 				   "not an array or an object.",
 				   STR_ARG(field->name));
-		return text.ptr ? answer_error(ex, 400, "nested_value",
+		return text.ptr ? answer_error(ex, CODE_nested_value,
 					       text.ptr)
 				: answer_failure(ex, ERR_NOMEM);
 	}
@@ -113,9 +113,13 @@ static enum err read_type(struct exchange *ex, struct media *media_r)
 	return ERR_OK;
 }
 
+/* What refuse_large() is called with says so. */
+_Static_assert(REQUEST_TEXT_MAX == 32 * 1024 && REQUEST_BODY_MAX == 16 * 1024,
+	       "people are told 32 and 16 KiB");
+
 static enum step_result refuse_large(struct exchange *ex, const char *why)
 {
-	return answer_error(ex, 413, "body_too_large", why);
+	return answer_error(ex, CODE_body_too_large, why);
 }
 
 enum step_result body_read_text(struct exchange *ex)

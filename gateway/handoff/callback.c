@@ -105,12 +105,12 @@ static enum step_result answer_method(struct exchange *ex)
 	case METHOD_POST:
 		if (origin_is_own(ex))
 			return STEP_NEXT;
-		return answer_error(ex, 403, "origin_refused",
+		return answer_error(ex, CODE_origin_refused,
 				    "Requests from this site are not "
 				    "accepted.");
 	}
 	answer_header(ex, "Allow", STR("GET, HEAD, POST, OPTIONS"));
-	return answer_error(ex, 405, "method_not_allowed",
+	return answer_error(ex, CODE_method_not_allowed,
 			    "This method is not possible here.");
 }
 
@@ -138,7 +138,7 @@ static enum step_result refuse_prefetch(struct exchange *ex)
 		if (str_icontains(h->value, STR("prefetch")) ||
 		    str_icontains(h->value, STR("prerender")) ||
 		    str_icontains(h->value, STR("preview")))
-			return answer_error(ex, 503, "prefetch_refused",
+			return answer_error(ex, CODE_prefetch_refused,
 					    "A sign-in cannot be prefetched.");
 	}
 	return STEP_NEXT;
@@ -176,7 +176,7 @@ static enum step_result refuse_embedded(struct exchange *ex)
 
 	if (!n || (n == 1 && str_eq(dest, STR("document"))))
 		return STEP_NEXT;
-	return answer_error(ex, 403, "not_a_document",
+	return answer_error(ex, CODE_not_a_document,
 			    "Signing in works in a tab of its own only.");
 }
 
@@ -298,7 +298,7 @@ static enum step_result ask_before_switch(struct exchange *ex)
 		return STEP_NEXT;
 	now = (struct page_person){ current->user.name, current->user.email };
 	next = (struct page_person){ token->name, token->email };
-	ex->code = "confirm";
+	answer_code(ex, CODE_confirm);
 	if (!page_confirm(ex, now, next, callback->text, targets,
 			  list_targets(ex, targets),
 			  callback->current_tenant->dashboard))
@@ -487,7 +487,7 @@ static enum step_result redeemed(struct exchange *ex)
 
 	if (job->job.result == ERR_USED && job->session_id &&
 	    job->session_id == callback->current.id) {
-		ex->code = "token_used_by_this_session";
+		answer_code(ex, CODE_token_used_by_this_session);
 		return answer_redirect(ex, 302, callback->redeem.target);
 	}
 	return redeem_settled(ex, success_status(callback));

@@ -25,7 +25,7 @@ enum step_result embed_check_frame(struct exchange *ex)
 	if (origin_is_own(ex) &&
 	    (!n || (n == 1 && str_eq(site, STR("same-origin")))))
 		return STEP_NEXT;
-	return answer_error(ex, 403, "origin_refused",
+	return answer_error(ex, CODE_origin_refused,
 			    "Requests from this site are not accepted.");
 }
 
@@ -36,7 +36,7 @@ enum step_result embed_check_embedder(struct exchange *ex)
 	if (request_header(&ex->request, EMBED_HEADER, &origin) == 1 &&
 	    cors_is_listed(&ex->tenant->cors, origin))
 		return STEP_NEXT;
-	return answer_error(ex, 403, "embedder_refused",
+	return answer_error(ex, CODE_embedder_refused,
 			    "This site may not embed the support desk.");
 }
 
@@ -52,7 +52,7 @@ enum step_result embed_check_type(struct exchange *ex)
 		return answer_failure(ex, err);
 	if (!err && media_is(&media, "application", "json"))
 		return STEP_NEXT;
-	return answer_error(ex, 415, "unsupported_media_type",
+	return answer_error(ex, CODE_unsupported_media_type,
 			    "Send the fields as application/json, in UTF-8.");
 }
 
@@ -69,10 +69,10 @@ static enum step_result check_desk(struct exchange *ex)
 		return STEP_NEXT;
 	if (ex->tenant->desk && !adapter_is_ready(exchange_adapter(ex))) {
 		answer_header(ex, "Retry-After", STR("5"));
-		return answer_error(ex, 503, "adapter_unavailable",
+		return answer_error(ex, CODE_adapter_unavailable,
 				    "This service is not available right now.");
 	}
-	return answer_error(ex, 404, "desk_off",
+	return answer_error(ex, CODE_desk_off,
 			    "This desk does not open inside other pages.");
 }
 

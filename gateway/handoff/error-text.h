@@ -3,7 +3,8 @@
  * title, what happened, and what to do.
  *
  * Programs get the code and the message of answer_error(); this is for the
- * pages that people see in its place.  Plain English, nothing about the inside
+ * pages that people see in its place.  The words stand in base/codes.def, with
+ * the code that they are for.  Plain English, nothing about the inside
  * of the gateway, and nothing to do that the reader cannot do.
  */
 #ifndef HANDOFF_ERROR_TEXT_H
@@ -19,7 +20,10 @@ struct error_text {
 	bool is_passing;
 };
 
-/* By its code, else by its status. Constant, never NULL. `code` may be. */
+/*
+ * By its code, where that is one of the table with this status; else (an
+ * adapter's own) by its status.  Constant, never NULL.  `code` may be.
+ */
 const struct error_text *error_text_for(int status, const char *code);
 
 #endif

@@ -165,22 +165,22 @@ static enum err find_client(struct exchange *ex)
 static enum step_result enter(struct exchange *ex)
 {
 	if (!ex->snapshot)
-		return answer_error(ex, 503, "unavailable",
+		return answer_error(ex, CODE_unavailable,
 				    "Please try again in a moment.");
 	ex->host = snapshot_host(ex->snapshot, ex->request.host);
 	if (atomic_load_explicit(&ex->gateway->is_stopping,
 				 memory_order_relaxed)) {
 		answer_header(ex, "Retry-After", STR("5"));
-		return answer_error(ex, 503, "stopping",
+		return answer_error(ex, CODE_stopping,
 				    "The gateway is restarting. "
 				    "Please try again in a moment.");
 	}
 	if (!ex->host)
-		return answer_error(ex, 421, "unknown_host",
+		return answer_error(ex, CODE_unknown_host,
 				    "This host is not served here.");
 	ex->client = ex->request.peer;	/* for the answers until it is known */
 	if (find_client(ex))
-		return answer_error(ex, 400, "bad_forwarded_for",
+		return answer_error(ex, CODE_bad_forwarded_for,
 				    "The X-Forwarded-For header is malformed.");
 	return STEP_NEXT;
 }
@@ -402,7 +402,7 @@ static void finish(struct exchange *ex)
 			  LOG_TEXT("list", ex->steps->name));
 		answer->header_count = 0;
 		answer->is_overfull = false;
-		answer_error(ex, 500, "internal", "Something went wrong.");
+		answer_error(ex, CODE_internal, "Something went wrong.");
 	}
 	add_common(ex);
 	audit(ex);
@@ -592,39 +592,64 @@ enum step_result answer_empty(struct exchange *ex, int status)
 	return STEP_ANSWER;
 }
 
-enum step_result answer_error_json(struct exchange *ex, int status,
-				   const char *code, const char *message,
-				   struct str json)
+static enum step_result answer_refusal(struct exchange *ex, int status,
+				       const char *message, struct str json)
 {
-	ex->code = code;
 	if (request_prefers_html(&ex->request) &&
 	    page_error(ex, status, message))
 		return STEP_ANSWER;
 	return answer_json(ex, status, json);
 }
 
-enum step_result answer_error(struct exchange *ex, int status,
-			      const char *code, const char *message)
+/* What programs get: the message and ex->code. */
+static struct str error_json(struct exchange *ex, const char *message)
 {
 	struct buf json;
 
 	buf_init_pool(&json, ex->pool, 2048);
 	buf_addc(&json, '{');
 	json_add_member(&json, "message", str_from(message));
-	json_add_member(&json, "code", str_from(code));
+	json_add_member(&json, "code", str_from(ex->code));
 	buf_addc(&json, '}');
-	return answer_error_json(ex, status, code, message,
-				 buf_is_ok(&json) ? buf_str(&json) :
-				 STR("{\"message\":\"Out of memory.\"}"));
+	return buf_is_ok(&json) ? buf_str(&json) :
+	       STR("{\"message\":\"Out of memory.\"}");
+}
+
+void answer_code(struct exchange *ex, enum code code)
+{
+	ex->code = code_table[code].name;
+}
+
+enum step_result answer_error_json(struct exchange *ex, enum code code,
+				   const char *message, struct str json)
+{
+	answer_code(ex, code);
+	return answer_refusal(ex, code_table[code].status, message, json);
+}
+
+enum step_result answer_error(struct exchange *ex, enum code code,
+			      const char *message)
+{
+	answer_code(ex, code);
+	return answer_refusal(ex, code_table[code].status, message,
+			      error_json(ex, message));
+}
+
+enum step_result answer_denied(struct exchange *ex, const char *code,
+			       const char *message)
+{
+	ex->code = code;
+	return answer_refusal(ex, code_table[CODE_denied].status, message,
+			      error_json(ex, message));
 }
 
 enum step_result answer_failure(struct exchange *ex, enum err err)
 {
 	if (err == ERR_INTERNAL || err == ERR_LIMIT || err == ERR_SYNTAX)
-		return answer_error(ex, 500, "internal",
+		return answer_error(ex, CODE_internal,
 				    "Something went wrong on our side.");
 	answer_header(ex, "Retry-After", STR("2"));
-	return answer_error(ex, 503, err == ERR_BUSY ? "busy" : "unavailable",
+	return answer_error(ex, err == ERR_BUSY ? CODE_busy : CODE_unavailable,
 			    "The service is busy. "
 			    "Please try again in a moment.");
 }

@@ -19,6 +19,7 @@
 
 #include "base/pool.h"
 #include "base/str.h"
+#include "base/codes.h"
 #include "codec/fields.h"
 #include "codec/ip.h"
 #include "config/snapshot.h"
@@ -156,7 +157,8 @@ struct exchange {
 	const struct tenant *tenant;
 	struct adapter *adapter;	/* pinned: exchange_adapter() */
 	const struct tenant *adapter_of;/* ... and whose it is */
-	const char *code;		/* the answer's; NULL: none */
+	const char *code;		/* the answer's, by answer_code() and
+					 * its like below; NULL: none */
 	const char *verdict;		/* of the running step, in place of
 					 * "next" or the code; constant */
 	const char *why;		/* what made it fail, for the trail;
@@ -251,15 +253,19 @@ bool answer_has_room(const struct exchange *ex, size_t more);
  * The answers below return STEP_ANSWER.  Headers that were set before stay.
  *
  * An error: JSON {"message": ..., "code": ...} or, for a client that prefers
- * HTML, a small page with the request id and the way back.  `code` is
- * constant, `message` outlives the exchange's run.
+ * HTML, a small page with the request id and the way back.  The status is that
+ * of the code's line in base/codes.def; `message` outlives the exchange's run.
  */
-enum step_result answer_error(struct exchange *ex, int status,
-			      const char *code, const char *message);
+enum step_result answer_error(struct exchange *ex, enum code code,
+			      const char *message);
 /* The same with `json` (a whole object, which names the code) as the body. */
-enum step_result answer_error_json(struct exchange *ex, int status,
-				   const char *code, const char *message,
-				   struct str json);
+enum step_result answer_error_json(struct exchange *ex, enum code code,
+				   const char *message, struct str json);
+/* 403 with the code of the tenant's adapter; it outlives the run, too. */
+enum step_result answer_denied(struct exchange *ex, const char *code,
+			       const char *message);
+/* The code alone, for the trail and the log: the answer is set by others. */
+void answer_code(struct exchange *ex, enum code code);
 /* A lower floor could not: 503 with Retry-After, or 500 for a defect. */
 enum step_result answer_failure(struct exchange *ex, enum err err);
 /* 302 or 303 with no body. */

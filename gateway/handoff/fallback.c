@@ -22,12 +22,12 @@ static enum step_result show_home(struct exchange *ex)
 
 static enum step_result refuse_path(struct exchange *ex)
 {
-	return answer_error(ex, 404, "not_found", "There is nothing here.");
+	return answer_error(ex, CODE_not_found, "There is nothing here.");
 }
 
 static enum step_result refuse_method(struct exchange *ex)
 {
-	return answer_error(ex, 405, "method_not_allowed",
+	return answer_error(ex, CODE_method_not_allowed,
 			    "This method is not possible here.");
 }
 

@@ -62,7 +62,7 @@ static enum step_result check_origin(struct exchange *ex)
 {
 	if (origin_may_post(ex))
 		return STEP_NEXT;
-	return answer_error(ex, 403, "origin_refused",
+	return answer_error(ex, CODE_origin_refused,
 			    "Requests from this site are not accepted.");
 }
 
@@ -78,7 +78,7 @@ static enum step_result verify_identity(struct exchange *ex)
 {
 	if (ex->tenant->identity == IDENTITY_UNSIGNED)
 		return STEP_NEXT;
-	return answer_error(ex, 401, "identity_required",
+	return answer_error(ex, CODE_identity_required,
 			    "A signed assertion is required.");
 }
 
@@ -306,10 +306,10 @@ static enum step_result user_synced(struct exchange *ex)
 		handoff->user_id = handoff->sync.user_id;
 		return STEP_NEXT;
 	case ERR_AUTH:
-		return answer_error(ex, 403, "user_blocked",
+		return answer_error(ex, CODE_user_blocked,
 				    "This user may not sign in.");
 	case ERR_LIMIT:
-		return answer_error(ex, 422, "too_many_attributes",
+		return answer_error(ex, CODE_too_many_attributes,
 				    "There is too much to store about this "
 				    "user.");
 	default:
@@ -420,7 +420,7 @@ const struct steps steps_handoff = {
 static enum step_result refuse_method(struct exchange *ex)
 {
 	refused_early(ex);
-	return answer_error(ex, 405, "method_not_allowed",
+	return answer_error(ex, CODE_method_not_allowed,
 			    "This method is not possible here.");
 }
 
@@ -469,7 +469,7 @@ const struct steps steps_embed_handoff = {
 static enum step_result find_preflighted(struct exchange *ex)
 {
 	if (!ex->host->is_gateway)
-		return answer_error(ex, 404, "not_found",
+		return answer_error(ex, CODE_not_found,
 				    "There is nothing here.");
 	ex->tenant = snapshot_tenant(ex->snapshot, ex->request.params[0]);
 	return STEP_NEXT;

@@ -42,6 +42,6 @@ enum step_result invalid_answer(struct exchange *ex,
 	validate_render(&json, list);
 	if (!buf_is_ok(&json))
 		return answer_failure(ex, ERR_NOMEM);
-	return answer_error_json(ex, 422, "validation_failed",
+	return answer_error_json(ex, CODE_validation_failed,
 				 in_words(ex, list), buf_str(&json));
 }

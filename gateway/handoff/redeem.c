@@ -47,7 +47,7 @@ enum step_result redeem_refuse_other(struct exchange *ex)
 
 enum step_result redeem_refuse(struct exchange *ex)
 {
-	return answer_error(ex, 401, "token_invalid",
+	return answer_error(ex, CODE_token_invalid,
 			    "This sign-in link is not valid here. "
 			    "Please go back and try again.");
 }
@@ -76,7 +76,7 @@ static void tell_swept(struct exchange *ex)
 
 static enum step_result refuse_expired(struct exchange *ex)
 {
-	return answer_error(ex, 401, "token_expired",
+	return answer_error(ex, CODE_token_expired,
 			    "Token expired. Please go back and try again.");
 }
 
@@ -117,7 +117,7 @@ static void redeemed(struct job *job)
 
 static enum step_result refuse_headers(struct exchange *ex)
 {
-	return answer_error(ex, 431, "headers_too_long",
+	return answer_error(ex, CODE_headers_too_long,
 			    "Your browser keeps too many cookies for this "
 			    "site. Please delete some and try again.");
 }
@@ -159,7 +159,7 @@ enum step_result redeem_settled(struct exchange *ex, int status)
 		exchange_audited(ex, status, NULL);
 		return STEP_NEXT;
 	case ERR_USED:
-		return answer_error(ex, 410, "token_used",
+		return answer_error(ex, CODE_token_used,
 				    "This sign-in link was used already. "
 				    "Please go back and try again.");
 	case ERR_EXPIRED:
@@ -170,7 +170,7 @@ enum step_result redeem_settled(struct exchange *ex, int status)
 		return redeem->job.note == REDEMPTION_OTHER_PERSON ?
 		       redeem_refuse_other(ex) : redeem_refuse(ex);
 	case ERR_AUTH:
-		return answer_error(ex, 403, "user_blocked",
+		return answer_error(ex, CODE_user_blocked,
 				    "This user may not sign in.");
 	default:
 		return answer_failure(ex, redeem->job.job.result);

@@ -34,7 +34,7 @@ enum step_result require_session_find(struct exchange *ex,
 
 enum step_result require_session_refuse(struct exchange *ex)
 {
-	return answer_error(ex, 401, "not_signed_in",
+	return answer_error(ex, CODE_not_signed_in,
 			    "You are not signed in. Please go back and click "
 			    "the button again.");
 }
@@ -43,6 +43,6 @@ enum step_result require_session_origin(struct exchange *ex)
 {
 	if (origin_is_own(ex))
 		return STEP_NEXT;
-	return answer_error(ex, 403, "origin_refused",
+	return answer_error(ex, CODE_origin_refused,
 			    "Requests from this site are not accepted.");
 }

@@ -29,7 +29,7 @@ static enum step_result check_enabled(struct exchange *ex)
 		return STEP_NEXT;
 	if (admit_limit_guesses(ex, true) == STEP_ANSWER)
 		return STEP_ANSWER;
-	return answer_error(ex, 404, "redeem_off",
+	return answer_error(ex, CODE_redeem_off,
 			    "This tenant does not redeem from server to "
 			    "server.");
 }
@@ -68,7 +68,7 @@ static enum step_result check_secret(struct exchange *ex)
 	if (is_right)
 		return STEP_NEXT;
 	answer_header(ex, "WWW-Authenticate", STR("Bearer realm=\"redeem\""));
-	return answer_error(ex, 401, "secret_invalid",
+	return answer_error(ex, CODE_secret_invalid,
 			    "The redeem secret is missing or wrong.");
 }
 

@@ -288,28 +288,28 @@ const struct guard_refusal *guard_refusal(enum guard_verdict verdict)
 {
 	static const struct guard_refusal refusals[GUARD_COUNT] = {
 		[GUARD_MALFORMED] = {
-			400, "bad_request",
+			CODE_bad_request,
 			"The request's head is malformed." },
 		[GUARD_METHOD] = {
-			405, "method_not_allowed",
+			CODE_method_not_allowed,
 			"Only GET, HEAD, POST and OPTIONS are understood." },
 		[GUARD_TARGET] = {
-			400, "bad_target",
+			CODE_bad_target,
 			"The request's target must be a path." },
 		[GUARD_VERSION] = {
-			505, "bad_version",
+			CODE_bad_version,
 			"Only HTTP/1.0 and HTTP/1.1 are understood." },
 		[GUARD_HOST] = {
-			400, "bad_host",
+			CODE_bad_host,
 			"A request needs exactly one valid Host." },
 		[GUARD_FRAMING] = {
-			400, "bad_framing",
+			CODE_bad_framing,
 			"The request's length is not said in one valid way." },
 		[GUARD_NAME] = {
-			400, "bad_header_name",
+			CODE_bad_header_name,
 			"A header's name is spelled with an underscore." },
 		[GUARD_HEADERS] = {
-			431, "too_many_headers",
+			CODE_too_many_headers,
 			"The request has too many headers." },
 	};
 

@@ -86,10 +86,9 @@ enum guard_verdict guard_check(struct MHD_Connection *connection,
 			       const struct tap *tap,
 			       struct guard_head *head);
 
-/* The answer to a refused head: a status, a stable code and a text. */
+/* The answer to a refused head: its code (and so its status) and a text. */
 struct guard_refusal {
-	int status;
-	const char *code;
+	enum code code;
 	const char *message;
 };
 

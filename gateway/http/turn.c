@@ -28,11 +28,11 @@ static enum MHD_Result queue(struct conn *conn, int status,
 }
 
 /* There is no memory, or no answer that can be sent. */
-static enum MHD_Result answer_plainly(struct conn *conn, int status,
-				      struct str json)
+static enum MHD_Result answer_constant(struct conn *conn, enum code code,
+				       struct str json)
 {
 	struct answer answer = {
-		.status = status,
+		.status = code_table[code].status,
 		.headers = { { STR("Content-Type"), STR("application/json") },
 			     { STR("Cache-Control"), STR("no-store") },
 			     { STR("Retry-After"), STR("2") } },
@@ -43,15 +43,19 @@ static enum MHD_Result answer_plainly(struct conn *conn, int status,
 
 	if (response_make(&answer, true, RESPONSE_HEAD_MAX, &response))
 		return MHD_NO;
-	return queue(conn, status, response);
+	return queue(conn, answer.status, response);
 }
+
+/* `before`: what comes before the code, with its comma. */
+#define answer_plainly(conn, code, before)				\
+	answer_constant(conn, CODE_##code,				\
+			STR("{" before "\"code\":\"" #code "\"}"))
 
 static enum MHD_Result answer_no_memory(struct conn *conn)
 {
-	return answer_plainly(conn, 503,
-			      STR("{\"message\":\"The service is busy. Please "
-				  "try again in a moment.\","
-				  "\"code\":\"busy\"}"));
+	return answer_plainly(conn, busy,
+			      "\"message\":\"The service is busy. Please try "
+			      "again in a moment.\",");
 }
 
 /*
@@ -80,18 +84,15 @@ static enum MHD_Result send_answer(struct turn *turn)
 
 	turn->state = TURN_SENT;
 	if (err == ERR_LIMIT && turn->room < RESPONSE_HEAD_MAX)
-		return answer_plainly(conn, 431,
-				      STR("{\"message\":\"The request's "
-					  "headers are too long. Fewer cookies "
-					  "may help.\","
-					  "\"code\":\"headers_too_long\"}"));
+		return answer_plainly(conn, headers_too_long,
+				      "\"message\":\"The request's headers are "
+				      "too long. Fewer cookies may help.\",");
 	if (err) {
 		log_error(answer_not_sent, LOG_TEXT("request", ex->id),
 			  LOG_TEXT("list", turn->steps->name),
 			  LOG_TEXT("problem", err_text(err)));
-		return answer_plainly(conn, 500,
-				      STR("{\"message\":\"Something went "
-					  "wrong.\",\"code\":\"internal\"}"));
+		return answer_plainly(conn, internal,
+				      "\"message\":\"Something went wrong.\",");
 	}
 	meter_request(&worker->meter, turn->steps, ex->answer.status,
 		      clock_mono_ns() - turn->start_ns);
@@ -285,7 +286,7 @@ static enum MHD_Result refuse(struct turn *turn, enum guard_verdict verdict)
 	answer_header(ex, "X-Content-Type-Options", STR("nosniff"));
 	if (verdict == GUARD_METHOD)
 		answer_header(ex, "Allow", STR("GET, HEAD, POST, OPTIONS"));
-	answer_error(ex, refusal->status, refusal->code, refusal->message);
+	answer_error(ex, refusal->code, refusal->message);
 	turn->steps = &steps_refused;
 	turn->closes = true;
 	return send_answer(turn);
@@ -348,8 +349,7 @@ static enum MHD_Result serve_page(struct conn *conn, const char *method,
 	if (guard_check(conn->mhd, method, version, target, &conn->tap,
 			&head) != GUARD_OK ||
 	    (head.method != METHOD_GET && head.method != METHOD_HEAD))
-		return answer_plainly(conn, 400,
-				      STR("{\"code\":\"bad_request\"}"));
+		return answer_plainly(conn, bad_request, "");
 	buf_init(&page, PAGE_MAX);
 	status = pages_get(conn->door->worker->options.gateway,
 			   str_cut(target.raw, '?', &rest), &page, &type);

@@ -1,5 +1,6 @@
 #include "policy/validate.h"
 
+#include "base/codes.h"
 #include "codec/json.h"
 #include "codec/utf8.h"
 
@@ -162,8 +163,10 @@ static bool is_named_before(const struct invalid_list *list, unsigned at)
 
 void validate_render(struct buf *out, const struct invalid_list *list)
 {
-	buf_puts(out, "{\"message\":\"The given data was invalid.\","
-		      "\"code\":\"validation_failed\",\"errors\":{");
+	buf_puts(out, "{\"message\":\"The given data was invalid.\"");
+	json_add_member(out, "code",
+			str_from(code_table[CODE_validation_failed].name));
+	buf_puts(out, ",\"errors\":{");
 	for (unsigned i = 0; i < list->count; i++) {
 		if (is_named_before(list, i))
 			continue;

@@ -400,6 +400,9 @@ static enum err statement(struct trial *t, struct str line)
 			"deliver and expect");
 }
 
+_Static_assert(FIXTURE_TEXT_MAX == 256 * 1024 &&
+	       FIXTURE_LINE_MAX == 16 * 1024, "as read_lines() tells");
+
 static enum err read_lines(struct trial *t, struct str fixture)
 {
 	enum err err =

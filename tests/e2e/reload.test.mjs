@@ -159,6 +159,16 @@ test('usherctl: status, tenants, explain, help, no daemon', async () => {
 	for (const step of ['find_tenant', 'limit_rate', 'check_origin', 'read_body', 'verify_identity', 'ask_adapter', 'validate', 'choose_redirect', 'sync_user'])
 		assert.ok(explain.out.includes(step), `${step} in:\n${explain.out}`);
 	assert.ok(!explain.out.includes(user.email));
+	assert.doesNotMatch(explain.out, /meaning:|remedy:/);
+	const bad = (await gw.handoff('alpha', { name: 'n' })).headers['x-request-id'];
+	const refused = await until(async () => {
+		const e = await gw.ctl('explain', bad);
+		return e.code === 0 && e;
+	}, 'its trail, too');
+	assert.match(refused.out, / 422 validation_failed\n  meaning: Fields are missing or wrong\.\n  remedy:  Mend each/);
+	const told = JSON.parse((await gw.ctl('--json', 'explain', bad)).out);
+	assert.equal(told.meaning, 'Fields are missing or wrong.');
+	assert.match(told.remedy, /^Mend each/);
 	assert.equal((await gw.ctl('explain', 'nothing')).code, 1);
 	assert.match((await gw.ctl('tenants')).out, /alpha\s+serving\s+https:\/\/ticket\.alpha\.test/);
 	const json = JSON.parse((await gw.ctl('--json', 'status')).out);

@@ -6,10 +6,12 @@
  */
 #include "unit/unit.h"
 
+#include <ctype.h>
 #include <dirent.h>
 #include <sys/stat.h>
 
 #include "base/buf.h"
+#include "base/codes.h"
 #include "base/log.h"
 #include "base/metric.h"
 
@@ -75,6 +77,21 @@ static void metrics_page(struct buf *out)
 	buf_puts(out, ".El\n");
 }
 
+/* Each sentence on a line of its own, as mdoc(7) wants them. */
+static void add_sentences(const char *text, struct buf *out)
+{
+	for (; *text; text++) {
+		bool ends = strchr(".?!", text[0]) && text[1] == ' ';
+
+		buf_addc(out, *text);
+		if (ends) {
+			buf_addc(out, '\n');
+			text++;
+		}
+	}
+	buf_addc(out, '\n');
+}
+
 static const struct event {
 	const char *name, *levels, *fields, *since, *meaning;
 } events[] = {
@@ -87,10 +104,27 @@ static const struct event {
 static void events_page(struct buf *out)
 {
 	buf_puts(out, ".Bl -tag -width Ds\n");
-	for (size_t i = 0; i < N_ELEMENTS(events); i++)
-		buf_printf(out, ".It Ic %s\n%s; with %s; since %s.\n%s\n",
+	for (size_t i = 0; i < N_ELEMENTS(events); i++) {
+		buf_printf(out, ".It Ic %s\n%s; with %s; since %s.\n",
 			   events[i].name, events[i].levels, events[i].fields,
-			   events[i].since, events[i].meaning);
+			   events[i].since);
+		add_sentences(events[i].meaning, out);
+	}
+	buf_puts(out, ".El\n");
+}
+
+static void codes_page(struct buf *out)
+{
+	buf_puts(out, ".Bl -tag -width Ds\n");
+	for (unsigned i = 0; i < CODES; i++) {
+		const struct code_info *c = &code_table[i];
+
+		buf_printf(out, ".It Ic %s\n%d; since %s.\n", c->name,
+			   c->status, c->since);
+		add_sentences(c->meaning, out);
+		buf_puts(out, "Remedy: ");
+		add_sentences(c->remedy, out);
+	}
 	buf_puts(out, ".El\n");
 }
 
@@ -100,6 +134,7 @@ static const struct {
 } parts[] = {
 	{ "metrics", metrics_page },
 	{ "events", events_page },
+	{ "errors", codes_page },
 };
 
 /* The page as it has to be: what is between the marks comes from the tables. */
@@ -188,6 +223,25 @@ static void is_used(struct str source, const char *before, const char *name,
 		      "nothing in the code has '%s'", use);
 }
 
+/* As a whole word. */
+static void is_emitted(struct str source, const char *name)
+{
+	char use[128];
+	ptrdiff_t at;
+
+	snprintf(use, sizeof(use), "CODE_%s", name);
+	while ((at = find(source, str_from(use))) >= 0) {
+		char next;
+
+		source.ptr += at + (ptrdiff_t)strlen(use);
+		source.len -= (size_t)at + strlen(use);
+		next = source.len ? source.ptr[0] : ' ';
+		if (!isalnum((unsigned char)next) && next != '_')
+			return;
+	}
+	ck_abort_msg("no answer has the code %s", name);
+}
+
 START_TEST(the_code_uses_the_tables)
 {
 	struct buf source;
@@ -197,6 +251,8 @@ START_TEST(the_code_uses_the_tables)
 	ck_assert(buf_is_ok(&source));
 	for (unsigned i = 0; i < METRICS; i++)
 		is_used(buf_str(&source), "(", metric_table[i].name, ",");
+	for (unsigned i = 0; i < CODES; i++)
+		is_emitted(buf_str(&source), code_table[i].name);
 	buf_done(&source);
 }
 END_TEST
@@ -407,12 +463,34 @@ START_TEST(names_are_as_prometheus_wants_them)
 }
 END_TEST
 
+static void check_sentences(const struct code_info *c, const char *text)
+{
+	ck_assert_msg(ends_with(str_from(text), STR(".")) && text[0] >= 'A' &&
+		      text[0] <= 'Z', "%s: %s", c->name, text);
+}
+
+START_TEST(codes_say_what_they_mean_and_what_helps)
+{
+	for (unsigned i = 0; i < CODES; i++) {
+		const struct code_info *c = &code_table[i];
+
+		check_sentences(c, c->meaning);
+		check_sentences(c, c->remedy);
+		ck_assert_ptr_eq(code_find(str_from(c->name), c->status), c);
+		ck_assert_ptr_null(code_find(str_from(c->name), 299));
+	}
+	ck_assert_ptr_null(code_find(STR("members_only"), 403));
+	ck_assert_ptr_null(code_find(STR_NULL, 200));
+}
+END_TEST
+
 static void reference_tests(TCase *tcase)
 {
 	tcase_add_test(tcase, the_page_tells_the_tables);
 	tcase_add_test(tcase, the_code_uses_the_tables);
 	tcase_add_test(tcase, events_have_the_fields_of_their_rows);
 	tcase_add_test(tcase, events_are_told_in_whole_sentences);
+	tcase_add_test(tcase, codes_say_what_they_mean_and_what_helps);
 	tcase_add_test(tcase, names_are_as_prometheus_wants_them);
 }
 

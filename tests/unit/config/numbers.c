@@ -1,0 +1,137 @@
+/*
+ * Numbers in the documents that stand for a constant of the code: the phrase is
+ * written from the constant, and has to be there as it is.  Whoever changes the
+ * constant reads here which sentence to change with it.
+ */
+#include "unit/unit.h"
+
+#include "admin/keeper.h"
+#include "admin/watch.h"
+#include "base/buf.h"
+#include "base/log.h"
+#include "handoff/exchange.h"
+#include "handoff/token.h"
+#include "http/daemon.h"
+#include "http/deadline.h"
+#include "sandbox/sandbox.h"
+#include "store/health.h"
+#include "store/redemptions.h"
+#include "store/tickets.h"
+#include "usherd.h"
+
+#define DOCUMENT_MAX (1024 * 1024)
+#define USHERD "gateway/man/usherd.8"
+#define CONF "gateway/man/usher.conf.5"
+
+/* Past an hour: a key is kept for the token's life, and the clocks' distance,
+ * which the page leaves out. */
+_Static_assert(KEYRING_KEEP_S == 3600 + TOKEN_TTL_S + TOKEN_SKEW_S,
+	       "usherd(8): an hour and two minutes");
+
+_Static_assert(REDEMPTION_MARGIN_S == 3600,
+	       "usherd(8): forgotten an hour after their expiry");
+_Static_assert(WATCH_SETTLE_MS == 500, "usher.conf(5): half a second");
+
+static const struct {
+	const char *document;
+	const char *phrase;
+	int numbers[3];
+} told[] = {
+	{ USHERD, "is good for one use and %d seconds.", { TOKEN_TTL_S } },
+	{ USHERD, "a user may open %d tickets, write %d messages",
+	  { TICKETS_PER_HOUR, TICKET_MESSAGES_PER_HOUR } },
+	{ USHERD, "reopen one ticket %d times", { TICKET_TURNS_PER_HOUR } },
+	{ USHERD, "has up to %d characters, a message %d, a ticket %d "
+		  "messages.",
+	  { TICKET_SUBJECT_MAX / 4, TICKET_MESSAGE_MAX / 4,
+	    TICKET_MESSAGES_MAX } },
+	{ USHERD, "flushed; %d seconds at most, for all of it",
+	  { STOP_MS / 1000 } },
+	{ USHERD, "is told to come back after %d seconds",
+	  { EXCHANGE_STORE_MS / 1000 } },
+	{ USHERD, "the answer's head share %d KiB.",
+	  { DAEMON_CONNECTION_MEMORY / 1024 } },
+	{ USHERD, "A body may have %d KiB, one to the desk %d KiB",
+	  { REQUEST_BODY_MAX / 1024, REQUEST_TEXT_MAX / 1024 } },
+	{ USHERD, "an answer %d seconds to be read.",
+	  { DEADLINE_ANSWER_MS / 1000 } },
+	{ USHERD, "the disk has not answered for %d seconds",
+	  { HEALTH_STUCK_MS / 1000 } },
+	{ USHERD, "It may use %d MiB of addresses",
+	  { (int)(SANDBOX_ADDRESS_SPACE / (1024 * 1024)) } },
+	{ USHERD, "Up to %d lines and %d MiB wait for a terminal",
+	  { LOG_RING_LINES, LOG_RING_OCTETS / (1024 * 1024) } },
+	{ CONF, "come to rest, and %d seconds after the first change",
+	  { WATCH_LATEST_MS / 1000 } },
+	{ "README.md", "mint a token: one use, %d s |", { TOKEN_TTL_S } },
+	{ "README.md", "Follow the `Location` within %d minutes",
+	  { TOKEN_TTL_S / 60 } },
+	{ "README.md", "query string of `/auth/callback`, for %d minutes",
+	  { TOKEN_TTL_S / 60 } },
+};
+
+/* The document on one line: where a line ends means nothing. */
+static void read_document(const char *name, struct buf *out)
+{
+	const char *src = getenv("srcdir");
+	char path[PATH_MAX];
+	bool was_space = true;
+	FILE *f;
+	int c;
+
+	snprintf(path, sizeof(path), "%s/../%s", src ? src : ".", name);
+	f = fopen(path, "r");
+	ck_assert_msg(f != NULL, "%s cannot be read", path);
+	while ((c = fgetc(f)) != EOF) {
+		bool is_space = c == '\n' || c == ' ' || c == '\t';
+
+		if (!is_space || !was_space)
+			buf_addc(out, is_space ? ' ' : (char)c);
+		was_space = is_space;
+	}
+	fclose(f);
+	buf_addc(out, '\0');
+	ck_assert(buf_is_ok(out));
+}
+
+/* The README has "two minutes" where the pages have digits. */
+static void in_words(char *phrase, size_t size)
+{
+	char *at = strstr(phrase, " 2 minutes");
+	char rest[256];
+
+	if (!at)
+		return;
+	snprintf(rest, sizeof(rest), "%s", at + 2);
+	snprintf(at, size - (size_t)(at - phrase), " two%s", rest);
+}
+
+START_TEST(documents_tell_the_constants)
+{
+	for (size_t i = 0; i < sizeof(told) / sizeof(told[0]); i++) {
+		const int *n = told[i].numbers;
+		char phrase[256];
+		struct buf text;
+
+		buf_init(&text, DOCUMENT_MAX);
+		read_document(told[i].document, &text);
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+		snprintf(phrase, sizeof(phrase), told[i].phrase, n[0], n[1],
+			 n[2]);
+#pragma GCC diagnostic pop
+		in_words(phrase, sizeof(phrase));
+		ck_assert_msg(strstr(text.ptr, phrase) != NULL,
+			      "%s does not say '%s'", told[i].document,
+			      phrase);
+		buf_done(&text);
+	}
+}
+END_TEST
+
+static void numbers_tests(TCase *tcase)
+{
+	tcase_add_test(tcase, documents_tell_the_constants);
+}
+
+UNIT_MAIN("numbers", numbers_tests)
