@@ -3,7 +3,8 @@
 #
 # Fails, naming file and line, on a pronoun that makes a user a man or a woman,
 # and on "for want of", which hurried readers read twice: in code, comments,
-# texts, tests and documents.
+# texts, tests and documents.  usher.js is left out: what was released stays as it
+# was, octet by octet.
 #
 #   tests/check-words.sh         check this tree; then plant each kind of trouble
 #                                in a small one, and see it caught
@@ -20,7 +21,7 @@ check() {
 		\( -name '*.[chy178]' -o -name '*.5' -o -name '*.md' -o -name '*.sh' \
 		-o -name '*.mjs' -o -name '*.js' -o -name '*.html' -o -name '*.def' \
 		-o -name '*.conf' -o -name '*.lua' -o -name '*.am' -o -name '*.ac' \) \
-		! -name check-words.sh -type f -print0 |
+		! -name check-words.sh ! -path './sdk/browser/usher.js' -type f -print0 |
 		LC_ALL=C sort -z | xargs -0 grep -HnwiE "$words" | sed 's|^\./||') || true
 	[ -z "$trouble" ] || { printf '%s\n' "$trouble"; return 1; }
 	echo "words: nobody is a he or a she"

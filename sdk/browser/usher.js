@@ -56,7 +56,7 @@
 	}
 
 	// Nobody in window.authUser: signed out. Whoever sits there next must not be
-	// taken for them.
+	// taken for him.
 	const isSomebody = (user) => user && (user.email || user.assertion);
 	const isSignedOut = () => 'authUser' in window && !isSomebody(window.authUser);
 
@@ -486,7 +486,7 @@
 		return methods[options.method](options, makeFields(options));
 	}
 
-	// Resolves once the user is on their way, or in the frame.
+	// Resolves once the user is on his way, or in the frame.
 	function contactSupport(given) {
 		const options = given instanceof Event ? { event: given } : given || {};
 		const name = JSON.stringify([options.tenant, options.method, options.mode]);
