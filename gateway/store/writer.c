@@ -37,6 +37,7 @@
 
 #include "base/clock.h"
 #include "base/crash.h"
+#include "base/invariant.h"
 #include "store/db-private.h"
 
 /* What the thread does; whoever submits rings accordingly. */
@@ -204,6 +205,7 @@ static void complete(struct writer *w, struct job *batch, uint64_t committed,
 	struct job *next;
 
 	for (struct job *j = batch; j; j = j->next) {
+		invariant_is(j, JOB_MAGIC);
 		jobs++;
 		failed += is_failure(j->result);
 		if (j->settle)
@@ -218,6 +220,7 @@ static void complete(struct writer *w, struct job *batch, uint64_t committed,
 	pthread_mutex_unlock(&w->lock);
 	for (; batch; batch = next) {
 		next = batch->next;
+		batch->magic = 0;
 		if (batch->done)
 			batch->done(batch);
 	}
@@ -240,6 +243,7 @@ static struct job *take(struct writer *w)
 	unsigned n = 0;
 
 	for (; j && n < WRITER_BATCH_MAX; j = j->next, n++) {
+		invariant_is(j, JOB_MAGIC);
 		w->unawaited -= j->is_unawaited;
 		last = j;
 	}
@@ -545,6 +549,7 @@ static enum err submit(struct writer *w, struct job *job, bool is_unawaited)
 {
 	enum err err = ERR_OK;
 
+	invariant(job->magic != JOB_MAGIC);	/* it waits already */
 	job->next = NULL;
 	job->is_unawaited = is_unawaited;
 	pthread_mutex_lock(&w->lock);
@@ -556,6 +561,7 @@ static enum err submit(struct writer *w, struct job *job, bool is_unawaited)
 		w->stats.refused++;
 		err = ERR_BUSY;
 	} else {
+		job->magic = JOB_MAGIC;
 		*w->tail = job;
 		w->tail = &job->next;
 		w->queued++;

@@ -41,15 +41,21 @@
 #define WRITER_CHECKPOINT_PAGES 2000	/* of the WAL, between checkpoints */
 #define WRITER_LOOK_MS 1000		/* between looks at the files */
 
+#define JOB_MAGIC 0x6a6f6231u
+
 struct writer;
 
 /*
  * Embedded by whoever wants something written.  It and all it points to stay
- * untouched by others from an accepted submission until done() is called.
+ * untouched by others from an accepted submission until done() is called; one
+ * that is submitted again before, or is not what was submitted, ends the
+ * process (base/invariant.h).
  * The job structs of this room (struct user_sync, struct redemption ...) set
  * `run` and `settle` themselves; their users set `done` alone.
  */
 struct job {
+	/* private: JOB_MAGIC from an accepted submission until done() */
+	uint32_t magic;
 	/*
 	 * Set by the user: in the writer's thread, as the last thing.  May
 	 * free the job or submit another one, must not block.  May be NULL.

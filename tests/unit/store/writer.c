@@ -1,6 +1,7 @@
 #include "store/writer.h"
 
 #include <sched.h>
+#include <signal.h>
 #include <sys/stat.h>
 
 #include "store/db-private.h"
@@ -596,6 +597,39 @@ START_TEST(the_wal_is_reused_while_running_and_emptied_at_the_end)
 }
 END_TEST
 
+static struct note waiting;
+
+START_TEST(a_job_that_is_another_by_now_ends_the_process)
+{
+	struct rig_gate gate;
+	struct writer *w;
+	struct rig rig;
+
+	rig_open(&rig);
+	w = store_writer(rig.store);
+	rig_gate_close(&gate, w);
+	note_submit(w, &waiting, 1);
+	ck_assert_uint_eq(waiting.job.magic, JOB_MAGIC);
+	waiting.job.magic = 0;
+	rig_gate_open(&gate);
+	rig_wait(2);				/* SIGABRT, by its thread */
+}
+END_TEST
+
+START_TEST(a_job_that_waits_is_not_submitted_again)
+{
+	struct rig_gate gate;
+	struct writer *w;
+	struct rig rig;
+
+	rig_open(&rig);
+	w = store_writer(rig.store);
+	rig_gate_close(&gate, w);
+	note_submit(w, &waiting, 1);
+	writer_submit(w, &waiting.job);		/* SIGABRT */
+}
+END_TEST
+
 static void writer_tests(TCase *tc)
 {
 	tcase_add_test(tc, those_who_wait_share_one_commit);
@@ -609,6 +643,10 @@ static void writer_tests(TCase *tc)
 	tcase_add_test(tc, closing_finishes_what_gathers);
 	tcase_add_test(tc, closing_finishes_what_waits);
 	tcase_add_test(tc, a_stopping_writer_takes_nothing_more);
+	tcase_add_test_raise_signal(tc,
+		a_job_that_waits_is_not_submitted_again, SIGABRT);
+	tcase_add_test_raise_signal(tc,
+		a_job_that_is_another_by_now_ends_the_process, SIGABRT);
 	tcase_add_test(tc, a_job_may_be_followed_from_its_own_end);
 	tcase_add_test(tc, the_batch_hook_is_called_once_after_all_were_told);
 	tcase_add_test(tc,
