@@ -57,9 +57,8 @@ struct adapter {
 struct adapter *loading_stand_in(struct adapter *previous);
 /* Nobody stands in any more. */
 void loading_dismiss(struct adapter *adapter);
-/* It is known how it went: `why` NULL, well. Any thread, once. */
-void loading_settle(struct adapter *adapter, enum err err, const char *why);
-/* The same, for isolated_begin(). */
+/* It is known how it went, for isolated_begin(): `why` NULL, well.  Any thread,
+ * once. */
 void loading_settled(void *adapter, const char *why);
 /* Load it into this process, now and here; it settles. */
 void loading_run(struct adapter *adapter);

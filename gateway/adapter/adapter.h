@@ -116,7 +116,8 @@ struct adapter_verdict {
 /* As it is now. `problem` gained why it is refused. */
 struct adapter_verdict adapter_verdict(struct adapter *adapter,
 				       struct buf *problem);
-/* Neither is it ready, nor is there a stand-in: all calls are refused. */
+/* For tests: neither is it ready, nor is there a stand-in, so that all calls are
+ * refused. */
 bool adapter_is_away(struct adapter *adapter);
 bool adapter_is_ready(const struct adapter *adapter);
 /*

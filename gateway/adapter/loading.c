@@ -147,7 +147,7 @@ static struct adapter *take_stand_in(struct adapter *adapter)
 	return stand_in;
 }
 
-void loading_settle(struct adapter *adapter, enum err err, const char *why)
+static void settle(struct adapter *adapter, enum err err, const char *why)
 {
 	struct adapter *stand_in = NULL;
 	const char *unfit = NULL;
@@ -176,7 +176,7 @@ void loading_settle(struct adapter *adapter, enum err err, const char *why)
 
 void loading_settled(void *adapter, const char *why)
 {
-	loading_settle(adapter, ERR_OK, why);
+	settle(adapter, ERR_OK, why);
 }
 
 struct adapter_verdict adapter_verdict(struct adapter *adapter,
@@ -326,7 +326,7 @@ void loading_run(struct adapter *adapter)
 		close(fd);
 		err = adapter_init_workers(adapter, &problem);
 	}
-	loading_settle(adapter, err, !err ? NULL : problem.len ? problem.ptr :
+	settle(adapter, err, !err ? NULL : problem.len ? problem.ptr :
 		       "no reason was given");
 }
 

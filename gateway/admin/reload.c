@@ -61,7 +61,8 @@ void reload_set_log(const struct gateway_config *config)
 	log_budget_set(config->adapter_log);
 }
 
-void reload_log(const struct report *report)
+/* Each finding at its level. */
+static void log_findings(const struct report *report)
 {
 	static const enum log_level levels[] = {
 		[REPORT_NOTE] = LOG_LEVEL_INFO,
@@ -442,7 +443,7 @@ static void finish(struct reload *reload)
 	reload->report = job->report;
 	job->report = (struct report){ 0 };
 	reload->tried_ms = job->tried_ms;
-	reload_log(&reload->report);
+	log_findings(&reload->report);
 	if (is_first) {
 		take_first(reload, job);
 	} else {

@@ -91,7 +91,5 @@ void reload_keys(struct reload *reload);
 
 /* What the log is to be, but for its file, from now on. */
 void reload_set_log(const struct gateway_config *config);
-/* Log each finding of the report at its level. */
-void reload_log(const struct report *report);
 
 #endif

@@ -7,7 +7,7 @@
 
 #define SHOW_MAX (16 * 1024 * 1024)
 
-const char *show_tenant_state(enum tenant_state state)
+static const char *state_name(enum tenant_state state)
 {
 	static const char *const names[] = {
 		[TENANT_SERVING] = "serving",
@@ -200,7 +200,7 @@ static void show_tenant(const struct tenant *tenant, bool json,
 
 	buf_init_fixed(&why, text, sizeof(text));
 	now = tenant_state(tenant, &why);
-	state = show_tenant_state(now);
+	state = state_name(now);
 
 	if (!json) {
 		buf_printf(out, "%-24.*s %-9s %.*s\n", STR_ARG(tenant->slug),

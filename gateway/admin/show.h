@@ -20,8 +20,6 @@ enum report_level show_report(const struct snapshot *snapshot,
 /* Ids and ages, newest first; never the keys. */
 void show_keys(const struct keyring *ring, bool json, FILE *out);
 
-/* "serving", "disabled", "starting", "broken". */
-const char *show_tenant_state(enum tenant_state state);
 /* Each tenant: slug, state, address, and why it is broken. */
 void show_tenants(const struct snapshot *snapshot, bool json,
 		  struct buf *out);

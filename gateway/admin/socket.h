@@ -78,7 +78,7 @@ uint64_t socket_server_ticket(const struct socket_server *server);
  * meanwhile, nothing happens.  Never waits. */
 void socket_server_answer(struct socket_server *server, uint64_t ticket,
 			  const char *trouble, const struct buf *body);
-/* How many clients have come and gone. */
+/* For tests: how many clients have come and gone. */
 uint64_t socket_server_served(const struct socket_server *server);
 /* Cuts those that are left. Accepts NULL. */
 void socket_server_free(struct socket_server *server);

@@ -21,12 +21,6 @@ static const char *const level_names[] = {
 	[LOG_LEVEL_ERROR] = "error",
 };
 
-static const char *const format_names[] = {
-	[LOG_FORMAT_AUTO] = "auto",
-	[LOG_FORMAT_TEXT] = "text",
-	[LOG_FORMAT_JSON] = "json",
-};
-
 static _Atomic int min_level = LOG_LEVEL_INFO;
 static _Atomic int format = LOG_FORMAT_AUTO;
 
@@ -221,35 +215,4 @@ void log_emit(enum log_level level, const struct log_event *event,
 	log_line_make(&line, level, event, fields, count);
 	log_ring_put(line.bytes, line.len);
 	errno = saved;
-}
-
-/* The place of `s` among the names, or -1. */
-static int place(struct str s, const char *const *names, size_t count)
-{
-	for (size_t i = 0; i < count; i++)
-		if (str_eq(s, str_from(names[i])))
-			return (int)i;
-	return -1;
-}
-
-enum err log_level_parse(struct str s, enum log_level *out_r)
-{
-	int i = place(s, level_names,
-		      N_ELEMENTS(level_names));
-
-	if (i < 0)
-		return ERR_SYNTAX;
-	*out_r = (enum log_level)i;
-	return ERR_OK;
-}
-
-enum err log_format_parse(struct str s, enum log_format *out_r)
-{
-	int i = place(s, format_names,
-		      N_ELEMENTS(format_names));
-
-	if (i < 0)
-		return ERR_SYNTAX;
-	*out_r = (enum log_format)i;
-	return ERR_OK;
 }

@@ -141,8 +141,4 @@ void log_emit(enum log_level level, const struct log_event *event,
 #define log_warn(event, ...) LOG_AT_(LOG_LEVEL_WARN, event, __VA_ARGS__)
 #define log_error(event, ...) LOG_AT_(LOG_LEVEL_ERROR, event, __VA_ARGS__)
 
-/* "info" etc. and "auto", "text", "json"; ERR_SYNTAX for anything else. */
-enum err log_level_parse(struct str s, enum log_level *out_r);
-enum err log_format_parse(struct str s, enum log_format *out_r);
-
 #endif

@@ -129,7 +129,8 @@ struct str pool_str(struct pool *pool, struct str s)
 	return p ? (struct str){ p, s.len } : STR_NULL;
 }
 
-struct str pool_vprintf(struct pool *pool, const char *fmt, va_list ap)
+__attribute__((format(printf, 2, 0)))
+static struct str format(struct pool *pool, const char *fmt, va_list ap)
 {
 	va_list again;
 	char *p;
@@ -153,7 +154,7 @@ struct str pool_printf(struct pool *pool, const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	s = pool_vprintf(pool, fmt, ap);
+	s = format(pool, fmt, ap);
 	va_end(ap);
 	return s;
 }

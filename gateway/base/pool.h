@@ -24,7 +24,7 @@ struct pool *pool_new(size_t limit);
 void pool_free(struct pool *pool);
 /* Forget all that was handed out, keep the first block for the next use. */
 void pool_reset(struct pool *pool);
-/* Bytes handed out so far. */
+/* For tests: bytes handed out so far. */
 size_t pool_used(const struct pool *pool);
 
 /* Zeroed, aligned for any type. NULL past the limit or without memory. */
@@ -38,7 +38,5 @@ struct str pool_str(struct pool *pool, struct str s);
 /* A terminated slice; .ptr NULL where there was no memory. */
 struct str pool_printf(struct pool *pool, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
-struct str pool_vprintf(struct pool *pool, const char *fmt, va_list ap)
-	__attribute__((format(printf, 2, 0)));
 
 #endif

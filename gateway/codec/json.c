@@ -525,14 +525,6 @@ void json_add_member_raw(struct buf *out, const char *name, struct str json)
 	buf_adds(out, json);
 }
 
-void json_add_pair(struct buf *out, struct str name, struct str value)
-{
-	add_comma(out);
-	json_add_str(out, name);
-	buf_addc(out, ':');
-	json_add_str(out, value);
-}
-
 void json_add_fields(struct buf *out, const struct fields *fields)
 {
 	buf_addc(out, '{');

@@ -52,8 +52,6 @@ void json_add_member_int(struct buf *out, const char *name, int64_t value);
 void json_add_member_bool(struct buf *out, const char *name, bool value);
 /* Append `"name":` and the value as it stands: it is JSON already. */
 void json_add_member_raw(struct buf *out, const char *name, struct str json);
-/* A member whose name is data too. */
-void json_add_pair(struct buf *out, struct str name, struct str value);
 /* All fields as one object: text quoted, FIELD_JSON raw. */
 void json_add_fields(struct buf *out, const struct fields *fields);
 

@@ -16,7 +16,5 @@
  */
 enum err query_parse(struct str in, struct fields *out, struct fault *fault);
 
-/* Append with everything but RFC 3986 "unreserved" percent-encoded. */
-void query_add_encoded(struct buf *out, struct str s);
 
 #endif

@@ -15,7 +15,7 @@
  * (*at then stays), -2 at the end.
  */
 int32_t utf8_next(struct str s, size_t *at);
-/* ERR_UTF8; fault->offset is where. */
+/* For tests: ERR_UTF8; fault->offset is where. */
 enum err utf8_check(struct str s, struct fault *fault);
 /*
  * Text as a field may hold it: UTF-8 without control characters (C0, DEL and

@@ -16,7 +16,9 @@ const struct command_option scaffold_options[] = {
 	{ 0 }
 };
 
-bool scaffold_is_name(struct str name)
+/* A small letter, then small letters, digits, '-', '_': a file's name, and the
+ * module's. */
+static bool is_name(struct str name)
 {
 	if (!name.len || name.len > SCAFFOLD_NAME_MAX ||
 	    name.ptr[0] < 'a' || name.ptr[0] > 'z')
@@ -106,7 +108,7 @@ int scaffold_new(const struct command_line *line)
 	const char *dir = command_value(line, "dir");
 	int status = COMMAND_DONE;
 
-	if (!scaffold_is_name(str_from(name)))
+	if (!is_name(str_from(name)))
 		return command_misused(line, "%s: a name is a small letter, "
 				       "then small letters, digits, '-' and "
 				       "'_', %d at most", name,

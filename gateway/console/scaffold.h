@@ -20,10 +20,6 @@ extern const struct scaffold_file scaffold_files[];
 
 extern const struct command_option scaffold_options[];
 
-/* A small letter, then small letters, digits, '-', '_': a file's name, and the
- * module's. */
-bool scaffold_is_name(struct str name);
-
 int scaffold_new(const struct command_line *line);
 
 #endif

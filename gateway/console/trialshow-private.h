@@ -10,9 +10,8 @@
 
 /* "2.1 us", "14 ms" */
 void trialshow_time(struct buf *out, int64_t ns);
-/* `"name":[`, and one more element: a comma where one belongs. */
+/* `"name":[` */
 void trialshow_array(struct buf *out, const char *name);
-void trialshow_element(struct buf *out, struct str text);
 /* A comma, unless it is the first. */
 void trialshow_comma(struct buf *out);
 

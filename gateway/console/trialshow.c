@@ -290,7 +290,8 @@ void trialshow_array(struct buf *out, const char *name)
 	buf_printf(out, "\"%s\":[", name);
 }
 
-void trialshow_element(struct buf *out, struct str text)
+/* One more: a comma where one belongs. */
+static void add_element(struct buf *out, struct str text)
 {
 	trialshow_comma(out);
 	json_add_str(out, text);
@@ -301,7 +302,7 @@ static void array_of(struct buf *out, const char *name, const struct str *v,
 {
 	trialshow_array(out, name);
 	for (unsigned i = 0; i < count; i++)
-		trialshow_element(out, v[i]);
+		add_element(out, v[i]);
 	buf_addc(out, ']');
 }
 
@@ -315,7 +316,7 @@ static void json_linkage(const struct fitness *o, struct buf *out)
 
 	trialshow_array(out, "exports");
 	for (unsigned i = 0; i < file->export_count; i++)
-		trialshow_element(out, file->exports[i].name);
+		add_element(out, file->exports[i].name);
 	buf_addc(out, ']');
 	array_of(out, "libraries", file->needed, file->needed_count);
 	trialshow_array(out, "imports");
@@ -347,9 +348,9 @@ static void json_loaded(const struct fitness *o, struct buf *out)
 	trialshow_array(out, "hooks");
 	for (size_t i = 0; i < PHASE_COUNT; i++)
 		if (o->facts.hooks & 1u << phases[i].phase)
-			trialshow_element(out, str_from(phases[i].name));
+			add_element(out, str_from(phases[i].name));
 	if (o->facts.has_fini)
-		trialshow_element(out, STR("fini"));
+		add_element(out, STR("fini"));
 	buf_addc(out, ']');
 }
 

@@ -59,7 +59,7 @@
 struct jwe_keys;
 
 /*
- * Derive one key per master key of `ring`, which is not needed afterwards.
+ * For tests: jwe_keys_of_epoch() without an epoch.  Derive one key per master key of `ring`, which is not needed afterwards.
  * `tenant` and `purpose` are [A-Za-z0-9._-] and not empty.  NULL: a name
  * outside its grammar or limit, or no memory.
  */
@@ -109,16 +109,16 @@ enum err jwe_open(const struct jwe_keys *keys, struct str token,
 enum err jwe_peek(struct str token, struct pool *pool, struct str *kid_r,
 		  struct str *aud_r);
 
-/* As many as the ring had. Key 0 seals. */
+/* For tests: as many as the ring had. Key 0 seals. */
 unsigned jwe_keys_count(const struct jwe_keys *keys);
 /*
- * Key `i` and its kid, for another JOSE implementation that shall open this
+ * For tests: key `i` and its kid, for another JOSE implementation that shall open this
  * tenant's tokens.  *kid_r lives as long as `keys`; the caller wipes key_r.
  * ERR_NOT_FOUND: no such key.
  */
 enum err jwe_keys_export(const struct jwe_keys *keys, unsigned i,
 			 struct str *kid_r, uint8_t key_r[JWE_KEY_SIZE]);
-/* Seals of the key that seals, as crypto/seals.h counts them. */
+/* For tests: seals of the key that seals, as crypto/seals.h counts them. */
 uint64_t jwe_keys_sealed(const struct jwe_keys *keys);
 
 #endif

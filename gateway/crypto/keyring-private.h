@@ -5,7 +5,7 @@
 #include "base/buf.h"
 #include "crypto/keyring.h"
 
-/* As keyring_load(), from memory. */
+/* For tests: as keyring_load(), from memory. */
 enum err keyring_parse(struct str text, struct keyring **out_r, char *why,
 		       size_t size);
 /* Append the whole file. What was parsed prints as it was. */

@@ -67,7 +67,7 @@ static struct tls_set *set_new(const struct snapshot *snapshot)
 	return NULL;
 }
 
-struct tls_set *tls_set_ref(struct tls_set *set)
+static struct tls_set *ref(struct tls_set *set)
 {
 	atomic_fetch_add(&set->refs, 1);
 	return set;
@@ -299,7 +299,7 @@ struct tls_set *tls_slot_get(struct tls_slot *slot)
 	struct tls_set *set;
 
 	pthread_mutex_lock(&slot->lock);
-	set = slot->set ? tls_set_ref(slot->set) : NULL;
+	set = slot->set ? ref(slot->set) : NULL;
 	pthread_mutex_unlock(&slot->lock);
 	return set;
 }

@@ -37,7 +37,6 @@ enum err tls_set_load(const struct listener *listeners, unsigned count,
 		      const struct snapshot *snapshot,
 		      const struct tls_set *previous, struct tls_set **set_r,
 		      char *why, size_t size);
-struct tls_set *tls_set_ref(struct tls_set *set);
 /* Accepts NULL. */
 void tls_set_unref(struct tls_set *set);
 /*

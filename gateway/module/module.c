@@ -365,16 +365,6 @@ const struct usher_adapter *module_descriptor(const struct module *module)
 	return &module->descriptor;
 }
 
-unsigned module_users(const struct module *module)
-{
-	return atomic_load_explicit(&module->users, memory_order_relaxed);
-}
-
-unsigned module_count(void)
-{
-	return atomic_load_explicit(&modules_count, memory_order_relaxed);
-}
-
 /* ---- for a process of its own ---------------------------------------------- */
 
 enum err module_copy(const char *path, struct module_copy *copy_r,

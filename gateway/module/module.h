@@ -27,7 +27,7 @@
 struct module;
 
 /*
- * Load the file, or find its content loaded already, and count one user more.
+ * For tests: module_copy() and module_load_copy() in one.  Load the file, or find its content loaded already, and count one user more.
  * The file must be regular, owned by root or by us, and writable by its owner
  * only.  ERR_IO, ERR_UNSUPPORTED, ERR_SYNTAX, ERR_LIMIT, ERR_NOMEM; *problem
  * then gained a sentence for people.  Any thread.
@@ -70,9 +70,5 @@ enum err module_load_fd(int fd, struct usher_adapter *descriptor_r,
 unsigned module_search_dirs(struct pool *pool,
 			    struct str dirs_r[static MODULE_DIRS_MAX]);
 
-/* Users now, for status and tests. */
-unsigned module_users(const struct module *module);
-/* Contents loaded so far. */
-unsigned module_count(void);
 
 #endif

@@ -319,8 +319,3 @@ void wire_add_if(struct buf *out, enum wire_tag tag, int64_t number,
 	if (!str_is_null(a))
 		wire_add(out, tag, number, a, STR_NULL);
 }
-
-size_t wire_size(struct str a, struct str b)
-{
-	return sizeof(struct raw_item) + a.len + b.len + 2;
-}

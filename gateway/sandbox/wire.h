@@ -168,7 +168,5 @@ void wire_add_if(struct buf *out, enum wire_tag tag, int64_t number,
 		 struct str a);
 /* Into a frame that was written: what was not known then. */
 void wire_address(struct buf *frame, uint32_t generation, uint64_t id);
-/* Octets that an item takes: what still fits in a frame. */
-size_t wire_size(struct str a, struct str b);
 
 #endif

@@ -14,7 +14,7 @@
 /* "ushr": tells our database from somebody else's (application_id). */
 #define SCHEMA_APPLICATION_ID 0x75736872
 
-/* The version after all steps. */
+/* For tests: the version after all steps. */
 int schema_version(void);
 
 /*

@@ -62,7 +62,6 @@ struct writer {
 	void (*batch_done)(void *ctx);
 	void *batch_ctx;
 	struct writer_stats stats;
-	char problem[DB_PROBLEM_MAX];
 	struct health health;		/* has a lock of its own */
 	/* the thread's alone */
 	int64_t look_ms;		/* monotonic: the next one is due */
@@ -90,9 +89,6 @@ static void note_failure(struct writer *w, enum err err, bool is_of_job)
 		(db->trouble != HEALTH_WELL &&
 		 (err == ERR_IO || err == ERR_BUSY));
 
-	pthread_mutex_lock(&w->lock);
-	snprintf(w->problem, sizeof(w->problem), "%s", problem);
-	pthread_mutex_unlock(&w->lock);
 	health_bad(&w->health, db->trouble != HEALTH_WELL ? db->trouble :
 							    HEALTH_OTHER,
 		   problem, is_lasting);
@@ -634,11 +630,4 @@ void writer_health(struct writer *w, struct health_report *out_r)
 struct health *writer_health_book(struct writer *w)
 {
 	return &w->health;
-}
-
-void writer_problem(struct writer *w, struct buf *out)
-{
-	pthread_mutex_lock(&w->lock);
-	buf_puts(out, w->problem);
-	pthread_mutex_unlock(&w->lock);
 }

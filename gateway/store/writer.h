@@ -144,7 +144,5 @@ void writer_stats(struct writer *writer, struct writer_stats *out_r);
 void writer_health(struct writer *writer, struct health_report *out_r);
 /* Where readers note what fails; as long as the writer. */
 struct health *writer_health_book(struct writer *writer);
-/* Append what the last unexpected failure said, or nothing. Any thread. */
-void writer_problem(struct writer *writer, struct buf *out);
 
 #endif

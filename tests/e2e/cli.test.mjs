@@ -286,6 +286,7 @@ test('usherctl(1) has each command with its arguments and options, and no other'
 	const after = told.slice(told.indexOf('.Sh DESCRIPTION'), told.indexOf('.Sh EXIT STATUS'));
 	// A command begins where an item names it, and ends where the next one does.
 	const items = after.split(/^\.It (?:Xo )?Ic /m).slice(1);
+	const general = new Set(['config', 'state', 'plugins', 'socket', 'json', 'strict']);
 	const args = (text) => new Set(text.match(/\b[A-Z][A-Z-]*\b/g) ?? []);
 	const inPage = new Map(items.map((item) => {
 		const [head] = item.match(/^.*(?:\n\.(?:Fl|Op|Xc).*)*/);
@@ -295,12 +296,21 @@ test('usherctl(1) has each command with its arguments and options, and no other'
 	assert.ok(inHelp.length > 20);
 	assert.deepEqual([...inPage.keys()].sort(), inHelp.map(([, words]) => words).sort());
 	for (const [, words, rest] of inHelp) {
-		const { head } = inPage.get(words);
+		const { head, item } = inPage.get(words);
+		const help = (await runUsherctl(...words.split(' '), '--help')).out;
+		const options = new Set((help.match(/^ {2}--[a-z-]+/gm) ?? []).map((o) => o.trim().slice(2)));
 		for (const name of args(rest))
 			assert.match(head, new RegExp(`\\b${name}\\b`), `${words}: ${name}`);
-		const options = (await runUsherctl(...words.split(' '), '--help')).out.match(/^ {2}--[a-z-]+/gm) ?? [];
-		// Some share what they take: "Beside --config, those of check".
+		// `adapter run` takes what `adapter check` does, too, and says so.
+		const optionsOf = (text) => new Set([...text.matchAll(/(?:^\.(?:It )?|Op |Oo |\| )Fl -([a-z-]+)/gm)].map((m) => m[1]));
+		const named = optionsOf(item);
+		const shared = words === 'adapter run' ? optionsOf(inPage.get('adapter check').item) : new Set();
 		for (const option of options)
-			assert.match(`${inPage.get(words).item}${words.startsWith('adapter ') ? after : ''}`, new RegExp(`(?:Fl |, )-${option.trim().slice(2)}\\b`), `${words} ${option}`);
+			assert.ok(named.has(option) || shared.has(option), `${words} --${option} is not in the page`);
+		for (const option of [...named].filter((o) => !general.has(o)))
+			assert.ok(options.has(option), `${words} has no --${option}`);
+		// What stands behind an option is the option's.
+		for (const name of args(head.replace(/Fl -[a-z-]+ Ar [A-Z]+(?: \| Fl -[a-z-]+ Ar [A-Z]+)*(?: ?[:=|] ?(?:Ns )?(?:Ar )?[A-Z]+|:[A-Z]+)*/g, '').replace(/\b[OX][pocP]\b/g, '')))
+			assert.match(rest, new RegExp(`\\b${name}\\b`), `${words} takes no ${name}`);
 	}
 });

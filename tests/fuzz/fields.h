@@ -80,4 +80,24 @@ fuzz_check_parser(struct pool *pool, struct str in,
 	fuzz_check_same(&fields, &again);
 }
 
+/* With everything but RFC 3986 "unreserved" percent-encoded. */
+static inline void fuzz_add_encoded(struct buf *out, struct str s)
+{
+	static const char hex[] = "0123456789ABCDEF";
+	size_t from = 0;
+
+	for (size_t i = 0; i < s.len; i++) {
+		unsigned char c = (unsigned char)s.ptr[i];
+
+		if (ascii_is_alpha((char)c) || ascii_is_digit((char)c) ||
+		    (c && strchr("-._~", c)))
+			continue;
+		buf_add(out, s.ptr + from, i - from);
+		buf_add(out, (char[]){ '%', hex[c >> 4], hex[c & 15] }, 3);
+		from = i + 1;
+	}
+	if (s.len > from)
+		buf_add(out, s.ptr + from, s.len - from);
+}
+
 #endif

@@ -6,9 +6,9 @@
 static void write_form(struct buf *out, const struct fields *fields)
 {
 	for (unsigned i = 0; i < fields->count; i++) {
-		query_add_encoded(out, fields->v[i].name);
+		fuzz_add_encoded(out, fields->v[i].name);
 		buf_addc(out, '=');
-		query_add_encoded(out, fields->v[i].value);
+		fuzz_add_encoded(out, fields->v[i].value);
 		buf_addc(out, '&');
 	}
 }

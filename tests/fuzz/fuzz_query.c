@@ -11,7 +11,7 @@ static void check_encoding(struct pool *pool, struct str in)
 
 	buf_init_pool(&b, pool, 2 + 3 * in.len);
 	buf_puts(&b, "v=");
-	query_add_encoded(&b, in);
+	fuzz_add_encoded(&b, in);
 	fuzz_assert(buf_is_ok(&b));
 	for (size_t i = 2; i < b.len; i++)
 		fuzz_assert(ascii_is_alpha(b.ptr[i]) ||

@@ -649,23 +649,6 @@ START_TEST(test_what_is_missing_last_is_told_at_the_end)
 }
 END_TEST
 
-START_TEST(test_names_of_levels_and_formats)
-{
-	enum log_level level = LOG_LEVEL_ERROR;
-	enum log_format format = LOG_FORMAT_JSON;
-
-	ck_assert_int_eq(log_level_parse(STR("Info"), &level), ERR_SYNTAX);
-	ck_assert_int_eq(log_level_parse(STR(""), &level), ERR_SYNTAX);
-	ck_assert_int_eq(level, LOG_LEVEL_ERROR);
-	ck_assert_int_eq(log_level_parse(STR("debug"), &level), ERR_OK);
-	ck_assert_int_eq(level, LOG_LEVEL_DEBUG);
-	ck_assert_int_eq(log_format_parse(STR("xml"), &format), ERR_SYNTAX);
-	ck_assert_int_eq(format, LOG_FORMAT_JSON);
-	ck_assert_int_eq(log_format_parse(STR("auto"), &format), ERR_OK);
-	ck_assert_int_eq(format, LOG_FORMAT_AUTO);
-}
-END_TEST
-
 static void log_tests(TCase *t)
 {
 	tcase_add_checked_fixture(t, set_up, tear_down);
@@ -693,7 +676,6 @@ static void log_tests(TCase *t)
 	tcase_add_test(t, test_nothing_but_a_plain_file_is_taken);
 	tcase_add_test(t, test_a_full_disk_is_told_when_there_is_room);
 	tcase_add_test(t, test_what_is_missing_last_is_told_at_the_end);
-	tcase_add_test(t, test_names_of_levels_and_formats);
 }
 
 UNIT_MAIN("log", log_tests)

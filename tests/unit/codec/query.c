@@ -50,31 +50,11 @@ START_TEST(test_a_query_has_limits_of_its_own)
 }
 END_TEST
 
-START_TEST(test_encoding_leaves_only_unreserved_bytes)
-{
-	char text[128];
-	struct buf b;
-
-	buf_init_fixed(&b, text, sizeof(text));
-	query_add_encoded(&b, STR("AZaz09-._~"));
-	ck_str_is(buf_str(&b), "AZaz09-._~");
-	buf_clear(&b);
-	query_add_encoded(&b, STR("a b+c&d=e%/?#\n\xc3\xa9'(*)!~"));
-	ck_str_is(buf_str(&b), "a%20b%2Bc%26d%3De%25%2F%3F%23%0A%C3%A9"
-			       "%27%28%2A%29%21~");
-	buf_clear(&b);
-	query_add_encoded(&b, STR_NULL);
-	query_add_encoded(&b, STR("\0"));
-	ck_str_is(buf_str(&b), "%00");
-}
-END_TEST
-
 static void query_tests(TCase *t)
 {
 	tcase_add_test(t, test_a_query_is_read_as_a_form_is);
 	tcase_add_test(t, test_an_absent_query_holds_nothing);
 	tcase_add_test(t, test_a_query_has_limits_of_its_own);
-	tcase_add_test(t, test_encoding_leaves_only_unreserved_bytes);
 }
 
 UNIT_MAIN("query", query_tests)

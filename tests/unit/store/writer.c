@@ -182,8 +182,8 @@ START_TEST(a_full_disk_is_an_error_and_loses_nothing_told)
 	static char body[8192];
 	struct outbox_event event = { STR("big"), { body, sizeof(body) } };
 	struct user_sync syncs[MANY] = { 0 };
-	char emails[MANY][32], problem[DB_PROBLEM_MAX];
-	struct buf text;
+	struct health_report health;
+	char emails[MANY][32];
 	struct rig_gate gate;
 	struct writer *w;
 	struct rig rig;
@@ -227,10 +227,9 @@ START_TEST(a_full_disk_is_an_error_and_loses_nothing_told)
 	ck_assert_int_ge(failed, MANY / 2);
 	ck_assert_int_eq(syncs[0].job.result, ERR_OK);
 	ck_assert_int_eq(rig_sql(&rig, "SELECT count(*) FROM outbox"), 0);
-	buf_init_fixed(&text, problem, sizeof(problem));
-	writer_problem(w, &text);
-	ck_assert_msg(str_icontains(buf_str(&text), STR("full")), "%s",
-		      problem);
+	writer_health(w, &health);
+	ck_assert_msg(str_icontains(str_from(health.problem), STR("full")),
+		      "%s", health.problem);
 	/* and when there is room again all goes on */
 	set_full(w, false);
 	ck_assert_int_eq(rig_sync(&rig, &syncs[1]), ERR_OK);
