@@ -83,11 +83,18 @@ check() {
 	private=$(grep -rnE '#[ \t]*include "[a-z]+/[a-z_-]+-private\.h"' gateway 2>/dev/null |
 		awk -F: '{ split($1, p, "/"); q = $3; sub(/^[^"]*"/, "", q); sub(/\/.*/, "", q)
 			   if (p[2] != q) print $1 ":" $2 ": another room'"'"'s private header" }')
+	# what has no header to be its manual says itself what it is
+	headless=$(find gateway -mindepth 2 -name '*.c' ! -path '*/build*' |
+		while read -r file; do
+			[ -f "${file%.c}.h" ] || [ -f "${file%.c}-private.h" ] ||
+				[ "$(head -c 2 "$file")" = '/*' ] ||
+				echo "$file:1: has neither a header nor a sentence at its head"
+		done)
 	top=$(git ls-files 2>/dev/null | cut -d/ -f1 | sort -u |
 		grep -vxE '\..*|gateway|plugins|sdk|conf\.d|tests|autogen\.sh|configure\.ac|Makefile\.am|README\.md|LICENSE' |
 		sed 's/$/: has no place at the top level/') || true
-	if [ -n "$trouble$private$top" ]; then
-		printf '%s\n' "$trouble" "$private" "$top" | sed '/^$/d'
+	if [ -n "$trouble$private$headless$top" ]; then
+		printf '%s\n' "$trouble" "$private" "$headless" "$top" | sed '/^$/d'
 		return 1
 	fi
 	echo "floors: every include of $(find gateway plugins sdk -name '*.[ch]' | wc -l) files goes downward"
@@ -99,7 +106,7 @@ plant() { # NAME FILE TEXT [LINE]: a copy with TEXT in FILE must be refused
 	dir=$(mktemp -d)
 	mkdir -p "$dir/gateway/base" \
 		"$dir/plugins/p" "$dir/sdk/src" "$dir/$(dirname "$2")"
-	echo 'int x;' >"$dir/gateway/base/a.c"
+	echo '/* x */ int x;' >"$dir/gateway/base/a.c"
 	printf '%s\n' "$3" >"$dir/$2"
 	if (check "$dir") >"$dir/out" 2>&1; then
 		echo "FAIL: not caught: $1"; rm -rf "$dir"; return 1
@@ -127,5 +134,6 @@ plant "private header of another room" gateway/http/b.c '#include "store/db-priv
 plant "the kernel's generator, elsewhere" gateway/http/b.c '#include <sys/random.h>'
 plant "a library's generator" gateway/crypto/b.c 'x = RAND_bytes(iv, 12);'
 plant "a database's generator" gateway/store/b.c '	"SELECT randomblob(16)"'
+plant "a source that does not say what it is" gateway/base/b.c 'int x;'
 plant "a main file past 400 lines" gateway/b.c "$(seq -f '/* %.0f */' 401)" 401
 echo "floors: all $planted planted faults caught"

@@ -1,3 +1,5 @@
+/* What any thread asks of one adapter in a process of its own: begin, call, look
+ * ahead, let go.  What the thread that keeps it does is in lifecycle.c. */
 #include "adapter/supervisor-private.h"
 
 #include <fcntl.h>

@@ -1,3 +1,5 @@
+/* A hash table of tenants that is never emptied, and a list of those that have
+ * something to tell; one lock for both. */
 #include "base/log-budget.h"
 
 #include <pthread.h>

@@ -1,3 +1,5 @@
+/* The pieces that several groups of a file are made of: an address, a limit, a
+ * list of origins, each with its findings. */
 #include "config/secret.h"
 #include "config/snapshot-private.h"
 

@@ -1,3 +1,5 @@
+/* The rows behind the table of sessions: they are written and read back at a
+ * start; all questions in between are answered from memory (sessions.c). */
 #include "store/sessions.h"
 
 #include "base/clock.h"

@@ -213,6 +213,30 @@ static void add_sources(const char *dir, struct buf *out)
 	closedir(d);
 }
 
+/* What a comment says is no use. */
+static void blank_comments(char *source)
+{
+	char *at = source, *end;
+
+	while ((at = strstr(at, "/*"))) {
+		end = strstr(at, "*/");
+		if (!end)
+			break;
+		memset(at, ' ', (size_t)(end + 2 - at));
+		at = end + 2;
+	}
+}
+
+/* The code of all .c files, a terminated text. */
+static void read_sources(struct buf *out)
+{
+	buf_init(out, SOURCE_MAX);
+	add_sources(source_dir(), out);
+	buf_adds(out, (struct str){ "", 1 });
+	ck_assert(buf_is_ok(out));
+	blank_comments(out->ptr);
+}
+
 static void is_used(struct str source, const char *before, const char *name,
 		    const char *after)
 {
@@ -246,9 +270,7 @@ START_TEST(the_code_uses_the_tables)
 {
 	struct buf source;
 
-	buf_init(&source, SOURCE_MAX);
-	add_sources(source_dir(), &source);
-	ck_assert(buf_is_ok(&source));
+	read_sources(&source);
 	for (unsigned i = 0; i < METRICS; i++)
 		is_used(buf_str(&source), "(", metric_table[i].name, ",");
 	for (unsigned i = 0; i < CODES; i++)
@@ -370,6 +392,34 @@ static void check_calls(const struct event *row, const char *source,
 	}
 }
 
+/* Where an event is a value: the levels that its statement names. */
+static void check_values(const struct event *row, const char *source,
+			 const char *use)
+{
+	static const struct {
+		const char *name, *level;
+	} levels[] = {
+		{ "LOG_LEVEL_DEBUG", "debug" }, { "LOG_LEVEL_INFO", "info" },
+		{ "LOG_LEVEL_WARN", "warn" }, { "LOG_LEVEL_ERROR", "error" },
+	};
+	const char *at = source;
+
+	while ((at = strstr(at, use))) {
+		const char *from = at, *to = at + strcspn(at, ";{}");
+
+		while (from > source && !strchr(";{}", from[-1]))
+			from--;
+		for (size_t i = 0; i < N_ELEMENTS(levels); i++)
+			if (memmem(from, (size_t)(to - from), levels[i].name,
+				   strlen(levels[i].name)))
+				ck_assert_msg(is_listed(str_from(row->levels),
+					      str_from(levels[i].level)),
+					      "%s is not of level %s",
+					      row->name, levels[i].level);
+		at = to;
+	}
+}
+
 /* What takes its fields from a list: is there one that is the row's? */
 static bool has_list(const struct event *row, const char *source)
 {
@@ -392,10 +442,7 @@ START_TEST(events_have_the_fields_of_their_rows)
 {
 	struct buf source;
 
-	buf_init(&source, SOURCE_MAX);
-	add_sources(source_dir(), &source);
-	buf_adds(&source, (struct str){ "", 1 });	/* strstr() */
-	ck_assert(buf_is_ok(&source));
+	read_sources(&source);
 	for (size_t i = 0; i < N_ELEMENTS(events); i++) {
 		char use[128];
 		struct buf seen;
@@ -404,6 +451,7 @@ START_TEST(events_have_the_fields_of_their_rows)
 		buf_init(&seen, 4096);
 		snprintf(use, sizeof(use), "LOG_EVENT(%s)", events[i].name);
 		check_calls(&events[i], source.ptr, &seen);
+		check_values(&events[i], source.ptr, use);
 		if (find(buf_str(&source), str_from(use)) >= 0) {
 			ck_assert_msg(has_list(&events[i], source.ptr),
 				      "%s: no list has its fields",
