@@ -104,7 +104,7 @@ static int32_t sequence(struct str s, size_t *len_r)
 /* What a terminal or a reader of lines might take for more than a letter. */
 static bool is_special(int32_t cp)
 {
-	return cp < 0x20 || (cp >= 0x7f && cp < 0xa0) || cp == '"' ||
+	return unicode_is_control(cp) || cp == '"' ||
 	       cp == '\\' || cp == 0x2028 || cp == 0x2029 ||
 	       (cp >= 0x202a && cp <= 0x202e) ||
 	       (cp >= 0x2066 && cp <= 0x2069);

@@ -11,6 +11,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <string.h>
 
 #include "base/banned.h"
@@ -59,6 +60,21 @@ static inline bool ascii_is_digit(char c)
 static inline bool ascii_is_alpha(char c)
 {
 	return ascii_lower(c) >= 'a' && ascii_lower(c) <= 'z';
+}
+
+/*
+ * The control characters, as octets: C0 and DEL.  What lies above 0x7f is none:
+ * in UTF-8 it is part of a character, elsewhere nobody knows what.
+ */
+static inline bool ascii_is_control(char c)
+{
+	return (unsigned char)c < 0x20 || c == 0x7f;
+}
+
+/* As code points: C0, DEL and C1 (Unicode, category Cc), and what is none. */
+static inline bool unicode_is_control(int32_t cp)
+{
+	return cp < 0x20 || (cp >= 0x7f && cp < 0xa0);
 }
 
 /* RFC 9110 section 5.6.2: tchar. */

@@ -88,7 +88,7 @@ static enum err take(struct scan *s, bool is_name, struct str *out_r)
 				return fail(s, ERR_SYNTAX, p,
 					    "'%' without two hex digits");
 			c = (unsigned char)byte;
-			if (c < 0x20 || c == 0x7f)
+			if (ascii_is_control((char)c))
 				return fail(s, ERR_CONTROL, p,
 					    "a control character");
 			p += 2;

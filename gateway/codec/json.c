@@ -85,7 +85,7 @@ static bool is_control_escape(const struct scan *s, size_t at)
 	}
 	if (s->has_lines && (cp == '\t' || cp == '\n' || cp == '\r'))
 		return false;
-	return cp < 0x20 || (cp >= 0x7f && cp < 0xa0);
+	return unicode_is_control(cp);
 }
 
 /* From a '"' to behind the closing one, or to the end. */

@@ -31,7 +31,7 @@ static enum err check_characters(struct parse *p)
 	for (p->at = 0; p->at < p->in.len; p->at++) {
 		unsigned char c = (unsigned char)p->in.ptr[p->at];
 
-		if (c < 0x20 || c == 0x7f)
+		if (ascii_is_control((char)c))
 			return fail(p, ERR_CONTROL, "a control character");
 		if (c == ' ')
 			return fail(p, ERR_SYNTAX, "a space");

@@ -48,7 +48,7 @@ int32_t utf8_next(struct str s, size_t *at)
  * else, so eight bytes are asked at once whether any is below 0x20, DEL or
  * above ASCII; a subtraction borrows only where there was such a byte.
  */
-static size_t sanitize_run(struct str s, size_t at)
+static size_t plain_run(struct str s, size_t at)
 {
 	const uint64_t ones = UINT64_C(0x0101010101010101);
 	const uint64_t high = ones << 7;
@@ -66,14 +66,9 @@ static size_t sanitize_run(struct str s, size_t at)
 	return at;
 }
 
-static bool is_control(int32_t cp)
-{
-	return cp < 0x20 || (cp >= 0x7f && cp < 0xa0);
-}
-
 static enum err check(struct str s, bool controls, struct fault *fault)
 {
-	size_t at = sanitize_run(s, 0);
+	size_t at = plain_run(s, 0);
 
 	while (at < s.len) {
 		size_t start = at;
@@ -82,10 +77,10 @@ static enum err check(struct str s, bool controls, struct fault *fault)
 		if (cp < 0)
 			return fault_set(fault, ERR_UTF8, start,
 					 "not well-formed UTF-8");
-		if (!controls && is_control(cp))
+		if (!controls && unicode_is_control(cp))
 			return fault_set(fault, ERR_CONTROL, start,
 					 "a control character");
-		at = sanitize_run(s, at);
+		at = plain_run(s, at);
 	}
 	return ERR_OK;
 }

@@ -94,7 +94,7 @@ static void add_clean(struct buf *out, struct str s)
 	while ((c = utf8_next(s, &at)) != -2) {
 		if (c == -1)
 			at++;
-		if (c < 0x20 || (c >= 0x7f && c < 0xa0))
+		if (unicode_is_control(c))
 			buf_addc(out, '?');
 		else
 			buf_add(out, s.ptr + from, at - from);

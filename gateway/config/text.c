@@ -280,8 +280,8 @@ static bool check_bytes(struct scanner *s)
 		if (c == -1) {
 			problem = "is not UTF-8";
 			remedy = "save the file as UTF-8";
-		} else if ((c < 0x20 && c != '\t' && c != '\n' &&
-			    c != '\r') || (c >= 0x7f && c < 0xa0)) {
+		} else if (unicode_is_control(c) && c != '\t' && c != '\n' &&
+			   c != '\r') {
 			problem = "holds a control character";
 			remedy = "remove it; is this a text file?";
 		}

@@ -34,11 +34,11 @@ static bool write_all(int fd, struct str s, int64_t end_ms)
 	return true;
 }
 
-/* May it stand in the line as it is? */
+/* May it stand in the line as it is?  Visible ASCII may. */
 static bool is_word(struct str s)
 {
 	for (size_t i = 0; i < s.len; i++)
-		if (s.ptr[i] <= ' ' || s.ptr[i] == 0x7f)
+		if (s.ptr[i] <= ' ' || s.ptr[i] > '~')
 			return false;
 	return s.len && s.ptr[0] != '+' && s.len <= SOCKET_LINE_MAX / 2;
 }

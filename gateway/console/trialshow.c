@@ -15,7 +15,7 @@ void trialshow_text(struct buf *out, struct str text)
 		size_t before = at;
 		int32_t c = utf8_next(text, &at);
 
-		if (c >= 0x20 && c != 0x7f && !(c >= 0x80 && c < 0xa0)) {
+		if (!unicode_is_control(c)) {
 			buf_add(out, text.ptr + before, at - before);
 			continue;
 		}

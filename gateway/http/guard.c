@@ -42,12 +42,9 @@ static bool is_token(const char *s, size_t len)
 /* RFC 9110 section 5.5: VCHAR, obs-text, SP and HTAB. */
 static bool is_field_value(const char *s, size_t len)
 {
-	for (size_t i = 0; i < len; i++) {
-		unsigned char c = (unsigned char)s[i];
-
-		if ((c < 0x20 && c != '\t') || c == 0x7f)
+	for (size_t i = 0; i < len; i++)
+		if (ascii_is_control(s[i]) && s[i] != '\t')
 			return false;
-	}
 	return true;
 }
 

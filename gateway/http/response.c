@@ -9,9 +9,9 @@
 #define LIBRARY_RECORD 64
 
 /* RFC 9110 section 5.5: a tab is the one control character in a value. */
-static bool is_refused(unsigned char c)
+static bool is_refused(char c)
 {
-	return (c < 0x20 && c != '\t') || c == 0x7f;
+	return ascii_is_control(c) && c != '\t';
 }
 
 /* Eight octets: is one of them below 0x20, or 0x7f?  Exactly so: what the
@@ -37,7 +37,7 @@ static enum err copy_value(struct str value, char *out)
 		if (value.len - i >= sizeof(uint64_t) &&
 		    !has_control(value.ptr + i))
 			i += sizeof(uint64_t);
-		else if (is_refused((unsigned char)value.ptr[i++]))
+		else if (is_refused(value.ptr[i++]))
 			return ERR_CONTROL;
 	}
 	if (value.len)

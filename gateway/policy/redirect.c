@@ -13,7 +13,7 @@ static bool is_slash(char c)
 static bool has_control(struct str s)
 {
 	for (size_t i = 0; i < s.len; i++)
-		if ((unsigned char)s.ptr[i] < 0x20 || s.ptr[i] == 0x7f)
+		if (ascii_is_control(s.ptr[i]))
 			return true;
 	return false;
 }

@@ -74,7 +74,7 @@ static enum err check_line(struct str s, size_t max, bool has_lines)
 	if (s.len > max)
 		return ERR_LIMIT;
 	while ((cp = utf8_next(s, &at)) >= 0)
-		if ((cp < 0x20 || (cp >= 0x7f && cp < 0xa0)) &&
+		if (unicode_is_control(cp) &&
 		    !(has_lines && (cp == '\n' || cp == '\t')))
 			return ERR_CONTROL;
 	return cp == -1 ? ERR_UTF8 : ERR_OK;

@@ -47,6 +47,19 @@ START_TEST(test_characters_are_classed_without_a_locale)
 }
 END_TEST
 
+START_TEST(test_control_characters)
+{
+	for (int i = 0; i < 256; i++)
+		ck_assert_int_eq(ascii_is_control((char)i),
+				 i <= 31 || i == 127);
+	for (int32_t cp = 0; cp < 0x300; cp++)
+		ck_assert_int_eq(unicode_is_control(cp),
+				 cp <= 31 || (cp >= 127 && cp <= 159));
+	ck_assert(unicode_is_control(-1));
+	ck_assert(!unicode_is_control(0x10ffff));
+}
+END_TEST
+
 START_TEST(test_searching)
 {
 	ck_assert(str_has_prefix(STR("abc"), STR("ab")));
@@ -103,6 +116,7 @@ static void str_tests(TCase *t)
 	tcase_add_test(t, test_absent_and_empty_are_equal_but_told_apart);
 	tcase_add_test(t, test_equality_is_of_bytes_or_of_ascii_letters);
 	tcase_add_test(t, test_characters_are_classed_without_a_locale);
+	tcase_add_test(t, test_control_characters);
 	tcase_add_test(t, test_searching);
 	tcase_add_test(t, test_trimming);
 	tcase_add_test(t, test_cutting_leaves_an_absent_rest_at_the_end);
