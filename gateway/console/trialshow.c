@@ -239,6 +239,9 @@ static void add_findings(const struct fitness *o, bool notes, struct buf *row,
 		add_wrapped(out, 2, 4, buf_str(row));
 		buf_clear(row);
 	}
+	if (!notes && o->findings.faults_past)
+		buf_printf(out, "  FINDING: and %u more that are not shown\n",
+			   o->findings.faults_past);
 }
 
 void trialshow_report(const struct fitness *o, struct str file, struct buf *out)
@@ -419,6 +422,7 @@ static void json_findings(const struct fitness *o, struct buf *out)
 		buf_addc(out, '}');
 	}
 	buf_addc(out, ']');
+	json_add_member_int(out, "findings_not_shown", o->findings.faults_past);
 }
 
 void trialshow_report_json(const struct fitness *o, struct str file,

@@ -6,6 +6,7 @@ void findings_init(struct findings *findings, struct pool *pool)
 {
 	findings->pool = pool;
 	findings->count = 0;
+	findings->faults_past = 0;
 }
 
 /* Past the last place only what is known is counted. */
@@ -18,15 +19,17 @@ static void add(struct findings *f, const char *kind, bool is_note,
 	for (unsigned i = 0; i < f->count; i++) {
 		struct finding *known = &f->v[i];
 
-		if (known->kind != kind && strcmp(known->kind, kind))
+		if (known->is_note != is_note || strcmp(known->kind, kind))
 			continue;
 		if (!str_eq(known->text, str_from(text)))
 			continue;
 		known->times++;
 		return;
 	}
-	if (f->count == FINDINGS_MAX)
+	if (f->count == FINDINGS_MAX) {
+		f->faults_past += !is_note;
 		return;
+	}
 	f->v[f->count++] = (struct finding){
 		.kind = kind,
 		.is_note = is_note,
@@ -59,7 +62,7 @@ void findings_note(struct findings *findings, const char *kind,
 
 unsigned findings_faults(const struct findings *findings)
 {
-	unsigned count = 0;
+	unsigned count = findings->faults_past;
 
 	for (unsigned i = 0; i < findings->count; i++)
 		count += !findings->v[i].is_note;

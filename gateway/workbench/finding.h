@@ -39,6 +39,7 @@ struct findings {
 	struct pool *pool;
 	struct finding v[FINDINGS_MAX];
 	unsigned count;
+	unsigned faults_past;	/* faults that found no place in `v` */
 };
 
 void findings_init(struct findings *findings, struct pool *pool);
@@ -48,7 +49,7 @@ void findings_add(struct findings *findings, const char *kind, struct str where,
 void findings_note(struct findings *findings, const char *kind,
 		   struct str where, const char *format, ...)
 	__attribute__((format(printf, 4, 5)));
-/* Faults, the notes left out. */
+/* Faults, the notes left out, and those for which there was no place too. */
 unsigned findings_faults(const struct findings *findings);
 
 #endif
