@@ -16,13 +16,14 @@ words='he|him|his|himself|she|her|hers|herself|for want of'
 
 check() {
 	cd "$1"
-	trouble=$(find . \( -name .git -o -name node_modules -o -name 'build*' \
-		-o -name autom4te.cache -o -name m4 -o -name corpus -o -name found \) -prune -o \
-		\( -name '*.[chy178]' -o -name '*.5' -o -name '*.md' -o -name '*.sh' \
-		-o -name '*.mjs' -o -name '*.js' -o -name '*.html' -o -name '*.def' \
-		-o -name '*.conf' -o -name '*.lua' -o -name '*.am' -o -name '*.ac' \) \
-		! -name check-words.sh ! -path './sdk/browser/usher.js' -type f -print0 |
-		LC_ALL=C sort -z | xargs -0 grep -HnwiE "$words" | sed 's|^\./||') || true
+	trouble=$(find . \( -type d \( -name .git -o -name node_modules \
+		-o -name 'build*' -o -name autom4te.cache -o -name m4 \
+		-o -name corpus -o -name found \) \) -prune -o -type f \
+		! -name check-words.sh ! -name 'config*' ! -name '*.m4' \
+		! -name Makefile.in ! -name package-lock.json \
+		! -path './sdk/browser/usher.js' -print0 |
+		LC_ALL=C sort -z | xargs -0 grep -HInwiE "$words" |
+		sed 's|^\./||') || true
 	[ -z "$trouble" ] || { printf '%s\n' "$trouble"; return 1; }
 	echo "words: nobody is a he or a she"
 }
@@ -34,7 +35,9 @@ plant() { # FILE TEXT: a tree with TEXT in FILE must be refused
 	if (check "$dir") >"$dir/out" 2>&1; then
 		echo "FAIL: not caught: $2"; rm -rf "$dir"; return 1
 	fi
-	grep -q "^$1:1:" "$dir/out" || { echo "FAIL: wrong place"; cat "$dir/out"; rm -rf "$dir"; return 1; }
+	grep -q "^$1:1:" "$dir/out" || {
+		echo "FAIL: wrong place"; cat "$dir/out"
+		rm -rf "$dir"; return 1; }
 	rm -rf "$dir"
 }
 
@@ -47,4 +50,6 @@ plant gateway/base/a.c '/* What he wrote. */'
 plant gateway/man/usherd.8 'The user and Her tickets'
 plant README.md 'refused for want of memory'
 plant tests/e2e/a.test.mjs "test('it is his', () => {});"
+plant tests/browser/guide/a.php '// her tickets'
+plant gateway/base/build-id.c '/* his */'
 echo "words: all planted faults caught"
