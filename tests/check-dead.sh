@@ -26,6 +26,7 @@ check() {
 	# where each name stands, comments left out: FILE NAME
 	find gateway tests \( -name node_modules -o -name 'build*' \) -prune -o \
 		\( -name '*.[ch]' -o -name '*.def' \) -print | LC_ALL=C sort | xargs awk '
+	FNR == 1 { inside = 0 }
 	{
 		line = $0
 		if (inside) {
@@ -36,8 +37,7 @@ check() {
 		if (sub(/\/\*.*$/, "", line)) inside = 1
 		n = split(line, w, /[^A-Za-z0-9_]+/)
 		for (i = 1; i <= n; i++) if (w[i] ~ /^[A-Za-z][A-Za-z0-9]*_/) print FILENAME, w[i]
-	}
-	FNR == 1 { inside = 0 }' | LC_ALL=C sort | uniq -c >"$dir/uses"
+	}' | LC_ALL=C sort | uniq -c >"$dir/uses"
 	trouble=$(find gateway -name '*.h' | LC_ALL=C sort | xargs awk -v dir="$dir" '
 	BEGIN {
 		while ((getline line <(dir "/uses")) > 0) {
@@ -126,6 +126,7 @@ fi
 (check "$here")
 plant "one that nobody calls" 'int a_one(void);' 'int a_one(void)\n{\n}' '' '' 1
 plant "one that a comment names" 'int a_one(void);' 'int a_one(void)\n{\n}' '/* a_one() */' '' 1
+plant "one that a manual names" 'int a_one(void);' 'int a_one(void)\n{\n}' '/*\n * As a_one() does.\n */' '' 1
 plant "one that a test calls" 'int a_one(void);' 'int a_one(void)\n{\n}' '' 'int x = a_one();' 1
 plant "one that is its own" 'int a_one(void);' 'int a_one(void)\n{\n}\nint x(void)\n{\n\ta_one();\n}' '' '' 1
 plant "one that is needed" 'int a_one(void);' 'int a_one(void)\n{\n}' 'int x = a_one();' '' 0
