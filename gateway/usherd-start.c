@@ -160,7 +160,7 @@ static struct snapshot *load_first(struct daemon *d)
 static int start_serving(struct daemon *d, const struct gateway_config *config)
 {
 	struct snapshot *first;
-	char why[512];
+	char why[SERVER_WHY_MAX];
 
 	if (server_listen(&d->gateway, config, d->reload.options.workers,
 			  &d->server, why, sizeof(why))) {

@@ -1,11 +1,15 @@
 #!/bin/sh
-# check-dead: is there a function that no program needs?
+# check-dead: is there a function or a macro that no program needs?
 #
 # Reads the headers under gateway/.  Fails, naming file and line, for each
 # function that is declared there and
 #
 #   - called by no source of the gateway (tests alone do not keep one alive),
-#   - called by its own source alone, and by no test: it is to be static.
+#   - called by its own source alone, and by no test: it is to be static;
+#
+# and for each macro and inline function that is defined there and that nothing
+# else of the gateway names.  A limit that nobody reads is most often written
+# once more as a number, and the two will differ.
 #
 # What tests need to look inside says "For tests" in the comment before it.
 #
@@ -22,6 +26,7 @@ check() {
 	# where each name stands, comments left out: FILE NAME
 	find gateway tests \( -name node_modules -o -name 'build*' \) -prune -o \
 		\( -name '*.[ch]' -o -name '*.def' \) -print | LC_ALL=C sort | xargs awk '
+	FNR == 1 { inside = 0 }
 	{
 		line = $0
 		if (inside) {
@@ -31,9 +36,8 @@ check() {
 		gsub(/\/\*([^*]|\*[^\/])*\*\//, " ", line)
 		if (sub(/\/\*.*$/, "", line)) inside = 1
 		n = split(line, w, /[^A-Za-z0-9_]+/)
-		for (i = 1; i <= n; i++) if (w[i] ~ /^[a-z][a-z0-9]*_/) print FILENAME, w[i]
-	}
-	FNR == 1 { inside = 0 }' | LC_ALL=C sort | uniq -c >"$dir/uses"
+		for (i = 1; i <= n; i++) if (w[i] ~ /^[A-Za-z][A-Za-z0-9]*_/) print FILENAME, w[i]
+	}' | LC_ALL=C sort | uniq -c >"$dir/uses"
 	trouble=$(find gateway -name '*.h' | LC_ALL=C sort | xargs awk -v dir="$dir" '
 	BEGIN {
 		while ((getline line <(dir "/uses")) > 0) {
@@ -65,6 +69,15 @@ check() {
 		close(file)
 		return known[file, name] = is
 	}
+	# Is its own definition all that there is of it?
+	function look_for_any(name, line,    n, i, p, u, all) {
+		n = split(uses[name], u, " ")
+		for (i = 1; i <= n; i++) {
+			split(u[i], p, ":")
+			if (p[1] !~ /^tests\//) all += p[2]
+		}
+		if (all < 2) say(line, name " is used by no program")
+	}
 	FNR == 1 { for_tests = 0; inside = 0 }
 	/^\/\*/ { for_tests = 0; inside = 1 }
 	inside && /[Ff]or tests|FOR TESTS/ { for_tests = 1 }
@@ -73,10 +86,19 @@ check() {
 	/^[a-z].*[ *][a-z][a-z0-9]*_[a-z0-9_]+\(/ && !/^static|^typedef|^extern|__attribute__|^#/ {
 		name = $0; sub(/\(.*/, "", name); sub(/.*[ *]/, "", name)
 		if (!for_tests) look(name, FNR)
+	}
+	/^static inline .*[ *][a-z][a-z0-9]*_[a-z0-9_]+\(/ {
+		name = $0; sub(/\(.*/, "", name); sub(/.*[ *]/, "", name)
+		if (!for_tests) look_for_any(name, FNR)
+	}
+	/^[ \t]*#[ \t]*define[ \t]+[A-Za-z][A-Za-z0-9]*_/ {
+		name = $0; sub(/^[ \t]*#[ \t]*define[ \t]+/, "", name)
+		sub(/[^A-Za-z0-9_].*/, "", name)
+		if (name !~ /_H$/ && !for_tests) look_for_any(name, FNR)
 	}')
 	rm -rf "$dir"
 	[ -z "$trouble" ] || { printf '%s\n' "$trouble"; return 1; }
-	echo "dead: every function of a header has its caller"
+	echo "dead: every function and macro of a header is used"
 }
 
 plant() { # NAME HEADER SOURCE OTHER TEST: what must be refused
@@ -104,8 +126,15 @@ fi
 (check "$here")
 plant "one that nobody calls" 'int a_one(void);' 'int a_one(void)\n{\n}' '' '' 1
 plant "one that a comment names" 'int a_one(void);' 'int a_one(void)\n{\n}' '/* a_one() */' '' 1
+plant "one that a manual names" 'int a_one(void);' 'int a_one(void)\n{\n}' '/*\n * As a_one() does.\n */' '' 1
 plant "one that a test calls" 'int a_one(void);' 'int a_one(void)\n{\n}' '' 'int x = a_one();' 1
 plant "one that is its own" 'int a_one(void);' 'int a_one(void)\n{\n}\nint x(void)\n{\n\ta_one();\n}' '' '' 1
 plant "one that is needed" 'int a_one(void);' 'int a_one(void)\n{\n}' 'int x = a_one();' '' 0
+plant "a macro that nobody uses" '#define A_MAX 4' '' 'int x = 4;' '' 1
+plant "a macro that a test uses" '#define A_MAX 4' '' 'int x = 4;' 'int x = A_MAX;' 1
+plant "a macro that a comment names" '#define A_MAX 4' '/* A_MAX */' '' '' 1
+plant "a macro that is needed" '#define A_MAX 4' '' 'int x = A_MAX;' '' 0
+plant "an inline that nobody calls" 'static inline int a_one(void)\n{\n}' '' '' 'int x = a_one();' 1
+plant "an inline that is needed" 'static inline int a_one(void)\n{\n}' '' 'int x = a_one();' '' 0
 plant "one for tests" '/* For tests. */\nint a_one(void);' 'int a_one(void)\n{\n}' '' 'int x = a_one();' 0
 echo "dead: all planted faults caught"

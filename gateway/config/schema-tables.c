@@ -165,14 +165,14 @@ const struct setting schema_tenant[] = {
 	     .example = "url = \"https://ticket.yourcompany.com\";"),
 	TEXT("home", 1, URL_MAX,
 	     .example = "home = \"https://yourcompany.com\";"),
-	TEXTS("origins", URL_MAX, 64,
+	TEXTS("origins", URL_MAX, CORS_ORIGINS_MAX,
 	      .example = "origins = [ \"https://yourcompany.com\" ];"),
 	SWITCH("require_origin", false),
 	SWITCH("allow_null_origin", false),
 	{ .name = "switch_user", .type = SETTING_WORD,
 	  .words = { "confirm", "replace" },
 	  .example = "switch_user = \"confirm\";" },
-	TEXTS("redirects", URL_MAX, 64, .example =
+	TEXTS("redirects", URL_MAX, REDIRECT_ENTRIES_MAX, .example =
 	      "redirects = [ \"https://yourcompany.com/support/\" ];"),
 	TEXT("dashboard", 1, URL_MAX, .text = "/dashboard",
 	     .example = "dashboard = \"/dashboard\";"),

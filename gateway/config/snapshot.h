@@ -30,6 +30,7 @@
 #define CONFIG_LISTENERS_MAX 16
 #define CONFIG_PROXIES_MAX 64
 #define CONFIG_CATEGORIES_MAX 32	/* of one tenant's tickets */
+#define CONFIG_TOKEN_PURPOSE "handoff"	/* what token_keys are for */
 
 enum tenant_state {
 	TENANT_SERVING,
@@ -75,8 +76,7 @@ struct tenant {
 	uint32_t session_idle_s, session_absolute_s;
 	struct str certificate, key;	/* file paths; absent: the listener's */
 	struct str redeem_secret;	/* absent: redeem is off */
-	struct jwe_keys *token_keys;	/* purpose "handoff"; NULL when not
-					 * serving */
+	struct jwe_keys *token_keys;	/* NULL when not serving */
 	struct adapter *adapter;	/* NULL: none; it may still start */
 	uint32_t adapter_deadline_ms;
 	struct metric *adapter_defaults;/* counts its failures that were passed

@@ -438,7 +438,8 @@ int tenant_seal(struct tenant *out, const struct keyring *keyring)
 	out->token_keys = NULL;
 	if (out->state != TENANT_SERVING)
 		return 0;
-	out->token_keys = jwe_keys_of_epoch(keyring, out->slug, STR("handoff"),
+	out->token_keys = jwe_keys_of_epoch(keyring, out->slug,
+					    STR(CONFIG_TOKEN_PURPOSE),
 					    out->epoch);
 	return out->token_keys ? 0 : -1;
 }

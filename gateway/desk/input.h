@@ -16,7 +16,6 @@
 #define INPUT_SUBJECT_MAX 200		/* characters */
 #define INPUT_MESSAGE_MAX 5000		/* characters */
 #define INPUT_LIST_MAX 50		/* tickets of one page of the list */
-#define INPUT_CURSOR_MAX 40		/* octets, terminated */
 
 /* Which page of the list. */
 struct input_query {

@@ -20,7 +20,6 @@
 #include "config/snapshot.h"
 #include "store/redemptions.h"
 
-#define TOKEN_PURPOSE "handoff"
 #define TOKEN_TTL_S 120
 #define TOKEN_SKEW_S 5		/* `iat` may lie this far ahead of our clock */
 #define TOKEN_LOCATION_MAX 4096	/* octets of the URL that carries one */

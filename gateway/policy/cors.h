@@ -11,7 +11,7 @@
 
 #include "base/str.h"
 
-#define CORS_ORIGINS_MAX 64
+#define CORS_ORIGINS_MAX 64		/* of one tenant */
 
 struct cors {
 	struct str *origins;		/* the owner's, who keeps to the max */

@@ -8,7 +8,7 @@
 
 static void check_cursor(struct str in)
 {
-	char text[INPUT_CURSOR_MAX];
+	char text[40];
 	int64_t ms, number;
 	struct buf out;
 

@@ -49,7 +49,7 @@ START_TEST(a_cursor_has_one_spelling)
 		"0-1", "1-0", "1 -1", "1- 1", "1_1", "1-9223372036854775808",
 		"9223372036854775808-1",
 	};
-	char text[INPUT_CURSOR_MAX];
+	char text[40];
 	int64_t ms = 5, number = 5;
 	struct buf out;
 

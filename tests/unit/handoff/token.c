@@ -23,7 +23,7 @@ static struct tenant make_tenant(const char *slug, const char *origin)
 	};
 
 	tenant.token_keys = jwe_keys_new(ring, tenant.slug,
-					 STR(TOKEN_PURPOSE));
+					 STR(CONFIG_TOKEN_PURPOSE));
 	ck_assert_ptr_nonnull(tenant.token_keys);
 	return tenant;
 }
