@@ -136,8 +136,9 @@ void report_text(const struct report *report, struct buf *out)
 		buf_addc(out, '\n');
 	}
 	if (report->dropped)
-		buf_printf(out, "%u more findings are not shown\n",
-			   report->dropped);
+		buf_printf(out, "%u more finding%s not shown\n",
+			   report->dropped,
+			   report->dropped == 1 ? " is" : "s are");
 }
 
 static void add_member(struct buf *out, const char *name, struct str value)

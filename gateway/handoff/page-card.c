@@ -190,7 +190,8 @@ static void add_wait(struct page *page, int64_t seconds)
 			   "\"%lld\">You can try again in %lld %s.</p>\n",
 			   (long long)seconds,
 			   (long long)(is_long ? (seconds + 59) / 60 : seconds),
-			   is_long ? "minutes" : "seconds");
+			   is_long ? "minutes" :
+			   seconds == 1 ? "second" : "seconds");
 }
 
 /* What a form posted can be posted again, but by its own page only. */

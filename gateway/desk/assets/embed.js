@@ -68,7 +68,7 @@
 		const quote = request ? ` It will want to know this number: ${request}` : '';
 
 		if (status === 429)
-			say(`There were many sign-ins from your network. Please wait ${wait < 120 ? `${wait || 60} seconds` : `${Math.ceil(wait / 60)} minutes`}.`, 'Try again');
+			say(`There were many sign-ins from your network. Please wait ${wait < 120 ? wait === 1 ? '1 second' : `${wait || 60} seconds` : `${Math.ceil(wait / 60)} minutes`}.`, 'Try again');
 		else if (status === 422 || status === 400)
 			say(`Something is wrong with this sign-in. Please tell the site that you are on.${quote}`);
 		else if (status === 403 || status === 404)

@@ -110,7 +110,7 @@ START_TEST(what_is_dropped_still_counts)
 	ck_assert_uint_eq(report_count(&report, REPORT_TENANT), REPORT_MAX);
 	report_text(&report, &out);
 	ck_assert(str_icontains(buf_str(&out),
-				STR("\n1 more findings are not shown\n")));
+				STR("\n1 more finding is not shown\n")));
 	end();
 }
 END_TEST
