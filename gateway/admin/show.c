@@ -213,8 +213,6 @@ static void show_tenant(const struct tenant *tenant, bool json,
 			adapter_text(tenant->adapter, out);
 		return;
 	}
-	if (out->ptr[out->len - 1] != '[')
-		buf_addc(out, ',');
 	buf_addc(out, '{');
 	json_add_member(out, "slug", tenant->slug);
 	json_add_member(out, "state", str_from(state));
@@ -231,8 +229,11 @@ void show_tenants(const struct snapshot *snapshot, bool json, struct buf *out)
 {
 	if (json)
 		buf_addc(out, '[');
-	for (unsigned i = 0; i < snapshot->tenant_count; i++)
+	for (unsigned i = 0; i < snapshot->tenant_count; i++) {
+		if (json && i)
+			buf_addc(out, ',');
 		show_tenant(snapshot->tenants[i], json, out);
+	}
 	if (json)
 		buf_puts(out, "]\n");
 }
