@@ -1,0 +1,219 @@
+/* What a partner pastes: the tenant's real addresses, nothing left open, and
+ * names that cannot break out of where they stand. */
+#include "console/snippet.h"
+
+#include <sys/wait.h>
+
+#include "unit/config/rig.h"
+
+#define SDK_FILE "/sdk/usher-1.0.0.js"
+#define ABC "sha384-ywB1P0WjXou1oD1pmsZQBycsMqsO3tFjGotgWkP/W+2AhgcroefMI1i67" \
+	"KE0yCWn"			/* of "abc": FIPS 180-4's example */
+#define NAMED(name) "tenant = { slug = \"acme\"; identity = \"unsigned\";\n" \
+	"name = \"" name "\"; };\n"
+
+static const char *const frameworks[] = { "plain", "fetch", "embed", "laravel",
+					  "wordpress", "react" };
+static char out[65536], err[8192];
+
+static void set_up(void)
+{
+	rig_begin();
+	rig_write("gateway.conf", GATEWAY);
+	rig_write("acme.conf", TENANT("acme", ""));
+}
+
+static void read_back(FILE *file, char *text, size_t size)
+{
+	size_t len;
+
+	rewind(file);
+	len = fread(text, 1, size - 1, file);
+	text[len] = '\0';
+	fclose(file);
+}
+
+/* In a process of its own, for its standard output. What it ends with. */
+static int run(const char *slug, const char *framework)
+{
+	FILE *o = tmpfile(), *e = tmpfile();
+	char *arguments[] = { (char *)slug, NULL };
+	const struct command command = { "snippet", "SLUG", "", 1, 1, NULL,
+					 snippet_options };
+	struct command_line line = {
+		.command = &command, .arguments = arguments, .count = 1,
+		.general.config = rig_dir,
+		.given = { { &snippet_options[0], framework } },
+		.given_count = framework ? 1 : 0,
+	};
+	int status;
+	pid_t pid;
+
+	ck_assert_ptr_nonnull(o);
+	ck_assert_ptr_nonnull(e);
+	fflush(NULL);
+	pid = fork();
+	ck_assert_int_ge(pid, 0);
+	if (!pid) {
+		dup2(fileno(o), 1);
+		dup2(fileno(e), 2);
+		status = snippet_run(&line, (struct snippet_sdk){
+			STR("abc"), SDK_FILE });
+		fflush(NULL);
+		_exit(status);
+	}
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert(WIFEXITED(status));
+	read_back(o, out, sizeof(out));
+	read_back(e, err, sizeof(err));
+	return WEXITSTATUS(status);
+}
+
+static bool has(const char *text)
+{
+	return strstr(out, text);
+}
+
+/* Marks are '@', letters, '@': what Blade and PHP have is none. */
+static bool has_mark_left(void)
+{
+	static const char *const marks[] = { "@tenant", "@script@",
+		"@integrity", "@title", "@assertion" };
+
+	for (size_t i = 0; i < N_ELEMENTS(marks); i++)
+		if (has(marks[i]))
+			return true;
+	return false;
+}
+
+START_TEST(each_is_whole_and_pins_the_sdk)
+{
+	for (size_t i = 0; i < N_ELEMENTS(frameworks); i++) {
+		ck_assert_msg(run("acme", frameworks[i]) == COMMAND_DONE, "%s",
+			      err);
+		ck_assert_msg(!has_mark_left(), "%s: %s", frameworks[i], out);
+		ck_assert(has("https://tickets.example" SDK_FILE));
+		ck_assert_msg(has(ABC), "%s: %s", frameworks[i], out);
+		ck_assert(has("nonymous"));
+		ck_assert(has("acme"));
+		ck_assert(!has("assertion"));
+	}
+}
+END_TEST
+
+START_TEST(the_plain_one_is_what_is_meant_without_a_name)
+{
+	static char plain[sizeof(out)];
+
+	ck_assert_int_eq(run("acme", "plain"), COMMAND_DONE);
+	memcpy(plain, out, sizeof(out));
+	ck_assert_int_eq(run("acme", NULL), COMMAND_DONE);
+	ck_assert_str_eq(plain, out);
+	ck_assert(has("window.authUser = null;"));
+	ck_assert(has("data-tenant=\"acme\""));
+}
+END_TEST
+
+START_TEST(other_names_are_refused_before_anything_is_read)
+{
+	static const char *const bad[] = { "", "Plain", "plain ", "vue" };
+
+	rig_delete("gateway.conf");
+	for (size_t i = 0; i < N_ELEMENTS(bad); i++) {
+		ck_assert_int_eq(run("acme", bad[i]), COMMAND_USAGE);
+		ck_assert_str_eq(out, "");
+		for (size_t k = 0; k < N_ELEMENTS(frameworks); k++)
+			ck_assert_ptr_nonnull(strstr(err, frameworks[k]));
+	}
+	ck_assert_int_eq(run("acme", "plain"), COMMAND_REFUSED);
+	ck_assert_str_eq(out, "");
+}
+END_TEST
+
+/* As long as assertions are not verified, nobody is told to send one. */
+START_TEST(a_tenant_of_signed_users_has_none_yet)
+{
+	rig_write("secret", "0123456789abcdef0123456789abcdef\n");
+	rig_write("acme.conf", "tenant = { slug = \"acme\";\n"
+		  "identity = \"signed\"; keys = ( { kid = \"1\";\n"
+		  "algorithm = \"HS256\"; secret_file = \"secret\"; } ); };\n");
+	ck_assert_int_eq(run("acme", NULL), COMMAND_REFUSED);
+	ck_assert_str_eq(out, "");
+	ck_assert_ptr_nonnull(strstr(err, "\"acme\" is broken: identity"));
+}
+END_TEST
+
+/* A name that ends its attribute, its string or its expression. */
+START_TEST(a_name_stays_inside_what_it_stands_in)
+{
+	rig_write("acme.conf", NAMED("a\\\"><script>{{b}}@c</script>'&"));
+	ck_assert_int_eq(run("acme", "embed"), COMMAND_DONE);
+	ck_assert_msg(has("data-usher-title=\"Support: a&quot;&gt;&lt;script"
+			  "&gt;&#123;&#123;b&#125;&#125;&#64;c&lt;/script&gt;"
+			  "&#39;&amp;\""), "%s", out);
+	ck_assert_int_eq(run("acme", "react"), COMMAND_DONE);
+	ck_assert_msg(has("\\u007b\\u007bb\\u007d\\u007d\\u0040c"), "%s", out);
+	ck_assert(!has("a\"><script>"));
+	ck_assert(!has("{{b}}"));
+	/* where it is not said it is not there */
+	ck_assert_int_eq(run("acme", "plain"), COMMAND_DONE);
+	ck_assert(!has("{{b}}"));
+	ck_assert(!has("<script>{"));
+}
+END_TEST
+
+/* A name that looks like a mark is a name. */
+START_TEST(a_name_is_not_expanded)
+{
+	rig_write("acme.conf", NAMED("@tenant@"));
+	ck_assert_int_eq(run("acme", "embed"), COMMAND_DONE);
+	ck_assert(has("\"Support: &#64;tenant&#64;\""));
+}
+END_TEST
+
+START_TEST(what_is_still_to_be_done_is_said_beside_it)
+{
+	for (size_t i = 0; i < N_ELEMENTS(frameworks); i++) {
+		bool needs = i == 1 || i == 2;	/* fetch, embed */
+
+		ck_assert_int_eq(run("acme", frameworks[i]), COMMAND_DONE);
+		ck_assert_int_eq(strstr(err, "origins") != NULL, needs);
+		ck_assert(!has("usherctl:"));
+	}
+	rig_write("acme.conf", TENANT("acme",
+				      "origins = [ \"https://acme.test\" ];"));
+	ck_assert_int_eq(run("acme", "embed"), COMMAND_DONE);
+	ck_assert_str_eq(err, "");
+}
+END_TEST
+
+START_TEST(a_tenant_that_does_not_serve_has_none)
+{
+	ck_assert_int_eq(run("beta", NULL), COMMAND_REFUSED);
+	ck_assert_str_eq(out, "");
+	ck_assert_ptr_nonnull(strstr(err, "there is no tenant \"beta\""));
+	rig_write("acme.conf", TENANT("acme", "enabled = false;"));
+	ck_assert_int_eq(run("acme", NULL), COMMAND_REFUSED);
+	ck_assert_str_eq(out, "");
+	ck_assert_ptr_nonnull(strstr(err, "switched off"));
+	rig_write("acme.conf", TENANT("acme", "name = 5;"));
+	ck_assert_int_eq(run("acme", NULL), COMMAND_REFUSED);
+	ck_assert_str_eq(out, "");
+	ck_assert_ptr_nonnull(strstr(err, "\"acme\" is broken: name"));
+}
+END_TEST
+
+static void snippet_tests(TCase *tc)
+{
+	tcase_add_checked_fixture(tc, set_up, rig_end);
+	tcase_add_test(tc, each_is_whole_and_pins_the_sdk);
+	tcase_add_test(tc, the_plain_one_is_what_is_meant_without_a_name);
+	tcase_add_test(tc, other_names_are_refused_before_anything_is_read);
+	tcase_add_test(tc, a_tenant_of_signed_users_has_none_yet);
+	tcase_add_test(tc, a_name_stays_inside_what_it_stands_in);
+	tcase_add_test(tc, a_name_is_not_expanded);
+	tcase_add_test(tc, what_is_still_to_be_done_is_said_beside_it);
+	tcase_add_test(tc, a_tenant_that_does_not_serve_has_none);
+}
+
+UNIT_MAIN("snippet", snippet_tests)
