@@ -237,10 +237,9 @@ static inline void flow_check(const struct exchange *ex)
 					       answer->headers[j].name),
 				      "%.*s twice", STR_ARG(h->name));
 		for (k = 0; k < h->value.len; k++)
-			ck_assert_msg((unsigned char)h->value.ptr[k] >= 32 &&
-				      h->value.ptr[k] != 127,
-				      "a control character in %.*s",
-				      STR_ARG(h->name));
+			if (ascii_is_control(h->value.ptr[k]))
+				ck_abort_msg("a control character in %.*s",
+					     STR_ARG(h->name));
 	}
 }
 

@@ -45,7 +45,20 @@ START_TEST(what_a_terminal_would_obey_is_replaced)
 }
 END_TEST
 
-/* The whole of Unicode and every byte: nothing below a space comes out. */
+/* What came out, octet by octet: no C0, no DEL, no C1. */
+static bool is_clean(void)
+{
+	for (size_t i = 0; i < out.len; i++) {
+		unsigned char c = (unsigned char)text[i];
+
+		if (c < ' ' || c == 0x7f ||
+		    (c == 0xc2 && (unsigned char)text[i + 1] < 0xa0))
+			return false;
+	}
+	return true;
+}
+
+/* Every two octets: nothing below a space comes out. */
 START_TEST(no_control_character_comes_out_whatever_goes_in)
 {
 	for (unsigned a = 0; a < 256; a++)
@@ -53,13 +66,8 @@ START_TEST(no_control_character_comes_out_whatever_goes_in)
 			const char in[] = { (char)a, (char)b, 'x' };
 
 			sanitize_add(fresh(), (struct str){ in, 3 });
-			for (size_t i = 0; i < out.len; i++) {
-				unsigned char c = (unsigned char)text[i];
-
-				ck_assert(c >= ' ' && c != 0x7f);
-				ck_assert(c != 0xc2 || (unsigned char)
-					  text[i + 1] >= 0xa0);
-			}
+			if (!is_clean())
+				ck_abort_msg("%02x %02x", a, b);
 		}
 }
 END_TEST

@@ -40,8 +40,9 @@ static void seal(const struct jwe_keys *with, struct str text)
 	struct buf out;
 
 	buf_init_fixed(&out, token, sizeof(token));
-	ck_assert_int_eq(jwe_seal(with, text, &out), 0);
-	ck_assert(buf_is_ok(&out));
+	/* no assertion where it went well: a million go through here */
+	if (jwe_seal(with, text, &out) || !buf_is_ok(&out))
+		ck_abort_msg("it was not sealed");
 	token_len = out.len;
 }
 

@@ -215,8 +215,9 @@ __attribute__((unused)) static ssize_t edge_read(int fd, char *out, size_t size)
 	struct pollfd event = { .fd = fd, .events = POLLIN };
 	ssize_t n;
 
-	ck_assert_msg(poll(&event, 1, EDGE_PATIENCE_MS) == 1,
-		      "the server neither answers nor closes");
+	/* no assertion where it went well: heads come octet by octet */
+	if (poll(&event, 1, EDGE_PATIENCE_MS) != 1)
+		ck_abort_msg("the server neither answers nor closes");
 	n = recv(fd, out, size, 0);
 	return n > 0 ? n : -1;
 }
@@ -255,7 +256,8 @@ __attribute__((unused)) static void edge_receive(int fd, bool has_body,
 			return;
 		answer->len += (size_t)n;
 		answer->text[answer->len] = '\0';
-		ck_assert_uint_lt(answer->len, EDGE_ANSWER_MAX);
+		if (answer->len >= EDGE_ANSWER_MAX)
+			ck_abort_msg("an answer of %zu octets", answer->len);
 		if (end || answer->len < 4 ||
 		    strcmp(answer->text + answer->len - 4, "\r\n\r\n") != 0)
 			continue;

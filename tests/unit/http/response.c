@@ -40,10 +40,10 @@ START_TEST(each_octet_counts_wherever_it_stands)
 				value[at] = (char)c;
 				err = make((struct str){ value, len }, told,
 					   sizeof(told));
-				ck_assert_int_eq(err, is_control ? ERR_CONTROL :
-							       ERR_OK);
-				if (!err)
-					ck_assert_str_eq(told, value);
+				if (err != (is_control ? ERR_CONTROL : ERR_OK) ||
+				    (!err && strcmp(told, value)))
+					ck_abort_msg("%02x at %zu of %zu: %d",
+						     c, at, len, (int)err);
 			}
 }
 END_TEST

@@ -32,7 +32,8 @@ static struct ip ip(const char *text)
 {
 	struct ip out;
 
-	ck_assert_int_eq(ip_parse(str_from(text), &out), 0);
+	if (ip_parse(str_from(text), &out))
+		ck_abort_msg("%s is no address", text);
 	return out;
 }
 
@@ -310,6 +311,7 @@ START_TEST(the_table_agrees_with_an_honest_one)
 	static struct model model;
 	uint64_t x = 88172645463325252;
 	int64_t now = NOW;
+	unsigned apart = 0;
 
 	for (int i = 0; i < 300000; i++) {
 		unsigned client;
@@ -323,11 +325,12 @@ START_TEST(the_table_agrees_with_an_honest_one)
 				 (unsigned)(x >> 8 & 255);
 		now += (int64_t)(x >> 20 & 1023);
 		snprintf(text, sizeof(text), "10.0.0.%u", client);
-		ck_assert_int_eq(ask(text, now).allowed,
-				 model_allows(&model, client, now));
+		apart += ask(text, now).allowed !=
+			 model_allows(&model, client, now);
 		if (i % 50000 == 49999)
 			ratelimit_sweep(limiter, now);
 	}
+	ck_assert_uint_eq(apart, 0);
 }
 END_TEST
 
@@ -374,7 +377,7 @@ static const uint32_t sizes[] = { 1, 2, 3, 384, 385, 1000, 100000 };
 
 START_TEST(the_maximum_is_never_passed)
 {
-	uint32_t max = sizes[_i];
+	uint32_t max = sizes[_i], refused = 0;
 	struct ratelimit_stats stats;
 	struct ip from = { .family = 4 };
 
@@ -384,9 +387,10 @@ START_TEST(the_maximum_is_never_passed)
 	ck_assert_uint_ge(ratelimit_stats(limiter).clients_max, max / 2);
 	for (uint32_t i = 0; i < max * 2 + 100; i++) {
 		memcpy(from.bytes, &i, 4);
-		ck_assert(ratelimit_check(limiter, everybody, hourly, &from,
-					  NOW).allowed);
+		refused += !ratelimit_check(limiter, everybody, hourly, &from,
+					    NOW).allowed;
 	}
+	ck_assert_uint_eq(refused, 0);
 	stats = ratelimit_stats(limiter);
 	ck_assert_uint_le(stats.clients, stats.clients_max);
 	ck_assert_uint_ge(stats.clients, stats.clients_max / 100 * 95);

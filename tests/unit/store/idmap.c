@@ -23,14 +23,14 @@ START_TEST(what_was_added_is_found_until_it_is_taken_out)
 {
 	struct idmap_node *nodes = calloc(NODES, sizeof(*nodes));
 	struct idmap map;
-	unsigned longest = 0;
+	unsigned longest = 0, bad = 0;
 
 	ck_assert_int_eq(idmap_init(&map), ERR_OK);
 	for (int i = 0; i < NODES; i++) {
 		struct idmap_stripe *s = idmap_lock(&map, id_of(i));
 
 		nodes[i].id = id_of(i);
-		ck_assert_ptr_null(idmap_get(s, id_of(i)));
+		bad += idmap_get(s, id_of(i)) != NULL;
 		idmap_add(s, &nodes[i]);
 		idmap_unlock(s);
 	}
@@ -47,13 +47,13 @@ START_TEST(what_was_added_is_found_until_it_is_taken_out)
 	for (int i = 0; i < NODES; i += 2) {
 		struct idmap_stripe *s = idmap_lock(&map, id_of(i));
 
-		ck_assert_ptr_eq(idmap_del(s, id_of(i)), &nodes[i]);
-		ck_assert_ptr_null(idmap_del(s, id_of(i)));
+		bad += idmap_del(s, id_of(i)) != &nodes[i];
+		bad += idmap_del(s, id_of(i)) != NULL;
 		idmap_unlock(s);
 	}
 	for (int i = 0; i < NODES; i++)
-		ck_assert_ptr_eq(get(&map, id_of(i)),
-				 i % 2 ? &nodes[i] : NULL);
+		bad += get(&map, id_of(i)) != (i % 2 ? &nodes[i] : NULL);
+	ck_assert_uint_eq(bad, 0);
 	idmap_done(&map);
 	free(nodes);
 }
