@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "adapter/adapter.h"
+#include "base/hash.h"
 #include "console/adapterctl.h"
 #include "console/command.h"
 #include "console/console.h"
@@ -17,8 +19,6 @@
 #include "console/scaffold.h"
 #include "console/snippet.h"
 #include "console/ticketctl.h"
-#include "adapter/adapter.h"
-#include "base/hash.h"
 #include "desk/assets.h"
 #include "desk/sdk.h"
 

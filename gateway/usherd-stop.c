@@ -13,7 +13,6 @@
 #define LOADERS_END_MS 500	/* ... for modules that are being loaded */
 #define FLUSH_MS 1000		/* ... left to the store at least */
 
-
 /* Whatever is to be on the disk, until then. -1: the disk did not answer. */
 static int flush(struct daemon *d, int64_t end_ms)
 {

@@ -19,8 +19,8 @@ check() {
 	trouble=$(find . \( -type d \( -name .git -o -name node_modules \
 		-o -name 'build*' -o -name autom4te.cache -o -name m4 \
 		-o -name corpus -o -name found \) \) -prune -o -type f \
-		! -name check-words.sh ! -name 'config*' ! -name '*.m4' \
-		! -name Makefile.in ! -name package-lock.json \
+		! -name check-words.sh ! -name 'config.*' ! -name configure \
+		! -name 'configure~' ! -name '*.m4' ! -name Makefile.in ! -name package-lock.json \
 		! -path './sdk/browser/usher.js' -print0 |
 		LC_ALL=C sort -z | xargs -0 grep -HInwiE "$words" |
 		sed 's|^\./||') || true

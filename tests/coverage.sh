@@ -6,7 +6,8 @@
 #	make coverage TESTS="unit/codec/url"	these alone
 #
 # A daemon that became another user may not write its figures beside the objects,
-# and one that is killed writes none: what only those run counts as not run.
+# and what is killed, or ends by _exit() as the spawner and the hosts of adapters
+# do, writes none: what only those run counts as not run.
 set -eu
 
 top=$(cd "$(dirname "$0")/.." && pwd)
@@ -24,8 +25,8 @@ find gateway -name '*.gcno' ! -name '*assets*' | sort | while read -r notes; do
 done | LC_ALL=C awk '
 function share(text) { sub(/^[^:]*:/, "", text); return text + 0 }
 /^File / { file = $2; gsub(/\047/, "", file)
-	   ours = match(file, /gateway\/[a-z]+\/[^\/]+\.c$/)
-	   n = split(file, p, "/"); room = p[n - 1] }
+	   ours = file ~ /gateway\/([a-z]+\/)?[^\/]+\.c$/
+	   n = split(file, p, "/"); room = p[n - 1] == "gateway" ? "(main)" : p[n - 1] }
 /^Lines executed/ && ours { split($0, w, " of "); lines[room] += w[2]; run[room] += share($0) * w[2] / 100 }
 /^Taken at least once/ && ours { split($0, w, " of "); branches[room] += w[2]; taken[room] += share($0) * w[2] / 100; ours = 0 }
 END {

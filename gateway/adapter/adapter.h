@@ -26,9 +26,9 @@
 
 #include <stdint.h>
 
-#include "module/call.h"
 #include "base/buf.h"
 #include "base/error.h"
+#include "module/call.h"
 
 #define ADAPTER_WORKERS_MAX 256
 /* The longest sentence adapter_load() writes: a problem buffer's size. */
@@ -116,8 +116,8 @@ struct adapter_verdict {
 /* As it is now. `problem` gained why it is refused. */
 struct adapter_verdict adapter_verdict(struct adapter *adapter,
 				       struct buf *problem);
-/* For tests: neither is it ready, nor is there a stand-in, so that all calls are
- * refused. */
+/* For tests: is it neither ready nor stood in for, so that all calls are
+ * refused? */
 bool adapter_is_away(struct adapter *adapter);
 bool adapter_is_ready(const struct adapter *adapter);
 /*

@@ -1,13 +1,13 @@
-/* What any thread asks of one adapter in a process of its own: begin, call, look
- * ahead, let go.  What the thread that keeps it does is in lifecycle.c. */
+/* What other threads ask of one adapter that has a process of its own.  What
+ * the thread that keeps it does is in lifecycle.c. */
 #include "adapter/supervisor-private.h"
 
 #include <fcntl.h>
 #include <unistd.h>
 
-#include "sandbox/marshal.h"
 #include "base/clock.h"
 #include "base/invariant.h"
+#include "sandbox/marshal.h"
 
 /* Octets that the frame of an ordinary call has. */
 #define FRAME_USUAL 1023

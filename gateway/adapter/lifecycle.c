@@ -24,8 +24,8 @@
 #include <errno.h>
 #include <unistd.h>
 
-#include "sandbox/marshal.h"
 #include "base/clock.h"
+#include "sandbox/marshal.h"
 
 /* From spawn to the answer to the probe. */
 #define START_MS 5000

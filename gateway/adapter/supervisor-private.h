@@ -30,11 +30,11 @@
 #include "adapter/alarms-private.h"
 #include "adapter/breaker-private.h"
 #include "adapter/calls-private.h"
-#include "sandbox/child.h"
 #include "adapter/share-private.h"
 #include "adapter/stderr-lines-private.h"
-#include "sandbox/uids.h"
 #include "base/metric.h"
+#include "sandbox/child.h"
+#include "sandbox/uids.h"
 
 #define MS INT64_C(1000000)
 /* Datagrams that one system call takes from a channel. */

@@ -2,9 +2,12 @@
  * job-wait: something to be written, waited for within bounds.
  *
  *	struct job_wait *wait = job_wait_new();
- *	wait->change = (struct ticket_change){ ... texts by job_wait_str() ...
- *}; wait->change.audit = job_wait_audit(wait, ...); if
- *(!tickets_change(tickets, &wait->change) && job_wait_for(wait))
+ *	wait->change = (struct ticket_change){ ... by job_wait_str() ... };
+ *	wait->change.audit = job_wait_audit(wait, ...);
+ *	job_wait_send(wait);
+ *	if (tickets_change(tickets, &wait->change))
+ *		job_wait_unsend(wait);
+ *	else if (job_wait_for(wait))
  *		... wait->job.result ...
  *	job_wait_free(wait);
  *

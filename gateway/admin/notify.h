@@ -1,7 +1,7 @@
 /*
- * notify: tell the process that started us how far we are: the service
- * manager, as sd_notify(3) does, with systemd's protocol and without its library,
- * and the one that waits for a file.
+ * notify: tell the process that started us how far we are: the service manager,
+ * as sd_notify(3) does, with systemd's protocol and without its library, and
+ * the one that waits for a file.
  *
  * Each call but the last sends one datagram of NAME=VALUE lines to the socket that the
  * environment's NOTIFY_SOCKET names: a path, or with a leading '@' a name of

@@ -3,10 +3,7 @@
 #include <unistd.h>
 
 #include "adapter/adapter.h"
-#include "sandbox/spawner.h"
 #include "adapter/supervisor.h"
-#include "admin/ticketcmd.h"
-#include "admin/usercmd.h"
 #include "admin/sanitize.h"
 #include "admin/show.h"
 #include "admin/storewatch.h"
@@ -15,6 +12,7 @@
 #include "base/num.h"
 #include "codec/fields.h"
 #include "codec/json.h"
+#include "sandbox/spawner.h"
 
 #define EXPLAIN_POOL_MAX (64 * 1024)
 /* Full records, and their pool's own. */

@@ -34,9 +34,8 @@ static struct location location_of(const struct settling *s,
 				   const struct claim *claim)
 {
 	return (struct location){ .report = s->reader->location->report,
-				 .level = REPORT_TENANT,
-				 .file = claim->file,
-				 .tenant = claim->slug };
+		.level = REPORT_TENANT, .file = claim->file,
+		.tenant = claim->slug };
 }
 
 /* Take up `draft` as the next tenant. -1 with findings in `location`. */

@@ -67,7 +67,7 @@ static void check_certificate(const struct reader *reader, struct group group,
 {
 	char setting[SETTING_NAME_MAX];
 	struct secret_place at = { reader->location, setting,
-				  group_line(group, "url") };
+				   group_line(group, "url") };
 
 	snprintf(setting, sizeof(setting), "%s.certificate", prefix);
 	if (!listener->is_https) {

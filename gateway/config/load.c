@@ -42,13 +42,10 @@ static int nomem(struct loader *l)
 
 static struct reader reader_for(struct loader *l, struct location *location)
 {
-	return (struct reader){ .options = l->options,
-			       .location = location,
-			       .pool = l->out->private->pool,
-			       .scratch = l->scratch,
-			       .dir = l->dir,
-			       .gateway = &l->out->gateway,
-			       .is_development = l->out->gateway.development };
+	return (struct reader){ .options = l->options, .location = location,
+		.pool = l->out->private->pool, .scratch = l->scratch,
+		.dir = l->dir, .gateway = &l->out->gateway,
+		.is_development = l->out->gateway.development };
 }
 
 /* ---- files ------------------------------------------------------------ */
@@ -214,8 +211,7 @@ static int read_tenant(struct loader *l, unsigned i,
 		       const config_setting_t *at)
 {
 	struct location location = { .report = l->report,
-				    .level = REPORT_TENANT,
-				    .file = l->files[i].path };
+		.level = REPORT_TENANT, .file = l->files[i].path };
 	struct group group = { at, schema_tenant };
 	struct reader reader = reader_for(l, &location);
 	struct draft *draft, *previous = NULL;
@@ -287,9 +283,8 @@ static void judge_adapters(struct loader *l)
 	for (i = 0; i < l->claim_count; i++) {
 		struct claim *claim = &l->claims[i];
 		struct location location = { .report = l->report,
-					    .level = REPORT_TENANT,
-					    .file = claim->file,
-					    .tenant = claim->slug };
+			.level = REPORT_TENANT, .file = claim->file,
+			.tenant = claim->slug };
 
 		if (!has_begun(claim) ||
 		    !draft_judge_adapter(&location, claim->draft, seconds))
@@ -310,10 +305,9 @@ static void unknown_member(struct loader *l, unsigned i,
 		{ .name = "tenants" }, { .name = NULL },
 	};
 	struct location location = { .report = l->report,
-				    .file = l->files[i].path,
-				    .level = l->files[i].has_gateway
-						     ? REPORT_FATAL
-						     : REPORT_TENANT };
+		.file = l->files[i].path,
+		.level = l->files[i].has_gateway ? REPORT_FATAL :
+			REPORT_TENANT };
 	char remedy[400];
 	struct buf fix;
 
@@ -333,8 +327,7 @@ static int read_member(struct loader *l, unsigned i,
 	const char *name = config_setting_name(at);
 	bool is_list = !strcmp(name, "tenants");
 	struct location location = { .report = l->report,
-				    .level = REPORT_TENANT,
-				    .file = l->files[i].path };
+		.level = REPORT_TENANT, .file = l->files[i].path };
 	unsigned j, count;
 
 	if (!is_list && config_setting_type(at) == CONFIG_TYPE_GROUP)

@@ -6,14 +6,10 @@ static void add(struct location *location, enum report_level level,
 		unsigned line, const char *setting, const char *remedy,
 		const char *problem)
 {
-	report_add(location->report,
-		   (struct finding){ .level = level,
-				    .file = location->file,
-				    .line = line,
-				    .tenant = location->tenant,
-				    .setting = str_from(setting),
-				    .problem = str_from(problem),
-				    .remedy = str_from(remedy)});
+	report_add(location->report, (struct finding){
+		.level = level, .file = location->file, .line = line,
+		.tenant = location->tenant, .setting = str_from(setting),
+		.problem = str_from(problem), .remedy = str_from(remedy) });
 }
 
 /* Text that was cut must not end in half a character. */

@@ -1,5 +1,5 @@
-/* The pieces that several groups of a file are made of: an address, a limit, a
- * list of origins, each with its findings. */
+/* The pieces that several groups of a file are made of: URLs, each with its
+ * findings, and where http:// is good enough. */
 #include "config/secret.h"
 #include "config/snapshot-private.h"
 

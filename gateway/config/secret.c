@@ -17,10 +17,9 @@ static void say_errno(struct secret_place at)
 	int err = errno;
 
 	location_error(at.location, at.line, at.setting,
-		       err == EACCES ? "let the gateway's user read it"
-				     : "make the file, or correct the path: it "
-				       "is relative to the "
-				       "directory of this configuration file",
+		       err == EACCES ? "let the gateway's user read it" :
+		       "make the file, or correct the path: it is relative to "
+		       "the directory of this configuration file",
 		       "names a file that cannot be read: %s",
 		       strerrordesc_np(err) ? strerrordesc_np(err) : "error");
 }

@@ -111,7 +111,7 @@ static int read_secrets(const struct reader *reader, struct group group,
 		struct group item = group_group_at(group, "secrets", i);
 		char setting[48];
 		struct secret_place at = { reader->location, setting,
-					  group_line(item, "file") };
+					   group_line(item, "file") };
 		struct str path = secret_path(reader->scratch, reader->dir,
 					      group_text(item, "file"));
 
@@ -243,18 +243,13 @@ static void say_late(const struct location *location, const struct draft *draft,
 		 draft->module.ptr, seconds, has_stand_in ?
 		 "the one before it goes on until it is" :
 		 "sign-ins are answered 503 until it is");
-	report_add(location->report,
-		   (struct finding){
-			   .level = location->level,
-			   .file = location->file,
-			   .line = draft->module_line,
-			   .tenant = location->tenant,
-			   .setting = STR("adapter.module"),
-			   .problem = str_from(text),
-			   .remedy = STR(
-				   "it takes over by itself once it is ready: "
-				   "usherctl tenants tells"),
-			   .is_passing = true });
+	report_add(location->report, (struct finding){
+		.level = location->level, .file = location->file,
+		.line = draft->module_line, .tenant = location->tenant,
+		.setting = STR("adapter.module"), .problem = str_from(text),
+		.remedy = STR("it takes over by itself once it is ready: "
+			      "usherctl tenants tells"),
+		.is_passing = true });
 }
 
 int draft_judge_adapter(struct location *location, const struct draft *draft,

@@ -270,7 +270,7 @@ static void read_redeem_secret(const struct reader *reader,
 			       struct group group, struct tenant *out)
 {
 	struct secret_place at = { reader->location, "redeem_secret_file",
-				  group_line(group, "redeem_secret_file") };
+				   group_line(group, "redeem_secret_file") };
 	struct str path = STR_NULL;
 
 	if (reader_path(reader, group, "redeem_secret_file", &path) ||
@@ -289,7 +289,7 @@ static void read_certificate(const struct reader *reader, struct group group,
 			     struct tenant *out)
 {
 	struct secret_place at = { reader->location, "certificate",
-				  group_line(group, "certificate") };
+				   group_line(group, "certificate") };
 
 	if (group_has(group, "certificate") != group_has(group, "key")) {
 		location_error(

@@ -1,5 +1,5 @@
-/* How `adapter run` shows one handoff: what goes in, each hook with what it said
- * and set, and what comes out. */
+/* How `adapter run` shows one handoff: what goes in, each hook with what it
+ * said and set, and what comes out. */
 #include "console/trialshow-private.h"
 
 #include "codec/json.h"

@@ -240,8 +240,8 @@ static void add_findings(const struct fitness *o, bool notes, struct buf *row,
 		buf_clear(row);
 	}
 	if (!notes && o->findings.faults_past)
-		buf_printf(out, "  FINDING: and %u more that are not shown\n",
-			   o->findings.faults_past);
+		buf_printf(out, "  FINDING: and others, found %u times, that "
+			   "are not shown\n", o->findings.faults_past);
 }
 
 void trialshow_report(const struct fitness *o, struct str file, struct buf *out)

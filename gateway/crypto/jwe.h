@@ -59,7 +59,8 @@
 struct jwe_keys;
 
 /*
- * For tests: jwe_keys_of_epoch() without an epoch.  Derive one key per master key of `ring`, which is not needed afterwards.
+ * For tests: as jwe_keys_of_epoch(), of the first epoch.  Derive one key per
+ * master key of `ring`, which is not needed afterwards.
  * `tenant` and `purpose` are [A-Za-z0-9._-] and not empty.  NULL: a name
  * outside its grammar or limit, or no memory.
  */
@@ -112,8 +113,9 @@ enum err jwe_peek(struct str token, struct pool *pool, struct str *kid_r,
 /* For tests: as many as the ring had. Key 0 seals. */
 unsigned jwe_keys_count(const struct jwe_keys *keys);
 /*
- * For tests: key `i` and its kid, for another JOSE implementation that shall open this
- * tenant's tokens.  *kid_r lives as long as `keys`; the caller wipes key_r.
+ * For tests: key `i` and its kid, for another JOSE implementation that shall
+ * open this tenant's tokens.  *kid_r lives as long as `keys`; the caller wipes
+ * key_r.
  * ERR_NOT_FOUND: no such key.
  */
 enum err jwe_keys_export(const struct jwe_keys *keys, unsigned i,

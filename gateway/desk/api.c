@@ -296,42 +296,46 @@ static const struct step show_list[] = {
 };
 
 static const struct step create_list[] = {
-	{"find_session", visit_begin, NULL},
-	{"check_origin", require_session_origin, NULL},
-	{"check_csrf", visit_check_csrf, NULL},
-	{"read_body", body_read_text, NULL},
-	{"validate", read_ticket, NULL},
-	{"open_ticket", open_ticket, ticket_opened},
-	{"answer", answer_opened, NULL},
-	{NULL, NULL, NULL}};
+	{ "find_session", visit_begin, NULL },
+	{ "check_origin", require_session_origin, NULL },
+	{ "check_csrf", visit_check_csrf, NULL },
+	{ "read_body", body_read_text, NULL },
+	{ "validate", read_ticket, NULL },
+	{ "open_ticket", open_ticket, ticket_opened },
+	{ "answer", answer_opened, NULL },
+	{ NULL, NULL, NULL }
+};
 
 static const struct step reply_list[] = {
-	{"find_session", visit_begin, NULL},
-	{"check_origin", require_session_origin, NULL},
-	{"check_csrf", visit_check_csrf, NULL},
-	{"read_body", body_read_text, NULL},
-	{"validate", read_reply, NULL},
-	{"reply", reply, ticket_changed},
-	{"answer", answer_changed, NULL},
-	{NULL, NULL, NULL}};
+	{ "find_session", visit_begin, NULL },
+	{ "check_origin", require_session_origin, NULL },
+	{ "check_csrf", visit_check_csrf, NULL },
+	{ "read_body", body_read_text, NULL },
+	{ "validate", read_reply, NULL },
+	{ "reply", reply, ticket_changed },
+	{ "answer", answer_changed, NULL },
+	{ NULL, NULL, NULL }
+};
 
 static const struct step close_list[] = {
-	{"find_session", visit_begin, NULL},
-	{"check_origin", require_session_origin, NULL},
-	{"check_csrf", visit_check_csrf, NULL},
-	{"read_body", body_read_text, NULL},
-	{"close_ticket", close_ticket, ticket_changed},
-	{"answer", answer_changed, NULL},
-	{NULL, NULL, NULL}};
+	{ "find_session", visit_begin, NULL },
+	{ "check_origin", require_session_origin, NULL },
+	{ "check_csrf", visit_check_csrf, NULL },
+	{ "read_body", body_read_text, NULL },
+	{ "close_ticket", close_ticket, ticket_changed },
+	{ "answer", answer_changed, NULL },
+	{ NULL, NULL, NULL }
+};
 
 static const struct step reopen_list[] = {
-	{"find_session", visit_begin, NULL},
-	{"check_origin", require_session_origin, NULL},
-	{"check_csrf", visit_check_csrf, NULL},
-	{"read_body", body_read_text, NULL},
-	{"reopen_ticket", reopen_ticket, ticket_changed},
-	{"answer", answer_changed, NULL},
-	{NULL, NULL, NULL}};
+	{ "find_session", visit_begin, NULL },
+	{ "check_origin", require_session_origin, NULL },
+	{ "check_csrf", visit_check_csrf, NULL },
+	{ "read_body", body_read_text, NULL },
+	{ "reopen_ticket", reopen_ticket, ticket_changed },
+	{ "answer", answer_changed, NULL },
+	{ NULL, NULL, NULL }
+};
 
 /* The same list for a tab and for a frame. */
 #define BOTH(id, text, steps_list, audited)				\

@@ -2,8 +2,8 @@
 
 #include "codec/html.h"
 #include "desk/assets.h"
-#include "handoff/embed.h"
 #include "handoff/admit.h"
+#include "handoff/embed.h"
 #include "handoff/page.h"
 
 /* Octets of frame-ancestors: the header has more in it, and the head has
@@ -78,11 +78,12 @@ static enum step_result show_frame(struct exchange *ex)
 }
 
 static const struct step frame_list[] = {
-	{"find_tenant", admit_find_tenant, NULL},
-	{"check_place", check_place, NULL},
-	{"check_origins", check_origins, NULL},
-	{"show_frame", show_frame, NULL},
-	{NULL, NULL, NULL}};
+	{ "find_tenant", admit_find_tenant, NULL },
+	{ "check_place", check_place, NULL },
+	{ "check_origins", check_origins, NULL },
+	{ "show_frame", show_frame, NULL },
+	{ NULL, NULL, NULL }
+};
 
 const struct steps steps_frame = {
 	.name = "frame",

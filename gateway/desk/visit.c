@@ -1,7 +1,7 @@
 #include "desk/visit.h"
 
-#include "handoff/session.h"
 #include "handoff/require-session.h"
+#include "handoff/session.h"
 
 enum step_result visit_refuse_ticket(struct exchange *ex)
 {

@@ -8,8 +8,8 @@
 #include "codec/json.h"
 #include "codec/query.h"
 #include "handoff/page.h"
-#include "handoff/session.h"
 #include "handoff/require-session.h"
+#include "handoff/session.h"
 
 #define SESSION_JSON_MAX (32 * 1024)
 
@@ -282,11 +282,12 @@ static const struct step check_list[] = {
 };
 
 static const struct step logout_list[] = {
-	{"find_session", find_session, NULL},
-	{"check_origin", require_session_origin, NULL},
-	{"end_session", end_session, session_ended},
-	{"answer_logout", answer_logout, NULL},
-	{NULL, NULL, NULL}};
+	{ "find_session", find_session, NULL },
+	{ "check_origin", require_session_origin, NULL },
+	{ "end_session", end_session, session_ended },
+	{ "answer_logout", answer_logout, NULL },
+	{ NULL, NULL, NULL }
+};
 
 const struct steps steps_session = {
 	.name = "session",

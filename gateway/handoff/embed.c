@@ -1,9 +1,9 @@
 #include "handoff/embed.h"
 
 #include "codec/media.h"
+#include "handoff/admit.h"
 #include "handoff/body.h"
 #include "handoff/origin.h"
-#include "handoff/admit.h"
 #include "handoff/redeem.h"
 #include "handoff/session.h"
 #include "handoff/steps.h"
@@ -142,16 +142,17 @@ static enum step_result answer_session(struct exchange *ex)
 }
 
 static const struct step session_list[] = {
-	{"find_tenant", admit_find_tenant, NULL},
-	{"check_frame", embed_check_frame, NULL},
-	{"check_desk", check_desk, NULL},
-	{"check_type", embed_check_type, NULL},
-	{"read_body", read_body, NULL},
-	{"open_token", open_token, NULL},
-	{"find_current", find_current, NULL},
-	{"redeem", redeem, redeemed},
-	{"answer_session", answer_session, NULL},
-	{NULL, NULL, NULL}};
+	{ "find_tenant", admit_find_tenant, NULL },
+	{ "check_frame", embed_check_frame, NULL },
+	{ "check_desk", check_desk, NULL },
+	{ "check_type", embed_check_type, NULL },
+	{ "read_body", read_body, NULL },
+	{ "open_token", open_token, NULL },
+	{ "find_current", find_current, NULL },
+	{ "redeem", redeem, redeemed },
+	{ "answer_session", answer_session, NULL },
+	{ NULL, NULL, NULL }
+};
 
 const struct steps steps_embed_session = {
 	.name = "embed_session",

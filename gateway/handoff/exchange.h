@@ -17,9 +17,9 @@
 
 #include <stdint.h>
 
+#include "base/codes.h"
 #include "base/pool.h"
 #include "base/str.h"
-#include "base/codes.h"
 #include "codec/fields.h"
 #include "codec/ip.h"
 #include "config/snapshot.h"

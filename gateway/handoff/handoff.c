@@ -8,11 +8,11 @@
 #include "base/list.h"
 #include "codec/json.h"
 #include "handoff/adapt.h"
-#include "handoff/body.h"
-#include "handoff/origin.h"
-#include "handoff/embed.h"
 #include "handoff/admit.h"
+#include "handoff/body.h"
+#include "handoff/embed.h"
 #include "handoff/invalid.h"
+#include "handoff/origin.h"
 #include "handoff/token.h"
 
 struct handoff {
@@ -388,17 +388,18 @@ static enum step_result mint_token(struct exchange *ex)
 }
 
 static const struct step handoff_list[] = {
-	{"find_tenant", find_tenant, NULL},
-	{"limit_rate", admit_limit_rate, NULL},
-	{"check_origin", check_origin, NULL},
-	{"read_body", read_body, NULL},
-	{"verify_identity", verify_identity, NULL},
-	{"ask_adapter", ask_adapter, adapter_went_on},
-	{"validate", check_fields, NULL},
-	{"choose_redirect", choose_redirect, NULL},
-	{"sync_user", sync_user, user_synced},
-	{"mint_token", mint_token, NULL},
-	{NULL, NULL, NULL}};
+	{ "find_tenant", find_tenant, NULL },
+	{ "limit_rate", admit_limit_rate, NULL },
+	{ "check_origin", check_origin, NULL },
+	{ "read_body", read_body, NULL },
+	{ "verify_identity", verify_identity, NULL },
+	{ "ask_adapter", ask_adapter, adapter_went_on },
+	{ "validate", check_fields, NULL },
+	{ "choose_redirect", choose_redirect, NULL },
+	{ "sync_user", sync_user, user_synced },
+	{ "mint_token", mint_token, NULL },
+	{ NULL, NULL, NULL }
+};
 
 /* What each answer of this path has, however early it comes. */
 static void refused_early(struct exchange *ex)
@@ -436,19 +437,20 @@ const struct steps steps_handoff_method = {
 };
 
 static const struct step embed_list[] = {
-	{"find_tenant", find_framed, NULL},
-	{"limit_rate", admit_limit_rate, NULL},
-	{"check_frame", embed_check_frame, NULL},
-	{"check_embedder", embed_check_embedder, NULL},
-	{"check_type", embed_check_type, NULL},
-	{"read_body", read_body, NULL},
-	{"verify_identity", verify_identity, NULL},
-	{"ask_adapter", ask_adapter, adapter_went_on},
-	{"validate", check_fields, NULL},
-	{"choose_redirect", choose_redirect, NULL},
-	{"sync_user", sync_user, user_synced},
-	{"mint_token", mint_token, NULL},
-	{NULL, NULL, NULL}};
+	{ "find_tenant", find_framed, NULL },
+	{ "limit_rate", admit_limit_rate, NULL },
+	{ "check_frame", embed_check_frame, NULL },
+	{ "check_embedder", embed_check_embedder, NULL },
+	{ "check_type", embed_check_type, NULL },
+	{ "read_body", read_body, NULL },
+	{ "verify_identity", verify_identity, NULL },
+	{ "ask_adapter", ask_adapter, adapter_went_on },
+	{ "validate", check_fields, NULL },
+	{ "choose_redirect", choose_redirect, NULL },
+	{ "sync_user", sync_user, user_synced },
+	{ "mint_token", mint_token, NULL },
+	{ NULL, NULL, NULL }
+};
 
 static void refused_framed(struct exchange *ex)
 {

@@ -6,8 +6,8 @@
 
 #include "codec/json.h"
 #include "crypto/digest.h"
-#include "handoff/body.h"
 #include "handoff/admit.h"
+#include "handoff/body.h"
 #include "handoff/redeem.h"
 #include "handoff/session.h"
 
@@ -121,14 +121,15 @@ static enum step_result answer_user(struct exchange *ex)
 }
 
 static const struct step redeem_list[] = {
-	{"find_tenant", admit_find_tenant, NULL},
-	{"check_enabled", check_enabled, NULL},
-	{"check_secret", check_secret, NULL},
-	{"read_body", read_body, NULL},
-	{"open_token", open_token, NULL},
-	{"redeem", redeem, redeemed},
-	{"answer_user", answer_user, NULL},
-	{NULL, NULL, NULL}};
+	{ "find_tenant", admit_find_tenant, NULL },
+	{ "check_enabled", check_enabled, NULL },
+	{ "check_secret", check_secret, NULL },
+	{ "read_body", read_body, NULL },
+	{ "open_token", open_token, NULL },
+	{ "redeem", redeem, redeemed },
+	{ "answer_user", answer_user, NULL },
+	{ NULL, NULL, NULL }
+};
 
 const struct steps steps_redeem = {
 	.name = "redeem",

@@ -1,5 +1,5 @@
-/* The library's callbacks of a connection, from the first octets to its end: here
- * a request's target is kept as it came, before the library decodes it. */
+/* The library's callbacks of a connection, from the first octets to its end.  A
+ * request's target is kept as it came, before the library decodes it. */
 #include "http/worker-private.h"
 
 #include <sys/ioctl.h>

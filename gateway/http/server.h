@@ -71,7 +71,7 @@ void server_batch_done(void *ctx);
  * {"for": "public" | "metrics", "url": "https://127.0.0.1:8443"}.
  */
 void server_addresses_json(const struct server *server, struct buf *out);
-/* For tests: the port of listener number `index`, in the configuration's order; the
+/* For tests: the port of listener number `index`, in the order of the file; the
  * metrics listener comes last. 0: there is none. */
 uint16_t server_port(const struct server *server, unsigned index);
 

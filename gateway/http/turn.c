@@ -1,5 +1,5 @@
-/* One request: its head is proved, its body taken in, its list of steps run, and
- * the answer handed to the library, now or after a wait. */
+/* One request: its head is proved, its body taken in, its list of steps run,
+ * and the answer handed to the library, now or after a wait. */
 #include "http/worker-private.h"
 
 #include "admin/pages.h"

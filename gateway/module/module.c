@@ -10,8 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "module/descriptor.h"
 #include "base/hash.h"
+#include "module/descriptor.h"
 
 #ifndef MFD_EXEC
 #define MFD_EXEC 0x0010u

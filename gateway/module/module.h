@@ -27,7 +27,8 @@
 struct module;
 
 /*
- * For tests: module_copy() and module_load_copy() in one.  Load the file, or find its content loaded already, and count one user more.
+ * For tests: module_copy() and module_load_copy() in one.  Load the file, or
+ * find its content loaded already, and count one user more.
  * The file must be regular, owned by root or by us, and writable by its owner
  * only.  ERR_IO, ERR_UNSUPPORTED, ERR_SYNTAX, ERR_LIMIT, ERR_NOMEM; *problem
  * then gained a sentence for people.  Any thread.

@@ -3,7 +3,7 @@
  *
  * An intrusive hash table in IDMAP_STRIPES parts, each under a lock of its own.
  * Growing may fail where there is no memory, adding never does: the chains are
- * then longer.  Ids are made by us, so that nobody can choose ones that collide.
+ * then longer.  Ids are made by us: nobody can choose ones that collide.
  */
 #ifndef STORE_IDMAP_H
 #define STORE_IDMAP_H

@@ -1,5 +1,5 @@
-/* The rows behind the table of sessions: they are written and read back at a
- * start; all questions in between are answered from memory (sessions.c). */
+/* The rows behind the table of sessions: written, ended, swept, and read back
+ * at a start.  Questions are answered from memory (sessions.c). */
 #include "store/sessions.h"
 
 #include "base/clock.h"

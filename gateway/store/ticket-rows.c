@@ -1,5 +1,5 @@
-/* The statements of tickets and messages, for the jobs and look-ups of tickets.c:
- * each names its tenant and user, so that isolation is in the queries. */
+/* The statements of tickets and messages, for the jobs and the look-ups: what
+ * isolates users from each other is in the queries. */
 #include "store/tickets-private.h"
 
 #include "store/db-private.h"

@@ -2,8 +2,8 @@
  * tickets: what users ask of a tenant's desk, and what is answered.
  *
  * A ticket belongs to one user of one tenant and is a thread of messages, the
- * user's and the agents'.  Every look-up and every job names tenant and user (or, for
- * agents, the tenant alone), and what is not theirs is not found: the
+ * user's and the agents'.  Every look-up and every job names tenant and user
+ * (or, for agents, the tenant alone), and what is not theirs is not found: the
  * isolation is in the queries, not in their callers.
  *
  * Each change is one job: the rows, an event for the webhooks and the audit
@@ -171,9 +171,9 @@ enum err tickets_get_part(struct db *reader, struct str tenant,
 
 /*
  * A number that differs once anything changed that tickets_list() of this user
- * shows, and that was read before the look-up: what was rendered from
- * it may be shown again as long as the number stays, to that user alone.  Any
- * thread, no database.  (Different users may share one: it then changes more often.)
+ * shows, and that was read before the look-up: what was rendered from it may be
+ * shown again as long as the number stays, to that user alone.  Any thread, no
+ * database.  (Different users may share one: it then changes more often.)
  * Numbers start anywhere with each start of the daemon.
  */
 uint64_t tickets_version(struct tickets *tickets, int64_t user_id);

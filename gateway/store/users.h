@@ -101,7 +101,8 @@ int users_known(struct users *users, struct user_sync *sync, int64_t now_s,
 enum err users_sync(struct users *users, struct user_sync *sync);
 
 /*
- * Block (sessions end, tokens no longer redeem, syncs are refused) or unblock.  Result: ERR_OK, also when they were so already; ERR_NOT_FOUND.
+ * Block (sessions end, tokens no longer redeem, syncs are refused) or unblock.
+ * Result: ERR_OK, also when they were so already; ERR_NOT_FOUND.
  */
 struct user_block {
 	struct job job;

@@ -39,7 +39,8 @@ struct findings {
 	struct pool *pool;
 	struct finding v[FINDINGS_MAX];
 	unsigned count;
-	unsigned faults_past;	/* faults that found no place in `v` */
+	unsigned faults_past;	/* faults that found no place in `v`, each
+				 * time that one was found */
 };
 
 void findings_init(struct findings *findings, struct pool *pool);
@@ -49,7 +50,8 @@ void findings_add(struct findings *findings, const char *kind, struct str where,
 void findings_note(struct findings *findings, const char *kind,
 		   struct str where, const char *format, ...)
 	__attribute__((format(printf, 4, 5)));
-/* Faults, the notes left out, and those for which there was no place too. */
+/* Faults, the notes left out; where there was no place for them too, so that no
+ * adapter with one is called fit. */
 unsigned findings_faults(const struct findings *findings);
 
 #endif

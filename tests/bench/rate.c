@@ -123,7 +123,8 @@ static size_t whole(const struct connection *c)
 		return 0;
 	head = (size_t)(end - c->answer) + 4;
 	for (line = c->answer; line < end;
-	     line = (const char *)memchr(line, '\n', (size_t)(end + 4 - line)) + 1)
+	     line = (const char *)memchr(line, '\n',
+					 (size_t)(end + 4 - line)) + 1)
 		if (!strncasecmp(line, "Content-Length:", 15))
 			body = strtoul(line + 15, NULL, 10);
 	return c->got >= head + body ? head + body : 0;

@@ -34,7 +34,8 @@ START_TEST(texts_have_a_limit)
 	memset(text, 'x', sizeof(text));
 	ck_assert(str_is_null(job_wait_str(wait, (struct str){
 		text, sizeof(text) })));
-	ck_assert(!str_is_null(job_wait_str(wait, (struct str){ text, 20000 })));
+	ck_assert(!str_is_null(job_wait_str(wait, (struct str){
+		text, 20000 })));
 	job_wait_free(wait);
 }
 END_TEST

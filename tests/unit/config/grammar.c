@@ -1,4 +1,4 @@
-/* libconfig's grammar token by token: what fits, and what is said of the rest. */
+/* libconfig's grammar, token by token: what fits, what is said of the rest. */
 #include "config/grammar.h"
 
 #include "unit/unit.h"

@@ -1,74 +1,50 @@
-/* The browser SDK: one text for everybody, kept for as long as its name says. */
+/* The browser SDK: one text for all, kept for as long as its name says. */
 #include "desk/sdk.h"
 
 #include "desk/assets.h"
-#include "unit/unit.h"
-
-static struct exchange ex;
-static struct header headers[8];
+#include "unit/handoff/lone.h"
 
 static void set_up(void)
 {
-	ex = (struct exchange){ .pool = pool_new(EXCHANGE_POOL_MAX),
-				.steps = &steps_sdk };
-	memcpy(ex.id, "01ARZ3NDEKTSV4RRFFQ69G5FAV", REQUEST_ID_LEN);
-	ex.request.headers = headers;
-}
-
-static void tear_down(void)
-{
-	pool_free(ex.pool);
+	lone_begin(&steps_sdk);
 }
 
 static int get(const char *name)
 {
-	ex.answer = (struct answer){ 0 };
-	ex.code = NULL;
-	ex.request.params[0] = str_from(name);
-	ck_assert_int_eq(steps_sdk.list[0].run(&ex), STEP_ANSWER);
-	return ex.answer.status;
+	lone.answer = (struct answer){ 0 };
+	lone.code = NULL;
+	lone.request.params[0] = str_from(name);
+	ck_assert_int_eq(lone.steps->list[0].run(&lone), STEP_ANSWER);
+	return lone.answer.status;
 }
 
 static int get_if_none(const char *tags)
 {
-	headers[0] = (struct header){ STR("If-None-Match"), str_from(tags) };
-	ex.request.header_count = 1;
+	lone_again();
+	lone_says("If-None-Match", tags);
 	return get("usher.js");
-}
-
-static struct str header(const char *name)
-{
-	struct str value = STR_NULL;
-	unsigned n = 0;
-
-	for (unsigned i = 0; i < ex.answer.header_count; i++)
-		if (str_ieq(ex.answer.headers[i].name, str_from(name))) {
-			value = ex.answer.headers[i].value;
-			n++;
-		}
-	ck_assert_uint_le(n, 1);
-	return value;
 }
 
 START_TEST(a_version_is_the_same_for_ever)
 {
 	ck_assert_int_eq(get("usher-" SDK_VERSION ".js"), 200);
-	ck_str_is(header("Cache-Control"),
+	ck_str_is(lone_header("Cache-Control"),
 		  "public, max-age=31536000, immutable");
-	ck_str_is(header("Content-Type"), "text/javascript; charset=utf-8");
-	ck_str_is(header("Access-Control-Allow-Origin"), "*");
-	ck_str_is(header("Cross-Origin-Resource-Policy"), "cross-origin");
-	ck_assert(str_eq(ex.answer.body, asset_usher_js));
-	ck_assert(str_is_null(header("Set-Cookie")));
-	ck_assert(str_is_null(header("Access-Control-Allow-Credentials")));
+	ck_str_is(lone_header("Content-Type"),
+		  "text/javascript; charset=utf-8");
+	ck_str_is(lone_header("Access-Control-Allow-Origin"), "*");
+	ck_str_is(lone_header("Cross-Origin-Resource-Policy"), "cross-origin");
+	ck_assert(str_eq(lone.answer.body, asset_usher_js));
+	ck_assert(str_is_null(lone_header("Set-Cookie")));
+	ck_assert(str_is_null(lone_header("Access-Control-Allow-Credentials")));
 }
 END_TEST
 
 START_TEST(the_newest_is_asked_again_after_an_hour)
 {
 	ck_assert_int_eq(get("usher.js"), 200);
-	ck_str_is(header("Cache-Control"), "public, max-age=3600");
-	ck_assert(str_eq(ex.answer.body, asset_usher_js));
+	ck_str_is(lone_header("Cache-Control"), "public, max-age=3600");
+	ck_assert(str_eq(lone.answer.body, asset_usher_js));
 }
 END_TEST
 
@@ -90,11 +66,11 @@ START_TEST(other_names_are_nowhere)
 
 	for (size_t i = 0; i < N_ELEMENTS(bad); i++) {
 		ck_assert_msg(get(bad[i]) == 404, "%s", bad[i]);
-		ck_assert_str_eq(ex.code, "not_found");
+		ck_assert_str_eq(lone.code, "not_found");
 		/* so that a page can tell it from no answer; and not kept */
-		ck_str_is(header("Access-Control-Allow-Origin"), "*");
-		ck_assert(str_is_null(header("ETag")));
-		ck_assert(!str_icontains(header("Cache-Control"),
+		ck_str_is(lone_header("Access-Control-Allow-Origin"), "*");
+		ck_assert(str_is_null(lone_header("ETag")));
+		ck_assert(!str_icontains(lone_header("Cache-Control"),
 					 STR("public")));
 	}
 }
@@ -106,14 +82,14 @@ START_TEST(who_has_it_gets_no_second_one)
 	char tag[64], text[512];
 
 	ck_assert_int_eq(get("usher.js"), 200);
-	ck_assert_uint_eq(header("ETag").len, 45);
-	ck_assert_int_eq(header("ETag").ptr[0], '"');
-	ck_assert_int_eq(header("ETag").ptr[44], '"');
-	snprintf(tag, sizeof(tag), "%.*s", STR_ARG(header("ETag")));
+	ck_assert_uint_eq(lone_header("ETag").len, 45);
+	ck_assert_int_eq(lone_header("ETag").ptr[0], '"');
+	ck_assert_int_eq(lone_header("ETag").ptr[44], '"');
+	snprintf(tag, sizeof(tag), "%.*s", STR_ARG(lone_header("ETag")));
 	ck_assert_int_eq(get_if_none(tag), 304);
-	ck_assert_uint_eq(ex.answer.body.len, 0);
-	ck_str_is(header("ETag"), tag);
-	ck_str_is(header("Cache-Control"), "public, max-age=3600");
+	ck_assert_uint_eq(lone.answer.body.len, 0);
+	ck_str_is(lone_header("ETag"), tag);
+	ck_str_is(lone_header("Cache-Control"), "public, max-age=3600");
 	snprintf(text, sizeof(text), "W/%s", tag);
 	ck_assert_int_eq(get_if_none(text), 304);
 	snprintf(text, sizeof(text), "\"a\" ,\t\"b\",W/%s", tag);
@@ -128,7 +104,7 @@ START_TEST(who_has_another_gets_this_one)
 	char tag[64], text[512];
 
 	get("usher.js");
-	snprintf(tag, sizeof(tag), "%.*s", STR_ARG(header("ETag")));
+	snprintf(tag, sizeof(tag), "%.*s", STR_ARG(lone_header("ETag")));
 	ck_assert_int_eq(get_if_none(""), 200);
 	ck_assert_int_eq(get_if_none(","), 200);
 	ck_assert_int_eq(get_if_none("W/"), 200);
@@ -141,7 +117,7 @@ START_TEST(who_has_another_gets_this_one)
 	ck_assert_int_eq(get_if_none(text), 200);
 	snprintf(text, sizeof(text), "w/%s", tag);
 	ck_assert_int_eq(get_if_none(text), 200);
-	ck_assert(str_eq(ex.answer.body, asset_usher_js));
+	ck_assert(str_eq(lone.answer.body, asset_usher_js));
 }
 END_TEST
 
@@ -151,29 +127,27 @@ START_TEST(every_line_of_it_counts)
 	char tag[64];
 
 	get("usher.js");
-	snprintf(tag, sizeof(tag), "%.*s", STR_ARG(header("ETag")));
-	headers[0] = (struct header){ STR("If-None-Match"), STR("\"a\"") };
-	headers[1] = (struct header){ STR("Accept"), STR("*") };
-	headers[2] = (struct header){ STR("if-none-match"), str_from(tag) };
-	ex.request.header_count = 2;
+	snprintf(tag, sizeof(tag), "%.*s", STR_ARG(lone_header("ETag")));
+	lone_says("If-None-Match", "\"a\"");
+	lone_says("Accept", "*");
 	ck_assert_int_eq(get("usher.js"), 200);
-	ex.request.header_count = 3;
+	lone_says("if-none-match", tag);
 	ck_assert_int_eq(get("usher.js"), 304);
 }
 END_TEST
 
 START_TEST(without_memory_it_says_so)
 {
-	pool_free(ex.pool);
-	ex.pool = pool_new(1);
+	pool_free(lone.pool);
+	lone.pool = pool_new(1);
 	ck_assert_int_ge(get("usher.js"), 500);
-	ck_assert(!str_eq(ex.answer.body, asset_usher_js));
+	ck_assert(!str_eq(lone.answer.body, asset_usher_js));
 }
 END_TEST
 
 static void sdk_tests(TCase *tc)
 {
-	tcase_add_checked_fixture(tc, set_up, tear_down);
+	tcase_add_checked_fixture(tc, set_up, lone_end);
 	tcase_add_test(tc, a_version_is_the_same_for_ever);
 	tcase_add_test(tc, the_newest_is_asked_again_after_an_hour);
 	tcase_add_test(tc, the_path_and_the_file_name_one_version);

@@ -40,8 +40,8 @@ START_TEST(each_octet_counts_wherever_it_stands)
 				value[at] = (char)c;
 				err = make((struct str){ value, len }, told,
 					   sizeof(told));
-				if (err != (is_control ? ERR_CONTROL : ERR_OK) ||
-				    (!err && strcmp(told, value)))
+				if (is_control ? err != ERR_CONTROL :
+				    err || strcmp(told, value))
 					ck_abort_msg("%02x at %zu of %zu: %d",
 						     c, at, len, (int)err);
 			}
