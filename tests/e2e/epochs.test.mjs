@@ -31,6 +31,7 @@ test('a tenant whose file goes loses sessions and tokens, also when it comes bac
 	const before = await guests(gw);
 	gw.removeConf('alpha');
 	await reload(gw);
+	await gw.logs((l) => l.includes('"tenant_gone"'));
 	assert.equal(events(gw, 'tenant_gone').length, 1);
 	assert.equal((await gw.handoff('alpha', user)).status, 404);
 	gw.writeConf('alpha', tenant('alpha'));
@@ -57,6 +58,7 @@ for (const [what, settings] of [
 		gw.writeConf('alpha', tenant('alpha', settings));
 		await reload(gw);
 		await gone(gw, before);
+		await gw.logs((l) => l.includes('"tenant_is_another"'));
 		assert.equal(events(gw, 'tenant_is_another').length, 1);
 		assert.equal((await gw.handoff('alpha', user)).status, 302);
 
@@ -78,6 +80,7 @@ test('a file that went while no gateway ran ends its sessions, too', async () =>
 	await gw.stop();
 	gw.removeConf('alpha');
 	await gw.start();
+	await gw.logs((l) => l.includes('"tenant_gone"'));
 	assert.equal(events(gw, 'tenant_gone').length, 1);
 	gw.writeConf('alpha', tenant('alpha'));
 	await reload(gw);

@@ -132,11 +132,19 @@ for (const lie of lies)
 	});
 
 test('a late one is answered in time, and not killed for it', async () => {
-	await recover('hasty');
-	const { pid } = await state('hasty');
-	assert.equal((await gw.handoff('hasty', { ...person, fault: 'be_late' })).status, 504);
-	await recover('hasty');
-	assert.equal((await state('hasty')).pid, pid);
+	/* On a busy machine one that is late looks as one that hangs, which the log then
+	 * says: that attempt tells nothing. A gateway that kills each is one that fails. */
+	const hung = () => gw.log.filter((l) => l.includes('"adapter_process_failed"') && l.includes('"hasty"') && l.includes('it hung in a call')).length;
+	for (let tries = 0; ; tries++) {
+		await recover('hasty');
+		const { pid } = await state('hasty'), before = hung();
+		assert.equal((await gw.handoff('hasty', { ...person, fault: 'be_late' })).status, 504);
+		await recover('hasty');
+		if ((await state('hasty')).pid === pid)
+			break;
+		await until(() => hung() > before, 'the log to say that it hung');
+		assert.ok(tries < 20, 'each that was late was killed');
+	}
 });
 
 test('five failures in a row open the breaker, one good answer closes it', async () => {
@@ -235,7 +243,7 @@ test('what cannot be loaded is reported, and its neighbours come up', async () =
 			const { state, problem: text } = list.find((t) => t.slug === slug);
 			assert.equal(state, 'broken', slug);
 			assert.match(text, problem, slug);
-			assert.ok(other.log.some((l) => l.includes(`${slug}.conf`)), `${slug} in the log`);
+			await other.logs((l) => l.includes(`${slug}.conf`), `${slug} in the log`);
 		}
 		const check = await runUsherd('--config', other.conf, '--check');
 		assert.notEqual(check.code, 0);

@@ -280,7 +280,7 @@ test('without a spawner no adapter starts, and the other tenants do', { skip }, 
 		assert.equal((await handoff(other, 'gamma')).status, 302);
 		assert.notEqual((await handoff(other, 'alpha')).status, 302);
 		for (const line of [/"spawner"/, /"tenant":"alpha"/])
-			assert.ok(other.log.some((l) => line.test(l) && why.test(l)), `${why}\n${other.log.join('\n')}`);
+			await other.logs((l) => line.test(l) && why.test(l), why);
 		assert.deepEqual(children(other.child.pid), []);
 		await other.stop();
 	}

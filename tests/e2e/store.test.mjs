@@ -110,6 +110,7 @@ test('a full disk is said everywhere, once a minute in the log, and over by itse
 	for (let i = 0; i < 20; i++)
 		refused(await post());
 	assert.ok(await metric(gw, 'usher_store_failures_total') >= before + 20);
+	await gw.logs((l) => l.includes('"store_failed"'));
 	assert.equal(events(gw, 'store_failed').length, 1, 'one line a minute');
 	fs.rmSync(filler);
 	await checkRecovery(gw, cookie);
@@ -137,6 +138,7 @@ for (const [what, names] of Object.entries(moves))
 		await checkTrouble(gw, 'moved', copied ? 'another file' : 'No such file', cookie);
 		refused(await gw.handoff('alpha', { email: 'lost@example.com', name: 'Lost' }));
 		refused(await gw.callback(minted, { headers: { Accept: 'application/json' } }));
+		await gw.logs((l) => l.includes('"store_failed"'));
 		assert.equal(events(gw, 'store_failed').length, 1);
 		fs.renameSync(away, there);
 		await checkRecovery(gw, cookie);
@@ -258,6 +260,7 @@ test('after a restore a number that was given again opens nobody else\'s desk', 
 		assert.ok(!r.text.includes('bob'));
 		await until(async () => /other_person/.test((await gw.ctl('explain', r.headers['x-request-id'])).out), 'the trail');
 	}
+	await gw.logs((l) => l.includes('"token_of_other_person"'));
 	const lines = events(gw, 'token_of_other_person');
 	assert.ok(lines.length >= 1 && lines.length <= 2, `${lines.length} lines`);
 	for (const [i, way] of ways.entries()) {
