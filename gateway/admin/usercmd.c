@@ -13,10 +13,11 @@
 
 /* ---- who is meant ---- */
 
-/* All whom these two words name, in the pool. NULL, or what is wrong. */
+/* All whom these two words name, in the pool; perhaps nobody. NULL, or what is
+ * wrong. */
 static const char *find(struct status *status, const struct str *words,
 			struct pool *pool, struct user *users,
-			unsigned *count_r, struct buf *body)
+			unsigned *count_r)
 {
 	struct email email;
 	unsigned count = 0;
@@ -34,23 +35,49 @@ static const char *find(struct status *status, const struct str *words,
 		err = users_find_all(status->reader, words[0], email.key,
 				     pool, users, &count);
 	}
-	if (err == ERR_NOT_FOUND)
-		return status_say(body, "there is no such user of ", words[0]);
-	if (err)
+	if (err && err != ERR_NOT_FOUND)
 		return err_text(err);
-	*count_r = count;
+	*count_r = err ? 0 : count;
 	return NULL;
 }
 
-/* The one whom they name. */
+static const char *say_none(const struct str *words, struct buf *body)
+{
+	return status_say(body, "there is no such user of ", words[0]);
+}
+
+/* Who was never here: what is done to them holds for their arrival.  Their
+ * number is 0. */
+static const char *expect(struct status *status, const struct str *words,
+			  struct pool *pool, struct user *user_r,
+			  struct buf *body)
+{
+	const char *trouble;
+	struct email email;
+
+	if (email_parse(pool, words[1], &email))
+		return say_none(words, body);	/* named by number */
+	trouble = status_check_tenant(status, words[0], body);
+	if (trouble)
+		return trouble;
+	*user_r = (struct user){ .tenant = words[0], .email_key = email.key,
+				 .view.email = email.shown };
+	return NULL;
+}
+
+/* The one whom they name; `may_come`: that may be somebody who was never
+ * here. */
 static const char *find_one(struct status *status, const struct str *words,
-			    struct pool *pool, struct user *user_r,
-			    struct buf *body)
+			    bool may_come, struct pool *pool,
+			    struct user *user_r, struct buf *body)
 {
 	struct user users[USERS_OF_ADDRESS_MAX];
 	unsigned count = 0;
-	const char *trouble = find(status, words, pool, users, &count, body);
+	const char *trouble = find(status, words, pool, users, &count);
 
+	if (!trouble && !count)
+		return may_come ? expect(status, words, pool, user_r, body) :
+				  say_none(words, body);
 	if (!trouble && count > 1)
 		trouble = "that address is more than one user's: name them by "
 			  "id, which usherctl users show tells";
@@ -82,7 +109,11 @@ static void user_json(const struct user *u, struct buf *out)
 	json_add_member_bool(out, "blocked", u->is_blocked);
 	add_time(out, "created_at", u->created_s);
 	add_time(out, "updated_at", u->updated_s);
-	add_time(out, "last_seen_at", u->last_seen_s);
+	/* who was blocked before they ever came was never seen */
+	if (u->last_seen_s)
+		add_time(out, "last_seen_at", u->last_seen_s);
+	else
+		json_add_member_raw(out, "last_seen_at", STR("null"));
 	json_add_member_raw(out, "attributes", u->view.attributes);
 	buf_addc(out, '}');
 }
@@ -114,7 +145,10 @@ static void user_text(const struct user *u, struct buf *out)
 		add_line(out, "external id", u->external_id);
 	add_when(out, "created", u->created_s);
 	add_when(out, "changed", u->updated_s);
-	add_when(out, "last seen", u->last_seen_s);
+	if (u->last_seen_s)
+		add_when(out, "last seen", u->last_seen_s);
+	else
+		add_line(out, "last seen", STR("never"));
 	add_line(out, "attributes", u->view.attributes);
 }
 
@@ -125,8 +159,10 @@ const char *command_users_show(struct status *status, const struct str *words,
 	struct pool *pool = pool_new(POOL_MAX);
 	unsigned count = 0;
 	const char *trouble = !pool ? "no memory" :
-		find(status, words, pool, users, &count, body);
+		find(status, words, pool, users, &count);
 
+	if (!trouble && !count)
+		trouble = say_none(words, body);
 	if (!trouble && json)
 		buf_puts(body, "{\"users\":[");
 	for (unsigned i = 0; !trouble && i < count; i++) {
@@ -154,8 +190,10 @@ static const struct {
 	[END] = { STR("session_ended"), "ended session" },
 };
 
+/* Whom a deed is done to: a session by its number alone, a user also by address
+ * (number 0). */
 static enum err submit(struct status *status, struct job_wait *e,
-		       enum deed deed, int64_t id)
+		       enum deed deed, const struct user *user)
 {
 	struct store *store = status->gateway->store;
 
@@ -163,26 +201,44 @@ static enum err submit(struct status *status, struct job_wait *e,
 	switch (deed) {
 	case BLOCK:
 	case UNBLOCK:
-		e->block.user_id = id;
+		e->block.user_id = user->view.id;
+		e->block.tenant = pool_str(e->pool, user->tenant);
+		e->block.email = pool_str(e->pool, user->view.email);
+		e->block.email_key = pool_str(e->pool, user->email_key);
 		e->block.is_blocked = deed == BLOCK;
 		e->block.audit = &e->audit;
 		return users_block(store_users(store), &e->block);
 	case ERASE:
-		e->erase.user_id = id;
+		e->erase.user_id = user->view.id;
+		e->erase.tenant = pool_str(e->pool, user->tenant);
+		e->erase.email_key = pool_str(e->pool, user->email_key);
 		e->erase.audit = &e->audit;
 		return users_erase(store_users(store), &e->erase);
 	default:
-		e->end.session_id = id;
+		e->end.session_id = user->view.id;
 		e->end.audit = &e->audit;
 		return sessions_end(store_sessions(store), &e->end);
 	}
 }
 
-static void tell(const struct job_wait *e, enum deed deed, int64_t id,
-		 bool json, struct buf *body)
+/* Who was blocked by address has a number now. */
+static int64_t number_of(const struct job_wait *e, enum deed deed)
 {
+	return deed == END ? e->end.session_id :
+	       deed == ERASE ? e->erase.user_id : e->block.user_id;
+}
+
+static void tell(const struct job_wait *e, enum deed deed, bool json,
+		 struct buf *body)
+{
+	int64_t id = number_of(e, deed);
 	char text[24];
 
+	if (!json && !id) {
+		buf_puts(body, "nobody of that address is stored; sign-ins of "
+			 "theirs that were under way are ended\n");
+		return;
+	}
 	if (!json) {
 		buf_printf(body, "%s %lld\n", deeds[deed].what, (long long)id);
 		return;
@@ -191,8 +247,10 @@ static void tell(const struct job_wait *e, enum deed deed, int64_t id,
 	buf_addc(body, '{');
 	if (deed == END)
 		json_add_member(body, "id", str_from(text));
-	else
+	else if (id)
 		json_add_member_int(body, "id", id);
+	else
+		json_add_member_raw(body, "id", STR("null"));
 	json_add_member(body, "done", deeds[deed].code);
 	json_add_member(body, "request_id", e->audit.request_id);
 	buf_puts(body, "}\n");
@@ -200,18 +258,22 @@ static void tell(const struct job_wait *e, enum deed deed, int64_t id,
 
 /* All of these may be asked for twice without harm. */
 static const char *perform(struct status *status, enum deed deed,
-			   struct str tenant, int64_t id, bool json,
+			   const struct user *user, bool json,
 			   struct buf *body)
 {
 	struct job_wait *e = job_wait_new();
 	const char *trouble = NULL;
 	enum err err = ERR_NOMEM;
 
-	if (e && job_wait_audit(e, tenant, deeds[deed].code,
+	if (e && job_wait_audit(e, user->tenant, deeds[deed].code,
+				user->view.id ?
 				pool_printf(e->pool, "%s %lld",
-					    deeds[deed].what, (long long)id),
+					    deeds[deed].what,
+					    (long long)user->view.id) :
+				pool_printf(e->pool, "%s, by address",
+					    deeds[deed].what),
 				STR(""))) {
-		err = submit(status, e, deed, id);
+		err = submit(status, e, deed, user);
 		if (err)
 			job_wait_unsend(e);
 		else if (job_wait_for(e))
@@ -225,7 +287,7 @@ static const char *perform(struct status *status, enum deed deed,
 			  err == ERR_NOT_FOUND ? "they are there no more" :
 			  err_text(err);
 	else if (!trouble)
-		tell(e, deed, id, json, body);
+		tell(e, deed, json, body);
 	job_wait_free(e);
 	return trouble;
 }
@@ -235,13 +297,12 @@ static const char *change(struct status *status, enum deed deed,
 			  struct buf *body)
 {
 	struct pool *pool = pool_new(POOL_MAX);
-	struct user user;
+	struct user user = { 0 };
 	const char *trouble = !pool ? "no memory" :
-		find_one(status, words, pool, &user, body);
+		find_one(status, words, deed != UNBLOCK, pool, &user, body);
 
 	if (!trouble)
-		trouble = perform(status, deed, words[0], user.view.id, json,
-				  body);
+		trouble = perform(status, deed, &user, json, body);
 	pool_free(pool);
 	return trouble;
 }
@@ -348,7 +409,7 @@ const char *command_sessions(struct status *status, const struct str *words,
 	enum err err;
 
 	if (!trouble && !str_eq(words[1], STR("-")))
-		trouble = find_one(status, words, pool, &user, body);
+		trouble = find_one(status, words, false, pool, &user, body);
 	if (!trouble) {
 		err = sessions_list(store_sessions(status->gateway->store),
 				    words[0], user.view.id, clock_wall_s(),
@@ -379,5 +440,6 @@ const char *command_session_end(struct status *status, const struct str *words,
 		       "tells";
 	if (!sessions_is_open(table, id))
 		return "there is no such session";
-	return perform(status, END, STR(""), id, json, body);
+	return perform(status, END, &(struct user){
+		.view.id = id, .tenant = STR("") }, json, body);
 }

@@ -51,6 +51,9 @@ struct callback {
 	struct session_secret secret;
 	struct adapter_call *call;	/* deliver; NULL: not asked, or passed
 					 * over */
+	int64_t shown_id;		/* as whom it was shown them */
+	bool is_shown_new;		/* an id that they would get */
+	bool asks_again;		/* they turned out to be another one */
 	struct answer page;		/* that posts to call->post_url */
 };
 
@@ -257,8 +260,8 @@ static bool may_replace(const struct callback *callback,
 }
 
 /*
- * Numbers may be another person's after a restore, and the address alone does
- * not tell one who was vouched for.
+ * By tenant, kind and address, never by number: the token's person may have none
+ * yet.
  */
 static bool is_same_person(struct exchange *ex)
 {
@@ -267,7 +270,6 @@ static bool is_same_person(struct exchange *ex)
 	struct email email;
 
 	return callback->current_tenant == ex->tenant &&
-	       user->id == callback->redeem.token.user_id &&
 	       !user->is_verified &&
 	       !email_parse(ex->pool, user->email, &email) &&
 	       str_eq(email.key, callback->redeem.email_key);
@@ -292,7 +294,7 @@ static enum step_result ask_before_switch(struct exchange *ex)
 				&callback->current_tenant);
 	if (found < 0)
 		return answer_failure(ex, ERR_NOMEM);
-	if (!found || is_confirmed(ex) ||
+	if (!found || is_confirmed(ex) || callback->redeem.is_gone ||
 	    is_same_person(ex) ||
 	    may_replace(callback, ex->tenant))
 		return STEP_NEXT;
@@ -389,32 +391,47 @@ static enum step_result delivered(struct exchange *ex)
 	return STEP_NEXT;
 }
 
+/* As they will be once they arrived, and with the id that they have, or get. */
+static enum step_result show_person(struct exchange *ex,
+				    struct adapter_call *call)
+{
+	struct callback *callback = ex->work;
+	const struct user_sync sync = redeem_sync(ex);
+	struct user_plan plan;
+	enum err err = users_plan(ex->reader, &sync, ex->pool, &plan);
+
+	if (err)
+		return redeem_refuse_person(ex, err);
+	if (plan.is_new)
+		plan.view.id = users_new_id(store_users(ex->gateway->store));
+	callback->shown_id = plan.view.id;
+	callback->is_shown_new = plan.is_new;
+	err = adapt_user(ex, call, &plan.view);
+	if (err)
+		return answer_failure(ex, err);
+	call->info.identity = plan.view.is_verified ? STR("signed") :
+						      STR("unsigned");
+	call->info.redirect_url = callback->redeem.target;
+	return STEP_NEXT;
+}
+
 /* The tenant's adapter may send the user on to a desk elsewhere. */
 static enum step_result deliver(struct exchange *ex)
 {
 	struct callback *callback = ex->work;
 	struct adapter *adapter = exchange_adapter(ex);
-	struct user user;
-	enum err err;
+	enum step_result result;
 
-	if (!adapter || !adapter_has_deliver(adapter))
+	if (!adapter || !adapter_has_deliver(adapter) ||
+	    callback->redeem.is_gone)
 		return STEP_NEXT;
-	err = users_get(ex->reader, callback->redeem.token.user_id, ex->pool,
-			&user);
-	if (err == ERR_NOT_FOUND)
-		return redeem_refuse(ex);
-	if (!err && !redeem_is_for(ex, &user))
-		return redeem_refuse_other(ex);
-	callback->call = err ? NULL : adapt_new_call(ex);
+	callback->page = (struct answer){ 0 };
+	callback->call = adapt_new_call(ex);
 	if (!callback->call)
-		return answer_failure(ex, err ? err : ERR_NOMEM);
-	err = adapt_user(ex, callback->call, &user.view);
-	if (err)
-		return answer_failure(ex, err);
-	callback->call->info.identity = user.view.is_verified ?
-					STR("signed") : STR("unsigned");
-	callback->call->info.user_external_id = user.external_id;
-	callback->call->info.redirect_url = callback->redeem.target;
+		return answer_failure(ex, ERR_NOMEM);
+	result = show_person(ex, callback->call);
+	if (result != STEP_NEXT)
+		return result;
 	if (adapter_deliver(adapter, ex->worker, callback->call,
 			    adapt_wake) == ADAPTER_WAITING)
 		return STEP_WAIT;
@@ -454,12 +471,15 @@ static enum step_result redeem(struct exchange *ex)
 	struct outbox_event *events;
 	enum err err;
 
+	*job = (struct redemption){ 0 };
 	if (callback->call) {
 		err = adapt_events(ex, callback->call, &events,
 				   &job->event_count);
 		if (err)
 			return answer_failure(ex, err);
 		job->events = events;
+		job->shown_id = callback->shown_id;
+		job->is_shown_new = callback->is_shown_new;
 	}
 	if (!is_elsewhere(callback)) {
 		err = session_secret_new(&callback->secret);
@@ -490,7 +510,29 @@ static enum step_result redeemed(struct exchange *ex)
 		answer_code(ex, CODE_token_used_by_this_session);
 		return answer_redirect(ex, 302, callback->redeem.target);
 	}
+	if (job->job.result == ERR_NOT_FOUND && !callback->asks_again &&
+	    job->note == REDEMPTION_OTHER_ID) {
+		callback->asks_again = true;
+		return STEP_NEXT;
+	}
+	callback->asks_again = false;
 	return redeem_settled(ex, success_status(callback));
+}
+
+/* Two tokens of somebody new at once: the other one arrived in between, and
+ * what `deliver` said was of an id that nobody has. */
+static enum step_result deliver_again(struct exchange *ex)
+{
+	const struct callback *callback = ex->work;
+
+	return callback->asks_again ? deliver(ex) : STEP_NEXT;
+}
+
+static enum step_result redeem_again(struct exchange *ex)
+{
+	const struct callback *callback = ex->work;
+
+	return callback->asks_again ? redeem(ex) : STEP_NEXT;
 }
 
 static enum step_result send_on(struct exchange *ex)
@@ -521,6 +563,8 @@ static const struct step callback_list[] = {
 	{ "ask_before_switch", ask_before_switch, NULL },
 	{ "deliver", deliver, delivered },
 	{ "redeem", redeem, redeemed },
+	{ "deliver_again", deliver_again, delivered },
+	{ "redeem_again", redeem_again, redeemed },
 	{ "send_on", send_on, NULL },
 	{ NULL, NULL, NULL }
 };

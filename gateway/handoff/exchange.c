@@ -189,6 +189,7 @@ void exchange_begin(struct exchange *ex, const struct steps *steps)
 {
 	ex->steps = steps;
 	ex->step = steps->list;
+	ex->then = steps->then;
 	ex->is_waiting = false;
 	ex->trail_count = 0;
 	ex->step_ns = clock_mono_ns();
@@ -451,6 +452,10 @@ static enum exchange_state run(struct exchange *ex)
 		ex->verdict = NULL;
 		if (result == STEP_NEXT)
 			ex->step++;
+		if (!ex->step->name && ex->then) {
+			ex->step = ex->then;
+			ex->then = NULL;
+		}
 	}
 	finish(ex);
 	return EXCHANGE_DONE;

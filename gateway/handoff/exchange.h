@@ -98,6 +98,8 @@ struct step {
 struct steps {
 	const char *name;		/* for metrics and the trail */
 	const struct step *list;
+	const struct step *then;	/* goes on with these, which other lists
+					 * end with as well; NULL: nothing */
 	bool is_audited;		/* its trail is kept */
 	/* for a request that is refused before the first step (and only where
 	 * the host is known): headers that each answer of the list has */
@@ -170,6 +172,7 @@ struct exchange {
 	/* private to exchange.c */
 	const struct steps *steps;
 	const struct step *step;
+	const struct step *then;	/* what follows its list; NULL: nothing */
 	bool is_waiting;
 	bool is_storing;		/* waits for the store's writer */
 	int64_t step_ns;

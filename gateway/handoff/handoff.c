@@ -20,15 +20,12 @@ struct handoff {
 	struct adapter_call *call;	/* NULL: the tenant has no adapter, or
 					 * it was passed over */
 	enum err look_error;		/* of fetching the user for it */
+	bool is_blocked;		/* as was seen when it asked */
 	struct validated user;
 	struct str target;		/* where the user goes in the end */
-	struct fields attributes;	/* to set */
-	struct str *dropped;		/* names of those to remove */
-	unsigned dropped_count;
-	struct outbox_event *events;
-	unsigned event_count;
-	struct user_sync sync;
-	int64_t user_id;
+	struct token token;		/* what becomes of all that */
+	struct str location;		/* with it */
+	struct parked parked;		/* what does not fit into it */
 };
 
 static enum step_result begin(struct exchange *ex)
@@ -56,6 +53,15 @@ static enum step_result find_framed(struct exchange *ex)
 	enum step_result result = admit_find_tenant(ex);
 
 	return result != STEP_NEXT ? result : begin(ex);
+}
+
+/* What is decided here is written when the user arrives: where nothing can be
+ * written, sending them on would only fail later. */
+static enum step_result check_store(struct exchange *ex)
+{
+	enum err err = writer_can_write(store_writer(ex->gateway->store));
+
+	return err ? answer_failure(ex, err) : STEP_NEXT;
 }
 
 static enum step_result check_origin(struct exchange *ex)
@@ -86,6 +92,7 @@ static enum step_result verify_identity(struct exchange *ex)
 static enum err load_user(struct adapter_call *call)
 {
 	struct exchange *ex = call->owner;
+	struct handoff *handoff = ex->work;
 	struct email email;
 	struct user user;
 	enum err err;
@@ -99,6 +106,10 @@ static enum err load_user(struct adapter_call *call)
 			 &user);
 	if (err)
 		return err == ERR_NOT_FOUND ? ERR_OK : err;
+	if (user.is_blocked) {
+		handoff->is_blocked = true;
+		return ERR_AUTH;
+	}
 	return adapt_user(ex, call, &user.view);
 }
 
@@ -165,6 +176,9 @@ static enum step_result adapter_answered(struct exchange *ex)
 	struct adapter_call *call = handoff->call;
 	enum err err = ERR_OK;
 
+	if (handoff->is_blocked)
+		return answer_error(ex, CODE_user_blocked,
+				    "This user may not sign in.");
 	if (handoff->look_error)
 		return answer_failure(ex, handoff->look_error);
 	if (call->result == ADAPTER_INVALID)
@@ -256,30 +270,32 @@ static enum step_result choose_redirect(struct exchange *ex)
 static enum err collect_changes(struct handoff *handoff)
 {
 	const struct adapter_call *call = handoff->call;
-	struct pool *pool = handoff->ex->pool;
-	unsigned i;
+	struct token *token = &handoff->token;
+	struct outbox_event *events;
+	struct str *unset;
 	enum err err;
 
-	fields_init(&handoff->attributes, pool);
-	handoff->dropped = pool_calloc(pool, call->change_count,
-				       sizeof(*handoff->dropped));
-	if (!handoff->dropped)
+	unset = pool_calloc(handoff->ex->pool, call->change_count,
+			    sizeof(*unset));
+	if (!unset)
 		return ERR_NOMEM;
-	for (i = 0; i < call->change_count; i++) {
+	token->unset = unset;
+	for (unsigned i = 0; i < call->change_count; i++) {
 		const struct adapter_change *change = &call->changes[i];
 
 		if (change->value.ptr) {
-			err = fields_set(&handoff->attributes, change->name,
+			err = fields_set(&token->set, change->name,
 					 change->value, FIELD_TEXT);
 			if (err)
 				return err;
 			continue;
 		}
-		fields_del(&handoff->attributes, change->name);
-		handoff->dropped[handoff->dropped_count++] = change->name;
+		fields_del(&token->set, change->name);
+		unset[token->unset_count++] = change->name;
 	}
-	return adapt_events(handoff->ex, call, &handoff->events,
-			    &handoff->event_count);
+	err = adapt_events(handoff->ex, call, &events, &token->event_count);
+	token->events = events;
+	return err;
 }
 
 /* A frame's script cannot see a redirect's target. */
@@ -287,67 +303,6 @@ static bool wants_json(const struct exchange *ex)
 {
 	return ex->steps->is_embedded ||
 	       str_eq(fields_value(&ex->fields, STR("response")), STR("json"));
-}
-
-static void synced(struct job *job)
-{
-	struct handoff *handoff = list_entry(job, struct handoff, sync.job);
-
-	handoff->ex->wake(handoff->ex);
-}
-
-static enum step_result user_synced(struct exchange *ex)
-{
-	struct handoff *handoff = ex->work;
-
-	switch (handoff->sync.job.result) {
-	case ERR_OK:
-		exchange_audited(ex, wants_json(ex) ? 200 : 302, NULL);
-		handoff->user_id = handoff->sync.user_id;
-		return STEP_NEXT;
-	case ERR_AUTH:
-		return answer_error(ex, CODE_user_blocked,
-				    "This user may not sign in.");
-	case ERR_LIMIT:
-		return answer_error(ex, CODE_too_many_attributes,
-				    "There is too much to store about this "
-				    "user.");
-	default:
-		return answer_failure(ex, handoff->sync.job.result);
-	}
-}
-
-static enum step_result sync_user(struct exchange *ex)
-{
-	struct handoff *handoff = ex->work;
-	struct user_sync *sync = &handoff->sync;
-	struct users *users = store_users(ex->gateway->store);
-	enum err err;
-
-	sync->tenant = ex->tenant->slug;
-	sync->email = handoff->user.email.shown;
-	sync->email_key = handoff->user.email.key;
-	sync->name = handoff->user.name;
-	if (handoff->call) {
-		err = collect_changes(handoff);
-		if (err)
-			return answer_failure(ex, err);
-		sync->set = &handoff->attributes;
-		sync->del = handoff->dropped;
-		sync->del_count = handoff->dropped_count;
-		sync->events = handoff->events;
-		sync->event_count = handoff->event_count;
-	}
-	if (users_known(users, sync, ex->start_ms / 1000, &handoff->user_id))
-		return STEP_NEXT;
-	sync->audit = exchange_audit(ex, wants_json(ex) ? 200 : 302, NULL);
-	sync->job.done = synced;
-	/* Once it is accepted the result is the writer's to set. */
-	err = users_sync(users, sync);
-	if (!err)
-		return exchange_await_store(ex);
-	sync->job.result = err;
-	return user_synced(ex);
 }
 
 static enum step_result answer_location(struct exchange *ex,
@@ -368,36 +323,114 @@ static enum step_result answer_location(struct exchange *ex,
 	return answer_json(ex, 200, buf_str(&json));
 }
 
+static enum step_result refuse_size(struct exchange *ex)
+{
+	answer_header(ex, "Retry-After", STR("60"));
+	return answer_error(ex, CODE_sign_in_too_large,
+			    "There is too much to say about this sign-in at "
+			    "the moment. Please try again in a minute.");
+}
+
 static enum step_result mint_token(struct exchange *ex)
 {
 	struct handoff *handoff = ex->work;
-	struct token token = {
-		.email = handoff->user.email.shown,
-		.name = handoff->user.name,
-		.redirect_url = handoff->target,
-		.user_id = handoff->user_id,
-	};
-	struct str location;
-	enum err err;
+	struct token *token = &handoff->token;
+	enum err err = ERR_OK;
 
-	err = token_mint(ex->tenant, ex->snapshot->gateway.public_origin,
-			 clock_wall_ms(), &token, ex->pool, &location);
-	if (err)
-		return answer_failure(ex, err);
-	return answer_location(ex, location);
+	token->rid = (struct str){ ex->id, REQUEST_ID_LEN };
+	token->email = handoff->user.email.shown;
+	token->name = handoff->user.name;
+	token->redirect_url = handoff->target;
+	fields_init(&token->set, ex->pool);
+	if (handoff->call)
+		err = collect_changes(handoff);
+	if (!err)
+		err = token_mint(ex->tenant,
+				 ex->snapshot->gateway.public_origin,
+				 clock_wall_ms(), token, ex->pool,
+				 &handoff->location, &handoff->parked.content);
+	if (err == ERR_LIMIT)
+		return refuse_size(ex);
+	return err ? answer_failure(ex, err) : STEP_NEXT;
 }
 
-static const struct step handoff_list[] = {
-	{ "find_tenant", find_tenant, NULL },
-	{ "limit_rate", admit_limit_rate, NULL },
-	{ "check_origin", check_origin, NULL },
+static void parked(struct job *job)
+{
+	struct handoff *handoff = list_entry(job, struct handoff, parked.job);
+
+	handoff->ex->wake(handoff->ex);
+}
+
+static enum step_result was_parked(struct exchange *ex)
+{
+	struct handoff *handoff = ex->work;
+	enum err err = handoff->parked.job.result;
+
+	if (err == ERR_LIMIT)
+		return refuse_size(ex);
+	return err ? answer_failure(ex, err) : STEP_NEXT;
+}
+
+/* One client is an IPv4 address, or the /64 that somebody has of IPv6. */
+static struct str client_name(struct exchange *ex)
+{
+	struct ip prefix = ip_prefix(&ex->client,
+				     ex->client.family == 6 ? 64 : 32);
+	char text[IP_TEXT_MAX];
+
+	ip_text(&prefix, text);
+	return pool_str(ex->pool, str_from(text));
+}
+
+/* Nobody is sent on with a token before the rest of it stands. */
+static enum step_result park_rest(struct exchange *ex)
+{
+	struct handoff *handoff = ex->work;
+	struct parked *rest = &handoff->parked;
+	enum err err;
+
+	if (!rest->content.ptr)
+		return STEP_NEXT;
+	rest->job.done = parked;
+	rest->tenant = ex->tenant->slug;
+	rest->client = client_name(ex);
+	rest->exp_s = handoff->token.exp_s;
+	memcpy(rest->id, handoff->token.park_id, sizeof(rest->id));
+	if (!rest->client.ptr)
+		return answer_failure(ex, ERR_NOMEM);
+	/* Once it is accepted the result is the writer's to set. */
+	err = parking_add(store_parking(ex->gateway->store), rest);
+	if (!err)
+		return exchange_await_store(ex);
+	rest->job.result = err;
+	return was_parked(ex);
+}
+
+static enum step_result send_on(struct exchange *ex)
+{
+	const struct handoff *handoff = ex->work;
+
+	return answer_location(ex, handoff->location);
+}
+
+/* How both lists go on once it is known who may post. */
+static const struct step tail_list[] = {
+	{ "check_store", check_store, NULL },
 	{ "read_body", read_body, NULL },
 	{ "verify_identity", verify_identity, NULL },
 	{ "ask_adapter", ask_adapter, adapter_went_on },
 	{ "validate", check_fields, NULL },
 	{ "choose_redirect", choose_redirect, NULL },
-	{ "sync_user", sync_user, user_synced },
 	{ "mint_token", mint_token, NULL },
+	{ "park_rest", park_rest, was_parked },
+	{ "send_on", send_on, NULL },
+	{ NULL, NULL, NULL }
+};
+
+static const struct step handoff_list[] = {
+	{ "find_tenant", find_tenant, NULL },
+	{ "limit_rate", admit_limit_rate, NULL },
+	{ "check_origin", check_origin, NULL },
 	{ NULL, NULL, NULL }
 };
 
@@ -414,6 +447,7 @@ static void refused_early(struct exchange *ex)
 const struct steps steps_handoff = {
 	.name = "handoff",
 	.list = handoff_list,
+	.then = tail_list,
 	.is_audited = true,
 	.refused = refused_early,
 };
@@ -442,13 +476,6 @@ static const struct step embed_list[] = {
 	{ "check_frame", embed_check_frame, NULL },
 	{ "check_embedder", embed_check_embedder, NULL },
 	{ "check_type", embed_check_type, NULL },
-	{ "read_body", read_body, NULL },
-	{ "verify_identity", verify_identity, NULL },
-	{ "ask_adapter", ask_adapter, adapter_went_on },
-	{ "validate", check_fields, NULL },
-	{ "choose_redirect", choose_redirect, NULL },
-	{ "sync_user", sync_user, user_synced },
-	{ "mint_token", mint_token, NULL },
 	{ NULL, NULL, NULL }
 };
 
@@ -461,6 +488,7 @@ static void refused_framed(struct exchange *ex)
 const struct steps steps_embed_handoff = {
 	.name = "embed_handoff",
 	.list = embed_list,
+	.then = tail_list,
 	.is_audited = true,
 	.is_embedded = true,
 	.refused = refused_framed,

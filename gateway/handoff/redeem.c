@@ -19,32 +19,6 @@ static bool may_tell(_Atomic int64_t *next_ms)
 					      now + TELL_EVERY_MS);
 }
 
-bool redeem_is_for(const struct exchange *ex, const struct user *user)
-{
-	const struct redeem *redeem = ex->work;
-
-	/* no token of today says that anybody vouched for its person */
-	return redemption_is_person(user, ex->tenant->slug, false,
-				    redeem->email_key);
-}
-
-enum step_result redeem_refuse_other(struct exchange *ex)
-{
-	static _Atomic int64_t next_ms;
-
-	ex->verdict = "other_person";
-	if (may_tell(&next_ms))
-		log_warn(token_of_other_person,
-			 LOG_TEXT("request", ex->id),
-			 LOG_STR("tenant", ex->tenant->slug),
-			 LOG_TEXT("problem", "the user's number in a sign-in "
-				  "token is another person's by now: the "
-				  "database was restored"),
-			 LOG_TEXT("remedy", "none is needed: it was refused, "
-				  "and who signs in again gets a new one"));
-	return redeem_refuse(ex);
-}
-
 enum step_result redeem_refuse(struct exchange *ex)
 {
 	return answer_error(ex, CODE_token_invalid,
@@ -63,7 +37,8 @@ static void tell_swept(struct exchange *ex)
 	ex->verdict = "expiry_swept";
 	if (!may_tell(&next_ms))
 		return;
-	clock_text(redemptions_swept_s(redemptions) * 1000, until);
+	clock_text(redemptions_swept_ms(redemptions) + TOKEN_TTL_S * 1000LL,
+		   until);
 	log_error(clock_went_back, LOG_TEXT("request", ex->id),
 		  LOG_STR("tenant", ex->tenant->slug),
 		  LOG_TEXT("until", until),
@@ -80,6 +55,25 @@ static enum step_result refuse_expired(struct exchange *ex)
 			    "Token expired. Please go back and try again.");
 }
 
+/* The rest of the token, where it was parked.  Whether one that is gone was
+ * used is for the store to tell. */
+static enum err unpark(struct exchange *ex)
+{
+	struct redeem *redeem = ex->work;
+	struct str content;
+	enum err err;
+
+	if (!redeem->token.is_parked)
+		return ERR_OK;
+	err = parking_get(ex->reader, ex->tenant->slug, redeem->token.park_id,
+			  ex->pool, &content);
+	if (err == ERR_NOT_FOUND)
+		redeem->is_gone = true;
+	if (err)
+		return err == ERR_NOT_FOUND ? ERR_OK : err;
+	return token_unpark(&redeem->token, content, ex->pool);
+}
+
 enum step_result redeem_open(struct exchange *ex, struct str text)
 {
 	struct redeem *redeem = ex->work;
@@ -90,22 +84,55 @@ enum step_result redeem_open(struct exchange *ex, struct str text)
 			 text, clock_wall_s(), ex->pool, &redeem->token);
 	if (err == ERR_EXPIRED)
 		return refuse_expired(ex);
-	if (err == ERR_AUTH)
-		return redeem_refuse(ex);
 	if (!err)
-		err = email_parse(ex->pool, redeem->token.email, &email);
+		err = unpark(ex);
+	if (err)
+		return err == ERR_AUTH ? redeem_refuse(ex) :
+					 answer_failure(ex, err);
+	err = email_parse(ex->pool, redeem->token.email, &email);
 	if (err)
 		return err == ERR_NOMEM || err == ERR_INTERNAL ?
 		       answer_failure(ex, err) : redeem_refuse(ex);
 	redeem->email_key = email.key;
+	redeem->target = ex->tenant->dashboard;
+	if (!redeem->token.redirect_url.ptr)
+		return STEP_NEXT;
 	err = redirect_check(&ex->tenant->redirects, ex->pool,
 			     redeem->token.redirect_url, &redeem->target,
 			     NULL);
-	if (err == ERR_NOMEM)
+	return err == ERR_NOMEM ? answer_failure(ex, err) : STEP_NEXT;
+}
+
+struct user_sync redeem_sync(const struct exchange *ex)
+{
+	const struct redeem *redeem = ex->work;
+	const struct token *token = &redeem->token;
+
+	return (struct user_sync){
+		.tenant = ex->tenant->slug,
+		.email = token->email,
+		.email_key = redeem->email_key,
+		.name = token->name,
+		.set = &token->set,
+		.del = token->unset,
+		.del_count = token->unset_count,
+		.minted_ms = token->minted_ms,
+	};
+}
+
+enum step_result redeem_refuse_person(struct exchange *ex, enum err err)
+{
+	switch (err) {
+	case ERR_AUTH:
+		return answer_error(ex, CODE_user_blocked,
+				    "This user may not sign in.");
+	case ERR_LIMIT:
+		return answer_error(ex, CODE_too_many_attributes,
+				    "There is too much to store about this "
+				    "user.");
+	default:
 		return answer_failure(ex, err);
-	if (err)
-		redeem->target = ex->tenant->dashboard;
-	return STEP_NEXT;
+	}
 }
 
 static void redeemed(struct job *job)
@@ -122,6 +149,28 @@ static enum step_result refuse_headers(struct exchange *ex)
 			    "site. Please delete some and try again.");
 }
 
+/* What the handoff decided to tell, before what `deliver` did. */
+static enum err add_events(struct redeem *redeem, struct pool *pool)
+{
+	const struct token *token = &redeem->token;
+	struct redemption *job = &redeem->job;
+	unsigned count = token->event_count + job->event_count;
+	struct outbox_event *events;
+
+	if (!token->event_count)
+		return ERR_OK;
+	events = pool_calloc(pool, count, sizeof(*events));
+	if (!events)
+		return ERR_NOMEM;
+	memcpy(events, token->events, token->event_count * sizeof(*events));
+	if (job->event_count)
+		memcpy(events + token->event_count, job->events,
+		       job->event_count * sizeof(*events));
+	job->events = events;
+	job->event_count = count;
+	return ERR_OK;
+}
+
 enum step_result redeem_submit(struct exchange *ex, int status, size_t room)
 {
 	struct redeem *redeem = ex->work;
@@ -132,14 +181,16 @@ enum step_result redeem_submit(struct exchange *ex, int status, size_t room)
 		return answer_failure(ex, ERR_NOMEM);
 	if (!answer_has_room(ex, room))
 		return refuse_headers(ex);
+	err = add_events(redeem, ex->pool);
+	if (err)
+		return answer_failure(ex, err);
 	job->job.done = redeemed;
-	job->tenant = ex->tenant->slug;
+	job->sync = redeem_sync(ex);
 	job->epoch = ex->tenant->epoch;
 	memcpy(job->jti, redeem->token.jti, sizeof(job->jti));
 	job->exp_s = redeem->token.exp_s;
-	job->user_id = redeem->token.user_id;
-	job->email_key = redeem->email_key;
-	job->is_vouched = false;
+	if (redeem->token.is_parked)
+		job->parked = redeem->token.park_id;
 	job->audit = exchange_audit(ex, status, NULL);
 	job->pool = ex->pool;
 	/* Once it is accepted the result is the writer's to set. */
@@ -148,6 +199,13 @@ enum step_result redeem_submit(struct exchange *ex, int status, size_t room)
 		return exchange_await_store(ex);
 	job->job.result = err;
 	return redeem_settled(ex, status);
+}
+
+static enum step_result refuse_ended(struct exchange *ex)
+{
+	return answer_error(ex, CODE_token_ended,
+			    "This sign-in was ended before it arrived. "
+			    "Please go back and try again.");
 }
 
 enum step_result redeem_settled(struct exchange *ex, int status)
@@ -167,12 +225,13 @@ enum step_result redeem_settled(struct exchange *ex, int status)
 			tell_swept(ex);
 		return refuse_expired(ex);
 	case ERR_NOT_FOUND:
-		return redeem->job.note == REDEMPTION_OTHER_PERSON ?
-		       redeem_refuse_other(ex) : redeem_refuse(ex);
-	case ERR_AUTH:
-		return answer_error(ex, CODE_user_blocked,
-				    "This user may not sign in.");
+		if (redeem->job.note == REDEMPTION_ENDED)
+			return refuse_ended(ex);
+		/* a second time, between `deliver` and the commit */
+		if (redeem->job.note == REDEMPTION_OTHER_ID)
+			return answer_failure(ex, ERR_BUSY);
+		return redeem_refuse(ex);
 	default:
-		return answer_failure(ex, redeem->job.job.result);
+		return redeem_refuse_person(ex, redeem->job.job.result);
 	}
 }

@@ -12,19 +12,12 @@
 struct redeem {
 	struct exchange *ex;
 	struct token token;		/* opened; not used yet */
+	bool is_gone;			/* what was parked with it is: it was
+					 * used, or its time is over */
 	struct str email_key;		/* the address in it, as compared */
 	struct str target;		/* where the user goes */
 	struct redemption job;
 };
-
-/*
- * Is this user who the token was minted for?  The number in it is not enough:
- * after a restore the same one may be somebody else's.
- */
-bool redeem_is_for(const struct exchange *ex, const struct user *user);
-/* 401 token_invalid: they are not. Said in the trail and, at most once a
- * minute, in the log. */
-enum step_result redeem_refuse_other(struct exchange *ex);
 
 /*
  * Open `text` for ex->tenant and check again that the target is still
@@ -35,9 +28,15 @@ enum step_result redeem_open(struct exchange *ex, struct str text);
 /* 401 token_invalid. */
 enum step_result redeem_refuse(struct exchange *ex);
 
+/* What the arrival brings of its person; see `is_gone`. */
+struct user_sync redeem_sync(const struct exchange *ex);
+/* Why users_plan(), or the job, refused the person: 403 user_blocked, 422
+ * too_many_attributes, or what answer_failure() makes of it. */
+enum step_result redeem_refuse_person(struct exchange *ex, enum err err);
+
 /*
- * Use it: submits redeem->job (whose session members are set, where one is
- * to be opened).  STEP_WAIT, or the answer when the store did not take it.
+ * Use it: submits redeem->job (whose session members and events are set, where
+ * there are any).  STEP_WAIT, or the answer when the store did not take it.
  * The audit record says `status`.  What the answer will need is allocated
  * before, and 431 is answered where its headers, of up to `room` octets beside
  * those that are set, would not fit: a token that was spent for nothing is a
@@ -46,7 +45,7 @@ enum step_result redeem_refuse(struct exchange *ex);
 enum step_result redeem_submit(struct exchange *ex, int status, size_t room);
 /*
  * After that: STEP_NEXT when this request was the first (the user is in
- * job.user), else the answer: 410 token_used, 401, 403 user_blocked, 503.
+ * job.user), else the answer: 410 token_used, 401, 403 user_blocked, 422, 503.
  */
 enum step_result redeem_settled(struct exchange *ex, int status);
 

@@ -7,20 +7,26 @@
 #include "codec/utf8.h"
 
 #define JTI_TEXT_LEN BASE64URL_LEN(REDEMPTION_JTI_LEN)
+#define SUM_TEXT_LEN BASE64URL_LEN(DIGEST_SIZE)
+#define PARK_TEXT_LEN (BASE64URL_LEN(PARKED_ID_LEN) + 1 + SUM_TEXT_LEN)
+#define PARK_LEN (sizeof(",\"park\":\"\"") - 1 + PARK_TEXT_LEN)
 /* Two dots of the empty key part, two others, IV and tag as text. */
 #define FRAME_LEN (4 + BASE64URL_LEN(JWE_IV_SIZE) + BASE64URL_LEN(JWE_TAG_SIZE))
 
+/* What may be parked, in the order in which it is written. */
+enum part { TARGET, NAME, ATTRIBUTES, EVENTS, PART_COUNT };
+
+/* Claims under way, and where their parts end: ends[0] is where the first
+ * begins. */
+struct draft {
+	struct buf text;
+	size_t ends[PART_COUNT + 1];
+};
+
 static enum err make_jti(int64_t now_ms, uint8_t out[REDEMPTION_JTI_LEN])
 {
-	uint64_t time = (uint64_t)now_ms;
-	enum err err = random_bytes(out + 6, REDEMPTION_JTI_LEN - 6);
-	unsigned i;
-
-	if (err)
-		return err;
-	for (i = 6; i-- > 0; time >>= 8)
-		out[i] = (uint8_t)time;
-	return ERR_OK;
+	redemption_jti_time(now_ms, out);
+	return random_bytes(out + 6, REDEMPTION_JTI_LEN - 6);
 }
 
 /* Validated text: quotes and backslashes are all that could end a string, and
@@ -43,86 +49,198 @@ static void add_text(struct buf *out, const char *member, struct str text)
 	buf_addc(out, '"');
 }
 
-static void write_claims(struct buf *out, const struct tenant *tenant,
-			 struct str issuer, const struct token *token,
-			 struct str name)
+static void write_base(struct buf *out, const struct tenant *tenant,
+		       struct str issuer, const struct token *token)
 {
 	char jti[JTI_TEXT_LEN];
 
 	base64url_encode(jti, token->jti, sizeof(token->jti));
-	add_text(out, "{\"iss\":\"", issuer);
+	add_text(out, "{\"v\":" TOKEN_FORMAT ",\"iss\":\"", issuer);
 	add_text(out, ",\"aud\":\"", tenant->slug);
-	buf_puts(out, ",\"sub\":\"");
-	json_add_int(out, token->user_id);
-	add_text(out, "\",\"email\":\"", token->email);
-	add_text(out, ",\"name\":\"", name);
+	add_text(out, ",\"email\":\"", token->email);
 	buf_puts(out, ",\"iat\":");
 	json_add_int(out, token->iat_s);
 	buf_puts(out, ",\"exp\":");
 	json_add_int(out, token->exp_s);
+	buf_puts(out, ",\"mms\":");
+	json_add_int(out, token->minted_ms);
 	add_text(out, ",\"jti\":\"", (struct str){ jti, sizeof(jti) });
-	add_text(out, ",\"redirect_url\":\"", token->redirect_url);
-	buf_addc(out, '}');
+	add_text(out, ",\"rid\":\"", token->rid);
 }
 
-/* At least `octets` shorter, at a character's start; all of it if need be. */
-static struct str shorten(struct str text, size_t octets)
+static void write_attributes(struct buf *out, const struct token *token)
 {
-	text.len -= octets < text.len ? octets : text.len;
-	while (text.len && ((unsigned char)text.ptr[text.len] & 0xc0) == 0x80)
-		text.len--;
-	return text;
+	for (unsigned i = 0; i < token->set.count; i++) {
+		add_text(out, i ? ",\"" : ",\"set\":{\"",
+			 token->set.v[i].name);
+		add_text(out, ":\"", token->set.v[i].value);
+	}
+	if (token->set.count)
+		buf_addc(out, '}');
+	for (unsigned i = 0; i < token->unset_count; i++)
+		add_text(out, i ? ",\"" : ",\"unset\":[\"",
+			 token->unset[i]);
+	if (token->unset_count)
+		buf_addc(out, ']');
+}
+
+static void write_events(struct buf *out, const struct token *token)
+{
+	for (unsigned i = 0; i < token->event_count; i++) {
+		buf_puts(out, i ? "," : ",\"events\":[");
+		add_text(out, "{\"name\":\"", token->events[i].name);
+		buf_puts(out, ",\"body\":");
+		buf_adds(out, token->events[i].body);
+		buf_addc(out, '}');
+	}
+	if (token->event_count)
+		buf_addc(out, ']');
+}
+
+static void write_claims(struct draft *draft, const struct tenant *tenant,
+			 struct str issuer, const struct token *token)
+{
+	struct buf *out = &draft->text;
+
+	write_base(out, tenant, issuer, token);
+	draft->ends[TARGET] = out->len;
+	add_text(out, ",\"redirect_url\":\"", token->redirect_url);
+	draft->ends[NAME] = out->len;
+	add_text(out, ",\"name\":\"", token->name);
+	draft->ends[ATTRIBUTES] = out->len;
+	write_attributes(out, token);
+	draft->ends[EVENTS] = out->len;
+	write_events(out, token);
+	draft->ends[PART_COUNT] = out->len;
+}
+
+/* The claims from `at` on, as an object of their own. */
+static struct str cut_off(const struct draft *draft, size_t at,
+			  struct pool *pool)
+{
+	const struct buf *text = &draft->text;
+	struct buf out;
+
+	buf_init_pool(&out, pool, PARKED_MAX + 1);
+	buf_reserve(&out, text->len - at + 1);
+	buf_addc(&out, '{');
+	/* without the comma that it begins with */
+	buf_add(&out, text->ptr + at + 1, text->len - at - 1);
+	buf_addc(&out, '}');
+	return buf_is_ok(&out) ? buf_str(&out) : STR_NULL;
+}
+
+/* Leave in the claims what fits into `room` octets. */
+static enum err park(struct draft *draft, size_t room, struct token *token,
+		     struct pool *pool, struct str *parked_r)
+{
+	char id[BASE64URL_LEN(PARKED_ID_LEN)], sum[SUM_TEXT_LEN];
+	struct buf *out = &draft->text;
+	int part = PART_COUNT - 1;
+	enum err err;
+
+	while (part >= 0 && draft->ends[part] + PARK_LEN + 1 > room)
+		part--;
+	if (part < 0 || out->len - draft->ends[part] + 1 > PARKED_MAX)
+		return ERR_LIMIT;
+	*parked_r = cut_off(draft, draft->ends[part], pool);
+	if (!parked_r->ptr)
+		return ERR_NOMEM;
+	err = random_bytes(token->park_id, sizeof(token->park_id));
+	if (!err)
+		err = digest_sha256(parked_r->ptr, parked_r->len,
+				    token->park_sum);
+	if (err)
+		return err;
+	token->is_parked = true;
+	base64url_encode(id, token->park_id, sizeof(token->park_id));
+	base64url_encode(sum, token->park_sum, sizeof(token->park_sum));
+	out->len = draft->ends[part];
+	buf_puts(out, ",\"park\":\"");
+	buf_add(out, id, sizeof(id));
+	buf_addc(out, '.');
+	buf_add(out, sum, sizeof(sum));
+	buf_addc(out, '"');
+	return ERR_OK;
+}
+
+/* About as long as the claims are, so that their buffer seldom moves. */
+static size_t guess_len(const struct token *token)
+{
+	size_t len = 512 + token->email.len + token->redirect_url.len +
+		     token->name.len;
+
+	for (unsigned i = 0; i < token->set.count; i++)
+		len += token->set.v[i].name.len + token->set.v[i].value.len + 6;
+	for (unsigned i = 0; i < token->unset_count; i++)
+		len += token->unset[i].len + 3;
+	for (unsigned i = 0; i < token->event_count; i++)
+		len += token->events[i].name.len + token->events[i].body.len +
+		       24;
+	return len + len / 16;
+}
+
+/* The claims whole, in at most `room` octets. */
+static enum err draft_claims(const struct tenant *tenant, struct str issuer,
+			     struct token *token, size_t room,
+			     struct pool *pool, struct str *claims_r,
+			     struct str *parked_r)
+{
+	struct draft draft;
+	enum err err = ERR_OK;
+
+	buf_init_pool(&draft.text, pool, 2 * PARKED_MAX);
+	buf_reserve(&draft.text, guess_len(token));
+	write_claims(&draft, tenant, issuer, token);
+	if (buf_is_ok(&draft.text) && draft.text.len + 1 > room)
+		err = park(&draft, room, token, pool, parked_r);
+	buf_addc(&draft.text, '}');
+	if (!err && !buf_is_ok(&draft.text))
+		err = draft.text.len < PARKED_MAX ? ERR_NOMEM : ERR_LIMIT;
+	if (!err)
+		*claims_r = buf_str(&draft.text);
+	return err;
 }
 
 enum err token_mint(const struct tenant *tenant, struct str issuer,
 		    int64_t now_ms, struct token *token, struct pool *pool,
-		    struct str *location_r)
+		    struct str *location_r, struct str *parked_r)
 {
 	static const char query[] = TOKEN_CALLBACK_PATH "?token=";
 	const size_t around = tenant->origin.len + sizeof(query) - 1 +
 			      JWE_HEADER_TEXT_MAX + FRAME_LEN;
-	struct str name = token->name;
-	struct buf claims, url;
-	size_t room;
+	struct str claims, parked = STR_NULL;
+	struct buf url;
 	enum err err;
 
 	if (around >= TOKEN_LOCATION_MAX)
 		return ERR_LIMIT;
-	room = (TOKEN_LOCATION_MAX - around) * 3 / 4;
+	token->minted_ms = now_ms;
 	token->iat_s = now_ms / 1000;
 	token->exp_s = token->iat_s + TOKEN_TTL_S;
+	token->is_parked = false;
 	err = make_jti(now_ms, token->jti);
+	if (!err)
+		err = draft_claims(tenant, issuer, token,
+				   (TOKEN_LOCATION_MAX - around) * 3 / 4, pool,
+				   &claims, &parked);
 	if (err)
 		return err;
-	buf_init_pool(&claims, pool, 8192);
-	buf_reserve(&claims, 1024);
-	write_claims(&claims, tenant, issuer, token, name);
-	if (buf_is_ok(&claims) && claims.len > room) {
-		name = shorten(name, claims.len - room);
-		buf_clear(&claims);
-		write_claims(&claims, tenant, issuer, token, name);
-	}
-	if (!buf_is_ok(&claims))
-		return ERR_NOMEM;
-	if (claims.len > room)
-		return ERR_LIMIT;
 	buf_init_pool(&url, pool, TOKEN_LOCATION_MAX + 1);
 	buf_reserve(&url, around + BASE64URL_LEN(claims.len));
 	buf_adds(&url, tenant->origin);
 	buf_puts(&url, query);
-	err = jwe_seal(tenant->token_keys, buf_str(&claims), &url);
+	err = jwe_seal(tenant->token_keys, claims, &url);
 	if (err)
 		return err;
 	if (!buf_is_ok(&url))
 		return ERR_NOMEM;
 	*location_r = buf_str(&url);
+	*parked_r = parked;
 	return ERR_OK;
 }
 
-/* The members' values as they stand, numbers too. */
-struct claims {
-	struct str iss, aud, sub, email, name, iat, exp, jti, redirect_url;
-};
+/* ---- reading ---- */
 
 static bool skip(struct str *in, struct str piece)
 {
@@ -161,14 +279,218 @@ static enum err take_text(struct str *in, struct pool *pool,
 	return ERR_OK;
 }
 
-static void take_number(struct str *in, struct str *digits_r)
+static enum err take_number(struct str *in, int64_t *n_r)
 {
-	*digits_r = (struct str){ in->ptr, 0 };
+	struct str digits = { in->ptr, 0 };
+
 	while (in->len && ascii_is_digit(in->ptr[0])) {
-		digits_r->len++;
+		digits.len++;
 		in->ptr++;
 		in->len--;
 	}
+	return num_i64(digits, 0, INT64_MAX / 2, n_r) ? ERR_AUTH : ERR_OK;
+}
+
+/* As much as a JSON object takes: its strings may hold braces. */
+static enum err take_object(struct str *in, struct str *object_r)
+{
+	unsigned depth = 0;
+	bool is_text = false;
+	size_t i;
+
+	for (i = 0; i < in->len; i++) {
+		char c = in->ptr[i];
+
+		if (is_text && c == '\\')
+			i++;
+		else if (c == '"')
+			is_text = !is_text;
+		else if (!is_text && c == '{')
+			depth++;
+		else if (!is_text && c == '}')
+			depth--;
+		if (!depth)
+			break;
+	}
+	if (i >= in->len || in->ptr[i] != '}')
+		return ERR_AUTH;
+	*object_r = (struct str){ in->ptr, i + 1 };
+	in->ptr += i + 1;
+	in->len -= i + 1;
+	return ERR_OK;
+}
+
+/* After "set":{" : its pairs, and the brace. */
+static enum err take_set(struct str *in, struct pool *pool,
+			 struct fields *set)
+{
+	do {
+		struct str name, value;
+		enum err err = take_text(in, pool, &name);
+
+		if (!err && !skip(in, STR(":\"")))
+			err = ERR_AUTH;
+		if (!err)
+			err = take_text(in, pool, &value);
+		if (!err)
+			err = fields_add(set, name, value, FIELD_TEXT);
+		if (err)
+			return err == ERR_NOMEM ? err : ERR_AUTH;
+	} while (skip(in, STR(",\"")));
+	return skip(in, STR("}")) ? ERR_OK : ERR_AUTH;
+}
+
+static enum err take_unset(struct str *in, struct pool *pool,
+			   struct token *out)
+{
+	struct str *names = pool_calloc(pool, FIELDS_MAX, sizeof(*names));
+	unsigned n = 0;
+	enum err err;
+
+	if (!names)
+		return ERR_NOMEM;
+	do {
+		if (n == FIELDS_MAX)
+			return ERR_AUTH;
+		err = take_text(in, pool, &names[n++]);
+		if (err)
+			return err;
+	} while (skip(in, STR(",\"")));
+	out->unset = names;
+	out->unset_count = n;
+	return skip(in, STR("]")) ? ERR_OK : ERR_AUTH;
+}
+
+static enum err take_events(struct str *in, struct pool *pool,
+			    struct token *out)
+{
+	struct outbox_event *events = pool_calloc(pool, OUTBOX_EVENTS_MAX,
+						  sizeof(*events));
+	unsigned n = 0;
+	enum err err;
+
+	if (!events)
+		return ERR_NOMEM;
+	do {
+		if (n == OUTBOX_EVENTS_MAX || !skip(in, STR("{\"name\":\"")))
+			return ERR_AUTH;
+		err = take_text(in, pool, &events[n].name);
+		if (!err && !skip(in, STR(",\"body\":")))
+			err = ERR_AUTH;
+		if (!err)
+			err = take_object(in, &events[n++].body);
+		if (!err && !skip(in, STR("}")))
+			err = ERR_AUTH;
+		if (err)
+			return err;
+	} while (skip(in, STR(",")));
+	out->events = events;
+	out->event_count = n;
+	return skip(in, STR("]")) ? ERR_OK : ERR_AUTH;
+}
+
+/* Does the next member have that name, written with what its value begins
+ * with?  The first of an object has no comma. */
+static bool is_next(struct str *in, bool *is_first, struct str member)
+{
+	struct str at = *in;
+
+	if (!*is_first && !skip(&at, STR(",")))
+		return false;
+	if (!skip(&at, member))
+		return false;
+	*is_first = false;
+	*in = at;
+	return true;
+}
+
+/* The members that may be parked, as many as there are. */
+static enum err take_parts(struct str *in, bool is_first, struct pool *pool,
+			   struct token *out)
+{
+	enum err err = ERR_OK;
+
+	if (is_next(in, &is_first, STR("\"redirect_url\":\"")))
+		err = take_text(in, pool, &out->redirect_url);
+	if (!err && is_next(in, &is_first, STR("\"name\":\"")))
+		err = take_text(in, pool, &out->name);
+	if (!err && is_next(in, &is_first, STR("\"set\":{\"")))
+		err = take_set(in, pool, &out->set);
+	if (!err && is_next(in, &is_first, STR("\"unset\":[\"")))
+		err = take_unset(in, pool, out);
+	if (!err && is_next(in, &is_first, STR("\"events\":[")))
+		err = take_events(in, pool, out);
+	return err;
+}
+
+static enum err take_octets(struct str text, uint8_t *out, size_t size)
+{
+	uint8_t octets[DIGEST_SIZE];
+	size_t len = 0;
+
+	if (text.len != BASE64URL_LEN(size) ||
+	    base64url_decode(text, octets, size, &len) || len != size)
+		return ERR_AUTH;
+	memcpy(out, octets, size);
+	return ERR_OK;
+}
+
+/* "park":"ID.SUM", where it stands. */
+static enum err take_park(struct str *in, struct token *out)
+{
+	const size_t id_len = BASE64URL_LEN(PARKED_ID_LEN);
+	struct str id, sum;
+
+	if (!skip(in, STR(",\"park\":\"")))
+		return ERR_OK;
+	if (in->len < PARK_TEXT_LEN + 1 || in->ptr[id_len] != '.' ||
+	    in->ptr[PARK_TEXT_LEN] != '"')
+		return ERR_AUTH;
+	id = (struct str){ in->ptr, id_len };
+	sum = (struct str){ in->ptr + id_len + 1, SUM_TEXT_LEN };
+	in->ptr += PARK_TEXT_LEN + 1;
+	in->len -= PARK_TEXT_LEN + 1;
+	out->is_parked = true;
+	return take_octets(id, out->park_id, PARKED_ID_LEN) ||
+	       take_octets(sum, out->park_sum, DIGEST_SIZE) ? ERR_AUTH :
+							      ERR_OK;
+}
+
+/* What write_base() wrote; the seal says as much as the first two, but a second
+ * lock costs nothing. */
+static enum err take_base(struct str *in, const struct tenant *tenant,
+			  struct str issuer, struct pool *pool,
+			  struct token *out)
+{
+	struct str iss, aud, jti;
+	const struct {
+		struct str before;
+		struct str *text;
+		int64_t *number;
+	} members[] = {
+		{ STR("{\"v\":" TOKEN_FORMAT ",\"iss\":\""), &iss, NULL },
+		{ STR(",\"aud\":\""), &aud, NULL },
+		{ STR(",\"email\":\""), &out->email, NULL },
+		{ STR(",\"iat\":"), NULL, &out->iat_s },
+		{ STR(",\"exp\":"), NULL, &out->exp_s },
+		{ STR(",\"mms\":"), NULL, &out->minted_ms },
+		{ STR(",\"jti\":\""), &jti, NULL },
+		{ STR(",\"rid\":\""), &out->rid, NULL },
+	};
+
+	for (size_t i = 0; i < N_ELEMENTS(members); i++) {
+		enum err err;
+
+		if (!skip(in, members[i].before))
+			return ERR_AUTH;
+		err = members[i].text ? take_text(in, pool, members[i].text) :
+			take_number(in, members[i].number);
+		if (err)
+			return err;
+	}
+	if (!str_eq(iss, issuer) || !str_eq(aud, tenant->slug))
+		return ERR_AUTH;
+	return take_octets(jti, out->jti, sizeof(out->jti));
 }
 
 /*
@@ -176,64 +498,39 @@ static void take_number(struct str *in, struct str *digits_r)
  * says the same is not ours.  A general reader took 3 us, more than all else
  * that is done to open a token.
  */
-static enum err read_claims(struct str in, struct pool *pool,
-			    struct claims *out)
+static enum err read_claims(struct str in, const struct tenant *tenant,
+			    struct str issuer, struct pool *pool,
+			    struct token *out)
 {
-	const struct {
-		struct str before;
-		struct str *value;
-		bool is_number;
-	} members[] = {
-		{ STR("{\"iss\":\""), &out->iss, false },
-		{ STR(",\"aud\":\""), &out->aud, false },
-		{ STR(",\"sub\":\""), &out->sub, false },
-		{ STR(",\"email\":\""), &out->email, false },
-		{ STR(",\"name\":\""), &out->name, false },
-		{ STR(",\"iat\":"), &out->iat, true },
-		{ STR(",\"exp\":"), &out->exp, true },
-		{ STR(",\"jti\":\""), &out->jti, false },
-		{ STR(",\"redirect_url\":\""), &out->redirect_url, false },
-	};
-	enum err err;
+	enum err err = take_base(&in, tenant, issuer, pool, out);
 
-	for (size_t i = 0; i < N_ELEMENTS(members); i++) {
-		if (!skip(&in, members[i].before))
-			return ERR_AUTH;
-		if (members[i].is_number) {
-			take_number(&in, members[i].value);
-			continue;
-		}
-		err = take_text(&in, pool, members[i].value);
-		if (err)
-			return err;
-	}
-	return str_eq(in, STR("}")) ? ERR_OK : ERR_AUTH;
+	if (!err)
+		err = take_parts(&in, false, pool, out);
+	if (!err)
+		err = take_park(&in, out);
+	if (!err && !str_eq(in, STR("}")))
+		err = ERR_AUTH;
+	if (!err && !out->is_parked &&
+	    (!out->redirect_url.ptr || !out->name.ptr))
+		err = ERR_AUTH;
+	return err;
 }
 
-static enum err read_values(const struct claims *claims, struct token *out)
+static enum err check_times(const struct token *token, int64_t now_s)
 {
-	uint8_t jti[REDEMPTION_JTI_LEN];
-	size_t len;
-
-	if (num_i64(claims->sub, 1, INT64_MAX, &out->user_id) ||
-	    num_i64(claims->iat, 0, INT64_MAX / 2, &out->iat_s) ||
-	    num_i64(claims->exp, 0, INT64_MAX / 2, &out->exp_s) ||
-	    base64url_decode(claims->jti, jti, sizeof(jti), &len) ||
-	    len != sizeof(jti))
+	if (token->exp_s <= token->iat_s ||
+	    token->exp_s - token->iat_s > TOKEN_TTL_S ||
+	    token->minted_ms / 1000 != token->iat_s ||
+	    token->iat_s > now_s + TOKEN_SKEW_S)
 		return ERR_AUTH;
-	memcpy(out->jti, jti, sizeof(jti));
-	out->email = claims->email;
-	out->name = claims->name;
-	out->redirect_url = claims->redirect_url;
-	return ERR_OK;
+	return now_s >= token->exp_s ? ERR_EXPIRED : ERR_OK;
 }
 
 enum err token_open(const struct tenant *tenant, struct str issuer,
 		    struct str text, int64_t now_s, struct pool *pool,
 		    struct token *out_r)
 {
-	struct claims claims;
-	struct token token;
+	struct token token = { 0 };
 	struct str plain;
 	enum err err;
 
@@ -242,21 +539,30 @@ enum err token_open(const struct tenant *tenant, struct str issuer,
 	err = jwe_open(tenant->token_keys, text, pool, &plain);
 	if (err)
 		return err == ERR_NOMEM || err == ERR_INTERNAL ? err : ERR_AUTH;
-	err = read_claims(plain, pool, &claims);
+	fields_init(&token.set, pool);
+	err = read_claims(plain, tenant, issuer, pool, &token);
 	if (!err)
-		err = read_values(&claims, &token);
+		err = check_times(&token, now_s);
+	if (!err)
+		*out_r = token;
+	return err;
+}
+
+enum err token_unpark(struct token *token, struct str content,
+		      struct pool *pool)
+{
+	uint8_t sum[DIGEST_SIZE];
+	enum err err = digest_sha256(content.ptr, content.len, sum);
+
 	if (err)
 		return err;
-	/* The seal says as much; a second lock costs nothing. */
-	if (!str_eq(claims.iss, issuer) ||
-	    !str_eq(claims.aud, tenant->slug))
+	if (!digest_equal(sum, token->park_sum, sizeof(sum)) ||
+	    !skip(&content, STR("{")))
 		return ERR_AUTH;
-	if (token.exp_s <= token.iat_s ||
-	    token.exp_s - token.iat_s > TOKEN_TTL_S ||
-	    token.iat_s > now_s + TOKEN_SKEW_S)
-		return ERR_AUTH;
-	if (now_s >= token.exp_s)
-		return ERR_EXPIRED;
-	*out_r = token;
-	return ERR_OK;
+	err = take_parts(&content, true, pool, token);
+	if (!err && !str_eq(content, STR("}")))
+		err = ERR_AUTH;
+	if (!err && (!token->redirect_url.ptr || !token->name.ptr))
+		err = ERR_AUTH;
+	return err;
 }

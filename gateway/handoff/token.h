@@ -1,15 +1,25 @@
 /*
- * token: the handoff token: what the gateway tells the tenant's host about a
- * user, sealed, for two minutes and for one use.
+ * token: the handoff token: all that was decided about a user who is on the
+ * way, sealed, for two minutes and for one use.  The gateway stores nobody
+ * before they arrive, so the token carries what their arrival writes.
  *
- * The plaintext is a JSON object of fixed shape (RFC 7519 names):
+ * The plaintext is a JSON object of fixed shape and order (RFC 7519 names):
  *
- *	{"iss":B's origin,"aud":tenant,"sub":user id,"email":...,"name":...,
- *	 "iat":...,"exp":...,"jti":...,"redirect_url":...}
+ *	{"v":2,"iss":B's origin,"aud":tenant,"email":...,"iat":...,"exp":...,
+ *	 "mms":mint time in ms,"jti":...,"rid":the handoff's request id,
+ *	 "redirect_url":...,"name":...,
+ *	 "set":{attribute:value,...},"unset":[name,...],
+ *	 "events":[{"name":...,"body":{...}},...],
+ *	 "park":"ID.SUM"}
  *
- * sealed with the tenant's keys (crypto/jwe.h).  `jti` is 128 bits, base64url:
- * 48 of wall-clock milliseconds and 80 random ones, so that the redemptions'
- * table grows at its end.
+ * sealed with the tenant's keys (crypto/jwe.h).  The last four stand only where
+ * there are any.  `jti` is 128 bits, base64url: 48 of wall-clock milliseconds
+ * and 80 random ones, so that the redemptions' table grows at its end.
+ *
+ * What does not fit into TOKEN_LOCATION_MAX is parked (store/parking.h): of the
+ * members from `redirect_url` on, from the end, in whole steps: the events,
+ * then the attributes, the name, the target.  They make an object of the same
+ * shape; `park` is its id and the SHA-256 of its text, both in base64url.
  */
 #ifndef HANDOFF_TOKEN_H
 #define HANDOFF_TOKEN_H
@@ -18,39 +28,55 @@
 
 #include "base/pool.h"
 #include "config/snapshot.h"
+#include "crypto/digest.h"
 #include "store/redemptions.h"
 
+#define TOKEN_FORMAT "2"
 #define TOKEN_TTL_S 120
 #define TOKEN_SKEW_S 5		/* `iat` may lie this far ahead of our clock */
-#define TOKEN_LOCATION_MAX 4096	/* octets of the URL that carries one */
+/* Octets of the URL that carries one: the head of the answer stays under 4,000
+ * with it, of which a default nginx takes no more. */
+#define TOKEN_LOCATION_MAX 3000
 #define TOKEN_CALLBACK_PATH "/auth/callback"
 
 struct token {
+	struct str rid;			/* request id of the handoff */
 	struct str email, name, redirect_url;
-	int64_t user_id;
-	int64_t iat_s, exp_s;
+	struct fields set;		/* attributes; all text */
+	const struct str *unset;	/* names of those to remove, before */
+	unsigned unset_count;
+	const struct outbox_event *events;
+	unsigned event_count;
+	int64_t iat_s, exp_s, minted_ms;
 	uint8_t jti[REDEMPTION_JTI_LEN];
+	bool is_parked;			/* the rest lies there */
+	uint8_t park_id[PARKED_ID_LEN], park_sum[DIGEST_SIZE];
 };
 
 /*
- * Mint a token: iat_s, exp_s and jti of *token are filled in from `now_ms` and
- * fresh random bytes.  *location_r is the whole callback URL, in the pool.
- * The texts are validated ones (no control characters).  Where the
- * URL would pass TOKEN_LOCATION_MAX the *name* in the token is cut at
- * a character; what is stored stays whole.  ERR_LIMIT when that is not enough,
- * ERR_IO (no random bytes), ERR_NOMEM, ERR_INTERNAL.
+ * Mint a token: times, jti and what is said of parking are filled in from
+ * `now_ms` and fresh random bytes.  *location_r is the whole callback URL,
+ * *parked_r what has to be parked under token->park_id before anybody gets it
+ * (absent: nothing); both in the pool.  The texts are validated ones (no
+ * control characters).  ERR_LIMIT past PARKED_MAX, ERR_IO (no random bytes),
+ * ERR_NOMEM, ERR_INTERNAL.
  */
 enum err token_mint(const struct tenant *tenant, struct str issuer,
 		    int64_t now_ms, struct token *token, struct pool *pool,
-		    struct str *location_r);
+		    struct str *location_r, struct str *parked_r);
 
 /*
- * Open and check one; slices live in the pool.  ERR_EXPIRED: it was ours, and
- * good once; ERR_AUTH: not ours, not this tenant's, or not in the shape that we
+ * Open and check one; slices live in the pool.  Of one that is_parked what lies
+ * there is absent until token_unpark().  ERR_EXPIRED: it was ours, and good
+ * once; ERR_AUTH: not ours, not this tenant's, or not in the shape that we
  * write; ERR_NOMEM, ERR_INTERNAL.
  */
 enum err token_open(const struct tenant *tenant, struct str issuer,
 		    struct str text, int64_t now_s, struct pool *pool,
 		    struct token *out_r);
+/* Add what was parked with it; slices live in the pool or are of `content`.
+ * ERR_AUTH: that is not what was parked. ERR_NOMEM, ERR_INTERNAL. */
+enum err token_unpark(struct token *token, struct str content,
+		      struct pool *pool);
 
 #endif

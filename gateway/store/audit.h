@@ -2,7 +2,7 @@
  * audit: what became of each exchange, found again by its request id.
  *
  * A record rides in the transaction of the business write that it tells of
- * (struct user_sync, struct redemption, struct session_end take one), else it
+ * (struct redemption, struct session_end take one), else it
  * goes to the writer unawaited, within the writer's cap.  Kept for
  * AUDIT_DAYS_MAX days and AUDIT_ROWS_MAX records, whichever ends first; the
  * writer sweeps by itself.

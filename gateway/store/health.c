@@ -120,6 +120,11 @@ bool health_is_stuck(struct health *health)
 	return busy_for(health) >= HEALTH_STUCK_MS;
 }
 
+bool health_is_well(struct health *h)
+{
+	return atomic_load(&h->trouble) == HEALTH_WELL;
+}
+
 void health_ask(struct health *health, struct health_report *out_r)
 {
 	struct health_report r = { .busy_ms = busy_for(health) };

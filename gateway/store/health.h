@@ -57,7 +57,8 @@ const char *health_remedy(enum health_trouble trouble);
 
 struct health {
 	pthread_mutex_t lock;		/* of what is not atomic */
-	enum health_trouble trouble, last;
+	_Atomic enum health_trouble trouble;	/* set under the lock */
+	enum health_trouble last;
 	char problem[HEALTH_PROBLEM_MAX];
 	uint64_t failures;
 	int64_t since_ms;		/* monotonic */
@@ -81,6 +82,8 @@ void health_bad(struct health *health, enum health_trouble trouble,
 		const char *problem, bool is_lasting);
 
 bool health_is_stuck(struct health *health);
+/* Not in trouble, whether or not it is stuck. Takes no lock. */
+bool health_is_well(struct health *health);
 void health_ask(struct health *health, struct health_report *out_r);
 
 #endif

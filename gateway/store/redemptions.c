@@ -5,28 +5,41 @@
 #include "base/clock.h"
 #include "store/db-private.h"
 #include "store/epochs.h"
+#include "store/parking-private.h"
 #include "store/redemptions-private.h"
 #include "store/sessions-private.h"
+#include "store/users-private.h"
 
 struct redemptions {
 	struct writer *writer;
 	struct sessions *sessions;
+	struct users *users;
+	struct tombstones *tombstones;
 	struct chore sweep;
-	_Atomic int64_t swept_s;	/* as the mark in the database */
-	int64_t sweeping_s;		/* what it becomes with this sweep */
+	_Atomic int64_t swept_ms;	/* as the mark in the database */
+	int64_t sweeping_ms;		/* what it becomes with this sweep */
 };
 
-bool redemption_is_person(const struct user *user, struct str tenant,
-			  bool is_vouched, struct str email_key)
+#define JTI_TIME_LEN 6
+
+void redemption_jti_time(int64_t ms, uint8_t jti[REDEMPTION_JTI_LEN])
 {
-	return str_eq(user->tenant, tenant) &&
-	       user->view.is_verified == is_vouched &&
-	       str_eq(user->email_key, email_key);
+	for (unsigned i = JTI_TIME_LEN; i-- > 0; ms >>= 8)
+		jti[i] = (uint8_t)ms;
 }
 
-int64_t redemptions_swept_s(struct redemptions *redemptions)
+static int64_t time_of(const uint8_t *jti)
 {
-	return atomic_load(&redemptions->swept_s);
+	int64_t ms = 0;
+
+	for (unsigned i = 0; i < JTI_TIME_LEN; i++)
+		ms = ms << 8 | jti[i];
+	return ms;
+}
+
+int64_t redemptions_swept_ms(struct redemptions *redemptions)
+{
+	return atomic_load(&redemptions->swept_ms);
 }
 
 /* ERR_USED, and what session was opened then; ERR_OK: still to be had. */
@@ -35,12 +48,12 @@ static enum err find_winner(struct db *db, struct redemption *r)
 	sqlite3_stmt *q;
 	enum err err = query_begin(db, SQL_REDEMPTION_GET,
 		"SELECT session_id FROM redemptions"
-		" WHERE tenant = ?1 AND jti = ?2", &q);
+		" WHERE jti = ?1 AND tenant = ?2", &q);
 
 	if (err)
 		return err;
-	query_bind_str(q, 1, r->tenant);
-	sqlite3_bind_blob(q, 2, r->jti, REDEMPTION_JTI_LEN, SQLITE_STATIC);
+	sqlite3_bind_blob(q, 1, r->jti, REDEMPTION_JTI_LEN, SQLITE_STATIC);
+	query_bind_str(q, 2, r->sync.tenant);
 	if (query_step(db, q, &err) > 0) {
 		r->session_id = sqlite3_column_int64(q, 0);
 		err = ERR_USED;
@@ -54,35 +67,35 @@ static enum err take(struct db *db, struct redemption *r, int64_t session_id)
 {
 	sqlite3_stmt *q;
 	enum err err = query_begin(db, SQL_REDEMPTION_INSERT,
-		"INSERT INTO redemptions(tenant, jti, exp_s, session_id)"
-		" VALUES(?1, ?2, ?3, ?4)", &q);
+		"INSERT INTO redemptions(jti, tenant, session_id)"
+		" VALUES(?1, ?2, ?3)", &q);
 
 	if (err)
 		return err;
-	query_bind_str(q, 1, r->tenant);
-	sqlite3_bind_blob(q, 2, r->jti, REDEMPTION_JTI_LEN, SQLITE_STATIC);
-	sqlite3_bind_int64(q, 3, r->exp_s);
-	sqlite3_bind_int64(q, 4, session_id);
+	sqlite3_bind_blob(q, 1, r->jti, REDEMPTION_JTI_LEN, SQLITE_STATIC);
+	query_bind_str(q, 2, r->sync.tenant);
+	sqlite3_bind_int64(q, 3, session_id);
 	return query_run(db, q);
 }
 
-static enum err find_user(struct db *db, struct redemption *r,
-			  struct user *user_r)
+/* Were they ended on the way, or are they not whom the adapter saw? */
+static enum err check_person(struct db *db, struct redemption *r,
+			     struct user_plan *plan)
 {
-	struct user user;
-	enum err err = users_get(db, r->user_id, db->scratch, &user);
+	enum err err = tombstone_check(r->redemptions->tombstones, db,
+				       r->sync.tenant, false,
+				       r->sync.email_key, r->sync.minted_ms);
 
-	if (err)
+	if (err == ERR_NOT_FOUND)
+		r->note = REDEMPTION_ENDED;
+	if (!err)
+		err = users_plan(db, &r->sync, db->scratch, plan);
+	if (err || !r->shown_id)
 		return err;
-	if (!redemption_is_person(&user, r->tenant, r->is_vouched,
-				  r->email_key)) {
-		r->note = REDEMPTION_OTHER_PERSON;
-		return ERR_NOT_FOUND;
-	}
-	if (user.is_blocked)
-		return ERR_AUTH;
-	*user_r = user;
-	return ERR_OK;
+	if (plan->is_new ? r->is_shown_new : plan->view.id == r->shown_id)
+		return ERR_OK;
+	r->note = REDEMPTION_OTHER_ID;
+	return ERR_NOT_FOUND;
 }
 
 /* For the answer: what `view` points to ends with the job. */
@@ -103,15 +116,12 @@ static enum err open_session(struct db *db, struct redemption *r,
 {
 	struct session_entry *e = r->entry;
 
-	e->user_id = r->user_id;
+	e->user_id = view->id;
 	e->kind = r->kind;
 	e->epoch = r->epoch;
 	e->idle_s = r->idle_s;
 	e->absolute_s = now_s + (int64_t)r->absolute_s;
 	memcpy(e->hash, r->hash, SESSION_HASH_LEN);
-	r->record = user_record_new(view);
-	if (!r->record)
-		return ERR_NOMEM;
 	return session_write(r->redemptions->sessions, db, e, now_s);
 }
 
@@ -120,18 +130,19 @@ static enum err check_expiry(struct redemption *r, int64_t now_s)
 {
 	if (r->exp_s <= now_s)
 		return ERR_EXPIRED;
-	if (r->exp_s > redemptions_swept_s(r->redemptions))
+	if (time_of(r->jti) > redemptions_swept_ms(r->redemptions))
 		return ERR_OK;
 	r->note = REDEMPTION_SWEPT;
 	return ERR_EXPIRED;
 }
 
-static enum err redeem(struct db *db, struct redemption *r)
+/* Each of these may say no, and none writes; the order is that of what the
+ * answer shall name. */
+static enum err check_all(struct db *db, struct redemption *r, int64_t now_s,
+			  struct user_plan *plan)
 {
-	int64_t now_s = clock_wall_s();
-	struct user user;
 	enum err err = epochs_is_current(r->redemptions->sessions->epochs,
-					 r->tenant, r->epoch) ?
+					 r->sync.tenant, r->epoch) ?
 		ERR_OK : ERR_NOT_FOUND;
 
 	if (!err)
@@ -139,11 +150,20 @@ static enum err redeem(struct db *db, struct redemption *r)
 	if (!err)
 		err = check_expiry(r, now_s);
 	if (!err)
-		err = find_user(db, r, &user);
-	if (!err)
-		err = keep_view(r, &user.view);
+		err = check_person(db, r, plan);
+	if (!err && r->parked)
+		err = parking_take(db, r->sync.tenant, r->parked);
+	return err;
+}
+
+/* Nothing here says no but the system. */
+static enum err write_all(struct db *db, struct redemption *r, int64_t now_s,
+			  const struct user_plan *plan)
+{
+	enum err err = user_write(db, &r->sync, plan, now_s);
+
 	if (!err && r->entry)
-		err = open_session(db, r, &user.view, now_s);
+		err = open_session(db, r, &plan->view, now_s);
 	if (!err && r->entry)
 		r->session_id = r->entry->node.id;
 	if (!err)
@@ -151,10 +171,32 @@ static enum err redeem(struct db *db, struct redemption *r)
 	if (!err && r->replaces)
 		err = session_delete(db, r->replaces);
 	if (!err)
-		err = outbox_append(db, r->tenant, r->user_id, r->events,
-				    r->event_count);
+		err = outbox_append(db, r->sync.tenant, plan->view.id,
+				    r->events, r->event_count);
 	if (!err && r->audit)
 		err = audit_insert(db, r->audit);
+	return err;
+}
+
+static enum err redeem(struct db *db, struct redemption *r)
+{
+	int64_t now_s = clock_wall_s();
+	struct user_plan plan = { 0 };
+	enum err err = check_all(db, r, now_s, &plan);
+
+	if (err)
+		return err;
+	if (plan.is_new)
+		plan.view.id = r->shown_id ? r->shown_id :
+			users_new_id(r->redemptions->users);
+	err = write_all(db, r, now_s, &plan);
+	if (!err)
+		err = keep_view(r, &plan.view);
+	/* made now, since nothing may fail after the commit */
+	if (!err && (r->entry || plan.is_changed)) {
+		r->record = user_record_new(&plan.view);
+		err = r->record ? ERR_OK : ERR_NOMEM;
+	}
 	return err;
 }
 
@@ -184,6 +226,8 @@ static void redeem_settle(struct job *job)
 			session_drop(s, r->replaces);
 		if (r->entry)
 			session_publish(s, r->entry, r->record);
+		else
+			sessions_show(s, r->record);
 	}
 	r->entry = NULL;
 	r->record = NULL;
@@ -191,10 +235,8 @@ static void redeem_settle(struct job *job)
 
 static enum err check(const struct redemption *r)
 {
-	enum err err = text_check(r->tenant, USER_TENANT_MAX);
+	enum err err = user_sync_check(&r->sync);
 
-	if (!err)
-		err = text_check(r->email_key, USER_EMAIL_MAX);
 	if (!err && r->opens_session)
 		err = text_check(r->host, SESSION_HOST_MAX);
 	if (!err && r->opens_session && (!r->idle_s || !r->absolute_s))
@@ -216,7 +258,7 @@ enum err redemptions_submit(struct redemptions *redemptions,
 	r->entry = NULL;
 	r->record = NULL;
 	if (!err && r->opens_session)
-		err = session_reserve(redemptions->sessions, r->tenant,
+		err = session_reserve(redemptions->sessions, r->sync.tenant,
 				      r->host, &r->entry);
 	if (err)
 		return err;
@@ -232,61 +274,53 @@ enum err redemptions_submit(struct redemptions *redemptions,
 
 /* ---- the sweep ---- */
 
-/* One number that a statement gives; 0 where it gives none. */
-static enum err ask_number(struct db *db, sqlite3_stmt *q, int64_t *n_r)
-{
-	enum err err = ERR_OK;
-	int64_t n = 0;
-
-	if (query_step(db, q, &err) > 0)
-		n = sqlite3_column_int64(q, 0);
-	query_end(q);
-	if (!err)
-		*n_r = n;
-	return err;
-}
-
-/* The latest expiry among those that forget() takes; 0: there are none. */
-static enum err find_last(struct db *db, int64_t before_s, int64_t *last_r)
+/* The highest time among those that forget() takes; -1: there are none. */
+static enum err find_last(struct db *db, const uint8_t *before,
+			  int64_t *last_ms_r)
 {
 	sqlite3_stmt *q;
 	enum err err = query_begin(db, SQL_REDEMPTION_LAST,
-		"SELECT max(exp_s) FROM (SELECT exp_s FROM redemptions"
-		" WHERE exp_s < ?1 ORDER BY exp_s LIMIT ?2)", &q);
+		"SELECT max(jti) FROM (SELECT jti FROM redemptions"
+		" WHERE jti < ?1 ORDER BY jti LIMIT ?2)", &q);
 
 	if (err)
 		return err;
-	sqlite3_bind_int64(q, 1, before_s);
+	sqlite3_bind_blob(q, 1, before, REDEMPTION_JTI_LEN, SQLITE_STATIC);
 	sqlite3_bind_int(q, 2, REDEMPTIONS_SWEEP_MAX);
-	return ask_number(db, q, last_r);
+	*last_ms_r = -1;
+	if (query_step(db, q, &err) > 0 && sqlite3_column_bytes(q, 0) ==
+					   REDEMPTION_JTI_LEN)
+		*last_ms_r = time_of(sqlite3_column_blob(q, 0));
+	query_end(q);
+	return err;
 }
 
-static enum err raise_mark(struct db *db, int64_t swept_s)
+static enum err raise_mark(struct db *db, int64_t swept_ms)
 {
 	sqlite3_stmt *q;
 	enum err err = query_begin(db, SQL_MARK_RAISE,
 		"UPDATE marks SET value = ?1"
-		" WHERE name = 'redemptions_swept'", &q);
+		" WHERE name = 'redemptions_swept_ms'", &q);
 
 	if (err)
 		return err;
-	sqlite3_bind_int64(q, 1, swept_s);
+	sqlite3_bind_int64(q, 1, swept_ms);
 	err = query_run(db, q);
 	/* without the mark nothing may be forgotten */
 	return !err && sqlite3_changes(db->handle) != 1 ? ERR_INTERNAL : err;
 }
 
-static enum err forget(struct db *db, int64_t before_s, bool *is_more_r)
+static enum err forget(struct db *db, const uint8_t *before, bool *is_more_r)
 {
 	sqlite3_stmt *q;
 	enum err err = query_begin(db, SQL_REDEMPTION_DELETE,
-		"DELETE FROM redemptions WHERE (tenant, jti) IN"
-		" (SELECT tenant, jti FROM redemptions WHERE exp_s < ?1"
-		"  ORDER BY exp_s LIMIT ?2)", &q);
+		"DELETE FROM redemptions WHERE (jti, tenant) IN"
+		" (SELECT jti, tenant FROM redemptions WHERE jti < ?1"
+		"  ORDER BY jti, tenant LIMIT ?2)", &q);
 
 	if (err)
 		return err;
-	sqlite3_bind_int64(q, 1, before_s);
+	sqlite3_bind_blob(q, 1, before, REDEMPTION_JTI_LEN, SQLITE_STATIC);
 	sqlite3_bind_int(q, 2, REDEMPTIONS_SWEEP_MAX);
 	err = query_run(db, q);
 	*is_more_r = sqlite3_changes(db->handle) == REDEMPTIONS_SWEEP_MAX;
@@ -296,17 +330,22 @@ static enum err forget(struct db *db, int64_t before_s, bool *is_more_r)
 static enum err sweep_run(struct db *db, struct job *job)
 {
 	struct redemptions *rs = list_entry(job, struct redemptions, sweep.job);
-	int64_t before_s = clock_wall_s() - REDEMPTION_MARGIN_S, last_s = 0;
-	enum err err = find_last(db, before_s, &last_s);
+	uint8_t before[REDEMPTION_JTI_LEN] = { 0 };
+	int64_t last_ms = -1;
+	enum err err;
 
-	rs->sweeping_s = atomic_load(&rs->swept_s);
-	if (err || !last_s)
+	redemption_jti_time(clock_wall_ms() - REDEMPTION_KEPT_S * 1000LL,
+			    before);
+	err = find_last(db, before, &last_ms);
+	rs->sweeping_ms = atomic_load(&rs->swept_ms);
+	rs->sweep.is_more = false;
+	if (err || last_ms < 0)
 		return err;
-	if (last_s > rs->sweeping_s) {
-		rs->sweeping_s = last_s;
-		err = raise_mark(db, last_s);
+	if (last_ms > rs->sweeping_ms) {
+		rs->sweeping_ms = last_ms;
+		err = raise_mark(db, last_ms);
 	}
-	return err ? err : forget(db, before_s, &rs->sweep.is_more);
+	return err ? err : forget(db, before, &rs->sweep.is_more);
 }
 
 /* Before the writer takes the next redemption. */
@@ -315,35 +354,40 @@ static void sweep_settle(struct job *job)
 	struct redemptions *rs = list_entry(job, struct redemptions, sweep.job);
 
 	if (!job->result)
-		atomic_store(&rs->swept_s, rs->sweeping_s);
+		atomic_store(&rs->swept_ms, rs->sweeping_ms);
 }
 
 static enum err load_mark(struct db *db, int64_t *swept_r)
 {
 	sqlite3_stmt *q;
 	enum err err = query_begin(db, SQL_MARK_GET,
-		"SELECT value FROM marks WHERE name = 'redemptions_swept'",
+		"SELECT value FROM marks WHERE name = 'redemptions_swept_ms'",
 		&q);
 
-	return err ? err : ask_number(db, q, swept_r);
+	if (err)
+		return err;
+	if (query_step(db, q, &err) > 0)
+		*swept_r = sqlite3_column_int64(q, 0);
+	query_end(q);
+	return err;
 }
 
 enum err redemptions_new(struct db *db, struct sessions *sessions,
+			 struct users *users, struct tombstones *tombstones,
 			 struct redemptions **redemptions_r)
 {
 	struct redemptions *rs = calloc(1, sizeof(*rs));
-	int64_t swept_s = 0;
-	enum err err;
+	int64_t swept_ms = 0;
+	enum err err = rs ? load_mark(db, &swept_ms) : ERR_NOMEM;
 
-	if (!rs)
-		return ERR_NOMEM;
-	err = load_mark(db, &swept_s);
 	if (err) {
 		free(rs);
 		return err;
 	}
 	rs->sessions = sessions;
-	atomic_init(&rs->swept_s, swept_s);
+	rs->users = users;
+	rs->tombstones = tombstones;
+	atomic_init(&rs->swept_ms, swept_ms);
 	*redemptions_r = rs;
 	return ERR_OK;
 }

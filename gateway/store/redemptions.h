@@ -1,31 +1,32 @@
 /*
- * redemptions: each token is used once.
+ * redemptions: a person arrives: each token is used once, and all that it
+ * brings is one commit.
  *
- * A redemption is one insert keyed (tenant, jti) in the same transaction as
- * the session that it opens: of any number of racing ones exactly one wins,
- * across restarts.
+ * A redemption is one insert keyed by the token's jti, in the same transaction
+ * as the user, their attributes, the events, the session and the audit's
+ * record: of any number of racing ones exactly one wins, across restarts, and
+ * what is refused has written nothing.
  *
- * Ids alone do not make two people one: after a restore the same number may be
- * given to somebody else.  So in that transaction the user's row is held
- * against what the token says of its person: tenant, whether somebody vouched
- * for them, and the e-mail address as compared.
- *
- * Rows are swept REDEMPTION_MARGIN_S after their token's expiry.  The latest
- * expiry that was ever swept is kept, in the sweep's own transaction, and
- * nothing that expires then or before is redeemed any more: a wall clock that
- * was ahead and is set back makes no used token look unused.  (While it is
- * that far back nobody's tokens are good; a sweep that forgot nothing locks
- * out nobody.)
+ * A jti begins with the time of its token (TOKEN's minting, 48 bits of
+ * milliseconds, big-endian), so the table grows at its right edge and needs no
+ * index by time: rows are swept by the jti alone, REDEMPTION_KEPT_S after that
+ * time, which is longer than any token lives.  The latest time that was ever
+ * swept is kept, in the sweep's own transaction, and no jti of that time or
+ * before is redeemed any more: a wall clock that was ahead and is set back
+ * makes no used token look unused.  (While it is that far back nobody's tokens
+ * are good; a sweep that forgot nothing locks out nobody.)
  */
 #ifndef STORE_REDEMPTIONS_H
 #define STORE_REDEMPTIONS_H
 
 #include <stdint.h>
 
+#include "store/outbox.h"
+#include "store/parking.h"
 #include "store/sessions.h"
 
 #define REDEMPTION_JTI_LEN 16
-#define REDEMPTION_MARGIN_S 3600
+#define REDEMPTION_KEPT_S 4200	/* ten minutes and an hour */
 #define REDEMPTIONS_SWEEP_MAX 1024	/* rows deleted in one transaction */
 
 struct redemptions;		/* one per store: see store_redemptions() */
@@ -33,30 +34,35 @@ struct redemptions;		/* one per store: see store_redemptions() */
 /* What is worth telling the operator about a refusal. */
 enum redemption_note {
 	REDEMPTION_PLAIN,
-	REDEMPTION_OTHER_PERSON,	/* the row is somebody else's by now */
-	REDEMPTION_SWEPT,		/* at or before what was swept */
+	REDEMPTION_SWEPT,	/* at or before what was swept */
+	REDEMPTION_ENDED,	/* what was minted for them by then was ended */
+	REDEMPTION_OTHER_ID,	/* it is not the one of `shown_id` */
 };
 
 /*
  * Result: ERR_OK: this one was first.  ERR_USED: another was before,
  * `session_id` is the session that it opened (0: none).  ERR_NOT_FOUND: the
- * user is gone, the tenant's epoch has ended, or the user is not the token's
- * person (`note` says); ERR_AUTH: they
- * is blocked; ERR_EXPIRED: past exp_s, or, as `note` says, not after the
- * latest expiry that was swept.  ERR_BUSY (a queue or the session table is
- * full), ERR_LIMIT, ERR_NOMEM, ERR_IO: nothing happened, it may be tried
- * again.  Whatever is refused is not spent: nothing is written.
+ * tenant's epoch has ended, or what was parked for it is gone, or as `note`
+ * says; ERR_AUTH: the person is blocked; ERR_LIMIT: they would have too many
+ * attributes; ERR_EXPIRED: past exp_s, or, as `note` says, not after what was
+ * swept.  ERR_BUSY (a queue or the session table is full), ERR_NOMEM, ERR_IO:
+ * nothing happened, it may be tried again.  Whatever is refused is not spent:
+ * nothing is written.
  */
 struct redemption {
 	struct job job;			/* set .done */
 	/* in */
-	struct str tenant;
+	struct user_sync sync;		/* whose token it is, and what it brings
+					 * of its person */
 	uint64_t epoch;			/* the tenant's: store/epochs.h */
 	uint8_t jti[REDEMPTION_JTI_LEN];
 	int64_t exp_s;			/* of the token */
-	int64_t user_id;
-	struct str email_key;		/* of the token's person */
-	bool is_vouched;		/* somebody vouched for them */
+	/* as whom an adapter was shown them: the row's id, or (is_shown_new)
+	 * one that users_new_id() made for this arrival; 0: nobody was */
+	int64_t shown_id;
+	bool is_shown_new;
+	const uint8_t *parked;		/* PARKED_ID_LEN octets; NULL: nothing
+					 * was parked */
 	bool opens_session;
 	enum session_kind kind;
 	struct str host;		/* of the session */
@@ -83,11 +89,11 @@ struct redemption {
 enum err redemptions_submit(struct redemptions *redemptions,
 			    struct redemption *redemption);
 
-/* Is this user the person of a token that says so much of them? */
-bool redemption_is_person(const struct user *user, struct str tenant,
-			  bool is_vouched, struct str email_key);
+/* A jti of that time: its first six octets. */
+void redemption_jti_time(int64_t ms, uint8_t jti[REDEMPTION_JTI_LEN]);
 
-/* The latest expiry that was swept, in seconds; 0: none. Any thread. */
-int64_t redemptions_swept_s(struct redemptions *redemptions);
+/* The latest time of a jti that was swept, in milliseconds; 0: none. Any
+ * thread. */
+int64_t redemptions_swept_ms(struct redemptions *redemptions);
 
 #endif

@@ -3,8 +3,8 @@
 #include "store/db-private.h"
 
 /*
- * users: the id is AUTOINCREMENT, so that a token for an erased user never
- * finds another one.  The three partial indexes are the three ways to be keyed
+ * users: ids are made by users_new_id(); the table is AUTOINCREMENT because it
+ * keeps the highest one ever, so that none is given twice.  The three partial indexes are the three ways to be keyed
  * (see users.h); queries must repeat their WHERE to use them.
  *
  * sessions: no foreign key on user_id, because it would need an index that
@@ -28,12 +28,16 @@
  * there were epochs: whoever has it next is taken for the one who had it.  Sessions
  * up to last_session belong to an epoch that ended.
  *
- * redemptions: the sweep needs the index on exp_s; both grow at their right
- * edge, since jti and exp are in the order of time.
+ * redemptions: the jti is in the order of time, so the table grows at its right
+ * edge and is swept from its left one: there is no index beside it.
  *
- * marks: numbers that the store keeps for itself.  redemptions_swept is the
- * latest expiry that the sweep forgot; probe is counted up to see whether
- * anything can be written.
+ * marks: numbers that the store keeps for itself.  redemptions_swept_ms is the
+ * latest time of a jti that the sweep forgot; probe is counted up to see
+ * whether anything can be written; the tombstone_ ones are the key of
+ * store/tombstones.h.
+ *
+ * tombstones: the id is AUTOINCREMENT, so that the order of ids is that of
+ * time.
  */
 static const char *const steps[] = {
 	/* 0 -> 1 */
@@ -167,6 +171,46 @@ static const char *const steps[] = {
 	"	value INTEGER NOT NULL"
 	") STRICT, WITHOUT ROWID;"
 	"INSERT INTO marks VALUES('probe', 0), ('redemptions_swept', 0);",
+
+	/* 4 -> 5 */
+	"ALTER TABLE users ADD COLUMN minted_ms INTEGER NOT NULL DEFAULT 0;"
+
+	"ALTER TABLE redemptions RENAME TO old_redemptions;"
+	"DROP INDEX redemptions_exp;"
+	"CREATE TABLE redemptions("
+	"	jti BLOB NOT NULL CHECK (length(jti) = 16),"
+	"	tenant TEXT NOT NULL,"
+	"	session_id INTEGER NOT NULL,"
+	"	PRIMARY KEY (jti, tenant)"
+	") STRICT, WITHOUT ROWID;"
+	"INSERT INTO redemptions SELECT jti, tenant, session_id"
+	"	FROM old_redemptions;"
+	"DROP TABLE old_redemptions;"
+	/* tokens lived two minutes from their jti's time */
+	"INSERT INTO marks SELECT 'redemptions_swept_ms',"
+	"	max(0, (value - 120) * 1000) FROM marks"
+	"	WHERE name = 'redemptions_swept';"
+	"DELETE FROM marks WHERE name = 'redemptions_swept';"
+
+	"CREATE TABLE tombstones("
+	"	id INTEGER PRIMARY KEY AUTOINCREMENT,"
+	"	tag BLOB NOT NULL UNIQUE CHECK (length(tag) = 16),"
+	"	ended_ms INTEGER NOT NULL"
+	") STRICT;"
+	"INSERT INTO marks VALUES"
+	"	('tombstone_0_a', random()), ('tombstone_0_b', random()),"
+	"	('tombstone_1_a', random()), ('tombstone_1_b', random());"
+
+	"CREATE TABLE parked("
+	"	id BLOB NOT NULL UNIQUE CHECK (length(id) = 16),"
+	"	tenant TEXT NOT NULL,"
+	"	client TEXT NOT NULL,"
+	"	exp_s INTEGER NOT NULL,"
+	"	octets INTEGER NOT NULL,"
+	"	content TEXT NOT NULL"
+	") STRICT;"
+	"CREATE INDEX parked_client ON parked(client, exp_s);"
+	"CREATE INDEX parked_tenant ON parked(tenant, exp_s, octets);",
 };
 
 #define STEPS ((int)(N_ELEMENTS(steps)))

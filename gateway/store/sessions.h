@@ -33,6 +33,8 @@
 #define SESSION_HOST_MAX 255		/* octets */
 #define SESSIONS_SWEEP_MAX 512		/* rows deleted in one transaction */
 
+struct sessions;		/* one per store: see store_sessions() */
+
 /* Where a session holds: never one in place of the other. */
 enum session_kind {
 	SESSION_TOP,		/* a tab of its own */

@@ -2,10 +2,12 @@
 
 #include "store/db-private.h"
 #include "store/epochs-private.h"
+#include "store/parking-private.h"
 #include "store/redemptions-private.h"
 #include "store/schema.h"
 #include "store/sessions-private.h"
 #include "store/tickets-private.h"
+#include "store/tombstones-private.h"
 #include "store/users-private.h"
 
 struct store {
@@ -19,6 +21,8 @@ struct store {
 	struct users *users;
 	struct redemptions *redemptions;
 	struct tickets *tickets;
+	struct tombstones *tombstones;
+	struct parking *parking;
 	struct chore audit;
 };
 
@@ -38,10 +42,7 @@ static enum err start(struct store *store, const struct store_options *options)
 	err = tickets_new(store->writer, &store->tickets);
 	if (err)
 		return err;
-	store->users = users_new(store->writer, store->sessions,
-				 store->tickets);
-	if (!store->users)
-		return ERR_NOMEM;
+	users_start(store->users, store->writer, store->tickets);
 	err = sessions_start(store->sessions, store->writer, sweep_ms);
 	if (!err)
 		err = epochs_start(store->epochs, store->writer,
@@ -49,6 +50,11 @@ static enum err start(struct store *store, const struct store_options *options)
 	if (!err)
 		err = redemptions_start(store->redemptions, store->writer,
 					sweep_ms);
+	if (!err)
+		err = tombstones_start(store->tombstones, store->writer,
+				       sweep_ms);
+	if (!err)
+		err = parking_start(store->parking, store->writer, sweep_ms);
 	if (!err)
 		err = audit_start(store->writer, &store->audit, sweep_ms);
 	return err;
@@ -95,8 +101,15 @@ enum err store_open(const char *dir, const struct store_options *options,
 		err = sessions_new(store->db, SESSIONS_MAX, store->epochs,
 				   &store->sessions);
 	if (!err)
-		err = redemptions_new(store->db, store->sessions,
-				      &store->redemptions);
+		err = tombstones_new(store->db, &store->tombstones);
+	if (!err)
+		err = users_new(store->db, store->sessions, store->tombstones,
+				&store->users);
+	if (!err)
+		err = redemptions_new(store->db, store->sessions, store->users,
+				      store->tombstones, &store->redemptions);
+	if (!err)
+		err = (store->parking = parking_new()) ? ERR_OK : ERR_NOMEM;
 	if (!err)
 		err = start(store, options);
 	if (err) {
@@ -133,8 +146,10 @@ void store_close(struct store *store)
 		return;
 	close_readers(store);
 	writer_stop(store->writer);
+	parking_free(store->parking);
 	redemptions_free(store->redemptions);
 	users_free(store->users);
+	tombstones_free(store->tombstones);
 	tickets_free(store->tickets);
 	sessions_free(store->sessions);
 	epochs_free(store->epochs);
@@ -197,4 +212,9 @@ struct redemptions *store_redemptions(struct store *store)
 struct tickets *store_tickets(struct store *store)
 {
 	return store->tickets;
+}
+
+struct parking *store_parking(struct store *store)
+{
+	return store->parking;
 }

@@ -2,12 +2,12 @@
  * store: everything that is kept, opened and closed in the right order.
  *
  *	store_open(dir, &options, &store, &why);
- *	... users_sync(store_users(store), &sync) ...
+ *	... redemptions_submit(store_redemptions(store), &redemption) ...
  *	store_close(store);
  *
- * Jobs (struct user_sync, struct redemption, struct session_end ...) are
+ * Jobs (struct redemption, struct parked, struct session_end ...) are
  * submitted from any thread and completed in the writer's: see
- * store/writer.h.  Look-ups in memory (users_known(), sessions_find()) may be
+ * store/writer.h.  Look-ups in memory (sessions_find()) may be
  * called from any thread; a reader connection belongs to one worker.
  */
 #ifndef STORE_STORE_H
@@ -18,6 +18,7 @@
 #include "store/db.h"
 #include "store/epochs.h"
 #include "store/outbox.h"
+#include "store/parking.h"
 #include "store/redemptions.h"
 #include "store/sessions.h"
 #include "store/tickets.h"
@@ -71,5 +72,6 @@ struct users *store_users(struct store *store);
 struct sessions *store_sessions(struct store *store);
 struct redemptions *store_redemptions(struct store *store);
 struct tickets *store_tickets(struct store *store);
+struct parking *store_parking(struct store *store);
 
 #endif

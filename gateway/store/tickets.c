@@ -3,10 +3,12 @@
 #include <stdatomic.h>
 
 #include "base/clock.h"
+#include "base/hash.h"
 #include "base/random.h"
 #include "codec/json.h"
 #include "codec/utf8.h"
 #include "store/db-private.h"
+#include "store/outbox.h"
 #include "store/tickets-private.h"
 
 #define VERSIONS 4096		/* users share them, by their id */
@@ -46,10 +48,16 @@ void tickets_free(struct tickets *t)
 	free(t);
 }
 
+/* Ids are in the order of time: they differ in their high bits. */
+static unsigned slot_of(int64_t user_id)
+{
+	return (unsigned)(hash_bytes(&user_id, sizeof(user_id)) % VERSIONS);
+}
+
 uint64_t tickets_version(struct tickets *t, int64_t user_id)
 {
 	return t->base + atomic_load_explicit(
-		&t->versions[(uint64_t)user_id % VERSIONS],
+		&t->versions[slot_of(user_id)],
 		memory_order_acquire);
 }
 
@@ -60,7 +68,7 @@ uint64_t tickets_version(struct tickets *t, int64_t user_id)
  */
 void tickets_touch(struct tickets *t, int64_t user_id)
 {
-	atomic_fetch_add_explicit(&t->versions[(uint64_t)user_id % VERSIONS],
+	atomic_fetch_add_explicit(&t->versions[slot_of(user_id)],
 				  1, memory_order_acq_rel);
 }
 

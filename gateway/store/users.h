@@ -4,11 +4,19 @@
  * An unsigned user is keyed (tenant, email_key), a signed one (tenant,
  * external id) or, where the assertion gave none, (tenant, email_key) among
  * the signed.  The three never meet: an unsigned request cannot reach a signed
- * user's row.  Ids are never used again, not even after an erasure, so
- * an old token cannot find a new user.
+ * user's row.
+ *
+ * A row is made or brought up to date by the commit that redeems its user's
+ * token (store/redemptions.h), and by nothing else: a handoff writes nothing.
+ * Each arrival notes when its token was minted, so that an older token that
+ * arrives late overwrites nothing that is newer.
+ *
+ * Ids are in the order of their making and never used again, not even after an
+ * erasure.  They stay below 2^53, so that programs that keep numbers as doubles
+ * keep them whole.
  *
  * Attributes are one compact JSON object in the user's row, not rows of their
- * own: a sync reads and writes one row whatever their number, and a session
+ * own: an arrival reads and writes one row whatever their number, and a session
  * check hands the text out as it stands.
  *
  * Text given to this module is UTF-8 without NUL; lengths are checked here
@@ -20,24 +28,22 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "base/hash.h"
 #include "base/pool.h"
 #include "base/str.h"
 #include "codec/fields.h"
 #include "store/audit.h"
-#include "store/outbox.h"
 #include "store/writer.h"
 
 #define USER_TENANT_MAX 64		/* octets */
 #define USER_EMAIL_MAX 512		/* octets: room for A-labels */
 #define USER_NAME_MAX 1024		/* octets: 255 characters */
 #define USER_ATTRIBUTES_MAX 16384	/* octets of the whole JSON object */
-#define USER_SEEN_S 3600		/* last_seen is written when older */
 #define USERS_OF_ADDRESS_MAX 2		/* one proved it, one did not */
-#define USERS_KNOWN_MAX 262144		/* cached, about 48 bytes each */
+/* A token lives 120 s and its time may lie 5 s ahead: no two that are good at
+ * once were minted further apart. */
+#define USER_LATE_MS 125000
 
 struct users;		/* one per store: see store_users() */
-struct sessions;
 
 /* What a session or a redemption shows of its user. */
 struct user_view {
@@ -53,77 +59,77 @@ struct user {
 	struct str tenant, email_key;
 	struct str external_id;	/* absent: none */
 	bool is_blocked;
-	int64_t created_s, updated_s, last_seen_s;
+	int64_t created_s, updated_s;
+	int64_t last_seen_s;	/* 0: never */
+	int64_t minted_ms;	/* of the newest token that arrived */
 };
 
-/*
- * Make the unsigned user or bring them up to date.  Attributes named in `del`
- * are removed, then those in `set` added or replaced; the others stay.  Where
- * nothing would change nothing is written (but last_seen, coarsely); events
- * and the audit record are always written.
- *
- * Result: ERR_OK; ERR_AUTH: they are blocked, nothing was written; ERR_LIMIT
- * (attributes would grow past USER_ATTRIBUTES_MAX, or another limit),
- * ERR_CONTROL; ERR_BUSY, ERR_NOMEM, ERR_IO.
- */
+/* What an arrival brings of its person.  Zero what is not needed. */
 struct user_sync {
-	struct job job;			/* set .done */
-	/* in; zero what is not needed */
 	struct str tenant;
 	struct str email, email_key;	/* as given; as compared */
 	struct str name;
-	const struct fields *set;	/* NULL: none */
-	const struct str *del;
+	const struct fields *set;	/* attributes; NULL: none */
+	const struct str *del;		/* names of those to remove, before */
 	unsigned del_count;
-	const struct outbox_event *events;
-	unsigned event_count;
-	const struct audit_record *audit;	/* NULL: none */
-	/* out */
-	int64_t user_id;
-	bool is_created, is_changed;	/* created is changed as well */
-	/* private */
-	struct users *users;
-	struct hash128 key, values;
-	bool has_hashes;
-	int64_t seen_s;
-	struct user_record *record;
+	int64_t minted_ms;		/* wall clock: when that was decided */
+};
+
+/* What becomes of them. */
+struct user_plan {
+	struct user_view view;	/* as they will be; id 0: given when made */
+	bool is_new;		/* there is no row yet */
+	bool is_changed;	/* a new one is changed as well */
+	bool is_late;		/* another arrived that was minted later, by at
+				 * most USER_LATE_MS (farther ahead is a clock
+				 * that was set back): nothing but the time of
+				 * this visit is kept */
 };
 
 /*
- * Is this exactly what the last sync of this user held, less than USER_SEEN_S
- * ago, and is there no event to append?  1: with *user_id_r, and the job may be
- * skipped (its audit record then goes by audit_write()); 0: submit it, with
- * the inputs as they are now.  Any thread; never touches the database.
+ * Read, and merge; nothing is written.  Slices live in the pool or are sync's.
+ * ERR_AUTH: they are blocked; ERR_LIMIT: attributes would grow past
+ * USER_ATTRIBUTES_MAX; ERR_NOMEM, ERR_IO, ERR_INTERNAL.
  */
-int users_known(struct users *users, struct user_sync *sync, int64_t now_s,
-		int64_t *user_id_r);
-/* ERR_BUSY, ERR_LIMIT, ERR_CONTROL: not accepted, done() is not called. */
-enum err users_sync(struct users *users, struct user_sync *sync);
+enum err users_plan(struct db *db, const struct user_sync *sync,
+		    struct pool *pool, struct user_plan *plan_r);
+
+/* An id for somebody who may be made.  Any thread. */
+int64_t users_new_id(struct users *users);
 
 /*
- * Block (sessions end, tokens no longer redeem, syncs are refused) or unblock.
+ * Block (sessions end, tokens no longer redeem) or unblock: by `user_id` or,
+ * where that is 0, the unsigned one of that address.  Who was never here and is
+ * blocked gets a row that says so (name empty, last seen at 0).
  * Result: ERR_OK, also when they were so already; ERR_NOT_FOUND.
  */
 struct user_block {
 	struct job job;
-	int64_t user_id;
+	int64_t user_id;		/* out, too */
+	struct str tenant, email, email_key;	/* where user_id is 0 */
 	bool is_blocked;
 	const struct audit_record *audit;
 	/* private */
 	struct users *users;
-	struct hash128 key;
+	bool is_by_address;
 };
 enum err users_block(struct users *users, struct user_block *block);
 
-/* Delete the user, their attributes, sessions and tickets. ERR_NOT_FOUND. What
- * the outbox and the audit trail hold is left to their own retention. */
+/*
+ * Delete the user, their attributes, sessions and tickets, and end the tokens
+ * that were minted for them (store/tombstones.h): by `user_id` or, where that
+ * is 0, the unsigned one of that address, of whom nothing but tokens needs to
+ * be there.  ERR_NOT_FOUND.  What the outbox and the audit trail hold is left
+ * to their own retention.
+ */
 struct user_erase {
 	struct job job;
-	int64_t user_id;
+	int64_t user_id;		/* out, too; 0: nobody was stored */
+	struct str tenant, email_key;	/* where user_id is 0 */
 	const struct audit_record *audit;
 	/* private */
 	struct users *users;
-	struct hash128 key;
+	bool is_by_address;
 };
 enum err users_erase(struct users *users, struct user_erase *erase);
 

@@ -56,7 +56,8 @@ struct writer {
 	bool is_stopping, has_ended;
 	pthread_cond_t ended;
 	struct job *head, **tail;
-	unsigned queued, unawaited;
+	_Atomic unsigned queued;	/* written under the lock */
+	unsigned unawaited;
 	struct chore *chores[WRITER_CHORES_MAX];
 	unsigned chore_count;
 	void (*batch_done)(void *ctx);
@@ -580,6 +581,14 @@ enum err writer_submit(struct writer *w, struct job *job)
 enum err writer_submit_unawaited(struct writer *w, struct job *job)
 {
 	return submit(w, job, true);
+}
+
+enum err writer_can_write(struct writer *w)
+{
+	if (atomic_load(&w->queued) >= WRITER_QUEUE_MAX ||
+	    health_is_stuck(&w->health))
+		return ERR_BUSY;
+	return health_is_well(&w->health) ? ERR_OK : ERR_IO;
 }
 
 enum err writer_add_chore(struct writer *w, struct chore *chore)

@@ -50,7 +50,7 @@ struct writer;
  * untouched by others from an accepted submission until done() is called; one
  * that is submitted again before, or is not what was submitted, ends the
  * process (base/invariant.h).
- * The job structs of this room (struct user_sync, struct redemption ...) set
+ * The job structs of this room (struct redemption, struct parked ...) set
  * `run` and `settle` themselves; their users set `done` alone.
  */
 struct job {
@@ -125,6 +125,14 @@ enum err writer_submit(struct writer *writer, struct job *job);
  * does wait: nobody gains by an fsync for every few of them.
  */
 enum err writer_submit_unawaited(struct writer *writer, struct job *job);
+
+/*
+ * Would a job be taken now, and would it be written as far as anybody knows?
+ * For those who promise a write that comes later.  ERR_BUSY: it would not be
+ * taken (see writer_submit()); ERR_IO: the store is in trouble.  Any thread;
+ * takes no lock, so it may be asked with every request.
+ */
+enum err writer_can_write(struct writer *writer);
 
 /* First due one interval from now. ERR_LIMIT. The chore outlives the writer. */
 enum err writer_add_chore(struct writer *writer, struct chore *chore);

@@ -4,7 +4,7 @@
  *
  *	mint CONFIG_DIR PLUGINS_DIR TENANT USERS COUNT
  *
- * The users are the ids 1 to USERS.
+ * The users are user1@example.com to userUSERS@example.com.
  */
 #include <stdio.h>
 
@@ -23,12 +23,12 @@ static int mint(const struct tenant *tenant, struct str issuer,
 				     (long long)user_id),
 		.name = STR("John Q. Doe"),
 		.redirect_url = tenant->dashboard,
-		.user_id = user_id,
+		.rid = STR("01JD5ZC2T0ABCDEFGHJKMNPQRS"),
 	};
-	struct str location;
+	struct str location, parked;
 
 	if (token_mint(tenant, issuer, clock_wall_ms(), &token, pool,
-		       &location))
+		       &location, &parked) || parked.ptr)
 		return -1;
 	printf("%s\n", location.ptr + tenant->origin.len);
 	pool_reset(pool);

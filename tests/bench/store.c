@@ -6,8 +6,9 @@
  * Makes a store in a new directory under `dir` (which should be on the disk
  * that is to be measured), fills it with users, and keeps 16, 64 and 256 jobs
  * waiting, each submitted again as soon as it is told.  Users are chosen
- * uniformly, every sync changes one.  One line per case: jobs a second,
- * transactions a second, CPU microseconds a job.  Then what a look at a user's
+ * uniformly; an arrival makes or changes its user, and opens a session where
+ * the case says so.  One line per case: jobs a second, transactions a second,
+ * CPU microseconds a job.  Then what a look at a user's
  * tickets costs.
  */
 #include <ftw.h>
@@ -25,31 +26,31 @@
 #define WAITING_MAX 256
 
 enum kind {
-	SYNC,
-	SYNC_AUDIT,
+	VISIT,			/* to a desk with sessions of its own */
 	UNCHANGED,
-	REDEEM,
+	SESSION,
+	SESSION_AUDIT,
 	TICKET,
 };
 
 static const char *const kind_names[] = {
-	"sync", "sync+audit", "sync, unchanged", "redeem+session",
-	"ticket",
+	"arrival", "arrival, unchanged", "arrival+session",
+	"arrival+session+audit", "ticket",
 };
 
-#define LISTER 2		/* who looks: behind the one of the warm-up */
+#define LISTER 0		/* who looks: the first user */
 #define LISTED 50		/* tickets of one user */
 #define LOOKS 20000
 
 struct slot {
 	union {
 		struct job job;
-		struct user_sync sync;
 		struct redemption redemption;
 		struct ticket_new ticket;
 	};
 	struct audit_record audit;
 	char email[64], name[64], request_id[32];
+	uint64_t user;
 };
 
 static struct store *store;
@@ -61,7 +62,7 @@ static atomic_bool is_over;
 static enum kind kind;
 static uint64_t users = 1000000, filled, seed = 88172645463325252u, serial;
 static uint64_t told, failed;
-static int64_t listed;
+static int64_t listed, *ids;	/* of the users, by their place */
 
 static uint64_t draw(void)
 {
@@ -80,56 +81,57 @@ static void rest(struct slot *s)
 	pthread_mutex_unlock(&lock);
 }
 
-static enum err submit_sync(struct slot *s, uint64_t user, uint64_t name)
+static const struct audit_record *audit_of(struct slot *s)
 {
-	static const struct str trail = STR("[{\"step\":\"find_tenant\","
-		"\"verdict\":\"next\",\"ns\":812},{\"step\":\"limit_rate\","
-		"\"verdict\":\"next\",\"ns\":344},{\"step\":\"read_body\","
-		"\"verdict\":\"next\",\"ns\":2190},{\"step\":\"sync_user\","
+	static const struct str trail = STR("[{\"step\":\"begin\","
+		"\"verdict\":\"next\",\"ns\":812},{\"step\":\"read_token\","
+		"\"verdict\":\"next\",\"ns\":344},{\"step\":\"open_token\","
+		"\"verdict\":\"next\",\"ns\":2190},{\"step\":\"redeem\","
 		"\"verdict\":\"next\",\"ns\":910233}]");
 
+	snprintf(s->request_id, sizeof(s->request_id),
+		 "01JD5ZC2T0%016" PRIX64, serial++);
+	s->audit = (struct audit_record){
+		.request_id = str_from(s->request_id),
+		.time_ms = clock_wall_ms(),
+		.tenant = STR("acme"),
+		.status = 302,
+		.trail = trail,
+	};
+	return &s->audit;
+}
+
+static enum err submit_arrival(struct slot *s, uint64_t user, uint64_t name)
+{
+	struct redemption *r = &s->redemption;
+	int64_t ms = clock_wall_ms();
+	uint64_t rnd = draw();
+
+	s->user = user;
 	snprintf(s->email, sizeof(s->email), "user%07" PRIu64 "@example.com",
 		 user);
 	snprintf(s->name, sizeof(s->name), "John Q. Doe %" PRIu64, name);
-	s->sync.tenant = STR("acme");
-	s->sync.email = s->sync.email_key = str_from(s->email);
-	s->sync.name = str_from(s->name);
-	if (kind == SYNC_AUDIT) {
-		snprintf(s->request_id, sizeof(s->request_id),
-			 "01JD5ZC2T0%016" PRIX64, serial++);
-		s->audit = (struct audit_record){
-			.request_id = str_from(s->request_id),
-			.time_ms = clock_wall_ms(),
-			.tenant = STR("acme"),
-			.status = 302,
-			.code = STR("redirected"),
-			.trail = trail,
-		};
-		s->sync.audit = &s->audit;
+	r->sync = (struct user_sync){
+		.tenant = STR("acme"), .email = str_from(s->email),
+		.email_key = str_from(s->email), .name = str_from(s->name),
+		.minted_ms = ms,
+	};
+	redemption_jti_time(ms, r->jti);
+	memcpy(r->jti + 6, &rnd, sizeof(rnd));
+	memcpy(r->hash, &rnd, sizeof(rnd));
+	r->exp_s = ms / 1000 + 120;
+	r->opens_session = filled == users && kind != VISIT &&
+			   kind != UNCHANGED;
+	r->host = STR("desk.acme.example");
+	r->idle_s = r->absolute_s = 28800;
+	if (filled < users) {
+		/* so that it is known without a pool */
+		r->shown_id = ids[user] = users_new_id(store_users(store));
+		r->is_shown_new = true;
 	}
-	return users_sync(store_users(store), &s->sync);
-}
-
-static enum err submit_redemption(struct slot *s)
-{
-	int64_t ms = clock_wall_ms();
-	uint64_t rnd = draw(), user = draw() % users;
-
-	snprintf(s->email, sizeof(s->email), "user%07" PRIu64 "@example.com",
-		 user);
-	s->redemption.email_key = str_from(s->email);
-	s->redemption.tenant = STR("acme");
-	s->redemption.host = STR("desk.acme.example");
-	for (int i = 0; i < 6; i++)
-		s->redemption.jti[i] = (uint8_t)(ms >> (40 - 8 * i));
-	memcpy(s->redemption.jti + 8, &rnd, 8);
-	memcpy(s->redemption.hash, &rnd, 8);
-	s->redemption.exp_s = ms / 1000 + 120;
-	/* the first one is the warm-up's */
-	s->redemption.user_id = (int64_t)(2 + user);
-	s->redemption.opens_session = true;
-	s->redemption.idle_s = s->redemption.absolute_s = 28800;
-	return redemptions_submit(store_redemptions(store), &s->redemption);
+	if (kind == SESSION_AUDIT)
+		r->audit = audit_of(s);
+	return redemptions_submit(store_redemptions(store), r);
 }
 
 /* In turn, because one user may not have many. */
@@ -139,7 +141,7 @@ static enum err submit_ticket(struct slot *s, uint64_t user)
 
 	snprintf(s->name, sizeof(s->name), "%" PRIu64, serial);
 	s->ticket.tenant = STR("acme");
-	s->ticket.user_id = (int64_t)user;
+	s->ticket.user_id = ids[user];
 	s->ticket.subject = STR("The printer prints nothing but zeros");
 	s->ticket.category = STR("Hardware");
 	s->ticket.body = str_from(body);
@@ -149,6 +151,14 @@ static enum err submit_ticket(struct slot *s, uint64_t user)
 }
 
 static void again(struct job *job);
+
+/* From here on it goes on in the writer's thread. */
+static enum err start(struct db *db, struct job *job)
+{
+	(void)db;
+	(void)job;
+	return ERR_OK;
+}
 
 /* In the writer's thread but for the first time of each slot. */
 static void go(struct slot *s)
@@ -160,19 +170,17 @@ static void go(struct slot *s)
 		return;
 	}
 	memset(&s->redemption, 0, sizeof(s->redemption));
-	memset(&s->sync, 0, sizeof(s->sync));
 	memset(&s->ticket, 0, sizeof(s->ticket));
 	s->job.done = again;
 	if (filled < users)
-		err = submit_sync(s, serial++, 0);
-	else if (kind == REDEEM)
-		err = submit_redemption(s);
+		err = submit_arrival(s, serial++, 0);
 	else if (kind == TICKET)
-		err = submit_ticket(s, 3 + serial % (users - 1));
+		err = submit_ticket(s, 1 + serial % (users - 1));
 	else if (kind == UNCHANGED)
-		err = submit_sync(s, draw() % users, 0);
+		err = submit_arrival(s, draw() % users, 0);
 	else
-		err = submit_sync(s, draw() % users, draw() % 1000000 + 1);
+		err = submit_arrival(s, draw() % users,
+				     draw() % 1000000 + 1);
 	if (err) {
 		failed++;
 		rest(s);
@@ -209,11 +217,9 @@ static void run(unsigned waiting, unsigned seconds)
 		struct slot *s = &slots[i];
 
 		memset(s, 0, sizeof(*s));
+		s->job.run = start;
 		s->job.done = again;
-		s->sync.tenant = STR("warm");
-		s->sync.email = s->sync.email_key = STR("warm@example.com");
-		s->sync.name = STR("Warm");
-		if (users_sync(store_users(store), &s->sync))
+		if (writer_submit(store_writer(store), &s->job))
 			abort();
 	}
 	clock_gettime(CLOCK_REALTIME, &until);
@@ -316,7 +322,7 @@ int main(int argc, char **argv)
 	static const unsigned waits[] = { 16, 64, 256 };
 	const struct store_options options = { .readers = 1 };
 	struct tickets_query theirs = {
-		.tenant = STR("acme"), .user_id = LISTER, .limit = LISTED,
+		.tenant = STR("acme"), .user_id = ids[LISTER], .limit = LISTED,
 	};
 	uint64_t seconds = 3;
 	char dir[256] = "./store-XXXXXX", text[512];
@@ -344,9 +350,12 @@ int main(int argc, char **argv)
 		fprintf(stderr, "%s\n", text);
 		return 1;
 	}
+	ids = calloc(users, sizeof(*ids));
+	if (!ids)
+		return 1;
 	run(WAITING_MAX, 0);
 	filled = users;
-	for (kind = SYNC; kind <= TICKET; kind++)
+	for (kind = VISIT; kind <= TICKET; kind++)
 		for (size_t i = 0; i < sizeof(waits) / sizeof(waits[0]); i++)
 			measure(waits[i], (unsigned)seconds);
 	fill_list();
@@ -357,6 +366,7 @@ int main(int argc, char **argv)
 	measure_look("list of 50 of a tenant, open", &theirs);
 	measure_look("one ticket with its message", NULL);
 	store_close(store);
+	free(ids);
 	nftw(dir, drop, 8, FTW_DEPTH | FTW_PHYS);
 	return failed != 0;
 }

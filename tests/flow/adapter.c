@@ -5,6 +5,7 @@
  * This program brings an adapter room of its own, whose adapters do what the
  * test tells them to; the real one is tested where it lives.
  */
+#include "base/num.h"
 #include "flow/flow.h"
 
 #include <sqlite3.h>
@@ -447,7 +448,7 @@ START_TEST(what_it_says_is_stored_and_where_it_sends_is_gone_to)
 	ck_assert_int_eq(count_events("adapter.seen"), 1);
 	/* The rest stays, what it deletes goes. */
 	play.handoff = look_and_drop;
-	flow_mint("alpha", USER);
+	flow_sign_in("alpha", C, USER);
 	ck_assert(has_user(ex, &user));
 	ck_str_is(user.view.attributes, "{\"plan\":\"gold\"}");
 }
@@ -486,6 +487,8 @@ START_TEST(it_may_supply_what_the_partner_named_otherwise)
 	ex = flow_call(&steps_handoff, .method = METHOD_POST, .param = "alpha",
 		       .type = JSON, .body = body);
 	ck_answer(ex, 302, "");
+	ck_assert(!has_user(ex, &user));
+	ck_answer(flow_visit(C, flow_token(ex), NULL), 302, "");
 	ck_assert(has_user(ex, &user));
 	ck_str_is(user.view.email, "User@Example.com");
 	ck_str_is(user.view.name, "User");
@@ -670,20 +673,146 @@ START_TEST(whichever_hook_fails_the_operator_reads_why)
 }
 END_TEST
 
-/* It would have been shown another person, and sent them on. */
-START_TEST(deliver_is_not_asked_about_somebody_else)
+static int64_t shown[2];
+static const char *other_query;
+
+static void note_shown(struct adapter_call *call)
+{
+	int64_t id;
+
+	ck_assert_int_eq(num_i64(call->info.user_id, 1, INT64_MAX, &id),
+			 ERR_OK);
+	ck_str_is(fields_value(call->attributes, STR("plan")), "gold");
+	ck_assert_uint_le(play.delivers, 2);
+	shown[play.delivers - 1] = id;
+	/* at the first time somebody of the same address comes first */
+	if (play.delivers == 1) {
+		play.deliver = send_on;
+		ck_answer(flow_visit(C, other_query, NULL), 302, "");
+		play.delivers = 1;
+		play.deliver = note_shown;
+	}
+}
+
+static void set_plan(struct adapter_call *call)
+{
+	static struct adapter_change change = { STR("plan"), STR("gold") };
+
+	call->changes = &change;
+	call->change_count = 1;
+}
+
+/* They are shown as they will be, with the number that they will have. */
+START_TEST(deliver_sees_who_will_have_arrived)
+{
+	struct exchange *ex;
+	const char *query;
+
+	play.handoff = set_plan;
+	query = flow_mint("alpha", USER);
+	ck_assert_int_eq(flow_count("users"), 0);
+	other_query = flow_mint("alpha", USER);
+	play.has_deliver = true;
+	play.deliver = note_shown;
+	ex = flow_visit(C, query, NULL);
+	ck_answer(ex, 302, "");
+	/* the second token made them before the first was redeemed: the
+	 * adapter was asked again, about the one who is there */
+	ck_assert_uint_eq(play.delivers, 2);
+	ck_assert_int_ne(shown[0], shown[1]);
+	ck_assert_int_eq(shown[1], flow_user());
+	ck_assert(str_icontains(flow_audit(ex).trail, STR("deliver_again")));
+}
+END_TEST
+
+START_TEST(deliver_is_not_asked_about_who_may_not_come)
 {
 	const char *query = flow_mint("alpha", USER);
-	struct exchange *ex;
+	struct user_block block = { .tenant = STR("alpha"),
+		.email = STR("user@example.com"),
+		.email_key = STR("user@example.com"), .is_blocked = true };
 
 	play.has_deliver = true;
 	play.deliver = send_on;
-	flow_sql("UPDATE users SET email_key = 'eve@example.com',"
-		 " email = 'eve@example.com' WHERE tenant = 'alpha'");
-	ex = flow_visit(C, query, NULL);
-	ck_answer(ex, 401, "token_invalid");
+	ck_assert_int_eq(users_block(store_users(flow.gateway.store), &block),
+			 ERR_OK);
+	flow_settle();
+	ck_answer(flow_visit(C, query, NULL), 403, "user_blocked");
 	ck_assert_uint_eq(play.delivers, 0);
-	ck_assert(str_icontains(flow_audit(ex).trail, STR("other_person")));
+}
+END_TEST
+
+/* It asked for the stored user: then a block is seen at once. */
+START_TEST(who_is_blocked_is_refused_where_the_adapter_looks)
+{
+	flow_sign_in("alpha", C, USER);
+	flow_sql("UPDATE users SET blocked = 1");
+	play.handoff = set_plan;
+	play.is_late = _i;
+	ck_answer(flow_post("alpha", USER), 403, "user_blocked");
+	ck_assert_uint_eq(play.handoffs, 2);
+}
+END_TEST
+
+static void emit_much(struct adapter_call *call)
+{
+	static struct adapter_event events[16];
+	static char body[4000];
+
+	memset(body, 'x', sizeof(body));
+	memcpy(body, "{\"x\":\"", 6);
+	memcpy(body + sizeof(body) - 2, "\"}", 2);
+	for (int i = 0; i < 16; i++)
+		events[i] = (struct adapter_event){
+			STR("adapter.much"), { body, sizeof(body) } };
+	call->events = events;
+	call->event_count = 16;
+}
+
+/* More than a URL can carry: it waits in the store, and goes out once. */
+START_TEST(what_does_not_fit_into_the_link_waits_for_the_arrival)
+{
+	struct exchange *ex;
+	const char *query, *cookie;
+
+	play.handoff = emit_much;
+	play.is_late = _i;
+	query = flow_mint("alpha", USER);
+	ck_assert_int_eq(flow_count("parked"), 1);
+	ck_assert_int_eq(count_events("adapter.much"), 0);
+	ex = flow_visit(C, query, NULL);
+	ck_answer(ex, 302, "");
+	cookie = flow_cookie(ex);
+	ck_assert_int_eq(flow_count("parked"), 0);
+	ck_assert_int_eq(count_events("adapter.much"), 16);
+	/* that it was used is what is told, not that something is missing */
+	ck_answer(flow_visit(C, query, NULL), 410, "token_used");
+	ck_answer(flow_visit(C, query, cookie), 302,
+		  "token_used_by_this_session");
+	ck_assert_int_eq(count_events("adapter.much"), 16);
+	/* what was never used and is gone opens nothing */
+	query = flow_mint("alpha", USER);
+	flow_sql("DELETE FROM parked");
+	ck_answer(flow_visit(C, query, NULL), 401, "token_invalid");
+	/* nor does another's content in its place */
+	query = flow_mint("alpha", USER);
+	flow_sql("UPDATE parked SET content = replace(content, 'xx', 'xy')");
+	ck_answer(flow_visit(C, query, NULL), 401, "token_invalid");
+	ck_assert_int_eq(flow_count("users"), 1);
+}
+END_TEST
+
+START_TEST(one_client_cannot_fill_the_store)
+{
+	struct exchange *ex = NULL;
+
+	play.handoff = emit_much;
+	for (int i = 0; i < PARKED_CLIENT_MAX; i++)
+		flow_mint("alpha", USER);
+	ex = flow_post("alpha", USER);
+	ck_answer(ex, 503, "sign_in_too_large");
+	ck_assert_uint_gt(flow_header(ex, "Retry-After").len, 0);
+	ck_assert_int_eq(flow_count("parked"), PARKED_CLIENT_MAX);
 }
 END_TEST
 
@@ -773,7 +902,6 @@ static const struct {
 START_TEST(what_only_advises_is_passed_over_and_that_is_told)
 {
 	struct exchange *ex;
-	struct user user;
 	int64_t before;
 
 	play.handoff = failures[_i / 2].act;
@@ -782,8 +910,6 @@ START_TEST(what_only_advises_is_passed_over_and_that_is_told)
 	before = passed_over(ex);
 	ck_assert_int_ge(before, 1);
 	ck_answer(ex, 302, "");
-	ck_assert(has_user_of(ex, "gamma", &user));
-	ck_str_is(user.view.attributes, "{}");
 	ck_assert(has_trail(ex, "ask_adapter"));
 	ck_assert(is_logged(ex, failures[_i / 2].was));
 	ck_answer(flow_post("gamma", USER), 302, "");
@@ -881,7 +1007,13 @@ static void adapter_tests(TCase *tcase)
 	tcase_add_loop_test(tcase,
 		whichever_hook_fails_the_operator_reads_why, 0,
 		2 * sizeof(told) / sizeof(told[0]));
-	tcase_add_test(tcase, deliver_is_not_asked_about_somebody_else);
+	tcase_add_test(tcase, deliver_sees_who_will_have_arrived);
+	tcase_add_test(tcase, deliver_is_not_asked_about_who_may_not_come);
+	tcase_add_loop_test(tcase,
+		who_is_blocked_is_refused_where_the_adapter_looks, 0, 2);
+	tcase_add_loop_test(tcase,
+		what_does_not_fit_into_the_link_waits_for_the_arrival, 0, 2);
+	tcase_add_test(tcase, one_client_cannot_fill_the_store);
 	tcase_add_test(tcase, what_deliver_emits_goes_out_with_the_one_use);
 	tcase_add_test(tcase,
 		       deliver_is_not_asked_for_requests_that_redeem_nothing);

@@ -260,7 +260,7 @@ static void done(struct job *job)
 START_TEST(who_is_blocked_meanwhile_is_nobody)
 {
 	struct visitor v = enter(USER);
-	struct user_block block = { .job.done = done, .user_id = 1,
+	struct user_block block = { .job.done = done, .user_id = flow_user(),
 				    .is_blocked = true };
 
 	ck_answer(post(&steps_tickets_create, &v, NULL, "k", TICKET), 201, "");
@@ -276,7 +276,8 @@ END_TEST
 START_TEST(what_was_erased_is_not_shown_from_memory)
 {
 	struct visitor v = enter(USER);
-	struct user_erase erase = { .job.done = done, .user_id = 1 };
+	struct user_erase erase = { .job.done = done,
+				    .user_id = flow_user() };
 	struct exchange *ex;
 
 	ck_answer(post(&steps_tickets_create, &v, NULL, "k", TICKET), 201, "");
@@ -288,6 +289,8 @@ START_TEST(what_was_erased_is_not_shown_from_memory)
 			 ERR_OK);
 	flow_settle();
 	ck_answer(get(&steps_tickets_list, &v, NULL), 401, "not_signed_in");
+	/* in the same millisecond it would be ended with them */
+	clock_hold(clock_wall_ms() + 1);
 	v = enter(USER);
 	ex = get(&steps_tickets_list, &v, NULL);
 	ck_answer(ex, 200, "");
@@ -336,12 +339,18 @@ static struct visitor enter_frame(int64_t user_id)
 
 	ck_assert_int_eq(session_secret_new(secret), ERR_OK);
 	*job = (struct redemption){
-		.job.done = done, .tenant = STR("alpha"), .user_id = user_id,
-		.email_key = STR("user@example.com"),
+		.job.done = done,
+		.sync = { .tenant = STR("alpha"), .name = STR("Zo\xc3\xab Doe"),
+			  .email = STR("user@example.com"),
+			  .email_key = STR("user@example.com"),
+			  .minted_ms = clock_wall_ms() },
+		.shown_id = user_id,
 		.exp_s = clock_wall_s() + 60, .opens_session = true,
 		.kind = SESSION_EMBEDDED, .host = STR(B), .idle_s = 1800,
-		.absolute_s = 1800, .jti = { (uint8_t)flow.count, 1 },
+		.absolute_s = 1800,
 	};
+	redemption_jti_time(clock_wall_ms(), job->jti);
+	job->jti[6] = (uint8_t)flow.count;
 	memcpy(job->hash, secret->hash, sizeof(job->hash));
 	ck_assert_int_eq(redemptions_submit(
 			 store_redemptions(flow.gateway.store), job), ERR_OK);
@@ -358,7 +367,7 @@ static struct visitor enter_frame(int64_t user_id)
 
 START_TEST(a_frame_has_the_same_desk_with_its_own_cookie)
 {
-	struct visitor tab = enter(USER), frame = enter_frame(1), odd;
+	struct visitor tab = enter(USER), frame = enter_frame(flow_user()), odd;
 	struct exchange *ex;
 
 	ck_answer(post(&steps_frame_tickets_create, &frame, NULL, "k", TICKET),

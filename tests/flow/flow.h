@@ -365,9 +365,8 @@ static inline struct exchange *flow_post(const char *slug, const char *body)
 }
 
 /* "token=..." of a handoff that went well. */
-static inline const char *flow_mint(const char *slug, const char *body)
+static inline const char *flow_token(struct exchange *ex)
 {
-	struct exchange *ex = flow_post(slug, body);
 	struct str location, query;
 
 	ck_answer(ex, 302, "");
@@ -375,6 +374,11 @@ static inline const char *flow_mint(const char *slug, const char *body)
 	str_cut(location, '?', &query);
 	ck_assert(str_has_prefix(query, STR("token=")));
 	return flow_keep_text(ex, query);
+}
+
+static inline const char *flow_mint(const char *slug, const char *body)
+{
+	return flow_token(flow_post(slug, body));
 }
 
 static inline struct exchange *flow_visit(const char *host, const char *query,
@@ -464,16 +468,15 @@ static inline void flow_sql(const char *sql)
 	sqlite3_close(db);
 }
 
-/* How many rows there are in a table. */
-static inline int64_t flow_count(const char *table)
+/* One number from the database. */
+static inline int64_t flow_number(const char *sql)
 {
-	char path[128], sql[128];
+	char path[128];
 	sqlite3_stmt *q;
 	sqlite3 *db;
 	int64_t n;
 
 	snprintf(path, sizeof(path), "%s/state/usher.db", flow.dir);
-	snprintf(sql, sizeof(sql), "SELECT count(*) FROM %s", table);
 	ck_assert_int_eq(sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY,
 					 NULL), SQLITE_OK);
 	sqlite3_busy_timeout(db, 5000);
@@ -483,6 +486,27 @@ static inline int64_t flow_count(const char *table)
 	sqlite3_finalize(q);
 	sqlite3_close(db);
 	return n;
+}
+
+/* How many rows there are in a table. */
+static inline int64_t flow_count(const char *table)
+{
+	char sql[128];
+
+	snprintf(sql, sizeof(sql), "SELECT count(*) FROM %s", table);
+	return flow_number(sql);
+}
+
+/* The number of the only user, as a number and as text. */
+static inline int64_t flow_user(void)
+{
+	ck_assert_int_eq(flow_count("users"), 1);
+	return flow_number("SELECT id FROM users");
+}
+
+static inline const char *flow_user_text(struct exchange *ex)
+{
+	return pool_printf(ex->pool, "%lld", (long long)flow_user()).ptr;
 }
 
 /* What the audit says of an exchange. */

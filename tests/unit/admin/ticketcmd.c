@@ -43,7 +43,7 @@ START_TEST(an_agent_reads_answers_and_closes)
 	ck_str_is(buf_str(&d.body),
 		  "ticket 1 of acme: It broke\n"
 		  "  state     closed, the last message is an agent's\n"
-		  "  user      Ann <ann@b>, id 1, not verified\n"
+		  "  user      Ann <ann@b>, id 500380467200000, not verified\n"
 		  "  created   2023-11-14T22:13:20+00:00\n"
 		  "  changed   2023-11-14T22:13:20+00:00\n"
 		  "\n1  2023-11-14T22:13:20+00:00  user  Ann\n"
@@ -238,7 +238,7 @@ START_TEST(an_errand_that_was_left_ends_with_the_writer)
 	door_open(&d);
 	rig_user(&d.rig, "ann@b", "Ann");
 	rig_gate_close(&gate, store_writer(d.rig.store));
-	ask_no("not confirmed", &d, "users", "block", "acme", "1");
+	ask_no("not confirmed", &d, "users", "block", "acme", "ann@b");
 	rig_gate_open(&gate);
 	door_close(&d);
 	rig_wait(1);

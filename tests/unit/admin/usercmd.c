@@ -3,6 +3,12 @@
 
 #include "unit/admin/door.h"
 
+/* The first whom a store of that moment makes, and those after them. */
+#define MOMENT 1700000000000
+#define FIRST "500380467200000"
+#define SECOND "500380467200001"
+#define THIRD "500380467200002"
+
 /* A session of that user's; its id. */
 static int64_t sign_in(struct door *d, unsigned serial, int64_t user)
 {
@@ -16,12 +22,12 @@ START_TEST(a_user_is_shown_by_address_or_id)
 {
 	struct door d;
 
-	clock_hold(1700000000000);
+		clock_hold(MOMENT);
 	door_open(&d);
 	rig_user(&d.rig, "ann@b", "Ann \xe2\x80\xae");
 	ask_ok(&d, "users", "show", "acme", "Ann@B");
 	ck_str_is(buf_str(&d.body),
-		  "user 1 of acme\n"
+		  "user " FIRST " of acme\n"
 		  "  name        Ann \xef\xbf\xbd\n"
 		  "  address     ann@b\n"
 		  "  verified    no\n"
@@ -29,9 +35,9 @@ START_TEST(a_user_is_shown_by_address_or_id)
 		  "  changed     2023-11-14T22:13:20+00:00\n"
 		  "  last seen   2023-11-14T22:13:20+00:00\n"
 		  "  attributes  {}\n");
-	ask_ok(&d, "users", "show", "acme", "1", "--json");
-	said(&d, "{\"users\":[{\"id\":1,\"tenant\":\"acme\"");
-	ask_no("no such user of blue", &d, "users", "show", "blue", "1");
+	ask_ok(&d, "users", "show", "acme", FIRST, "--json");
+	said(&d, "{\"users\":[{\"id\":" FIRST ",\"tenant\":\"acme\"");
+	ask_no("no such user of blue", &d, "users", "show", "blue", FIRST);
 	ask_no("no such user of blue", &d, "users", "show", "blue", "ann@b");
 	ask_no("no such user", &d, "users", "show", "acme", "2");
 	ask_no("by address", &d, "users", "show", "acme", "@@");
@@ -43,6 +49,7 @@ START_TEST(two_of_one_address_are_told_apart)
 {
 	struct door d;
 
+	clock_hold(MOMENT);
 	door_open(&d);
 	rig_user(&d.rig, "ann@b", "Unsigned");
 	rig_sql(&d.rig, "INSERT INTO users(tenant, email_key, email, name,"
@@ -52,14 +59,14 @@ START_TEST(two_of_one_address_are_told_apart)
 		" external_id, verified, created_s, updated_s, last_seen_s)"
 		" VALUES('acme', 'ann@b', 'ann@b', 'Ext', 'e', 1, 1, 1, 1)");
 	ask_ok(&d, "users", "show", "acme", "ann@b");
-	said(&d, "user 1 of acme");
-	said(&d, "user 2 of acme");
-	ck_assert_ptr_null(strstr(d.body.ptr, "user 3"));
+	said(&d, "user " FIRST " of acme");
+	said(&d, "user " SECOND " of acme");
+	ck_assert_ptr_null(strstr(d.body.ptr, "user " THIRD));
 	ask_no("by id", &d, "users", "erase", "acme", "ann@b");
-	ask_ok(&d, "users", "erase", "acme", "2");
+	ask_ok(&d, "users", "erase", "acme", SECOND);
 	ask_ok(&d, "users", "erase", "acme", "ann@b");
-	ck_str_is(buf_str(&d.body), "erased user 1\n");
-	ask_ok(&d, "users", "show", "acme", "3");
+	ck_str_is(buf_str(&d.body), "erased user " FIRST "\n");
+	ask_ok(&d, "users", "show", "acme", THIRD);
 	said(&d, "external id e");
 	door_close(&d);
 }
@@ -70,21 +77,22 @@ START_TEST(blocking_ends_sessions_and_is_on_record)
 	struct door d;
 	int64_t ann, bob;
 
+	clock_hold(MOMENT);
 	door_open(&d);
 	ann = rig_user(&d.rig, "ann@b", "Ann");
 	bob = rig_user(&d.rig, "bob@b", "Bob");
 	sign_in(&d, 1, ann);
 	sign_in(&d, 2, bob);
-	ask_no("no such user of blue", &d, "users", "block", "blue", "1");
+	ask_no("no such user of blue", &d, "users", "block", "blue", FIRST);
 	ask_ok(&d, "users", "block", "acme", "ann@b", "--json");
-	said(&d, "{\"id\":1,\"done\":\"user_blocked\"");
+	said(&d, "{\"id\":" FIRST ",\"done\":\"user_blocked\"");
 	ask_ok(&d, "users", "show", "acme", "ann@b");
 	said(&d, "of acme, blocked\n");
 	ask_ok(&d, "sessions", "acme", "-");
 	ck_assert_ptr_null(strstr(d.body.ptr, "ann@b"));
-	said(&d, "bob@b (2)");
+	said(&d, "bob@b (" SECOND ")");
 	ask_ok(&d, "users", "unblock", "acme", "ann@b");
-	ck_str_is(buf_str(&d.body), "unblocked user 1\n");
+	ck_str_is(buf_str(&d.body), "unblocked user " FIRST "\n");
 	ck_assert_int_eq(rig_sql(&d.rig, "SELECT count(*) FROM audit"
 		" WHERE tenant = 'acme' AND code LIKE 'user_%blocked'"), 2);
 	door_close(&d);
@@ -97,6 +105,7 @@ START_TEST(sessions_are_listed_and_ended)
 	char id[32];
 	int64_t ann, bob, first, second;
 
+	clock_hold(MOMENT);
 	door_open(&d);
 	ann = rig_user(&d.rig, "ann@b", "Ann");
 	bob = rig_user(&d.rig, "bob@b", "Bob");
@@ -115,9 +124,9 @@ START_TEST(sessions_are_listed_and_ended)
 	ask_ok(&d, "session", "end", id);
 	ask_no("no such session", &d, "session", "end", id);
 	ask_no("a number", &d, "session", "end", "x");
-	ask_ok(&d, "sessions", "acme", "1", "--json");
+	ask_ok(&d, "sessions", "acme", FIRST, "--json");
 	said(&d, "\"total\":1}");
-	ask_no("no such user", &d, "sessions", "blue", "1");
+	ask_no("no such user", &d, "sessions", "blue", FIRST);
 	door_close(&d);
 }
 END_TEST

@@ -28,8 +28,8 @@
 _Static_assert(KEYRING_KEEP_S == 3600 + TOKEN_TTL_S + TOKEN_SKEW_S,
 	       "usherd(8): an hour and two minutes");
 
-_Static_assert(REDEMPTION_MARGIN_S == 3600,
-	       "usherd(8): forgotten an hour after their expiry");
+_Static_assert(REDEMPTION_KEPT_S == 4200,
+	       "usherd(8): forgotten seventy minutes after they were minted");
 _Static_assert(WATCH_SETTLE_MS == 500, "usher.conf(5): half a second");
 
 static const struct {

@@ -50,7 +50,7 @@ static struct token john(void)
 		.email = STR("john@example.com"),
 		.name = STR("John \"Q\" \\ Doe <b> & Zo\xc3\xab"),
 		.redirect_url = STR("https://ticket.acme.test/d?a=1&b=2#x"),
-		.user_id = 4711,
+		.rid = STR("01JD5ZC2T0ABCDEFGHJKMNPQRS"),
 	};
 }
 
@@ -71,10 +71,12 @@ static struct str text_of(struct str location)
 
 static struct str mint(const struct tenant *tenant, struct token *token)
 {
-	struct str location;
+	struct str location, parked = STR("untouched");
 
 	ck_assert_int_eq(token_mint(tenant, ISSUER, NOW_MS, token, pool,
-				    &location), ERR_OK);
+				    &location, &parked), ERR_OK);
+	ck_assert_ptr_null(parked.ptr);
+	ck_assert(!token->is_parked);
 	return location;
 }
 
@@ -106,7 +108,8 @@ START_TEST(what_is_minted_opens_again)
 	ck_str_is(out.email, "john@example.com");
 	ck_assert(str_eq(out.name, in.name));
 	ck_assert(str_eq(out.redirect_url, in.redirect_url));
-	ck_assert_int_eq(out.user_id, 4711);
+	ck_assert(str_eq(out.rid, in.rid));
+	ck_assert_int_eq(out.minted_ms, NOW_MS);
 	ck_assert_int_eq(out.iat_s, NOW_MS / 1000);
 	ck_assert_int_eq(out.exp_s, NOW_MS / 1000 + 120);
 	ck_assert_mem_eq(out.jti, in.jti, sizeof(in.jti));
@@ -136,7 +139,7 @@ END_TEST
 
 START_TEST(it_opens_for_its_own_tenant_and_purpose_only)
 {
-	struct token in = john(), out = { .user_id = -1 };
+	struct token in = john(), out = { .iat_s = -1 };
 	struct str text = text_of(mint(&acme, &in));
 	struct tenant other = acme, broken = acme;
 	struct jwe_keys *keys = jwe_keys_new(ring, acme.slug, STR("invite"));
@@ -148,7 +151,7 @@ START_TEST(it_opens_for_its_own_tenant_and_purpose_only)
 	ck_assert_int_eq(open_at(&broken, text, NOW_MS / 1000, &out), ERR_AUTH);
 	ck_assert_int_eq(token_open(&acme, STR("https://other.test"), text,
 				    NOW_MS / 1000, pool, &out), ERR_AUTH);
-	ck_assert_int_eq(out.user_id, -1);
+	ck_assert_int_eq(out.iat_s, -1);
 	jwe_keys_free(keys);
 }
 END_TEST
@@ -189,18 +192,16 @@ END_TEST
 START_TEST(claims_of_another_shape_are_refused)
 {
 	static const char good[] =
-		"{\"iss\":\"https://tickets.test\",\"aud\":\"acme\","
-		"\"sub\":\"7\",\"email\":\"a@b\",\"name\":\"A\","
-		"\"iat\":1000,\"exp\":1120,"
-		"\"jti\":\"AAAAAAAAAAAAAAAAAAAAAA\","
-		"\"redirect_url\":\"https://ticket.acme.test/\"}";
+		"{\"v\":2,\"iss\":\"https://tickets.test\",\"aud\":\"acme\","
+		"\"email\":\"a@b\",\"iat\":1000,\"exp\":1120,"
+		"\"mms\":1000123,\"jti\":\"AAAAAAAAAAAAAAAAAAAAAA\","
+		"\"rid\":\"R\",\"redirect_url\":\"https://t.test/\","
+		"\"name\":\"A\",\"set\":{\"k\":\"v\",\"l\":\"w\"},"
+		"\"unset\":[\"m\",\"n\"],\"events\":[{\"name\":\"e\","
+		"\"body\":{\"x\":\"}\\\"\",\"y\":{}}}]}";
 	const struct { const char *from, *to; } cases[] = {
-		{ "\"sub\":\"7\"", "\"sub\":\"0\"" },
-		{ "\"sub\":\"7\"", "\"sub\":\"-7\"" },
-		{ "\"sub\":\"7\"", "\"sub\":\"07\"" },
-		{ "\"sub\":\"7\"", "\"sub\":\"7x\"" },
-		{ "\"sub\":\"7\"", "\"subject\":\"7\"" },
-		{ "\"sub\":\"7\"", "\"sub\":[7]" },
+		{ "\"v\":2", "\"v\":1" },
+		{ "\"v\":2,", "" },
 		{ "\"aud\":\"acme\"", "\"aud\":\"globex\"" },
 		{ "\"aud\":\"acme\"", "\"aud\":\"acmes\"" },
 		{ "\"iss\":\"https://tickets.test\"", "\"iss\":\"\"" },
@@ -208,29 +209,47 @@ START_TEST(claims_of_another_shape_are_refused)
 		{ "\"iat\":1000", "\"iat\":999" },	/* 121 s to live */
 		{ "\"iat\":1000", "\"iat\":1120" },
 		{ "\"iat\":1000", "\"iat\":-1" },
+		{ "\"iat\":1000", "\"iat\":01000" },
 		{ "\"exp\":1120", "\"exp\":9999999999" },
 		{ "\"exp\":1120", "\"exp\":null" },
+		{ "\"mms\":1000123", "\"mms\":1001000" },
+		{ "\"mms\":1000123", "\"mms\":999999" },
+		{ "\"mms\":1000123,", "" },
 		{ "AAAAAAAAAAAAAAAAAAAAAA", "AAAAAAAAAAAAAAAAAAAAA" },
 		{ "AAAAAAAAAAAAAAAAAAAAAA", "AAAAAAAAAAAAAAAAAAAAAB" },
 		{ "AAAAAAAAAAAAAAAAAAAAAA", "AAAAAAAAAAAAAAAAAAAAAAAA" },
 		{ "\"name\":\"A\",", "" },
 		{ "\"name\":\"A\"", "\"name\":\"A\",\"admin\":true" },
-		{ "}", "} " "x" },
+		{ "\"name\":\"A\"", "\"name\":\"A\",\"name\":\"B\"" },
+		{ "}]}", "}]} " "x" },
 		/* the same to a JSON parser, but not what we write */
-		{ "}", "} " },
-		{ "{", "{ " },
+		{ "}]}", "}]} " },
+		{ "{\"v\"", "{ \"v\"" },
 		{ "\"name\":\"A\"", "\"name\": \"A\"" },
 		{ "\"name\":\"A\"", "\"name\":\"\\u0041\"" },
-		{ "\"email\":\"a@b\",\"name\":\"A\"",
-		  "\"name\":\"A\",\"email\":\"a@b\"" },
+		{ "\"redirect_url\":\"https://t.test/\",\"name\":\"A\"",
+		  "\"name\":\"A\",\"redirect_url\":\"https://t.test/\"" },
 		{ "\"name\":\"A\"", "\"name\":\"A\n\"" },
 		{ "\"name\":\"A\"", "\"name\":\"\xff\"" },
+		/* attributes and events */
+		{ "{\"k\":\"v\",\"l\":\"w\"}", "{}" },
+		{ "\"l\":\"w\"", "\"k\":\"w\"" },	/* twice */
+		{ "\"k\":\"v\"", "\"k\":7" },
+		{ "\"k\":\"v\",", "\"k\":\"v\"" },
+		{ "[\"m\",\"n\"]", "[]" },
+		{ "[\"m\",\"n\"]", "[\"m\",\"n\"" },
+		{ "[{\"name\":\"e\"", "[{\"nome\":\"e\"" },
+		{ "\"y\":{}}", "\"y\":{}" },
+		{ "\"y\":{}}", "\"y\":\"}}}" },
+		{ "\"body\":{", "\"body\":[{" },
+		{ "\"body\":{", "\"body\":}{" },
+		{ "}]}", "}],\"park\":\"\"}" },
+		{ "}]}", "}],\"park\":\"AAAAAAAAAAAAAAAAAAAAAA.AAAA\"}" },
 		/* ends early */
 		{ "\"name\":\"A\"", "\"name\":\"A\\\"" },
-		{ "test/\"}", "test/" },
-		{ "test/\"}", "test/\\" },
-		{ "test/\"}", "test/\\\"" },
-		{ "test/\"}", "test/\"" },
+		{ "}]}", "}]" },
+		{ "}]}", "}" },
+		{ "}]}", "" },
 	};
 	struct token out;
 
@@ -254,12 +273,12 @@ END_TEST
 START_TEST(ids_are_unique_and_sort_as_they_were_minted)
 {
 	struct token first = john(), second = john(), later = john();
-	struct str location;
+	struct str location, parked;
 
 	mint(&acme, &first);
 	mint(&acme, &second);
 	ck_assert_int_eq(token_mint(&acme, ISSUER, NOW_MS + 1, &later, pool,
-				    &location), ERR_OK);
+				    &location, &parked), ERR_OK);
 	ck_assert_mem_eq(first.jti, second.jti, 6);
 	ck_assert_mem_ne(first.jti, second.jti, sizeof(first.jti));
 	ck_assert_int_gt(memcmp(later.jti, first.jti, sizeof(first.jti)), 0);
@@ -267,49 +286,134 @@ START_TEST(ids_are_unique_and_sort_as_they_were_minted)
 }
 END_TEST
 
-/* The longest of everything: the Location still fits, and only the
- * name in the token gives way, at a character's start. */
-START_TEST(a_location_never_passes_four_kibibytes)
+/* All that an adapter may decide, in full. */
+static struct token with_decisions(struct outbox_event *events,
+				   unsigned count, size_t body_len)
 {
-	static char name[255 * 4], email[254], url[2048];
-	struct token in = john(), out;
-	struct str location;
+	static const struct str unset[] = { STR("old"), STR("o\"lder") };
+	struct token token = john();
+	char *body = pool_alloc(pool, body_len);
+
+	fields_init(&token.set, pool);
+	fields_set(&token.set, STR("plan"), STR("g\\old \"1\""), FIELD_TEXT);
+	fields_set(&token.set, STR("city"), STR("K\xc3\xb6ln"), FIELD_TEXT);
+	token.unset = unset;
+	token.unset_count = 2;
+	memset(body, 'x', body_len);
+	memcpy(body, "{\"a\":\"}\\\"{", 11);
+	memcpy(body + body_len - 2, "\"}", 2);
+	for (unsigned i = 0; i < count; i++)
+		events[i] = (struct outbox_event){ STR("order.seen"),
+						   { body, body_len } };
+	token.events = events;
+	token.event_count = count;
+	return token;
+}
+
+static void check_same(const struct token *in, const struct token *out)
+{
+	ck_assert(str_eq(out->name, in->name));
+	ck_assert(str_eq(out->redirect_url, in->redirect_url));
+	ck_assert_uint_eq(out->set.count, in->set.count);
+	for (unsigned i = 0; i < in->set.count; i++) {
+		ck_assert(str_eq(out->set.v[i].name, in->set.v[i].name));
+		ck_assert(str_eq(out->set.v[i].value, in->set.v[i].value));
+	}
+	ck_assert_uint_eq(out->unset_count, in->unset_count);
+	for (unsigned i = 0; i < in->unset_count; i++)
+		ck_assert(str_eq(out->unset[i], in->unset[i]));
+	ck_assert_uint_eq(out->event_count, in->event_count);
+	for (unsigned i = 0; i < in->event_count; i++) {
+		ck_assert(str_eq(out->events[i].name, in->events[i].name));
+		ck_assert(str_eq(out->events[i].body, in->events[i].body));
+	}
+}
+
+START_TEST(what_was_decided_travels_along)
+{
+	struct outbox_event events[2];
+	struct token in = with_decisions(events, 2, 40), out;
+
+	ck_assert_int_eq(open_at(&acme, text_of(mint(&acme, &in)),
+				 NOW_MS / 1000, &out), ERR_OK);
+	ck_assert(!out.is_parked);
+	check_same(&in, &out);
+}
+END_TEST
+
+/* Which of the parts go, in which order, is what `expected` says. */
+static void check_parked(struct token in, bool has_set, bool has_name,
+			 bool has_target)
+{
+	struct str location, parked = STR_NULL, other;
+	struct token out, spoilt;
+
+	ck_assert_int_eq(token_mint(&acme, ISSUER, NOW_MS, &in, pool,
+				    &location, &parked), ERR_OK);
+	ck_assert(in.is_parked && parked.ptr);
+	ck_assert_uint_le(location.len, TOKEN_LOCATION_MAX);
+	ck_assert_int_eq(open_at(&acme, text_of(location), NOW_MS / 1000,
+				 &out), ERR_OK);
+	ck_assert(out.is_parked);
+	ck_assert_mem_eq(out.park_id, in.park_id, PARKED_ID_LEN);
+	ck_assert_uint_eq(out.event_count, 0);
+	ck_assert_int_eq(out.set.count > 0, has_set);
+	ck_assert_int_eq(out.name.ptr != NULL, has_name);
+	ck_assert_int_eq(out.redirect_url.ptr != NULL, has_target);
+	ck_assert(str_eq(out.email, in.email));
+
+	/* nothing else may be parked in its place */
+	spoilt = out;
+	other = pool_str(pool, parked);
+	((char *)(uintptr_t)other.ptr)[other.len / 2] ^= 1;
+	ck_assert_int_eq(token_unpark(&spoilt, other, pool), ERR_AUTH);
+	spoilt = out;
+	parked.len--;
+	ck_assert_int_eq(token_unpark(&spoilt, parked, pool), ERR_AUTH);
+	parked.len++;
+	ck_assert_int_eq(token_unpark(&out, parked, pool), ERR_OK);
+	check_same(&in, &out);
+}
+
+START_TEST(what_does_not_fit_is_parked_events_first)
+{
+	static char name[255 * 4], url[2048], big[2000];
+	struct outbox_event events[OUTBOX_EVENTS_MAX / 2];
+	struct token in;
 	size_t i;
 
 	for (i = 0; i < sizeof(name); i += 4)
 		memcpy(name + i, "\xf0\x9f\x8e\xab", 4);
-	memset(email, 'e', sizeof(email));
-	email[64] = '@';
 	memset(url, '&', sizeof(url));
 	memcpy(url, "https://ticket.acme.test/?", 26);
+	memset(big, 'b', sizeof(big));
+
+	in = with_decisions(events, 2, 3000);
+	check_parked(in, true, true, true);
+	/* the most that an adapter may emit, and the most of one attribute */
+	in = with_decisions(events, OUTBOX_EVENTS_MAX / 2, 4000);
+	fields_set(&in.set, STR("big"), (struct str){ big, sizeof(big) },
+		   FIELD_TEXT);
+	check_parked(in, false, true, true);
+	in = john();
 	in.name = (struct str){ name, sizeof(name) };
-	in.email = (struct str){ email, sizeof(email) };
+	in.redirect_url = (struct str){ url, 1000 };
+	check_parked(in, false, false, true);
 	in.redirect_url = (struct str){ url, sizeof(url) };
-	location = mint(&acme, &in);
-	ck_assert_uint_le(location.len, TOKEN_LOCATION_MAX);
-	ck_assert_uint_gt(location.len, TOKEN_LOCATION_MAX - 120);
-	ck_assert_int_eq(open_at(&acme, text_of(location), NOW_MS / 1000,
-				 &out), ERR_OK);
-	ck_assert(str_eq(out.redirect_url, in.redirect_url));
-	ck_assert(str_eq(out.email, in.email));
-	ck_assert_uint_gt(out.name.len, 0);
-	ck_assert_uint_lt(out.name.len, in.name.len);
-	ck_assert_uint_eq(out.name.len % 4, 0);
-	ck_assert(str_has_prefix(in.name, out.name));
+	check_parked(in, false, false, false);
 }
 END_TEST
 
 START_TEST(what_cannot_fit_is_an_error)
 {
-	static char url[4096];
-	struct token in = john();
-	struct str location = STR("untouched");
+	struct outbox_event events[OUTBOX_EVENTS_MAX];
+	struct token in = with_decisions(events, OUTBOX_EVENTS_MAX, 4000);
+	struct str location = STR("untouched"), parked = STR("untouched");
 
-	memset(url, 'u', sizeof(url));
-	in.redirect_url = (struct str){ url, sizeof(url) };
 	ck_assert_int_eq(token_mint(&acme, ISSUER, NOW_MS, &in, pool,
-				    &location), ERR_LIMIT);
+				    &location, &parked), ERR_LIMIT);
 	ck_str_is(location, "untouched");
+	ck_str_is(parked, "untouched");
 }
 END_TEST
 
@@ -322,7 +426,8 @@ static void token_tests(TCase *tcase)
 	tcase_add_test(tcase, no_bit_of_it_may_change);
 	tcase_add_test(tcase, claims_of_another_shape_are_refused);
 	tcase_add_test(tcase, ids_are_unique_and_sort_as_they_were_minted);
-	tcase_add_test(tcase, a_location_never_passes_four_kibibytes);
+	tcase_add_test(tcase, what_was_decided_travels_along);
+	tcase_add_test(tcase, what_does_not_fit_is_parked_events_first);
 	tcase_add_test(tcase, what_cannot_fit_is_an_error);
 }
 

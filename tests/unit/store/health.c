@@ -151,9 +151,10 @@ static struct health_report wait_until(struct rig *rig,
 
 static enum err try_sync(struct rig *rig, const char *email)
 {
-	struct user_sync sync = { .email = str_from(email), .name = STR("U") };
+	struct redemption visit = { .sync = { .email = str_from(email),
+					      .name = STR("U") } };
 
-	return rig_sync(rig, &sync);
+	return rig_visit(rig, &visit);
 }
 
 static bool is_kept(struct rig *rig, const char *email)
@@ -223,24 +224,25 @@ END_TEST
  * behind it. */
 START_TEST(a_disk_that_hangs_is_named_and_nobody_queues_behind_it)
 {
-	struct user_sync first = { .job.done = rig_done,
-		.tenant = STR("acme"), .email = STR("first@b"),
-		.email_key = STR("first@b"), .name = STR("F") };
-	struct user_sync second = first;
+	struct redemption first, second;
 	struct health_report r;
 	struct rig rig;
 
 	set_up();
 	rig_open(&rig);
+	first = second = rig_token(&rig, 1, 0);
+	first.sync.email = first.sync.email_key = STR("first@b");
+	ck_assert_int_eq(writer_can_write(store_writer(rig.store)), ERR_OK);
 	set_fault(HANG);
-	ck_assert_int_eq(users_sync(store_users(rig.store), &first), ERR_OK);
+	ck_assert_int_eq(redemptions_submit(store_redemptions(rig.store),
+					    &first), ERR_OK);
 	wait_for_tries(1);
 	r = wait_until(&rig, HEALTH_STUCK);
 	ck_assert_str_eq(health_name(r.trouble), "stuck");
 	ck_assert_int_ge(r.busy_ms, HEALTH_STUCK_MS);
-	second.email = second.email_key = STR("second@b");
-	ck_assert_int_eq(users_sync(store_users(rig.store), &second),
-			 ERR_BUSY);
+	ck_assert_int_eq(writer_can_write(store_writer(rig.store)), ERR_BUSY);
+	ck_assert_int_eq(redemptions_submit(store_redemptions(rig.store),
+					    &second), ERR_BUSY);
 	/* the stop does not wait for it, either */
 	ck_assert_int_eq(store_quit(rig.store, 1), ERR_BUSY);
 	ck_assert_uint_eq(rig_told, 0);

@@ -8,14 +8,15 @@ START_TEST(events_keep_their_order_and_text)
 		{ STR("user.created"), STR("{\"name\":\"K\xc3\xb6nig\"}") },
 		{ STR("user.signed_in"), STR("{}") },
 	};
-	struct user_sync sync = { .email = STR("a@b"), .name = STR("A"),
-				  .events = events, .event_count = 2 };
+	struct redemption visit = {
+		.sync = { .email = STR("a@b"), .name = STR("A") },
+		.events = events, .event_count = 2 };
 	struct rig rig;
 
 	clock_hold(1700000000123);
 	rig_open(&rig);
-	ck_assert_int_eq(rig_sync(&rig, &sync), ERR_OK);
-	ck_assert_int_eq(rig_sync(&rig, &sync), ERR_OK);
+	ck_assert_int_eq(rig_visit(&rig, &visit), ERR_OK);
+	ck_assert_int_eq(rig_visit(&rig, &visit), ERR_OK);
 	ck_assert_int_eq(rig_sql(&rig, "SELECT count(*) FROM outbox"), 4);
 	ck_assert_int_eq(rig_sql(&rig, "SELECT count(*) FROM outbox"
 		" WHERE id IN (1, 3) AND event = 'user.created'"

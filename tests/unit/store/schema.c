@@ -144,8 +144,15 @@ START_TEST(queries_by_key_use_their_index)
 		  "users_signed" },
 		{ "SELECT id FROM users WHERE tenant = 'a'"
 		  " AND external_id = 'x'", "users_external" },
-		{ "SELECT exp_s FROM redemptions WHERE exp_s < 5"
-		  " ORDER BY exp_s", "redemptions_exp" },
+		{ "SELECT jti FROM redemptions WHERE jti < x'05'"
+		  " ORDER BY jti", "PRIMARY KEY" },
+		{ "SELECT ended_ms FROM tombstones WHERE tag = x'05'",
+		  "tag=?" },
+		{ "SELECT content FROM parked WHERE id = x'05'", "id=?" },
+		{ "SELECT count(*) FROM parked WHERE client = 'c'"
+		  " AND exp_s > 5", "COVERING INDEX parked_client" },
+		{ "SELECT total(octets) FROM parked WHERE tenant = 'a'"
+		  " AND exp_s > 5", "COVERING INDEX parked_tenant" },
 		{ "SELECT id FROM audit WHERE request_id = 'r'",
 		  "audit_request" },
 	};

@@ -4,6 +4,7 @@
 #include "store/redemptions-private.h"
 #include "store/epochs-private.h"
 #include "store/sessions-private.h"
+#include "store/users-private.h"
 #include "unit/store/rig.h"
 
 #define NOW_S 1700000000LL
@@ -50,7 +51,7 @@ START_TEST(a_session_tells_whose_it_is)
 	ck_str_is(s.user.email, "ann@b");
 	ck_str_is(s.user.name, "Ann");
 	ck_str_is(s.user.attributes, "{}");
-	ck_assert_int_eq(s.user.id, r.user_id);
+	ck_assert_int_eq(s.user.id, r.user.id);
 	ck_assert(!s.user.is_verified);
 	ck_assert_int_eq(s.created_s, NOW_S);
 	ck_assert_int_eq(s.expires_s, NOW_S + 1000);
@@ -169,16 +170,16 @@ START_TEST(a_change_of_the_user_shows_in_his_open_sessions)
 	struct rig rig;
 	struct redemption a = sign_in(&rig), b;
 	struct fields fields;
-	struct user_sync sync = { .email = STR("Ann@B"),
-				  .email_key = STR("ann@b"),
-				  .name = STR("Anna"), .set = &fields };
+	struct redemption visit = { .sync = {
+		.email = STR("Ann@B"), .email_key = STR("ann@b"),
+		.name = STR("Anna"), .set = &fields } };
 	struct session s;
 
-	b = rig_token(&rig, 2, a.user_id);
+	b = rig_token(&rig, 2, a.user.id);
 	ck_assert_int_eq(rig_redeem(&rig, &b), ERR_OK);
 	fields_init(&fields, rig.pool);
 	fields_add(&fields, STR("plan"), STR("gold"), FIELD_TEXT);
-	ck_assert_int_eq(rig_sync(&rig, &sync), ERR_OK);
+	ck_assert_int_eq(rig_visit(&rig, &visit), ERR_OK);
 	for (int i = 0; i < 2; i++) {
 		ck_assert_int_eq(rig_find(&rig, i ? &a : &b, NOW_S, &s), 0);
 		ck_str_is(s.user.name, "Anna");
@@ -194,18 +195,20 @@ START_TEST(sign_in_and_change_in_one_commit_show_the_change)
 {
 	struct rig rig;
 	struct redemption a = sign_in(&rig), b;
-	struct user_sync sync = { .job.done = rig_done, .tenant = STR("acme"),
-		.email = STR("ann@b"), .email_key = STR("ann@b"),
-		.name = STR("Anna") };
+	struct redemption c;
 	struct rig_gate gate;
 	struct session s;
 
 	end(&rig, a.session_id, 0);
-	b = rig_token(&rig, 2, a.user_id);
+	b = rig_token(&rig, 2, a.user.id);
 	rig_gate_close(&gate, store_writer(rig.store));
 	ck_assert_int_eq(redemptions_submit(store_redemptions(rig.store), &b),
 			 ERR_OK);
-	ck_assert_int_eq(users_sync(store_users(rig.store), &sync), ERR_OK);
+	c = rig_token(&rig, 3, a.user.id);
+	c.opens_session = false;
+	c.sync.name = STR("Anna");
+	ck_assert_int_eq(redemptions_submit(store_redemptions(rig.store), &c),
+			 ERR_OK);
 	rig_gate_open(&gate);
 	rig_wait(3);
 	ck_str_is(b.user.name, "Ann");
@@ -221,7 +224,7 @@ START_TEST(an_ended_session_is_gone_before_that_is_told)
 	struct redemption a = sign_in(&rig), b;
 	struct session s;
 
-	b = rig_token(&rig, 2, a.user_id);
+	b = rig_token(&rig, 2, a.user.id);
 	ck_assert_int_eq(rig_redeem(&rig, &b), ERR_OK);
 	end(&rig, a.session_id, 0);
 	ck_assert_int_eq(rig_find(&rig, &a, NOW_S, &s), ERR_NOT_FOUND);
@@ -242,13 +245,13 @@ START_TEST(all_of_a_users_sessions_end_also_the_one_just_opened)
 {
 	struct rig rig;
 	struct redemption a = sign_in(&rig), b, other;
-	struct session_end e = { .job.done = rig_done, .user_id = a.user_id };
+	struct session_end e = { .job.done = rig_done, .user_id = a.user.id };
 	struct rig_gate gate;
 	struct session s;
 
 	other = rig_token(&rig, 3, rig_user(&rig, "bob@b", "Bob"));
 	ck_assert_int_eq(rig_redeem(&rig, &other), ERR_OK);
-	b = rig_token(&rig, 2, a.user_id);
+	b = rig_token(&rig, 2, a.user.id);
 	rig_gate_close(&gate, store_writer(rig.store));
 	ck_assert_int_eq(redemptions_submit(store_redemptions(rig.store), &b),
 			 ERR_OK);
@@ -275,13 +278,13 @@ START_TEST(blocking_and_erasing_end_sessions)
 	struct rig rig;
 	struct redemption a = sign_in(&rig), b;
 	struct user_block block = { .job.done = rig_done, .is_blocked = true,
-				    .user_id = a.user_id };
+				    .user_id = a.user.id };
 	struct user_erase erase = { .job.done = rig_done };
 	struct session s;
 
 	b = rig_token(&rig, 2, rig_user(&rig, "bob@b", "Bob"));
 	ck_assert_int_eq(rig_redeem(&rig, &b), ERR_OK);
-	erase.user_id = b.user_id;
+	erase.user_id = b.user.id;
 	ck_assert_int_eq(users_block(store_users(rig.store), &block), 0);
 	ck_assert_int_eq(users_erase(store_users(rig.store), &erase), 0);
 	rig_wait(2);
@@ -299,7 +302,7 @@ START_TEST(a_new_sign_in_replaces_the_old_session)
 	struct redemption a = sign_in(&rig), b;
 	struct session s;
 
-	b = rig_token(&rig, 2, a.user_id);
+	b = rig_token(&rig, 2, a.user.id);
 	b.replaces = a.session_id;
 	ck_assert_int_eq(rig_redeem(&rig, &b), ERR_OK);
 	ck_assert_int_ne(a.session_id, b.session_id);
@@ -334,14 +337,14 @@ START_TEST(ids_grow_across_restarts_even_when_the_clock_goes_back)
 	struct rig rig;
 	struct redemption a = sign_in(&rig), b;
 
-	b = rig_token(&rig, 2, a.user_id);
+	b = rig_token(&rig, 2, a.user.id);
 	ck_assert_int_eq(rig_redeem(&rig, &b), ERR_OK);
 	ck_assert_int_gt(b.session_id, a.session_id);
-	end(&rig, 0, a.user_id);
+	end(&rig, 0, a.user.id);
 	rig_stop(&rig);
 	clock_hold((NOW_S - 86400) * 1000);
 	rig_start(&rig);
-	a = rig_token(&rig, 3, a.user_id);
+	a = rig_token(&rig, 3, a.user.id);
 	ck_assert_int_eq(rig_redeem(&rig, &a), ERR_OK);
 	ck_assert_int_gt(a.session_id, b.session_id);
 	rig_close(&rig);
@@ -378,14 +381,14 @@ START_TEST(expired_sessions_are_swept_without_being_asked)
 	/* more than one transaction may sweep, and some that are gone already
 	 * when the store is opened */
 	for (unsigned i = 2; i < SESSIONS_SWEEP_MAX + 100; i++) {
-		struct redemption more = rig_token(&rig, i, r.user_id);
+		struct redemption more = rig_token(&rig, i, r.user.id);
 
 		ck_assert_int_eq(rig_redeem(&rig, &more), ERR_OK);
 	}
 	rig_stop(&rig);
 	clock_hold((NOW_S + 900) * 1000);
 	rig_start_with(&rig, options);
-	late = rig_token(&rig, 100000, r.user_id);
+	late = rig_token(&rig, 100000, r.user.id);
 	ck_assert_int_eq(rig_redeem(&rig, &late), ERR_OK);
 	ck_assert_int_eq(sessions_count(store_sessions(rig.store)),
 			 SESSIONS_SWEEP_MAX + 100);
@@ -406,8 +409,10 @@ END_TEST
 START_TEST(a_full_table_refuses_and_a_smaller_one_keeps_the_newest)
 {
 	struct redemptions *redemptions = NULL;
+	struct tombstones *tombstones = NULL;
 	struct sessions *sessions = NULL;
 	struct epochs *epochs = NULL;
+	struct users *users = NULL;
 	struct writer *writer = NULL;
 	struct session_end e = { .job.done = rig_done };
 	struct redemption r[4];
@@ -425,14 +430,17 @@ START_TEST(a_full_table_refuses_and_a_smaller_one_keeps_the_newest)
 	ck_assert_int_eq(db_open(rig.dir, DB_WRITER, &db, &why), ERR_OK);
 	ck_assert_int_eq(epochs_new(db, &epochs), ERR_OK);
 	ck_assert_int_eq(sessions_new(db, 3, epochs, &sessions), ERR_OK);
-	ck_assert_int_eq(redemptions_new(db, sessions, &redemptions), ERR_OK);
+	ck_assert_int_eq(tombstones_new(db, &tombstones), ERR_OK);
+	ck_assert_int_eq(users_new(db, sessions, tombstones, &users), ERR_OK);
+	ck_assert_int_eq(redemptions_new(db, sessions, users, tombstones,
+					 &redemptions), ERR_OK);
 	ck_assert_int_eq(writer_start(db, &writer), ERR_OK);
 	ck_assert_int_eq(sessions_start(sessions, writer, 60000), ERR_OK);
 	ck_assert_int_eq(redemptions_start(redemptions, writer, 60000),
 			 ERR_OK);
 	for (unsigned i = 0; i < 4; i++) {
 		r[i] = rig_token(&rig, i, user);
-		r[i].email_key = STR("ann@b");
+		r[i].sync.email_key = STR("ann@b");
 		ck_assert_int_eq(redemptions_submit(redemptions, &r[i]),
 				 i < 3 ? ERR_OK : ERR_BUSY);
 	}
@@ -450,6 +458,8 @@ START_TEST(a_full_table_refuses_and_a_smaller_one_keeps_the_newest)
 	ck_assert_int_eq(sessions_count(sessions), 3);
 	writer_stop(writer);
 	redemptions_free(redemptions);
+	users_free(users);
+	tombstones_free(tombstones);
 	sessions_free(sessions);
 
 	ck_assert_int_eq(sessions_new(db, 2, epochs, &sessions), ERR_OK);
@@ -506,7 +516,7 @@ START_TEST(no_refresh_brings_back_a_session_that_was_ended)
 		struct hammer hammers[THREADS];
 		pthread_t threads[THREADS];
 		struct redemption r = rig_token(&rig, 10 + round,
-						first.user_id);
+						first.user.id);
 		struct session s;
 
 		r.idle_s = 2;
@@ -519,7 +529,7 @@ START_TEST(no_refresh_brings_back_a_session_that_was_ended)
 		}
 		/* some of the looks are under way by then */
 		rig_flush(store_writer(rig.store));
-		end(&rig, round % 2 ? r.session_id : 0, first.user_id);
+		end(&rig, round % 2 ? r.session_id : 0, first.user.id);
 		for (int i = 0; i < THREADS; i++)
 			hammers[i].is_ended = true;
 		for (int i = 0; i < THREADS; i++) {
@@ -581,14 +591,14 @@ START_TEST(a_user_is_shown_whole_while_he_changes)
 		pthread_create(&threads[i], NULL, reader_main, &readers[i]);
 	}
 	for (int i = 0; i < 200; i++) {
-		struct user_sync sync = {
+		struct redemption visit = { .sync = {
 			.email = i % 2 ? STR("ann@b") : STR("Xnn@b"),
 			.email_key = STR("ann@b"),
 			.name = i % 2 ? STR("ann") : STR("Xavier the Longer"),
-		};
+		} };
 
-		ck_assert_int_eq(rig_sync(&rig, &sync), ERR_OK);
-		ck_assert(sync.is_changed);
+		ck_assert_int_eq(rig_visit(&rig, &visit), ERR_OK);
+		ck_assert(str_eq(visit.user.name, visit.sync.name));
 	}
 	for (int i = 0; i < THREADS; i++)
 		readers[i].is_over = true;

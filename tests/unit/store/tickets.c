@@ -15,12 +15,12 @@
 
 static int64_t user_of(struct rig *rig, const char *tenant, const char *email)
 {
-	struct user_sync sync = { .tenant = str_from(tenant),
-				  .email = str_from(email),
-				  .name = STR("Ann <b>") };
+	struct redemption visit = { .sync = { .tenant = str_from(tenant),
+					      .email = str_from(email),
+					      .name = STR("Ann <b>") } };
 
-	ck_assert_int_eq(rig_sync(rig, &sync), ERR_OK);
-	return sync.user_id;
+	ck_assert_int_eq(rig_visit(rig, &visit), ERR_OK);
+	return visit.user.id;
 }
 
 static struct ticket_new ticket_by(int64_t user, const char *key)
@@ -243,7 +243,7 @@ START_TEST(each_change_leaves_its_event)
 		  "{\"ticket\":{\"number\":1,\"subject\":\"It broke\","
 		  "\"category\":\"billing\",\"state\":\"open\","
 		  "\"created_at\":\"2023-11-14T22:13:20.000Z\"},"
-		  "\"user\":{\"id\":1,\"email\":\"ann@b\","
+		  "\"user\":{\"id\":500380467200000,\"email\":\"ann@b\","
 		  "\"name\":\"Ann \\u003cb\\u003e\"},"
 		  "\"message\":{\"id\":1,\"author\":\"user\","
 		  "\"name\":\"Ann \\u003cb\\u003e\","
@@ -254,7 +254,7 @@ START_TEST(each_change_leaves_its_event)
 		  "{\"ticket\":{\"number\":1,\"subject\":\"It broke\","
 		  "\"category\":\"billing\",\"state\":\"open\","
 		  "\"created_at\":\"2023-11-14T22:13:20.000Z\"},"
-		  "\"user\":{\"id\":1,\"email\":\"ann@b\","
+		  "\"user\":{\"id\":500380467200000,\"email\":\"ann@b\","
 		  "\"name\":\"Ann \\u003cb\\u003e\"},"
 		  "\"message\":{\"id\":2,\"author\":\"agent\","
 		  "\"name\":\"Agent Smith\",\"text\":\"Hm\"},"
@@ -264,14 +264,15 @@ START_TEST(each_change_leaves_its_event)
 		  "{\"ticket\":{\"number\":1,\"subject\":\"It broke\","
 		  "\"category\":\"billing\",\"state\":\"closed\","
 		  "\"created_at\":\"2023-11-14T22:13:20.000Z\"},"
-		  "\"user\":{\"id\":1,\"email\":\"ann@b\","
+		  "\"user\":{\"id\":500380467200000,\"email\":\"ann@b\","
 		  "\"name\":\"Ann \\u003cb\\u003e\"},\"by\":\"user\"}");
 	ck_assert_int_eq(turn(&rig, 0, 1, TICKET_REOPEN), ERR_OK);
 	ck_assert_msg(str_icontains(event(&rig, "ticket.reopened"),
 				    STR("\"by\":\"agent\"")), "by an agent");
 	ck_assert_int_eq(events(&rig), 4);
 	ck_assert_int_eq(rig_sql(&rig, "SELECT count(*) FROM outbox"
-		" WHERE tenant = 'acme' AND user_id = 1 AND state = 0"), 4);
+		" WHERE tenant = 'acme' AND user_id = 500380467200000"
+		" AND state = 0"), 4);
 	rig_close(&rig);
 }
 END_TEST
@@ -281,8 +282,8 @@ START_TEST(the_longest_texts_fit_their_event)
 {
 	static char subject[TICKET_SUBJECT_MAX], category[TICKET_CATEGORY_MAX];
 	static char body[TICKET_MESSAGE_MAX + 1], name[USER_NAME_MAX];
-	struct user_sync sync = { .email = STR("a@b"),
-				  .name = { name, sizeof(name) } };
+	struct redemption visit = { .sync = {
+		.email = STR("a@b"), .name = { name, sizeof(name) } } };
 	struct rig rig;
 	struct ticket_new n;
 	struct ticket_change c;
@@ -292,8 +293,8 @@ START_TEST(the_longest_texts_fit_their_event)
 	memset(category, '<', sizeof(category));
 	memset(body, '<', sizeof(body));
 	memset(name, '<', sizeof(name));
-	ck_assert_int_eq(rig_sync(&rig, &sync), ERR_OK);
-	n = ticket_by(sync.user_id, "k");
+	ck_assert_int_eq(rig_visit(&rig, &visit), ERR_OK);
+	n = ticket_by(visit.user.id, "k");
 	n.subject = (struct str){ subject, sizeof(subject) };
 	n.category = (struct str){ category, sizeof(category) };
 	n.body = (struct str){ body, TICKET_MESSAGE_MAX };
@@ -573,7 +574,7 @@ START_TEST(no_refusal_is_taken_for_a_failure_of_the_system)
 		{ .kind = TICKET_CLOSE, .number = 99 },
 		{ .kind = TICKET_CLOSE, .number = 1, .user_id = 99 },
 		{ .kind = TICKET_REPLY, .key = STR("y"), .body = STR("b"),
-		  .number = 2, .user_id = 1 },	/* too many */
+		  .number = 2 },		/* too many */
 	};
 	struct writer_stats stats;
 	struct ticket_new n;
@@ -593,6 +594,7 @@ START_TEST(no_refusal_is_taken_for_a_failure_of_the_system)
 		ck_assert_int_eq(reply(&rig, ann, 2, key, "b"), ERR_OK);
 	}
 	n = ticket_by(ann, "k3");
+	c[3].user_id = ann;
 	rig_gate_close(&gate, store_writer(rig.store));
 	for (int i = 0; i < 4; i++) {
 		c[i].job.done = rig_done;
@@ -1391,7 +1393,7 @@ struct ack {
 struct slot {
 	union {
 		struct job job;
-		struct user_sync sync;
+		struct redemption visit;
 		struct ticket_new new_;
 		struct ticket_change change;
 	};
@@ -1416,14 +1418,22 @@ static enum err slot_submit(struct slot *s)
 
 	switch (s->ack.step) {
 	case 0:
-		s->sync = (struct user_sync){
-			.job.done = slot_done, .tenant = STR("acme"),
-			.email = str_from(s->text), .name = STR("U"),
-			.email_key = str_from(s->text),
+		s->visit = (struct redemption){
+			.job.done = slot_done,
+			.sync = { .tenant = STR("acme"),
+				  .email = str_from(s->text), .name = STR("U"),
+				  .email_key = str_from(s->text) },
+			.exp_s = clock_wall_s() + 60,
+			.shown_id = users_new_id(store_users(victim)),
+			.is_shown_new = true,
 		};
-		return users_sync(store_users(victim), &s->sync);
+		redemption_jti_time(clock_wall_ms(), s->visit.jti);
+		memcpy(s->visit.jti + 6, &s->ack.serial,
+		       sizeof(s->ack.serial));
+		return redemptions_submit(store_redemptions(victim),
+					  &s->visit);
 	case 1:
-		s->ack.user = s->sync.user_id;
+		s->ack.user = s->visit.shown_id;
 		s->new_ = ticket_by(s->ack.user, s->text);
 		s->new_.subject = str_from(s->text);
 		s->new_.job.done = slot_done;

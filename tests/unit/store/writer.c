@@ -181,7 +181,7 @@ START_TEST(a_full_disk_is_an_error_and_loses_nothing_told)
 {
 	static char body[8192];
 	struct outbox_event event = { STR("big"), { body, sizeof(body) } };
-	struct user_sync syncs[MANY] = { 0 };
+	struct redemption visits[MANY] = { 0 };
 	struct health_report health;
 	char emails[MANY][32];
 	struct rig_gate gate;
@@ -197,42 +197,43 @@ START_TEST(a_full_disk_is_an_error_and_loses_nothing_told)
 	rig_gate_close(&gate, w);
 	for (int i = 0; i < MANY; i++) {
 		snprintf(emails[i], sizeof(emails[i]), "u%d@b", i);
-		syncs[i] = (struct user_sync){
-			.job.done = rig_done, .tenant = STR("acme"),
-			.email = str_from(emails[i]),
-			.email_key = str_from(emails[i]), .name = STR("U"),
-			/* every other one is small enough for what is left */
-			.events = &event, .event_count = i % 2,
-		};
-		ck_assert_int_eq(users_sync(store_users(rig.store),
-					    &syncs[i]), ERR_OK);
+		visits[i] = rig_token(&rig, (unsigned)i, 0);
+		visits[i].opens_session = false;
+		visits[i].sync.email = visits[i].sync.email_key =
+			str_from(emails[i]);
+		/* every other one is small enough for what is left */
+		visits[i].events = &event;
+		visits[i].event_count = i % 2;
+		ck_assert_int_eq(redemptions_submit(
+			store_redemptions(rig.store), &visits[i]), ERR_OK);
 	}
 	rig_gate_open(&gate);
 	rig_wait(MANY + 1);
 	for (int i = 0; i < MANY; i++) {
 		struct user user;
 		enum err found = users_find(store_reader(rig.store, 0),
-					    STR("acme"), syncs[i].email,
+					    STR("acme"),
+					    visits[i].sync.email,
 					    rig.pool, &user);
 
-		if (syncs[i].job.result) {
+		if (visits[i].job.result) {
 			failed++;
-			ck_assert_int_eq(syncs[i].job.result, ERR_IO);
+			ck_assert_int_eq(visits[i].job.result, ERR_IO);
 			ck_assert_int_eq(found, ERR_NOT_FOUND);
 		} else {
 			ck_assert_int_eq(found, ERR_OK);
 		}
-		ck_assert(i % 2 == 0 || syncs[i].job.result);
+		ck_assert(i % 2 == 0 || visits[i].job.result);
 	}
 	ck_assert_int_ge(failed, MANY / 2);
-	ck_assert_int_eq(syncs[0].job.result, ERR_OK);
+	ck_assert_int_eq(visits[0].job.result, ERR_OK);
 	ck_assert_int_eq(rig_sql(&rig, "SELECT count(*) FROM outbox"), 0);
 	writer_health(w, &health);
 	ck_assert_msg(str_icontains(str_from(health.problem), STR("full")),
 		      "%s", health.problem);
 	/* and when there is room again all goes on */
 	set_full(w, false);
-	ck_assert_int_eq(rig_sync(&rig, &syncs[1]), ERR_OK);
+	ck_assert_int_eq(rig_redeem(&rig, &visits[1]), ERR_OK);
 	ck_assert_int_eq(rig_sql(&rig, "SELECT count(*) FROM outbox"), 1);
 	ck_assert_int_gt(rig_user(&rig, "before@b", "Before"), 0);
 	rig_close(&rig);
@@ -576,8 +577,9 @@ START_TEST(the_wal_is_reused_while_running_and_emptied_at_the_end)
 {
 	static char body[OUTBOX_BODY_MAX];
 	struct outbox_event event = { STR("big"), { body, sizeof(body) } };
-	struct user_sync sync = { .email = STR("a@b"), .name = STR("A"),
-				  .events = &event, .event_count = 1 };
+	struct redemption visit = {
+		.sync = { .email = STR("a@b"), .name = STR("A") },
+		.events = &event, .event_count = 1 };
 	const off_t page = 4096 + 24;
 	struct writer *w;
 	struct rig rig;
@@ -586,7 +588,7 @@ START_TEST(the_wal_is_reused_while_running_and_emptied_at_the_end)
 	rig_open(&rig);
 	w = store_writer(rig.store);
 	while (stats(w).checkpoints < 4)
-		ck_assert_int_eq(rig_sync(&rig, &sync), ERR_OK);
+		ck_assert_int_eq(rig_visit(&rig, &visit), ERR_OK);
 	ck_assert_int_gt(wal_size(&rig), WRITER_CHECKPOINT_PAGES * page);
 	ck_assert_int_lt(wal_size(&rig),
 			 WRITER_CHECKPOINT_PAGES * page * 3 / 2);

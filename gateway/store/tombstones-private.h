@@ -1,0 +1,31 @@
+/*
+ * tombstones-private: tombstones for the other modules of this room.
+ */
+#ifndef STORE_TOMBSTONES_PRIVATE_H
+#define STORE_TOMBSTONES_PRIVATE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/str.h"
+#include "store/tombstones.h"
+#include "store/writer.h"
+
+/* Reads the key, and how many there are. ERR_NOMEM, ERR_IO. */
+enum err tombstones_new(struct db *db, struct tombstones **tombstones_r);
+/* ERR_LIMIT. Sweeps from now on. The writer is not owned. */
+enum err tombstones_start(struct tombstones *tombstones, struct writer *writer,
+			  int64_t sweep_ms);
+/* After the writer ended. Accepts NULL. */
+void tombstones_free(struct tombstones *tombstones);
+
+/* Inside a job: end what was minted for them up to now. */
+enum err tombstone_write(struct tombstones *tombstones, struct db *db,
+			 struct str tenant, bool is_vouched,
+			 struct str email_key);
+/* Inside a job.  ERR_NOT_FOUND: what was minted for them then was ended. */
+enum err tombstone_check(struct tombstones *tombstones, struct db *db,
+			 struct str tenant, bool is_vouched,
+			 struct str email_key, int64_t minted_ms);
+
+#endif

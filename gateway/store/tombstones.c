@@ -1,0 +1,202 @@
+#include "store/tombstones.h"
+
+#include "base/clock.h"
+#include "base/hash.h"
+#include "base/list.h"
+#include "store/db-private.h"
+#include "store/tombstones-private.h"
+#include "store/users.h"
+
+#define TAG_SIZE 16
+#define KEPT_MS (TOMBSTONE_KEPT_S * 1000LL)
+#define SWEEP_MAX 256		/* rows deleted in one transaction */
+
+/* All but `key` is the writer's thread's alone. */
+struct tombstones {
+	unsigned char key[2][16];
+	/* at least as many as there are: what was rolled back is counted until
+	 * the next sweep counts anew */
+	int64_t count;
+	/*
+	 * Rows up to `old_id` are older than TOMBSTONE_KEPT_S by the monotonic
+	 * clock; those up to `aging_id` will be that long after `aging_ms`.
+	 */
+	int64_t old_id, aging_id, aging_ms;
+	struct chore sweep;
+};
+
+static void make_tag(const struct tombstones *ts, struct str tenant,
+		     bool is_vouched, struct str email_key,
+		     uint8_t tag[TAG_SIZE])
+{
+	char text[USER_TENANT_MAX + USER_EMAIL_MAX + 2];
+	size_t len = 0;
+
+	/* slugs have no such octet: no two people make one text */
+	memcpy(text, tenant.ptr, tenant.len);
+	len += tenant.len;
+	text[len++] = is_vouched ? '\2' : '\1';
+	memcpy(text + len, email_key.ptr, email_key.len);
+	len += email_key.len;
+	for (int i = 0; i < 2; i++) {
+		uint64_t half = hash_keyed(ts->key[i], text, len);
+
+		memcpy(tag + 8 * i, &half, sizeof(half));
+	}
+}
+
+enum err tombstone_write(struct tombstones *ts, struct db *db,
+			 struct str tenant, bool is_vouched,
+			 struct str email_key)
+{
+	uint8_t tag[TAG_SIZE];
+	sqlite3_stmt *q;
+	enum err err = query_begin(db, SQL_TOMBSTONE_INSERT,
+		"INSERT OR REPLACE INTO tombstones(tag, ended_ms)"
+		" VALUES(?1, ?2)", &q);
+
+	if (err)
+		return err;
+	make_tag(ts, tenant, is_vouched, email_key, tag);
+	sqlite3_bind_blob(q, 1, tag, sizeof(tag), SQLITE_STATIC);
+	sqlite3_bind_int64(q, 2, clock_wall_ms());
+	ts->count++;
+	return query_run(db, q);
+}
+
+enum err tombstone_check(struct tombstones *ts, struct db *db,
+			 struct str tenant, bool is_vouched,
+			 struct str email_key, int64_t minted_ms)
+{
+	uint8_t tag[TAG_SIZE];
+	sqlite3_stmt *q;
+	enum err err;
+
+	if (!ts->count)
+		return ERR_OK;
+	err = query_begin(db, SQL_TOMBSTONE_GET,
+		"SELECT ended_ms FROM tombstones WHERE tag = ?1", &q);
+	if (err)
+		return err;
+	make_tag(ts, tenant, is_vouched, email_key, tag);
+	sqlite3_bind_blob(q, 1, tag, sizeof(tag), SQLITE_STATIC);
+	if (query_step(db, q, &err) > 0) {
+		int64_t ended_ms = sqlite3_column_int64(q, 0);
+
+		/* farther ahead is a clock that was set back since */
+		if (minted_ms <= ended_ms && ended_ms - minted_ms <= KEPT_MS)
+			err = ERR_NOT_FOUND;
+	}
+	query_end(q);
+	return err;
+}
+
+/* ---- the sweep ---- */
+
+static enum err count_rows(struct db *db, int64_t *count_r, int64_t *last_r)
+{
+	sqlite3_stmt *q;
+	enum err err = query_begin(db, SQL_TOMBSTONE_COUNT,
+		"SELECT count(*), ifnull(max(id), 0) FROM tombstones", &q);
+
+	if (err)
+		return err;
+	if (query_step(db, q, &err) > 0) {
+		*count_r = sqlite3_column_int64(q, 0);
+		*last_r = sqlite3_column_int64(q, 1);
+	}
+	query_end(q);
+	return err;
+}
+
+static enum err forget(struct db *db, int64_t old_id)
+{
+	int64_t now_ms = clock_wall_ms();
+	sqlite3_stmt *q;
+	enum err err = query_begin(db, SQL_TOMBSTONE_DELETE,
+		"DELETE FROM tombstones WHERE id IN (SELECT id FROM tombstones"
+		" WHERE id <= ?1 AND (ended_ms < ?2 OR ended_ms > ?3)"
+		" ORDER BY id LIMIT ?4)", &q);
+
+	if (err)
+		return err;
+	sqlite3_bind_int64(q, 1, old_id);
+	sqlite3_bind_int64(q, 2, now_ms - KEPT_MS);
+	sqlite3_bind_int64(q, 3, now_ms + KEPT_MS);
+	sqlite3_bind_int(q, 4, SWEEP_MAX);
+	return query_run(db, q);
+}
+
+static enum err sweep_run(struct db *db, struct job *job)
+{
+	struct tombstones *ts = list_entry(job, struct tombstones, sweep.job);
+	int64_t now_ms = clock_mono_ms(), last = 0;
+	enum err err;
+
+	if (!ts->count)
+		return ERR_OK;
+	err = count_rows(db, &ts->count, &last);
+	if (!err && now_ms - ts->aging_ms > KEPT_MS) {
+		ts->old_id = ts->aging_id;
+		ts->aging_id = last;
+		ts->aging_ms = now_ms;
+	}
+	if (!err && ts->old_id)
+		err = forget(db, ts->old_id);
+	return err;
+}
+
+/* ---- the table ---- */
+
+static enum err load_key(struct db *db, const char *name,
+			 unsigned char key[16])
+{
+	sqlite3_stmt *q;
+	enum err err = query_begin(db, SQL_MARK_OF,
+		"SELECT value FROM marks WHERE name IN (?1 || '_a', ?1 || '_b')"
+		" ORDER BY name", &q);
+	int n = 0;
+
+	if (err)
+		return err;
+	query_bind_str(q, 1, str_from(name));
+	for (; n < 2 && query_step(db, q, &err) > 0; n++) {
+		int64_t half = sqlite3_column_int64(q, 0);
+
+		memcpy(key + 8 * n, &half, sizeof(half));
+	}
+	query_end(q);
+	return !err && n != 2 ? ERR_INTERNAL : err;
+}
+
+enum err tombstones_new(struct db *db, struct tombstones **tombstones_r)
+{
+	struct tombstones *ts = calloc(1, sizeof(*ts));
+	enum err err = ts ? load_key(db, "tombstone_0", ts->key[0]) :
+			    ERR_NOMEM;
+
+	if (!err)
+		err = load_key(db, "tombstone_1", ts->key[1]);
+	if (!err)
+		err = count_rows(db, &ts->count, &ts->aging_id);
+	if (err) {
+		free(ts);
+		return err;
+	}
+	ts->aging_ms = clock_mono_ms();
+	*tombstones_r = ts;
+	return ERR_OK;
+}
+
+enum err tombstones_start(struct tombstones *ts, struct writer *writer,
+			  int64_t sweep_ms)
+{
+	ts->sweep.job.run = sweep_run;
+	ts->sweep.interval_ms = sweep_ms;
+	return writer_add_chore(writer, &ts->sweep);
+}
+
+void tombstones_free(struct tombstones *ts)
+{
+	free(ts);
+}

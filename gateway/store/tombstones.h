@@ -1,0 +1,26 @@
+/*
+ * tombstones: people whose sign-ins under way were ended.
+ *
+ * A token carries all that an arrival needs, so there is no row to delete while
+ * its holder is on the way.  Who is erased leaves a tombstone instead: tokens
+ * that were minted for them up to that moment redeem no more, later ones do.
+ * (Blocking needs none: the row says it.)
+ *
+ * It is written in the transaction of the erasure and asked for in that of the
+ * redemption, so that the two may share a batch.  Where there are none, as
+ * nearly always, asking costs nothing.
+ *
+ * Of the person it keeps 128 bits of SipHash of tenant, kind and address, under
+ * a key that was drawn with the database: no address, though who has the
+ * database may try addresses against it while it is kept.  That is
+ * TOMBSTONE_KEPT_S, longer than any token lives, by the wall clock and by the
+ * monotonic one too: a wall clock that leaps ahead and back ends none early.
+ */
+#ifndef STORE_TOMBSTONES_H
+#define STORE_TOMBSTONES_H
+
+#define TOMBSTONE_KEPT_S 600
+
+struct tombstones;		/* one per store */
+
+#endif

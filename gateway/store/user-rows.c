@@ -1,0 +1,389 @@
+/* The rows behind users: found, planned, written.  What changes them is in
+ * users.c and redemptions.c. */
+#include "store/users.h"
+
+#include "codec/json.h"
+#include "store/db-private.h"
+#include "store/users-private.h"
+
+#define COLUMNS "id, email, name, attributes, verified, tenant, email_key," \
+	" external_id, blocked, created_s, updated_s, last_seen_s, minted_ms"
+
+/* The row that stands ready, copied: 1; 0 and *err_r set to ERR_NOT_FOUND. */
+static enum err read_row(struct db *db, sqlite3_stmt *q, struct pool *pool,
+			 struct user *out_r)
+{
+	static const struct { int column; size_t offset; } texts[] = {
+		{ 1, offsetof(struct user, view.email) },
+		{ 2, offsetof(struct user, view.name) },
+		{ 3, offsetof(struct user, view.attributes) },
+		{ 5, offsetof(struct user, tenant) },
+		{ 6, offsetof(struct user, email_key) },
+		{ 7, offsetof(struct user, external_id) },
+	};
+	struct user u = { 0 };
+	enum err err = ERR_OK;
+	int found = query_step(db, q, &err);
+
+	if (found <= 0)
+		return found ? err : ERR_NOT_FOUND;
+	for (size_t i = 0; i < N_ELEMENTS(texts); i++) {
+		struct str s = query_str(q, texts[i].column);
+		struct str *to = (struct str *)((char *)&u + texts[i].offset);
+
+		if (s.ptr)
+			*to = pool_str(pool, s);
+		if (s.ptr && !to->ptr)
+			return ERR_NOMEM;
+	}
+	u.view.id = sqlite3_column_int64(q, 0);
+	u.view.is_verified = sqlite3_column_int(q, 4);
+	u.is_blocked = sqlite3_column_int(q, 8);
+	u.created_s = sqlite3_column_int64(q, 9);
+	u.updated_s = sqlite3_column_int64(q, 10);
+	u.last_seen_s = sqlite3_column_int64(q, 11);
+	u.minted_ms = sqlite3_column_int64(q, 12);
+	*out_r = u;
+	return ERR_OK;
+}
+
+enum err users_find(struct db *db, struct str tenant, struct str email_key,
+		    struct pool *pool, struct user *out_r)
+{
+	sqlite3_stmt *q;
+	enum err err = query_begin(db, SQL_USER_BY_EMAIL,
+		"SELECT " COLUMNS " FROM users"
+		" WHERE tenant = ?1 AND email_key = ?2 AND verified = 0", &q);
+
+	if (err)
+		return err;
+	query_bind_str(q, 1, tenant);
+	query_bind_str(q, 2, email_key);
+	err = read_row(db, q, pool, out_r);
+	query_end(q);
+	return err;
+}
+
+static enum err find_signed(struct db *db, struct str tenant,
+			    struct str email_key, struct pool *pool,
+			    struct user *out_r)
+{
+	sqlite3_stmt *q;
+	enum err err = query_begin(db, SQL_USER_SIGNED,
+		"SELECT " COLUMNS " FROM users WHERE tenant = ?1"
+		" AND email_key = ?2 AND verified = 1 AND external_id IS NULL",
+		&q);
+
+	if (err)
+		return err;
+	query_bind_str(q, 1, tenant);
+	query_bind_str(q, 2, email_key);
+	err = read_row(db, q, pool, out_r);
+	query_end(q);
+	return err;
+}
+
+enum err users_find_all(struct db *db, struct str tenant,
+			struct str email_key, struct pool *pool,
+			struct user *users, unsigned *count_r)
+{
+	unsigned count = 0;
+	enum err err = users_find(db, tenant, email_key, pool, &users[count]);
+
+	count += !err;
+	if (!err || err == ERR_NOT_FOUND)
+		err = find_signed(db, tenant, email_key, pool, &users[count]);
+	count += !err;
+	if (err && err != ERR_NOT_FOUND)
+		return err;
+	if (!count)
+		return ERR_NOT_FOUND;
+	*count_r = count;
+	return ERR_OK;
+}
+
+enum err users_get(struct db *db, int64_t id, struct pool *pool,
+		   struct user *out_r)
+{
+	sqlite3_stmt *q;
+	enum err err = query_begin(db, SQL_USER_BY_ID,
+		"SELECT " COLUMNS " FROM users WHERE id = ?1", &q);
+
+	if (err)
+		return err;
+	sqlite3_bind_int64(q, 1, id);
+	err = read_row(db, q, pool, out_r);
+	query_end(q);
+	return err;
+}
+
+/* ---- attributes ---- */
+
+static enum err to_json(struct pool *pool, const struct fields *fields,
+			struct str *out_r)
+{
+	struct buf b;
+
+	buf_init_pool(&b, pool, USER_ATTRIBUTES_MAX);
+	if (fields)
+		json_add_fields(&b, fields);
+	else
+		buf_puts(&b, "{}");
+	if (!buf_is_ok(&b))
+		return ERR_LIMIT;
+	*out_r = buf_str(&b);
+	return ERR_OK;
+}
+
+/* Is the text that of an object with nothing in it? */
+static bool is_empty_object(struct str json)
+{
+	return str_eq(json, STR("{}"));
+}
+
+/*
+ * What `stored` becomes.  Reading it as JSON is the last resort: most users
+ * have no attributes, or get the same ones with every sign-in.
+ */
+static enum err merge(struct pool *pool, const struct user_sync *sync,
+		      struct str stored, struct str *out_r)
+{
+	struct fields fields;
+	enum err err;
+
+	if (!sync->set || !sync->set->count) {
+		if (!sync->del_count || is_empty_object(stored)) {
+			*out_r = stored;
+			return ERR_OK;
+		}
+	} else {
+		err = to_json(pool, sync->set, out_r);
+		if (err || is_empty_object(stored) || str_eq(*out_r, stored))
+			return err;
+	}
+	fields_init(&fields, pool);
+	if (json_parse_fields(stored, &fields, NULL))
+		return ERR_INTERNAL;
+	for (unsigned i = 0; i < sync->del_count; i++)
+		fields_del(&fields, sync->del[i]);
+	for (unsigned i = 0; sync->set && i < sync->set->count; i++) {
+		const struct field *f = &sync->set->v[i];
+
+		err = fields_set(&fields, f->name, f->value, f->kind);
+		if (err)
+			return err;
+	}
+	return to_json(pool, &fields, out_r);
+}
+
+/* ---- an arrival ---- */
+
+/* What it compares, no more: each column costs every sign-in. */
+struct stored {
+	struct user_view view;
+	int64_t minted_ms;
+	bool is_blocked;
+};
+
+static enum err read_stored(struct db *db, sqlite3_stmt *q, struct pool *pool,
+			    struct stored *out_r)
+{
+	enum err err = ERR_OK;
+	int found = query_step(db, q, &err);
+	struct stored s;
+
+	if (found <= 0)
+		return found ? err : ERR_NOT_FOUND;
+	s = (struct stored){
+		.view.id = sqlite3_column_int64(q, 0),
+		.view.email = pool_str(pool, query_str(q, 1)),
+		.view.name = pool_str(pool, query_str(q, 2)),
+		.view.attributes = pool_str(pool, query_str(q, 3)),
+		.is_blocked = sqlite3_column_int(q, 4),
+		.minted_ms = sqlite3_column_int64(q, 5),
+	};
+	if (!s.view.email.ptr || !s.view.name.ptr || !s.view.attributes.ptr)
+		return ERR_NOMEM;
+	*out_r = s;
+	return ERR_OK;
+}
+
+static enum err find_stored(struct db *db, const struct user_sync *sync,
+			    struct pool *pool, struct stored *out_r)
+{
+	sqlite3_stmt *q;
+	enum err err = query_begin(db, SQL_USER_STORED,
+		"SELECT id, email, name, attributes, blocked, minted_ms"
+		" FROM users WHERE tenant = ?1 AND email_key = ?2"
+		" AND verified = 0", &q);
+
+	if (err)
+		return err;
+	query_bind_str(q, 1, sync->tenant);
+	query_bind_str(q, 2, sync->email_key);
+	err = read_stored(db, q, pool, out_r);
+	query_end(q);
+	return err;
+}
+
+static enum err plan_new(const struct user_sync *sync, struct pool *pool,
+			 struct user_plan *plan_r)
+{
+	struct user_plan plan = {
+		.view = { .email = sync->email, .name = sync->name },
+		.is_new = true,
+		.is_changed = true,
+	};
+	enum err err = merge(pool, sync, STR("{}"), &plan.view.attributes);
+
+	if (!err)
+		*plan_r = plan;
+	return err;
+}
+
+static bool is_late(const struct user_sync *sync, const struct stored *stored)
+{
+	return stored->minted_ms > sync->minted_ms &&
+	       stored->minted_ms - sync->minted_ms <= USER_LATE_MS;
+}
+
+static enum err plan_stored(const struct user_sync *sync,
+			    const struct stored *stored, struct pool *pool,
+			    struct user_plan *plan_r)
+{
+	struct user_plan plan = { .view = stored->view };
+	enum err err;
+
+	plan.is_late = is_late(sync, stored);
+	if (!plan.is_late) {
+		plan.view.email = sync->email;
+		plan.view.name = sync->name;
+		err = merge(pool, sync, stored->view.attributes,
+			    &plan.view.attributes);
+		if (err)
+			return err;
+		plan.is_changed =
+			!str_eq(stored->view.email, plan.view.email) ||
+			!str_eq(stored->view.name, plan.view.name) ||
+			!str_eq(stored->view.attributes, plan.view.attributes);
+	}
+	*plan_r = plan;
+	return ERR_OK;
+}
+
+enum err users_plan(struct db *db, const struct user_sync *sync,
+		    struct pool *pool, struct user_plan *plan_r)
+{
+	struct stored stored = { 0 };
+	enum err err = find_stored(db, sync, pool, &stored);
+
+	if (err == ERR_NOT_FOUND)
+		return plan_new(sync, pool, plan_r);
+	if (err)
+		return err;
+	return stored.is_blocked ? ERR_AUTH :
+		plan_stored(sync, &stored, pool, plan_r);
+}
+
+static enum err insert(struct db *db, const struct user_sync *sync,
+		       const struct user_plan *plan, int64_t now_s)
+{
+	sqlite3_stmt *q;
+	enum err err = query_begin(db, SQL_USER_INSERT,
+		"INSERT INTO users(id, tenant, email_key, email, name,"
+		" attributes, created_s, updated_s, last_seen_s, minted_ms)"
+		" VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7, ?7, ?8)", &q);
+
+	if (err)
+		return err;
+	sqlite3_bind_int64(q, 1, plan->view.id);
+	query_bind_str(q, 2, sync->tenant);
+	query_bind_str(q, 3, sync->email_key);
+	query_bind_str(q, 4, plan->view.email);
+	query_bind_str(q, 5, plan->view.name);
+	query_bind_str(q, 6, plan->view.attributes);
+	sqlite3_bind_int64(q, 7, now_s);
+	sqlite3_bind_int64(q, 8, sync->minted_ms);
+	return query_run(db, q);
+}
+
+static enum err update(struct db *db, const struct user_sync *sync,
+		       const struct user_plan *plan, int64_t now_s)
+{
+	sqlite3_stmt *q;
+	enum err err = query_begin(db, SQL_USER_UPDATE,
+		"UPDATE users SET email = ?2, name = ?3, attributes = ?4,"
+		" updated_s = ?5, last_seen_s = ?5, minted_ms = ?6"
+		" WHERE id = ?1", &q);
+
+	if (err)
+		return err;
+	sqlite3_bind_int64(q, 1, plan->view.id);
+	query_bind_str(q, 2, plan->view.email);
+	query_bind_str(q, 3, plan->view.name);
+	query_bind_str(q, 4, plan->view.attributes);
+	sqlite3_bind_int64(q, 5, now_s);
+	sqlite3_bind_int64(q, 6, sync->minted_ms);
+	return query_run(db, q);
+}
+
+/* The mint is noted even where nothing changes: what came before it and
+ * arrives later must not undo what it found. */
+static enum err update_seen(struct db *db, const struct user_sync *sync,
+			    const struct user_plan *plan, int64_t now_s)
+{
+	sqlite3_stmt *q;
+	enum err err = query_begin(db, SQL_USER_SEEN,
+		"UPDATE users SET last_seen_s = ?2,"
+		" minted_ms = ifnull(?3, minted_ms) WHERE id = ?1", &q);
+
+	if (err)
+		return err;
+	sqlite3_bind_int64(q, 1, plan->view.id);
+	sqlite3_bind_int64(q, 2, now_s);
+	if (!plan->is_late)
+		sqlite3_bind_int64(q, 3, sync->minted_ms);
+	return query_run(db, q);
+}
+
+enum err user_write(struct db *db, const struct user_sync *sync,
+		    const struct user_plan *plan, int64_t now_s)
+{
+	if (plan->is_new)
+		return insert(db, sync, plan, now_s);
+	if (plan->is_changed)
+		return update(db, sync, plan, now_s);
+	return update_seen(db, sync, plan, now_s);
+}
+
+enum err user_write_blocked(struct db *db, const struct user_block *b,
+			    int64_t now_s)
+{
+	sqlite3_stmt *q;
+	enum err err = query_begin(db, SQL_USER_INSERT_BLOCKED,
+		"INSERT INTO users(id, tenant, email_key, email, name, blocked,"
+		" created_s, updated_s, last_seen_s)"
+		" VALUES(?1, ?2, ?3, ?4, '', 1, ?5, ?5, 0)", &q);
+
+	if (err)
+		return err;
+	sqlite3_bind_int64(q, 1, b->user_id);
+	query_bind_str(q, 2, b->tenant);
+	query_bind_str(q, 3, b->email_key);
+	query_bind_str(q, 4, b->email);
+	sqlite3_bind_int64(q, 5, now_s);
+	return query_run(db, q);
+}
+
+enum err user_sync_check(const struct user_sync *sync)
+{
+	enum err err = text_check(sync->tenant, USER_TENANT_MAX);
+
+	if (!err)
+		err = text_check(sync->email, USER_EMAIL_MAX);
+	if (!err)
+		err = text_check(sync->email_key, USER_EMAIL_MAX);
+	if (!err)
+		err = text_check(sync->name, USER_NAME_MAX);
+	return err;
+}

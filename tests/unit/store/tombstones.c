@@ -1,0 +1,149 @@
+#include "store/tombstones.h"
+
+#include "store/tombstones-private.h"
+#include "unit/store/rig.h"
+
+#define NOW 1700000000000
+
+static enum err erase(struct rig *rig, struct user_erase e)
+{
+	e.job.done = rig_done;
+	ck_assert_int_eq(users_erase(store_users(rig->store), &e), ERR_OK);
+	rig_wait(1);
+	return e.job.result;
+}
+
+static enum err erase_address(struct rig *rig, const char *key)
+{
+	return erase(rig, (struct user_erase){ .tenant = STR("acme"),
+					       .email_key = str_from(key) });
+}
+
+/* Somebody of that address, with a token of that time. */
+static enum err come(struct rig *rig, const char *tenant, const char *key,
+		     int64_t minted_ms)
+{
+	struct redemption r = { .sync = { .tenant = str_from(tenant),
+		.email = str_from(key), .name = STR("N"),
+		.minted_ms = minted_ms } };
+	enum err err = rig_visit(rig, &r);
+
+	if (err)
+		ck_assert_int_eq(r.note, REDEMPTION_ENDED);
+	return err;
+}
+
+static int64_t count(struct rig *rig)
+{
+	return rig_sql(rig, "SELECT count(*) FROM tombstones");
+}
+
+START_TEST(an_erasure_ends_what_was_minted_up_to_it)
+{
+	struct rig rig;
+
+	clock_hold(NOW);
+	rig_open(&rig);
+	rig_user(&rig, "ann@b", "Ann");
+	rig_user(&rig, "bob@b", "Bob");
+	ck_assert_int_eq(erase_address(&rig, "ann@b"), ERR_OK);
+	ck_assert_int_eq(come(&rig, "acme", "ann@b", NOW - 1), ERR_NOT_FOUND);
+	ck_assert_int_eq(come(&rig, "acme", "ann@b", NOW), ERR_NOT_FOUND);
+	/* nobody else's, and not across a restart */
+	ck_assert_int_eq(come(&rig, "acme", "bob@b", NOW - 1), ERR_OK);
+	ck_assert_int_eq(come(&rig, "acmea", "nn@b", NOW - 1), ERR_OK);
+	ck_assert_int_eq(come(&rig, "blue", "ann@b", NOW - 1), ERR_OK);
+	rig_stop(&rig);
+	rig_start(&rig);
+	ck_assert_int_eq(come(&rig, "acme", "ann@b", NOW), ERR_NOT_FOUND);
+	/* who signs in again is somebody new */
+	ck_assert_int_eq(come(&rig, "acme", "ann@b", NOW + 1), ERR_OK);
+	ck_assert_int_eq(come(&rig, "acme", "ann@b", NOW), ERR_NOT_FOUND);
+	ck_assert_int_eq(rig_sql(&rig, "SELECT count(*) FROM users"), 4);
+	rig_close(&rig);
+}
+END_TEST
+
+START_TEST(who_was_never_stored_is_ended_too)
+{
+	struct user_erase by_id = { .user_id = 99 };
+	struct rig rig;
+
+	clock_hold(NOW);
+	rig_open(&rig);
+	ck_assert_int_eq(erase_address(&rig, "ann@b"), ERR_OK);
+	ck_assert_int_eq(come(&rig, "acme", "ann@b", NOW), ERR_NOT_FOUND);
+	ck_assert_int_eq(erase(&rig, by_id), ERR_NOT_FOUND);
+	ck_assert_int_eq(count(&rig), 1);
+	/* asked again later, it ends what came in between, in one row */
+	clock_hold(NOW + 5);
+	ck_assert_int_eq(erase_address(&rig, "ann@b"), ERR_OK);
+	ck_assert_int_eq(come(&rig, "acme", "ann@b", NOW + 5), ERR_NOT_FOUND);
+	ck_assert_int_eq(count(&rig), 1);
+	rig_close(&rig);
+}
+END_TEST
+
+/* In one batch the erasure is not durable yet, and counts all the same. */
+START_TEST(an_erasure_and_an_arrival_may_share_a_commit)
+{
+	struct user_erase e = { .job.done = rig_done, .tenant = STR("acme"),
+				.email_key = STR("nobody@b") };
+	struct redemption r;
+	struct rig_gate gate;
+	struct rig rig;
+
+	clock_hold(NOW);
+	rig_open(&rig);
+	r = rig_token(&rig, 1, 0);
+	rig_gate_close(&gate, store_writer(rig.store));
+	ck_assert_int_eq(users_erase(store_users(rig.store), &e), ERR_OK);
+	ck_assert_int_eq(redemptions_submit(store_redemptions(rig.store), &r),
+			 ERR_OK);
+	rig_gate_open(&gate);
+	rig_wait(3);
+	ck_assert_int_eq(r.job.result, ERR_NOT_FOUND);
+	ck_assert_int_eq(r.note, REDEMPTION_ENDED);
+	rig_close(&rig);
+}
+END_TEST
+
+/* A clock that was ahead when somebody was erased locks nobody out. */
+START_TEST(a_clock_that_is_set_back_ends_no_new_tokens)
+{
+	struct rig rig;
+
+	clock_hold(NOW + 86400000);
+	rig_open(&rig);
+	ck_assert_int_eq(erase_address(&rig, "ann@b"), ERR_OK);
+	clock_hold(NOW);
+	ck_assert_int_eq(come(&rig, "acme", "ann@b", NOW), ERR_OK);
+	rig_close(&rig);
+}
+END_TEST
+
+START_TEST(of_the_person_no_address_is_kept)
+{
+	struct rig rig;
+
+	rig_open(&rig);
+	ck_assert_int_eq(erase_address(&rig, "ann@b"), ERR_OK);
+	ck_assert_int_eq(rig_sql(&rig, "SELECT count(*) FROM tombstones"
+		" WHERE instr(tag, x'616e6e') OR length(tag) <> 16"), 0);
+	/* and another database has another key */
+	ck_assert_int_eq(rig_sql(&rig, "SELECT count(DISTINCT value) FROM marks"
+		" WHERE name LIKE 'tombstone%' AND value <> 0"), 4);
+	rig_close(&rig);
+}
+END_TEST
+
+static void tombstones_tests(TCase *tc)
+{
+	tcase_add_test(tc, an_erasure_ends_what_was_minted_up_to_it);
+	tcase_add_test(tc, who_was_never_stored_is_ended_too);
+	tcase_add_test(tc, an_erasure_and_an_arrival_may_share_a_commit);
+	tcase_add_test(tc, a_clock_that_is_set_back_ends_no_new_tokens);
+	tcase_add_test(tc, of_the_person_no_address_is_kept);
+}
+
+UNIT_MAIN("tombstones", tombstones_tests)
