@@ -36,7 +36,7 @@ test('a click is followed, hop by hop', async () => {
 	await page.goto('https://alpha.test/');
 	await screenshot(page, 'demo-start');
 	const tab = await click('#form');
-	await hop(2).getByText('sync user').waitFor();
+	await hop(2).getByText('mint token').waitFor();
 	await hop(2).getByText('Answer 302').waitFor();
 	await hop(4).getByText('redeem', { exact: true }).waitFor();
 	assert.match(await hop(1).innerText(), /seen by this page[^]*email: zoe@example\.com/);

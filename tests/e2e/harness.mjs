@@ -288,13 +288,18 @@ export class Gateway {
 
 	/** Handoff and callback: the session's Cookie header value. */
 	async signIn(slug, fields) {
+		return (await this.arrive(slug, fields)).arrival.cookies[0].split(';')[0];
+	}
+
+	/** The whole way: the handoff's answer, with `arrival`, the callback's. Who does not arrive is not stored. */
+	async arrive(slug, fields) {
 		const first = await this.handoff(slug, fields);
 		if (first.status !== 302)
 			throw new Error(`handoff: ${first.status} ${first.text}`);
 		const second = await this.callback(first.headers.location);
 		if (second.status !== 302)
 			throw new Error(`callback: ${second.status} ${second.text}`);
-		return second.cookies[0].split(';')[0];
+		return Object.assign(first, { arrival: second });
 	}
 
 	/** Bytes over a raw connection, all of what comes back until it closes. */

@@ -155,8 +155,7 @@ test('usherctl: status, tenants, explain, help, no daemon', async () => {
 		const e = await gw.ctl('explain', id);
 		return e.code === 0 && e;
 	}, 'the trail to be written');
-	// The trail rides in the transaction that stores the user, so it ends there.
-	for (const step of ['find_tenant', 'limit_rate', 'check_origin', 'read_body', 'verify_identity', 'ask_adapter', 'validate', 'choose_redirect', 'sync_user'])
+	for (const step of ['find_tenant', 'limit_rate', 'check_origin', 'read_body', 'verify_identity', 'ask_adapter', 'validate', 'choose_redirect', 'mint_token', 'send_on'])
 		assert.ok(explain.out.includes(step), `${step} in:\n${explain.out}`);
 	assert.ok(!explain.out.includes(user.email));
 	assert.doesNotMatch(explain.out, /meaning:|remedy:/);

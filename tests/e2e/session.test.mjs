@@ -110,6 +110,8 @@ test('sessions and tokens outlive a restart', async () => {
 
 test('a name that changes is seen by the session that is open', async () => {
 	const cookie = await gw.signIn('alpha', { email: 'renamed@example.com', name: 'Before' });
-	assert.equal((await gw.handoff('alpha', { email: 'Renamed@EXAMPLE.com', name: 'After' })).status, 302);
+	assert.equal((await gw.handoff('alpha', { email: 'Renamed@EXAMPLE.com', name: 'Anybody' })).status, 302);
+	assert.equal((await get('/auth/session', cookie)).json().user.name, 'Before', 'a post alone changes nobody');
+	await gw.signIn('alpha', { email: 'Renamed@EXAMPLE.com', name: 'After' });
 	assert.equal((await get('/auth/session', cookie)).json().user.name, 'After');
 });

@@ -121,7 +121,7 @@ test('one that is late serves by itself once it is ready', async () => {
 	}, 'a look at it while it starts');
 	await release(gw, house, 'slow');
 	assert.ok(happened(gw, 'adapter_started', 'slow') >= 0);
-	assert.equal((await gw.handoff('slow', user)).status, 302);
+	await gw.arrive('slow', user);
 	assert.equal(await gate(gw, user.email), '1');
 	const now = await status(gw);
 	assert.equal(now.tenants_serving, 2);
@@ -143,14 +143,14 @@ test('at a reload the last good one serves until the next is ready', async () =>
 	assert.equal((await tenants(gw)).slow.state, 'serving');
 	process.kill(before.pid, 0);
 	await release(gw, house, 'slow');
-	assert.equal((await gw.handoff('slow', { ...user, email: 'next@example.com' })).status, 302);
+	await gw.arrive('slow', { ...user, email: 'next@example.com' });
 	assert.equal(await gate(gw, 'next@example.com'), '2');
 	await until(() => !fs.existsSync(`/proc/${before.pid}`), 'the old one to be let go');
 	// One that never becomes ready changes nothing for its users.
 	gw.writeConf('slow', on('slow', 'constructor-hang'));
 	await gw.reload();
 	await until(() => happened(gw, 'adapter_not_started', 'slow') >= 0, 'it to be refused');
-	assert.equal((await gw.handoff('slow', { ...user, email: 'last@example.com' })).status, 302);
+	await gw.arrive('slow', { ...user, email: 'last@example.com' });
 	assert.equal(await gate(gw, 'last@example.com'), '2');
 	assert.match((await gw.ctl('tenants')).out, /slow +serving[^]*refused; the one before it serves: it was not ready/);
 	await gw.stop();

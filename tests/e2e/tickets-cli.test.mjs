@@ -179,15 +179,47 @@ test('a user is blocked, let in again, and erased with all they wrote', async ()
 
 	const blocked = await json('users', 'block', 'alpha', 'carl@example.com');
 	assert.equal((await carl.list()).status, 401);
-	assert.notEqual((await gw.handoff('alpha', fields)).status, 302);
+	const json403 = { headers: { Accept: 'application/json' } };
+	const whileBlocked = (await gw.handoff('alpha', fields)).headers.location;
+	const refused = await gw.callback(whileBlocked, json403);
+	assert.equal(refused.json().code, 'user_blocked', 'told on arrival');
 	assert.match(await ok('explain', blocked.request_id), /tenant alpha +200 user_blocked/);
 	await ok('users', 'unblock', 'alpha', String(id));
-	assert.equal((await gw.handoff('alpha', fields)).status, 302);
+	assert.equal((await gw.callback(whileBlocked)).status, 302, 'what was refused is not spent');
+	const underWay = (await gw.handoff('alpha', fields)).headers.location;
 
 	assert.equal((await gw.ctl('users', 'erase', 'beta', String(id))).code, 1);
 	assert.equal(await ok('users', 'erase', 'alpha', String(id)), `erased user ${id}\n`);
 	assert.match((await gw.ctl('tickets', 'show', 'alpha', String(number))).err, /no such ticket/);
 	assert.match((await gw.ctl('users', 'show', 'alpha', 'carl@example.com')).err, /no such user of alpha/);
+	const ended = await gw.callback(underWay, json403);
+	assert.equal(ended.status, 401);
+	assert.equal(ended.json().code, 'token_ended', 'a link that was under way ends with its user');
+	const again = await visit('alpha', fields);
+	assert.deepEqual((await again.list()).json.tickets, [], 'who starts again is somebody new');
+});
+
+test('somebody who was never here is blocked, and erased, by address', async () => {
+	const fields = { email: 'eve@example.com', name: 'Eve' };
+	const minted = (await gw.handoff('alpha', fields)).headers.location;
+	const json403 = { headers: { Accept: 'application/json' } };
+	const { id, done } = await json('users', 'block', 'alpha', 'Eve@example.com');
+	assert.equal(done, 'user_blocked');
+	assert.equal((await gw.callback(minted, json403)).json().code, 'user_blocked');
+	assert.match(await ok('users', 'show', 'alpha', String(id)), /blocked\n[^]*last seen +never\n/);
+	assert.equal((await json('users', 'show', 'alpha', 'eve@example.com')).users[0].last_seen_at, null);
+	await ok('users', 'erase', 'alpha', 'eve@example.com');
+	assert.equal((await gw.callback(minted, json403)).json().code, 'token_ended');
+
+	const other = (await gw.handoff('alpha', { email: 'fay@example.com', name: 'Fay' })).headers.location;
+	assert.equal(await ok('users', 'erase', 'alpha', 'fay@example.com'),
+		'nobody of that address is stored; sign-ins of theirs that were under way are ended\n');
+	assert.equal((await gw.callback(other, json403)).json().code, 'token_ended');
+	assert.deepEqual((({ id, done }) => ({ id, done }))(await json('users', 'erase', 'alpha', 'fay@example.com')), { id: null, done: 'user_erased' });
+	// A name mistyped makes nobody; and unblocking nobody is a mistake.
+	assert.match((await gw.ctl('users', 'block', 'nosuch', 'fay@example.com')).err, /no tenant nosuch/);
+	assert.match((await gw.ctl('users', 'unblock', 'alpha', 'gil@example.com')).err, /no such user of alpha/);
+	assert.match((await gw.ctl('users', 'erase', 'alpha', '123456')).err, /no such user of alpha/);
 });
 
 test('a session is ended by its id', async () => {

@@ -321,7 +321,7 @@ struct usher_host {
 			const char *reason, size_t len);
 	/*
 	 * [handoff, deliver] An event for the tenant's webhooks, sent at least
-	 * once after the sign-in was stored; dropped when that does not happen.
+	 * once after the user has arrived; dropped where they never do.
 	 * `event` is named as codes are, '.' allowed too, and arrives as
 	 * "adapter." and that name.  `json` is one JSON object (RFC 8259),
 	 * member names unique, strings without control characters.
@@ -376,7 +376,8 @@ struct usher_adapter {
 	void (*fini)(void *state);
 	/*
 	 * At the handoff these three run one after the other, before the
-	 * gateway checks and stores anything.  The first that refuses or fails
+	 * gateway checks anything.  What they decide is stored when the user
+	 * arrives, within two minutes, or not at all.  The first that refuses or fails
 	 * is the last to run.
 	 *
 	 * map_fields: from posted fields to attributes, e-mail address and

@@ -38,6 +38,11 @@ static const struct {
 	int numbers[3];
 } told[] = {
 	{ USHERD, "is good for one use and %d seconds.", { TOKEN_TTL_S } },
+	{ USHERD, "the token has %d octets at most", { TOKEN_LOCATION_MAX } },
+	{ USHERD, "may have %d of these at a time, of %d KiB each, and one "
+		  "tenant %d MiB",
+	  { PARKED_CLIENT_MAX, PARKED_MAX / 1024,
+	    PARKED_TENANT_MAX / 1024 / 1024 } },
 	{ USHERD, "a user may open %d tickets, write %d messages",
 	  { TICKETS_PER_HOUR, TICKET_MESSAGES_PER_HOUR } },
 	{ USHERD, "reopen one ticket %d times", { TICKET_TURNS_PER_HOUR } },
