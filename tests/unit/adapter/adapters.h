@@ -8,6 +8,7 @@
 #ifndef TESTS_UNIT_ADAPTERS_H
 #define TESTS_UNIT_ADAPTERS_H
 
+#include <pthread.h>
 #include <fcntl.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
@@ -79,9 +80,14 @@ __attribute__((unused)) static void test_log(enum log_level level,
 					     struct str adapter,
 					     struct str text)
 {
+	static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+
+	/* the loaders' threads, the supervisor's and the test's write */
+	pthread_mutex_lock(&lock);
 	log_count++;
 	snprintf(last_log, sizeof(last_log), "%d %.*s %.*s %.*s", (int)level,
 		 STR_ARG(tenant), STR_ARG(adapter), STR_ARG(text));
+	pthread_mutex_unlock(&lock);
 }
 
 static const struct adapter_services test_services __attribute__((unused)) = {
