@@ -8,10 +8,10 @@
 #ifndef TESTS_UNIT_ADAPTERS_H
 #define TESTS_UNIT_ADAPTERS_H
 
-#include <pthread.h>
 #include <fcntl.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <sys/stat.h>
 #include <unistd.h>
