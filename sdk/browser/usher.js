@@ -13,7 +13,7 @@
 	if (window.Usher)
 		return;
 
-	const VERSION = '1.0.0';
+	const VERSION = '1.0.1';
 	const FRAME_MS = 20000;		// until a frame must have answered
 	const SILENT_MS = 2000;		// after it has loaded
 	const FETCH_MS = 20000;
@@ -56,7 +56,7 @@
 	}
 
 	// Nobody in window.authUser: signed out. Whoever sits there next must not be
-	// taken for him.
+	// taken for them.
 	const isSomebody = (user) => user && (user.email || user.assertion);
 	const isSignedOut = () => 'authUser' in window && !isSomebody(window.authUser);
 
@@ -444,7 +444,9 @@
 	const methods = { form: byForm, fetch: byFetch, embed: byEmbed };
 
 	function report(options, error) {
-		console.error(`[usher] ${error.message}${error.remedy ? ` ${error.remedy}` : ''}${error.request ? ` (request ${error.request})` : ''}`);
+		// Guests are on the way to the page's own sign-in, as it was told.
+		if (error.code !== 'no_user' || !options.loginUrl)
+			console.error(`[usher] ${error.message}${error.remedy ? ` ${error.remedy}` : ''}${error.request ? ` (request ${error.request})` : ''}`);
 		if (options.onerror)
 			options.onerror(error);
 	}
@@ -486,7 +488,7 @@
 		return methods[options.method](options, makeFields(options));
 	}
 
-	// Resolves once the user is on his way, or in the frame.
+	// Resolves once the user is on the way, or in the frame.
 	function contactSupport(given) {
 		const options = given instanceof Event ? { event: given } : given || {};
 		const name = JSON.stringify([options.tenant, options.method, options.mode]);
