@@ -30,12 +30,14 @@ die() { printf 'autogen.sh: %s\n' "$*" >&2; exit 1; }
 
 # ---- what a machine needs -------------------------------------------------------
 
-# command:package; a command that is there, from wherever, will do.
+# command:package; a command that is there, from wherever, will do.  Of modules
+# pkg-config knows, or, where the name is a header's, the compiler.
 build_commands="autoreconf:autoconf automake:automake libtoolize:libtool
 	pkg-config:pkg-config cc:gcc make:make openssl:openssl curl:curl"
 build_modules="libmicrohttpd:libmicrohttpd-dev gnutls:libgnutls28-dev
 	libcrypto:libssl-dev libconfig:libconfig-dev sqlite3:libsqlite3-dev
-	jansson:libjansson-dev libseccomp:libseccomp-dev libidn2:libidn2-dev"
+	jansson:libjansson-dev libseccomp:libseccomp-dev libidn2:libidn2-dev
+	libpsl:libpsl-dev unicase.h:libunistring-dev"
 check_commands="node:nodejs npm:npm nginx:nginx-light chromium:chromium
 	firefox-esr:firefox-esr WebKitWebDriver:webkit2gtk-driver
 	xvfb-run:xvfb xauth:xauth sqlite3:sqlite3"
@@ -47,7 +49,10 @@ missing() { # COMMANDS MODULES: the packages that are not there yet
 			echo "${pair#*:}"
 	done
 	for pair in $2; do
-		pkg-config --exists "${pair%%:*}" 2>/dev/null || echo "${pair#*:}"
+		case ${pair%%:*} in
+		*.h) echo "#include <${pair%%:*}>" | cc -E -x c - >/dev/null 2>&1 ;;
+		*) pkg-config --exists "${pair%%:*}" 2>/dev/null ;;
+		esac || echo "${pair#*:}"
 	done
 }
 
@@ -245,6 +250,8 @@ check() {
 	make -C "$build" -s -j"$jobs" check-quick >"$build/quick.log" 2>&1 || {
 		cat "$build/quick.log" >&2; die "a quick check failed (see above)"; }
 	suite "$build" "tests"
+	# With Laravel and WordPress where they are installed.
+	suite "$build" "partners' snippets in what partners build with" partners-short
 	# The same code with the compiler watching each access: unit, flow and
 	# end-to-end tests again.
 	compile "$build/sanitized" --enable-sanitizers CFLAGS="-O1 -g"

@@ -21,11 +21,19 @@
 #include "console/ticketctl.h"
 #include "desk/assets.h"
 #include "desk/sdk.h"
+#include "http/check.h"
 
 static int snippet(const struct command_line *line)
 {
 	return snippet_run(line, (struct snippet_sdk){ asset_usher_js,
 						       SDK_PATH });
+}
+
+static int check(const struct command_line *line)
+{
+	static const struct console_check start = { check_place, check_files };
+
+	return console_check(line, &start);
 }
 
 static int recipe(const struct command_line *line)
@@ -35,7 +43,7 @@ static int recipe(const struct command_line *line)
 
 static const struct command commands[] = {
 	{ "check", "", "read the configuration, say what is wrong",
-	  0, 0, console_check, NULL },
+	  0, 0, check, NULL },
 #define COMMAND(name, words, least, most, arguments, fewest, greatest,	\
 		help, ask, options)					\
 	{ words, arguments, help, fewest, greatest, ask, options },

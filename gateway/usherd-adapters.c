@@ -62,20 +62,13 @@ static void start_spawner(struct daemon *d)
 
 static int find_user(const char *name, struct privileges_user *user)
 {
-	switch (privileges_find(name, user)) {
-	case ERR_OK:
-		return 0;
-	case ERR_NOT_FOUND:
-		log_error(user_unknown, LOG_TEXT("user", name),
-			  LOG_TEXT("remedy", "make it (adduser --system) or "
-				   "change user in the gateway's file"));
-		return -1;
-	default:
-		log_error(user_is_root, LOG_TEXT("user", name),
-			  LOG_TEXT("remedy", "name one that is neither root "
-				   "nor of root's group, or leave user out"));
-		return -1;
-	}
+	enum err err = privileges_find(name, user);
+
+	/* inspect_place() has seen it: it was taken away since */
+	if (err)
+		log_error(user_not_taken, LOG_TEXT("user", name),
+			  LOG_TEXT("problem", err_text(err)));
+	return err ? -1 : 0;
 }
 
 int usherd_drop_root(struct daemon *d, const struct gateway_config *config,

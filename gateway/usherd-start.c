@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "adapter/supervisor.h"
+#include "admin/inspect.h"
 #include "admin/show.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -51,8 +52,11 @@ static int into_background(struct daemon *d)
 
 static int open_admin(struct daemon *d, const struct gateway_config *config)
 {
+	struct buf listening;
 	char why[512];
 
+	buf_init_fixed(&listening, d->listening, sizeof(d->listening));
+	server_addresses_text(d->server, &listening);
 	d->admin = socket_server_new(config->admin.ptr, status_command,
 				     &d->status, why, sizeof(why));
 	if (!d->admin) {
@@ -65,6 +69,7 @@ static int open_admin(struct daemon *d, const struct gateway_config *config)
 		.reader = store_reader(d->gateway.store,
 				       d->reload.options.workers),
 		.version = USHER_VERSION,
+		.listening = d->listening,
 		.start_ms = clock_wall_ms(),
 		.socket = d->admin,
 		.spawner = d->has_spawner ? &d->spawner : NULL,
@@ -156,6 +161,24 @@ static struct snapshot *load_first(struct daemon *d)
 	return first;
 }
 
+/* As a check does, before anything is made. */
+static int look_around(const struct gateway_config *config)
+{
+	struct report report;
+	int rc = -1;
+
+	if (report_init(&report))
+		return -1;
+	inspect_place(config, false, &report);
+	/* warnings are told with the first load */
+	if (report_worst(&report) < REPORT_FATAL)
+		rc = 0;
+	else
+		reload_log(&report);
+	report_done(&report);
+	return rc;
+}
+
 /* From bound ports to a first snapshot that serves. */
 static int start_serving(struct daemon *d, const struct gateway_config *config)
 {
@@ -189,7 +212,7 @@ static int start_serving(struct daemon *d, const struct gateway_config *config)
 	if (!d->gateway.snapshots || open_admin(d, config) ||
 	    start_keeper(d))
 		return -1;
-	if (server_run(d->server, first, why, sizeof(why))) {
+	if (server_run(d->server, why, sizeof(why))) {
 		log_error(not_serving, LOG_TEXT("problem", why));
 		return -1;
 	}
@@ -227,7 +250,8 @@ int usherd_start(struct daemon *d)
 		log_error(watch, LOG_TEXT("path", d->options.config),
 			  LOG_TEXT("problem", strerror(errno)),
 			  LOG_TEXT("remedy", "reload by hand after changes"));
-	if (usherd_find_state(d, config->state.ptr) == 0)
+	if (look_around(config) == 0 &&
+	    usherd_find_state(d, config->state.ptr) == 0)
 		rc = start_serving(d, config);
 out:
 	snapshot_unref(bare);

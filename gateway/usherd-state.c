@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "admin/inspect.h"
 #include "base/clock.h"
 #include "base/crash.h"
 #include "base/log.h"
@@ -33,12 +34,8 @@ static int refuse_to_make(const char *path, int has_content)
 				   "readable"));
 	else
 		log_error(keyring_missing, LOG_TEXT("path", path),
-			  LOG_TEXT("problem", "it is not there, but the "
-				   DB_FILE " beside it has users or sessions"),
-			  LOG_TEXT("remedy", "restore the key ring from its "
-				   "backup; where it is lost: usherctl key "
-				   "new --replace (sign-ins under way end, "
-				   "sessions stay)"));
+			  LOG_TEXT("problem", INSPECT_NO_RING),
+			  LOG_TEXT("remedy", INSPECT_NO_RING_REMEDY));
 	return -1;
 }
 
@@ -70,12 +67,15 @@ static int load_limits(struct daemon *d)
 	enum err err;
 
 	d->gateway.limiter = ratelimit_new(RATELIMIT_CLIENTS_MAX);
-	if (!d->gateway.limiter)
+	d->gateway.refusals = refusals_new();
+	d->gateway.strangers = strangers_new();
+	if (!d->gateway.limiter || !d->gateway.refusals ||
+	    !d->gateway.strangers)
 		return -1;
 	if (access(d->limits_path, F_OK))
 		return 0;
 	err = ratelimit_load(d->gateway.limiter, d->limits_path,
-			     clock_wall_ms(), why, sizeof(why));
+			     clock_steady_ms(), why, sizeof(why));
 	if (err)
 		log_warn(limits_not_loaded, LOG_TEXT("path", d->limits_path),
 			 LOG_TEXT("problem", why),
@@ -83,15 +83,46 @@ static int load_limits(struct daemon *d)
 	return 0;
 }
 
+/* It was set while we did not run, or there was no time to be had at boot. */
+static void tell_clock(struct daemon *d)
+{
+	int64_t ahead_ms = clock_ahead_ms();
+
+	d->clockwatch.ahead_ms = ahead_ms;
+	if (ahead_ms)
+		log_warn(clock_apart, LOG_NUM("ahead_s", ahead_ms / 1000),
+			 LOG_TEXT("problem", "the system's clock is not where "
+				  "the last run left it"),
+			 LOG_TEXT("remedy", "see that it is right; sessions "
+				  "and limits go on as they were"));
+}
+
+static void resume_clock(struct daemon *d)
+{
+	enum err err = clockwatch_resume(d->clock_path);
+
+	if (err)
+		log_warn(clock_not_resumed, LOG_TEXT("path", d->clock_path),
+			 LOG_TEXT("problem", err_text(err)),
+			 LOG_TEXT("remedy", "none is needed where the system's "
+				  "clock is right"));
+}
+
 /* In the saver's thread. */
-static void save_limits(void *ctx)
+static void save(void *ctx)
 {
 	struct daemon *d = ctx;
-	enum err err;
+	enum err err = clockwatch_save(d->clock_path);
 
-	ratelimit_sweep(d->gateway.limiter, clock_wall_ms());
+	if (err)
+		log_error(clock_not_saved, LOG_TEXT("path", d->clock_path),
+			  LOG_TEXT("problem", err == ERR_IO ? strerror(errno) :
+							      err_text(err)));
+
+	ratelimit_sweep(d->gateway.limiter, clock_steady_ms());
+	refusals_sweep(d->gateway.refusals, clock_steady_ms());
 	err = ratelimit_save(d->gateway.limiter, d->limits_path,
-			     clock_wall_ms());
+			     clock_steady_ms());
 	if (err)
 		log_error(limits_not_saved, LOG_TEXT("path", d->limits_path),
 			  LOG_TEXT("problem", err == ERR_IO ? strerror(errno) :
@@ -100,7 +131,7 @@ static void save_limits(void *ctx)
 
 static int start_saver(struct daemon *d)
 {
-	d->saver = saver_new(save_limits, d);
+	d->saver = saver_new(save, d);
 	if (!d->saver)
 		log_error(saver, LOG_TEXT("problem", "no thread for it"));
 	return d->saver ? 0 : -1;
@@ -126,7 +157,7 @@ static int open_store(struct daemon *d, const char *dir)
 }
 
 /* The state directory is ours alone by now. What an earlier crash left is told
- * once more: whoever restarted us may not have seen it. */
+ * once more: the one who restarted us may not have seen it. */
 static void keep_crashes(struct daemon *d)
 {
 	char line[CRASH_LINE_MAX];
@@ -151,6 +182,7 @@ int usherd_find_state(struct daemon *d, const char *dir)
 		{ d->seals_path, "keyring.seals" },
 		{ d->limits_path, "limits" },
 		{ d->crash_path, "crash" },
+		{ d->clock_path, "clock" },
 	};
 
 	for (size_t i = 0; i < N_ELEMENTS(files); i++)
@@ -163,9 +195,11 @@ int usherd_find_state(struct daemon *d, const char *dir)
 
 int usherd_open_state(struct daemon *d, const char *dir)
 {
+	resume_clock(d);
 	if (load_limits(d) || open_store(d, dir) || make_keyring(d) ||
 	    start_saver(d))
 		return -1;
+	tell_clock(d);
 	keep_crashes(d);
 	return 0;
 }

@@ -50,6 +50,8 @@ enum end usherd_stop(struct daemon *d)
 		return END_THREAD_LEFT;
 	}
 	ratelimit_free(d->gateway.limiter);
+	refusals_free(d->gateway.refusals);
+	strangers_free(d->gateway.strangers);
 	desk_cache_free(d->gateway.desk_cache);
 	snapshot_slot_free(d->gateway.snapshots);
 	server_free(d->server);

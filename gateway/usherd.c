@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "adapter/adapter.h"
+#include "admin/inspect.h"
 #include "admin/notify.h"
 #include "admin/services.h"
 #include "admin/show.h"
@@ -23,8 +24,10 @@
 #include "base/log.h"
 #include "base/metric.h"
 #include "base/privileges.h"
+#include "http/check.h"
 
 #define SAVE_S 60	/* between savings of the rate limiter */
+#define DAY_S 86400	/* between looks at what grows old */
 
 static void usage(FILE *out)
 {
@@ -77,18 +80,25 @@ static void parse_options(int argc, char **argv, struct options *options)
 
 /* ---- --check ---------------------------------------------------------- */
 
-/* What is read at start is read by the user that is named, so it is now. */
+/* What is read at start is read by the user that is named, so it is now; where
+ * there is none to become, the report says so. */
 static int check_as_user(struct daemon *d)
 {
+	struct privileges_user user;
 	struct snapshot *bare;
 	struct report unused;
+	const char *name;
 	int rc = 0;
 
 	if (report_init(&unused))
 		return -1;
 	bare = snapshot_load_gateway(&d->reload.options, &unused);
-	if (bare)
-		rc = usherd_drop_root(d, &bare->gateway, NULL);
+	if (bare) {
+		check_place(&bare->gateway, NULL, &d->reload.report);
+		name = bare->gateway.user.ptr;
+		if (name && privileges_find(name, &user) == ERR_OK)
+			rc = usherd_drop_root(d, &bare->gateway, NULL);
+	}
 	snapshot_unref(bare);
 	report_done(&unused);
 	return rc;
@@ -104,6 +114,8 @@ static int check(struct daemon *d)
 	usherd_start_supervisor(d);
 	d->reload.options.awaits_adapters = true;
 	snapshot = snapshot_load(&d->reload.options, NULL, &d->reload.report);
+	if (snapshot)
+		check_files(snapshot, &d->reload.report);
 	worst = show_report(snapshot, &d->reload.report, false, stdout);
 	snapshot_unref(snapshot);
 	usherd_stop_adapters(d);
@@ -174,18 +186,46 @@ static void on_signal(struct daemon *d)
 		d->must_stop = true;
 }
 
+/* A certificate may expire long after it was loaded. */
+static void tell_of_today(struct daemon *d)
+{
+	struct snapshot *running = snapshot_slot_get(d->gateway.snapshots);
+	struct report report;
+
+	if (!report_init(&report)) {
+		server_judge_dates(d->server, running, &report);
+		reload_log(&report);
+		report_done(&report);
+	}
+	snapshot_unref(running);
+}
+
 /* Each second. */
 static void on_timer(struct daemon *d)
 {
+	struct sessions_evicted list[SESSIONS_EVICTED_MAX];
+	struct sessions *sessions = store_sessions(d->gateway.store);
+	struct outbox_usage outbox[OUTBOX_NEWS_MAX];
 	struct health_report health;
+	int64_t now_ms;
 	uint64_t times;
 
 	if (read(d->timer, &times, sizeof(times)) != sizeof(times))
 		return;
-	if (++d->seconds % SAVE_S == 0)
+	d->seconds++;
+	if (clockwatch_look(&d->clockwatch) || d->seconds % SAVE_S == 0)
 		saver_ask(d->saver);
 	writer_health(store_writer(d->gateway.store), &health);
-	storewatch_look(&d->storewatch, &health, clock_mono_ms());
+	now_ms = clock_mono_ms();
+	storewatch_look(&d->storewatch, &health, now_ms);
+	if (storewatch_may_tell(&d->storewatch, now_ms))
+		storewatch_tell_evicted(&d->storewatch, list,
+			sessions_take_evicted(sessions, list), now_ms);
+	storewatch_look_keys(&d->storewatch, d->status.reader);
+	storewatch_tell_outbox(outbox, outbox_take_news(
+		store_outbox(d->gateway.store), outbox));
+	if (d->seconds % DAY_S == 0)
+		tell_of_today(d);
 }
 
 static void wait_for_the_end(struct daemon *d)
@@ -246,13 +286,23 @@ static int open_events(struct daemon *d)
 	return 0;
 }
 
-/* Certificates are read before a new snapshot serves. */
-static enum err prepare(void *ctx, struct snapshot *next, char *why,
-			size_t size)
+/* Certificates are read, and the place is looked at, before a new snapshot
+ * serves. */
+static enum err prepare(void *ctx, struct snapshot *next,
+			struct report *report)
 {
 	struct daemon *d = ctx;
 
-	return server_reload(d->server, next, why, size);
+	inspect_place(&next->gateway, true, report);
+	return server_reload(d->server, next, report);
+}
+
+static void judge_now(void *ctx, const struct snapshot *running,
+		      struct report *report)
+{
+	struct daemon *d = ctx;
+
+	server_judge_dates(d->server, running, report);
 }
 
 static void on_reloaded(void *ctx, unsigned run, enum err err)
@@ -287,6 +337,7 @@ int main(int argc, char **argv)
 	crash_init("usherd " USHER_VERSION);
 	d.reload.gateway = &d.gateway;
 	d.reload.prepare = prepare;
+	d.reload.now = judge_now;
 	d.reload.done = on_reloaded;
 	d.reload.ctx = &d;
 	d.reload.options = (struct snapshot_options){

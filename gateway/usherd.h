@@ -12,7 +12,9 @@
 #ifndef USHERD_H
 #define USHERD_H
 
+#include "admin/clockwatch.h"
 #include "admin/reload.h"
+#include "admin/running.h"
 #include "admin/saver.h"
 #include "admin/socket.h"
 #include "admin/status.h"
@@ -34,6 +36,7 @@ struct daemon {
 	struct gateway gateway;
 	struct reload reload;
 	struct status status;
+	char listening[RUNNING_LINE_MAX];	/* its, for the status */
 	struct server *server;
 	struct spawner spawner;	/* where has_spawner */
 	bool has_spawner;
@@ -41,9 +44,11 @@ struct daemon {
 	char keyring_path[PATH_LONGEST], limits_path[PATH_LONGEST];
 	char seals_path[PATH_LONGEST];
 	char crash_path[PATH_LONGEST];
+	char clock_path[PATH_LONGEST];
 	struct watch watch;
 	struct storewatch storewatch;
-	struct saver *saver;	/* of the rate limiter */
+	struct clockwatch clockwatch;
+	struct saver *saver;	/* of limits and the clock's mark */
 	unsigned seconds;	/* that we have run */
 	int signals, timer;	/* -1: not there */
 	struct socket_server *admin;

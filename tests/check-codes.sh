@@ -16,7 +16,8 @@ set -eu
 
 here=$(cd "$(dirname "$0")/.." && pwd)
 scripts='sdk/browser/usher.js gateway/desk/assets/desk.js gateway/desk/assets/embed.js'
-told='sdk/browser/README.md sdk/README.md README.md gateway/console/snippet.c tests/demo/partner.html'
+told='sdk/browser/README.md sdk/README.md README.md tests/demo/partner.html'
+told="$told $(cd "$here" && echo gateway/console/snippets/*)"
 
 check() {
 	cd "$1"

@@ -34,6 +34,8 @@ check() {
 		also["gateway/http/listen.c"] = "linux/filter.h"
 		lib["^jansson\\.h$"] = "gateway/codec/json"
 		lib["^idn2\\.h$"] = "gateway/codec/"
+		lib["^libpsl\\.h$"] = "gateway/config/wildcard"
+		lib["^uni(case|conv|ctype|gbrk|lbrk|name|norm|stdio|str|types|wbrk|width)\\.h$|^unistring/"] = "gateway/codec/fold"
 		lib["^curl/"] = "gateway/fetch/"
 	}
 	function say(what) { printf "%s:%d: %s\n", FILENAME, FNR, what }
@@ -123,7 +125,9 @@ fi
 plant "upward include" gateway/base/b.c '#include "codec/url.h"'
 plant "peer include" gateway/crypto/b.c '#include "store/db.h"'
 plant "library outside its room" gateway/http/b.c '#include <sqlite3.h>'
+plant "case folding outside its room" gateway/policy/b.c '#include <unicase.h>'
 plant "dlopen outside its room" gateway/adapter/b.c '#include <dlfcn.h>'
+plant "public suffixes in a request" gateway/policy/b.c '#include <libpsl.h>'
 plant "the workbench in the daemon" gateway/adapter/b.c '#include "workbench/elf.h"'
 plant "loading outside its room" gateway/http/b.c '#include <dlfcn.h>'
 plant "unknown room" gateway/attic/b.c 'int x;'

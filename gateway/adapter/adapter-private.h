@@ -33,7 +33,7 @@ struct adapter {
 	struct adapter_env env;		/* .name: set before it is ready */
 	struct module_copy copy;	/* .fd -1: not kept */
 
-	/* in this process: whoever loads it sets these before it is ready */
+	/* in this process: its loader sets these before it is ready */
 	struct module *module;
 	const struct usher_adapter *hooks;
 	struct worker *workers;

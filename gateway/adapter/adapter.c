@@ -201,6 +201,7 @@ static int copy_options(struct adapter *adapter,
 			adapter->file.len -= i + 1;
 			break;
 		}
+	env->file = adapter->file;
 	return adapter->path ? 0 : -1;
 }
 
@@ -328,14 +329,15 @@ static enum err begin(const struct adapter_options *options,
 		buf_puts(problem, "the directory that it lies in cannot be "
 			 "found");
 		err = ERR_IO;
-	} else if (adapter->supervisor)
+	} else if (adapter->supervisor) {
 		err = isolated_begin(adapter->supervisor, &adapter->env,
 				     &copy, loading_settled, adapter,
 				     &adapter->isolated, problem);
-	else if (is_here)
+	} else if (is_here) {
 		loading_run(adapter);
-	else if ((err = loading_queue(adapter)) != ERR_OK)
+	} else if ((err = loading_queue(adapter)) != ERR_OK) {
 		buf_puts(problem, "there is no thread to load it");
+	}
 	if (err)
 		adapter_free(adapter);
 	else

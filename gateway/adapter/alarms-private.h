@@ -1,7 +1,7 @@
 /*
  * alarms: moments at which somebody wants to be looked at, on one timerfd.
  *
- * A heap by time: whoever waits on the descriptor looks at those that are
+ * A heap by time: the one who waits on the descriptor looks at those that are
  * due and at nobody else.  Setting an alarm that is not the next one costs no
  * system call.  Any thread may set one; one thread takes them.
  */

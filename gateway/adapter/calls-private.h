@@ -8,7 +8,7 @@
  * without its caller, until the child is done with it: so the window is
  * always what the child really has before it.
  *
- * Not locked; what is in it belongs to whoever holds its owner's lock, but
+ * Not locked; what is in it belongs to the holder of its owner's lock, but
  * only one thread takes calls out.
  */
 #ifndef ADAPTER_CALLS_PRIVATE_H

@@ -11,7 +11,9 @@
  *	              REFUSED: it says why, and is ended
  *	              (any time until it serves)
  *
- * READY counts once the kernel has said that the filters stand (attest.h).
+ * READY counts once the kernel has said that the filters stand (attest.h).  What
+ * it calls itself, and why it refuses, is shown to operators: a name that no
+ * descriptor may have, or a reason that is no text, goes no further.
  *
  * While a call runs, which is the oldest one that was sent:
  *
@@ -23,6 +25,9 @@
  *	        LOOK v         | USER
  *	           it waits for us
  *
+ * FELL may come at any time, twice, and changes nothing: the process ends by a
+ * signal of its own making, and says where it was.
+ *
  * SIGN is answered here; LOOK by the thread that made the call, in
  * isolated_resume().  Each kind is counted, and LOOK may come once.  While it
  * waits it may neither ask nor answer.
@@ -31,6 +36,8 @@
 
 #include <unistd.h>
 
+#include "codec/utf8.h"
+#include "module/descriptor.h"
 #include "sandbox/attest.h"
 #include "sandbox/marshal.h"
 #include "sandbox/sandbox.h"
@@ -50,13 +57,13 @@ static bool is_version(const struct wire_item *name)
 static void on_hello(struct isolated *iso, const struct wire_frame *frame)
 {
 	if (iso->life != LIFE_STARTING || iso->greeting != GREETING_NONE ||
-	    frame->head.generation)
+	    frame->head.generation) {
 		lifecycle_end(iso, "it greeted twice");
-	else if (!is_version(wire_find(frame, WIRE_NAME)))
+	} else if (!is_version(wire_find(frame, WIRE_NAME))) {
 		lifecycle_end(iso,
 			      "usher-adapter-host is of another version than "
 			      "the gateway; install both from one build");
-	else {
+	} else {
 		iso->child.filters = (unsigned)
 			wire_find(frame, WIRE_FILTERS)->number;
 		iso->greeting = GREETING_HELLO;
@@ -85,14 +92,19 @@ static bool has_closed(struct isolated *iso)
 	return !err;
 }
 
-static void keep_name(struct isolated *iso, const struct wire_frame *frame)
+/* Operators read them, so they are not taken on its host's word. */
+static int keep_name(struct isolated *iso, const struct wire_frame *frame)
 {
 	const struct wire_item *name = wire_find(frame, WIRE_NAME);
 
+	if (!descriptor_is_name(name->a.ptr) ||
+	    !descriptor_is_version(name->b.ptr))
+		return -1;
 	snprintf(iso->name, sizeof(iso->name), "%s", name->a.ptr);
 	snprintf(iso->version, sizeof(iso->version), "%s", name->b.ptr);
 	iso->hooks = (unsigned)wire_find(frame, WIRE_HOOKS)->number;
 	iso->abi = (unsigned)wire_find(frame, WIRE_ABI)->number;
+	return 0;
 }
 
 static void on_ready(struct isolated *iso, const struct wire_frame *frame)
@@ -103,17 +115,24 @@ static void on_ready(struct isolated *iso, const struct wire_frame *frame)
 	}
 	if (!has_closed(iso))
 		return;
-	if (!iso->name[0])
-		keep_name(iso, frame);
+	if (!iso->name[0] && keep_name(iso, frame)) {
+		lifecycle_end(iso, "it was ready under a name or a version "
+			      "that no adapter has");
+		return;
+	}
 	iso->greeting = GREETING_READY;
 }
 
 static void on_refused(struct isolated *iso, const struct wire_frame *frame)
 {
-	if (iso->life == LIFE_STARTING)
-		lifecycle_end(iso, wire_find(frame, WIRE_PROBLEM)->a.ptr);
-	else
+	const struct str why = wire_find(frame, WIRE_PROBLEM)->a;
+
+	if (iso->life != LIFE_STARTING)
 		lifecycle_end(iso, "it refused to start, having started");
+	else if (utf8_check_text(why, NULL))
+		lifecycle_end(iso, "it refused to start, and why is no text");
+	else
+		lifecycle_end(iso, why.ptr);
 }
 
 /* ---- while a hook runs --------------------------------------------------- */
@@ -344,6 +363,16 @@ static void on_reply(struct isolated *iso, const struct wire_frame *frame)
 		count_answer(iso, entry);
 }
 
+/* Its end follows, which the pidfd tells; what it says of it is kept. */
+static void on_fell(struct isolated *iso, const struct wire_frame *frame)
+{
+	if (++iso->falls > FALL_FRAMES_MAX) {
+		lifecycle_end(iso, "it told of its end more often than twice");
+		return;
+	}
+	fall_read(frame, &iso->fall);
+}
+
 void inbound_frame(struct isolated *iso, struct str data)
 {
 	static void (*const handlers[WIRE_TYPES])(
@@ -352,6 +381,7 @@ void inbound_frame(struct isolated *iso, struct str data)
 		[WIRE_REFUSED] = on_refused, [WIRE_REPLY] = on_reply,
 		[WIRE_LOG] = on_log, [WIRE_SIGN] = on_sign,
 		[WIRE_STEP] = on_step, [WIRE_LOOK] = on_look,
+		[WIRE_FELL] = on_fell,
 	};
 	struct wire_frame *frame = &iso->supervisor->frame;
 	enum wire_type type;

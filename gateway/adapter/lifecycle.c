@@ -105,6 +105,8 @@ static int64_t count_failure(struct isolated *iso, bool *is_open_r)
 
 	pthread_mutex_lock(&iso->lock);
 	iso->stats.failures++;
+	snprintf(iso->stats.last_failure, sizeof(iso->stats.last_failure),
+		 "%.*s", ISOLATED_FAILURE_MAX - 1, iso->why);
 	delay = breaker_fail(&iso->breaker);
 	*is_open_r = iso->breaker.is_open;
 	pthread_mutex_unlock(&iso->lock);
@@ -151,6 +153,7 @@ static void be_born(struct isolated *iso, const struct child *child)
 	iso->settings_sent = 0;
 	iso->is_told = false;
 	iso->start_lines = iso->start_signs = 0;
+	iso->falls = 0;
 	iso->lines.is_muted = false;
 	if (++s->next_generation == 0)
 		s->next_generation = 1;
@@ -303,8 +306,9 @@ static ssize_t read_stderr(struct isolated *iso, int64_t now)
 
 void lifecycle_ended(struct isolated *iso)
 {
-	char text[256];
+	char text[512];
 	struct buf how;
+	int by;
 
 	/* Its last words came before its end. */
 	channel_last_words(iso);
@@ -313,7 +317,10 @@ void lifecycle_ended(struct isolated *iso)
 	buf_init_fixed(&how, text, sizeof(text));
 	/* Nobody sends to it from here on. */
 	turn_to(iso, LIFE_ENDING);
-	child_reap(&iso->child, &how);
+	by = child_reap(&iso->child, &how);
+	/* Its own word, but where the kernel's is the same. */
+	if (by && iso->falls && iso->fall.signal == by)
+		fall_say(&iso->fall, iso->env->file, &how);
 	if (!iso->why[0])
 		snprintf(iso->why, sizeof(iso->why), "its process %s", text);
 	lifecycle_answer_all(iso, iso->why);

@@ -34,6 +34,7 @@
 #include "adapter/stderr-lines-private.h"
 #include "base/metric.h"
 #include "sandbox/child.h"
+#include "sandbox/fall.h"
 #include "sandbox/uids.h"
 
 #define MS INT64_C(1000000)
@@ -128,6 +129,8 @@ struct isolated {
 	struct share share;		/* its processes', one after another */
 	int64_t told_slow_ns;		/* when the log last said so */
 	int64_t spawn_ns, retry_ns;
+	struct fall fall;		/* what it said of its end */
+	unsigned falls;			/* how often */
 	char why[WHY_MAX];		/* what it did; "": see how it ended */
 	char name[USHER_ADAPTER_NAME_MAX + 1];
 	char version[USHER_ADAPTER_NAME_MAX + 1];

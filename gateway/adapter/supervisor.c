@@ -132,17 +132,17 @@ static void on_event(struct supervisor *s, const struct epoll_event *event)
 	struct isolated *iso = source->isolated;
 
 	invariant(!iso || iso->magic == ISOLATED_MAGIC);
-	if (source->kind == SOURCE_BELL)
+	if (source->kind == SOURCE_BELL) {
 		on_bell(s);
-	else if (source->kind == SOURCE_ALARMS)
+	} else if (source->kind == SOURCE_ALARMS) {
 		on_alarms(s);
-	else if (iso->child.channel < 0)
+	} else if (iso->child.channel < 0) {
 		return;		/* its end was seen among these events */
-	else if (source->kind == SOURCE_PIDFD)
+	} else if (source->kind == SOURCE_PIDFD) {
 		lifecycle_ended(iso);
-	else if (source->kind == SOURCE_LOG)
+	} else if (source->kind == SOURCE_LOG) {
 		lifecycle_listen(iso);
-	else {
+	} else {
 		if (event->events & EPOLLOUT)
 			channel_room(iso);
 		/* Who hung up while we did not listen says nothing new. */

@@ -92,8 +92,9 @@ enum err isolated_begin(struct supervisor *supervisor,
 			const struct module_copy *copy,
 			void (*settled)(void *ctx, const char *why), void *ctx,
 			struct isolated **isolated_r, struct buf *problem);
-/* Ends it, without waiting, even while it starts.  There are no calls under way; `env` must live
- * until `freed` was called with `ctx`, by the supervisor. Accepts NULL. */
+/* Ends it, without waiting, even while it starts.  There are no calls under
+ * way; `env` must live until `freed` was called with `ctx`, by the supervisor.
+ * Accepts NULL. */
 void isolated_free(struct isolated *isolated, void (*freed)(void *ctx),
 		   void *ctx);
 
@@ -128,6 +129,8 @@ bool isolated_resume(struct isolated *isolated, struct adapter_call *call);
 void isolated_promise_flush(void);
 void isolated_flush(void);
 
+#define ISOLATED_FAILURE_MAX 512
+
 struct isolated_stats {
 	pid_t pid;		/* 0: there is none now */
 	bool is_serving;	/* it is ready */
@@ -135,6 +138,8 @@ struct isolated_stats {
 	unsigned outstanding;
 	uint64_t calls, timeouts, unavailable, failures;
 	uint64_t ready_ns;	/* from spawn to ready, the last time */
+	char last_failure[ISOLATED_FAILURE_MAX];	/* what it was; "": none
+				 * yet. May hold text of the adapter's */
 };
 
 void isolated_stats(struct isolated *isolated,

@@ -7,6 +7,8 @@
 #include "base/random.h"
 #include "codec/json.h"
 
+#define TIME_MASK 0xfffffffffffULL	/* eleven digits */
+
 struct job_wait *job_wait_new(void)
 {
 	struct job_wait *e = calloc(1, sizeof(*e));
@@ -57,6 +59,7 @@ const struct audit_record *job_wait_audit(struct job_wait *e, struct str tenant,
 					  struct str code, struct str what,
 					  struct str by)
 {
+	const int64_t now_ms = clock_steady_ms();
 	unsigned long long id;
 	struct buf trail;
 
@@ -69,8 +72,10 @@ const struct audit_record *job_wait_audit(struct job_wait *e, struct str tenant,
 		json_add_member(&trail, "by", without_braces(e->pool, by));
 	buf_puts(&trail, "}]");
 	e->audit = (struct audit_record){
-		.request_id = pool_printf(e->pool, "ctl-%016llx", id),
-		.time_ms = clock_wall_ms(),
+		.request_id = pool_printf(e->pool, "ctl-%011llx%05llx",
+					  (unsigned long long)now_ms & TIME_MASK,
+					  id & 0xfffff),
+		.time_ms = now_ms + clock_ahead_ms(),
 		.tenant = job_wait_str(e, tenant),
 		.status = 200,
 		.code = code,

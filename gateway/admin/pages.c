@@ -9,6 +9,8 @@
 #include "base/metric.h"
 #include "base/num.h"
 
+#define OUTBOX_POOL_MAX (16 * 1024 * 1024)
+
 #define SHOW(name, value) metric_set(metric_get(name, ""), (int64_t)(value))
 
 static void tenants(struct gateway *gateway)
@@ -84,6 +86,32 @@ static void store(struct gateway *gateway)
 	SHOW(usher_store_busy_seconds, health.busy_ms / 1000);
 }
 
+static void outbox(struct gateway *gateway)
+{
+	struct pool *pool = pool_new(OUTBOX_POOL_MAX);
+	struct outbox_usage *list;
+	unsigned count = 0;
+
+	if (pool && outbox_usages(store_outbox(gateway->store), pool, &list,
+				  &count))
+		count = 0;
+	for (unsigned i = 0; i < count; i++) {
+		char labels[METRIC_LABELS_MAX];
+
+		snprintf(labels, sizeof(labels), "tenant=\"%s\"",
+			 list[i].tenant);
+		metric_set(metric_get(usher_outbox_events, labels),
+			   list[i].events);
+		metric_set(metric_get(usher_outbox_octets, labels),
+			   list[i].octets);
+		metric_set(metric_get(usher_outbox_refused_total, labels),
+			   list[i].refused);
+		metric_set(metric_get(usher_outbox_expired_total, labels),
+			   list[i].expired);
+	}
+	pool_free(pool);
+}
+
 /* What others keep anyway is copied in when it is asked for. */
 static void collect(struct gateway *gateway)
 {
@@ -93,14 +121,18 @@ static void collect(struct gateway *gateway)
 	process();
 	tenants(gateway);
 	store(gateway);
+	outbox(gateway);
 	writer_stats(store_writer(gateway->store), &writer);
 	SHOW(usher_writer_queued, writer.queued);
 	SHOW(usher_writer_jobs_total, writer.jobs);
 	SHOW(usher_writer_commits_total, writer.batches);
+	SHOW(usher_writer_chores_total, writer.chores);
 	SHOW(usher_writer_failed_total, writer.failed);
 	SHOW(usher_writer_refused_total, writer.refused);
 	SHOW(usher_audit_dropped_total, writer.unawaited_refused);
 	SHOW(usher_sessions, sessions_count(store_sessions(gateway->store)));
+	SHOW(usher_sessions_evicted_total,
+	     sessions_evicted(store_sessions(gateway->store)));
 	SHOW(usher_ratelimit_clients, limit.clients);
 	SHOW(usher_ratelimit_evicted_total, limit.evicted);
 }

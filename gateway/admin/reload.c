@@ -7,6 +7,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "admin/inspect.h"
 #include "admin/job-wait.h"
 #include "admin/notify.h"
 #include "base/clock.h"
@@ -14,14 +15,19 @@
 #include "base/log-budget.h"
 #include "base/metric.h"
 
+/* Slugs that one finding names, and how many more there are. */
+#define NAMES_MAX (REPORT_NAMED_MAX * 64 + 64)
+
+#define RELOAD_WHY_MAX 65536	/* of the reason in the log */
+
 /* What the thread works on: its alone, until it is done. */
 struct reload_job {
 	pthread_t thread;
 	struct snapshot_options options;
 	const char *keyring_path;
 	struct store *store;
-	enum err (*prepare)(void *ctx, struct snapshot *next, char *why,
-			    size_t size);	/* NULL: none */
+	enum err (*prepare)(void *ctx, struct snapshot *next,
+			    struct report *report);	/* NULL: none */
 	void *ctx;
 	struct snapshot *previous;	/* a reference; NULL: the first */
 	_Atomic bool cancel;
@@ -32,7 +38,7 @@ struct reload_job {
 	struct snapshot *next;		/* NULL: refused */
 	struct keyring *keyring;	/* its keys */
 	int64_t tried_ms;
-	char why[512];			/* prepare() says no; or "" */
+	bool is_refused;		/* it cannot serve: the report says */
 	_Atomic bool is_done;
 };
 
@@ -61,8 +67,27 @@ void reload_set_log(const struct gateway_config *config)
 	log_budget_set(config->adapter_log);
 }
 
-/* Each finding at its level. */
-static void log_findings(const struct report *report)
+static void log_finding(const struct finding *f, enum log_level level)
+{
+	char names[NAMES_MAX];
+	struct buf tenants;
+
+	buf_init_fixed(&tenants, names, sizeof(names));
+	report_tenants(f, &tenants);
+
+	const struct log_field fields[] = {
+		LOG_STR("file", f->file.ptr ? f->file : STR("")),
+		LOG_NUM("line", f->line),
+		LOG_STR("tenant", tenants.len ? buf_str(&tenants) : STR("")),
+		LOG_STR("setting", f->setting.ptr ? f->setting : STR("")),
+		LOG_STR("problem", f->problem),
+		LOG_STR("remedy", f->remedy.ptr ? f->remedy : STR("")),
+	};
+
+	log_emit(level, LOG_EVENT(config_finding), fields, N_ELEMENTS(fields));
+}
+
+void reload_log(const struct report *report)
 {
 	static const enum log_level levels[] = {
 		[REPORT_NOTE] = LOG_LEVEL_INFO,
@@ -71,21 +96,8 @@ static void log_findings(const struct report *report)
 		[REPORT_FATAL] = LOG_LEVEL_ERROR,
 	};
 
-	for (unsigned i = 0; i < report->count; i++) {
-		const struct finding *f = &report->v[i];
-		const struct log_field fields[] = {
-			LOG_STR("file", f->file.ptr ? f->file : STR("")),
-			LOG_NUM("line", f->line),
-			LOG_STR("tenant", f->tenant.ptr ? f->tenant : STR("")),
-			LOG_STR("setting",
-				f->setting.ptr ? f->setting : STR("")),
-			LOG_STR("problem", f->problem),
-			LOG_STR("remedy", f->remedy.ptr ? f->remedy : STR("")),
-		};
-
-		log_emit(levels[f->level], LOG_EVENT(config_finding), fields,
-			 N_ELEMENTS(fields));
-	}
+	for (unsigned i = 0; i < report->count; i++)
+		log_finding(&report->v[i], levels[report->v[i].level]);
 	if (report->dropped)
 		log_warn(config_findings_dropped,
 			 LOG_NUM("count", report->dropped));
@@ -97,20 +109,10 @@ static void log_findings(const struct report *report)
 static void load(struct reload_job *job)
 {
 	struct keyring *keyring = NULL;
-	char why[KEYRING_WHY_MAX];
 
 	job->tried_ms = clock_wall_ms();
-	if (keyring_load(job->keyring_path, &keyring, why, sizeof(why))) {
-		report_add(&job->report, (struct finding){
-			.level = REPORT_FATAL,
-			.file = str_from(job->keyring_path),
-			.problem = str_from(why),
-			.remedy = STR("restore the key ring from its "
-				      "backup; where it is lost: usherctl key "
-				      "new --replace (sign-ins under way end)"),
-		});
+	if (inspect_keyring(job->keyring_path, &keyring, &job->report))
 		return;
-	}
 	job->options.keyring = keyring;
 	job->next = snapshot_load(&job->options, job->previous, &job->report);
 	job->options.keyring = NULL;
@@ -174,20 +176,23 @@ static uint64_t epoch_of(void *ctx, struct str slug, struct str name,
 	return epochs_look(ctx, slug, name, origin);
 }
 
+static void say_nomem(struct report *report)
+{
+	report_add(report, (struct finding){ .level = REPORT_FATAL,
+		.problem = STR("no memory for the new configuration") });
+}
+
 /* It can serve: the certificates, then what it ends. */
 static void prepare(struct reload_job *job)
 {
 	if (!job->next || job->cancel)
 		return;
-	if (job->prepare &&
-	    job->prepare(job->ctx, job->next, job->why, sizeof(job->why))) {
-		if (!job->why[0])
-			snprintf(job->why, sizeof(job->why),
-				 "no reason was given");
-		return;
+	if (job->prepare && job->prepare(job->ctx, job->next, &job->report)) {
+		job->is_refused = true;
+	} else if (job->store && settle_epochs(job)) {
+		job->is_refused = true;
+		say_nomem(&job->report);
 	}
-	if (job->store && settle_epochs(job))
-		snprintf(job->why, sizeof(job->why), "no memory");
 }
 
 static void *run(void *arg)
@@ -234,9 +239,9 @@ static struct reload_job *job_new(struct reload *reload)
 	}
 	job->ctx = reload->ctx;
 	job->fd = reload->fd;
+	job->prepare = reload->prepare;
 	if (slot) {
 		job->options.awaits_adapters = false;
-		job->prepare = reload->prepare;
 		job->previous = snapshot_slot_get(slot);
 	}
 	if (report_init(&job->report)) {
@@ -328,6 +333,7 @@ static void count(const char *result)
 static enum err refused(struct reload *reload, const char *why)
 {
 	reload->failures++;
+	reload->is_restart_found = false;
 	count("refused");
 	log_error(reload_refused, LOG_TEXT("why", why),
 		  LOG_TEXT("remedy", "mend what is named and reload again; "
@@ -369,29 +375,69 @@ static enum err keep_keys(struct reload *reload, struct reload_job *job)
 	return ERR_OK;
 }
 
-static enum err take_up(struct reload *reload, struct reload_job *job)
+/* What one tenant's events may take up: a reload may say something else. */
+static void bound_outbox(struct reload *reload,
+			 const struct snapshot *snapshot)
 {
-	struct snapshot *next;
-	struct buf restart;
+	if (reload->gateway->store && snapshot)
+		outbox_set_bounds(store_outbox(reload->gateway->store),
+				  snapshot->gateway.outbox_max,
+				  snapshot->gateway.outbox_kept_s);
+}
 
-	if (job->why[0]) {
-		report_add(&reload->report, (struct finding){
-			.level = REPORT_FATAL,
-			.problem = str_from(job->why) });
-		return refused(reload, job->why);
-	}
-	if (!job->next)
-		return refused(reload, "no usable configuration");
-	if (keep_keys(reload, job))
-		return refused(reload, "no memory");
-	next = job->next;
+/* The first thing to mend. */
+static enum err refused_by_report(struct reload *reload)
+{
+	const struct finding *first = report_find(&reload->report,
+						  REPORT_FATAL);
+	struct buf why;
+	enum err err;
+
+	buf_init(&why, RELOAD_WHY_MAX);
+	if (first)
+		report_line(first, &why);
+	err = refused(reload, why.len ? why.ptr : "no usable configuration");
+	buf_done(&why);
+	return err;
+}
+
+/* Told once more by each reload, for as long as it is so. */
+static void tell_restart(struct reload *reload, struct reload_job *job)
+{
+	const unsigned before = reload->report.count;
+	struct buf restart, problem;
+	char text[sizeof(reload->restart_needed) + 64];
+
 	buf_init_fixed(&restart, reload->restart_needed,
 		       sizeof(reload->restart_needed));
 	snapshot_restart_needed(reload->started ? reload->started :
-				job->previous, next, &restart);
-	if (restart.len)
-		log_warn(restart_needed,
-			 LOG_TEXT("settings", reload->restart_needed));
+				job->previous, job->next, &restart);
+	if (!restart.len)
+		return;
+	log_warn(restart_needed, LOG_TEXT("settings", reload->restart_needed));
+	buf_init_fixed(&problem, text, sizeof(text));
+	buf_printf(&problem, "%s: changed since the start, and read at a "
+		   "start only", reload->restart_needed);
+	report_add(&reload->report, (struct finding){
+		.level = REPORT_WARNING, .file = job->next->gateway.file,
+		.problem = buf_str(&problem),
+		.remedy = STR("restart the gateway: until then it goes on "
+			      "with what it was started with") });
+	/* a full report takes no more warnings */
+	reload->is_restart_found = reload->report.count > before;
+}
+
+static enum err take_up(struct reload *reload, struct reload_job *job)
+{
+	struct snapshot *next;
+
+	if (job->is_refused || !job->next)
+		return refused_by_report(reload);
+	if (keep_keys(reload, job))
+		return refused(reload, "no memory");
+	next = job->next;
+	reload->is_restart_found = false;
+	tell_restart(reload, job);
 	reload->loaded_ms = job->tried_ms;
 	reload_set_log(&next->gateway);
 	log_info(reloaded, LOG_NUM("generation", (int64_t)next->generation),
@@ -399,6 +445,7 @@ static enum err take_up(struct reload *reload, struct reload_job *job)
 		 LOG_NUM("findings", reload->report.count));
 	count("ok");
 	job->next = NULL;
+	bound_outbox(reload, next);
 	snapshot_slot_set(reload->gateway->snapshots, next);
 	return hand_over(reload, job);
 }
@@ -406,14 +453,16 @@ static enum err take_up(struct reload *reload, struct reload_job *job)
 /* The first one: with a store there is a ring to look after. */
 static void take_first(struct reload *reload, struct reload_job *job)
 {
-	if (job->next && !job->why[0] && hand_over(reload, job))
-		snprintf(job->why, sizeof(job->why), "the counts of seals "
-			 "cannot be read, or there is no memory");
-	if (job->why[0]) {
-		log_error(not_taken_up, LOG_TEXT("problem", job->why));
+	if (job->is_refused || !job->next)
+		return;
+	if (hand_over(reload, job)) {
+		log_error(not_taken_up,
+			  LOG_TEXT("problem", "the counts of seals cannot be "
+				   "read, or there is no memory"));
 		return;
 	}
 	reload->first = job->next;
+	bound_outbox(reload, reload->first);
 	job->next = NULL;
 	reload->loaded_ms = job->tried_ms;
 }
@@ -443,7 +492,7 @@ static void finish(struct reload *reload)
 	reload->report = job->report;
 	job->report = (struct report){ 0 };
 	reload->tried_ms = job->tried_ms;
-	log_findings(&reload->report);
+	reload_log(&reload->report);
 	if (is_first) {
 		take_first(reload, job);
 	} else {
@@ -548,4 +597,15 @@ void reload_amend(struct reload *reload)
 			amend(reload, i, snapshot_tenant(running,
 				reload->report.v[i].tenant));
 	snapshot_unref(running);
+}
+
+void reload_report(const struct reload *reload,
+		   const struct snapshot *running, struct report *report)
+{
+	for (unsigned i = 0; i < reload->report.count; i++)
+		if (!reload->report.v[i].is_of_now || !reload->now)
+			report_add(report, reload->report.v[i]);
+	if (reload->now)
+		reload->now(reload->ctx, running, report);
+	report_add_dropped(report, &reload->report);
 }

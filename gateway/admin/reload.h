@@ -29,11 +29,17 @@ struct reload {
 	struct snapshot_options options;	/* .keyring is set per load */
 	const char *keyring_path, *seals_path;
 	struct keeper *keeper;	/* from the first load on */
-	/* told of each snapshot before it serves, but for the first
-	 * (certificates), by the reload's thread; a failure keeps the old one.
-	 * May be NULL. */
-	enum err (*prepare)(void *ctx, struct snapshot *next, char *why,
-			    size_t size);
+	/* told of each snapshot before it serves, the first too, by the
+	 * reload's thread: certificates, and the place where it serves.  A
+	 * failure keeps the old one, and is a REPORT_FATAL finding.  May be
+	 * NULL. */
+	enum err (*prepare)(void *ctx, struct snapshot *next,
+			    struct report *report);
+	/* adds what hangs on what day it is (finding.is_of_now) of the one
+	 * that serves, from memory alone: the owner waits for it. May be
+	 * NULL. */
+	void (*now)(void *ctx, const struct snapshot *running,
+		    struct report *report);
 	/* told by reload_poll() how one ended, but for the first. May be
 	 * NULL. */
 	void (*done)(void *ctx, unsigned run, enum err err);
@@ -47,6 +53,8 @@ struct reload {
 	int64_t loaded_ms;		/* wall clock of the last that serves */
 	int64_t tried_ms;
 	unsigned failures;		/* reloads refused since the start */
+	bool is_restart_found;		/* the last one's report says what
+					 * waits for a restart */
 	char restart_needed[512];	/* "listen, workers", or empty */
 	/* the first snapshot, once it is there: the caller's to take */
 	struct snapshot *first;
@@ -81,6 +89,10 @@ bool reload_cancel(struct reload *reload, int ms);
 /* Adapters that were late may be ready by now, or refused: have the report of
  * the last load say so. */
 void reload_amend(struct reload *reload);
+/* What the last load found, with what hangs on the day as of now, into the
+ * caller's. */
+void reload_report(const struct reload *reload,
+		   const struct snapshot *running, struct report *report);
 
 /*
  * To be called when keeper_fd() is readable and no reload is running: put the
@@ -88,6 +100,9 @@ void reload_amend(struct reload *reload);
  * read.
  */
 void reload_keys(struct reload *reload);
+
+/* Log all findings, each at its level. */
+void reload_log(const struct report *report);
 
 /* What the log is to be, but for its file, from now on. */
 void reload_set_log(const struct gateway_config *config);

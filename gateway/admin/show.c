@@ -2,6 +2,7 @@
 
 #include "adapter/adapter.h"
 #include "adapter/supervisor.h"
+#include "admin/sanitize.h"
 #include "base/clock.h"
 #include "codec/json.h"
 
@@ -127,9 +128,11 @@ static void adapter_text(struct adapter *adapter, struct buf *out)
 	buf_init_fixed(&why, text, sizeof(text));
 	how = how_far(adapter, &why);
 	if (how) {
-		buf_printf(out, "  adapter %.*s, %s",
-			   STR_ARG(adapter_name(adapter)), how);
-		buf_printf(out, why.len ? ": %s\n" : "%s\n", text);
+		buf_puts(out, "  adapter ");
+		sanitize_add(out, adapter_name(adapter));
+		buf_printf(out, ", %s%s", how, why.len ? ": " : "");
+		sanitize_add(out, buf_str(&why));
+		buf_addc(out, '\n');
 		return;
 	}
 	buf_printf(out, "  adapter %.*s %.*s, ",
@@ -150,6 +153,11 @@ static void adapter_text(struct adapter *adapter, struct buf *out)
 		   (unsigned long long)stats.timeouts,
 		   (unsigned long long)stats.failures,
 		   (unsigned long long)stats.unavailable, stats.outstanding);
+	if (stats.last_failure[0]) {
+		buf_puts(out, "    failed last: ");
+		sanitize_add(out, str_from(stats.last_failure));
+		buf_addc(out, '\n');
+	}
 }
 
 static void adapter_json(struct adapter *adapter, struct buf *out)
@@ -186,6 +194,9 @@ static void adapter_json(struct adapter *adapter, struct buf *out)
 		json_add_member_int(out, "unavailable",
 				    (int64_t)stats.unavailable);
 		json_add_member_int(out, "outstanding", stats.outstanding);
+		if (stats.last_failure[0])
+			json_add_member(out, "last_failure",
+					str_from(stats.last_failure));
 	}
 	buf_addc(out, '}');
 }
@@ -205,10 +216,13 @@ static void show_tenant(const struct tenant *tenant, bool json,
 	if (!json) {
 		buf_printf(out, "%-24.*s %-9s %.*s\n", STR_ARG(tenant->slug),
 			   state, STR_ARG(tenant->origin));
-		if (tenant->state == TENANT_BROKEN)
-			buf_printf(out, "  %.*s:%u: %.*s\n",
-				   STR_ARG(tenant->file), tenant->line,
-				   STR_ARG(tenant->problem));
+		if (tenant->state == TENANT_BROKEN) {
+			buf_puts(out, "  ");
+			sanitize_add(out, tenant->file);
+			buf_printf(out, ":%u: ", tenant->line);
+			sanitize_add(out, tenant->problem);
+			buf_addc(out, '\n');
+		}
 		if (tenant->adapter)
 			adapter_text(tenant->adapter, out);
 		return;

@@ -4,19 +4,17 @@
 
 #include "adapter/adapter.h"
 #include "adapter/supervisor.h"
+#include "admin/running.h"
 #include "admin/sanitize.h"
 #include "admin/show.h"
 #include "admin/storewatch.h"
 #include "base/clock.h"
-#include "base/codes.h"
-#include "base/num.h"
-#include "codec/fields.h"
 #include "codec/json.h"
+#include "handoff/proxies.h"
 #include "sandbox/spawner.h"
 
-#define EXPLAIN_POOL_MAX (64 * 1024)
-/* Full records, and their pool's own. */
-#define AUDIT_POOL_MAX (1024 * 1024)
+/* What each tenant has in the outbox. */
+#define OUTBOX_POOL_MAX (4 * 1024 * 1024)
 
 const char *command_tenants(struct status *status, const struct str *words,
 			    bool json, struct buf *body)
@@ -113,6 +111,52 @@ static void adapters_text(const struct snapshot *snapshot, struct buf *body)
 			   n.refused);
 }
 
+/* Whose clients share one budget. */
+static void proxies_text(struct buf *body)
+{
+	struct proxy_seen list[PROXIES_TOLD_MAX];
+	char peer[IP_TEXT_MAX];
+	uint64_t total;
+	unsigned n = proxies_list(list, &total);
+
+	for (unsigned i = 0; i < n; i++) {
+		ip_text(&list[i].ip, peer);
+		buf_printf(body, "PROXY %s TELLS NO CLIENT, so that all of its "
+			   "are one: %llu requests, the last at ", peer,
+			   (unsigned long long)list[i].count);
+		sanitize_time(body, list[i].last_ms + clock_ahead_ms());
+		buf_printf(body, "; %s: %s\n", list[i].problem,
+			   list[i].remedy);
+		total -= list[i].count;
+	}
+	if (total)
+		buf_printf(body, "and %llu requests of other proxies\n",
+			   (unsigned long long)total);
+}
+
+static void proxies_json(struct buf *body)
+{
+	struct proxy_seen list[PROXIES_TOLD_MAX];
+	char peer[IP_TEXT_MAX];
+	uint64_t total;
+	unsigned n = proxies_list(list, &total);
+
+	json_add_member_int(body, "proxies_untold", (int64_t)total);
+	buf_puts(body, ",\"proxies\":[");
+	for (unsigned i = 0; i < n; i++) {
+		ip_text(&list[i].ip, peer);
+		buf_puts(body, i ? ",{" : "{");
+		json_add_member(body, "proxy", str_from(peer));
+		json_add_member_int(body, "untold", (int64_t)list[i].count);
+		json_add_member_int(body, "last_ms", list[i].last_ms +
+						     clock_ahead_ms());
+		json_add_member(body, "problem", str_from(list[i].problem));
+		json_add_member(body, "remedy", str_from(list[i].remedy));
+		buf_addc(body, '}');
+	}
+	buf_addc(body, ']');
+}
+
 /* Why no adapter can be started; "": they can. */
 static const char *spawner_problem(const struct status *status)
 {
@@ -175,19 +219,71 @@ static void store_text(const struct status *status, struct buf *body)
 	buf_addc(body, '\n');
 }
 
-static void findings(const struct reload *reload, bool json, struct buf *body)
+/* Nothing where all is well. */
+static void outbox_text(const struct status *status, struct buf *body)
 {
-	if (json) {
-		struct buf text;
+	struct outbox *outbox = store_outbox(status->gateway->store);
+	struct pool *pool = pool_new(OUTBOX_POOL_MAX);
+	struct outbox_usage *list;
+	unsigned count = 0;
 
+	if (pool && outbox_usages(outbox, pool, &list, &count))
+		count = 0;
+	for (unsigned i = 0; i < count; i++)
+		if (list[i].level != OUTBOX_WELL)
+			buf_printf(body, "outbox of %s %s: %lld events, "
+				   "%lld octets, %lld refused so far\n",
+				   list[i].tenant,
+				   list[i].level == OUTBOX_FULL ? "FULL" :
+				   "is filling", (long long)list[i].events,
+				   (long long)list[i].octets,
+				   (long long)list[i].refused);
+	if (outbox_is_erasing(outbox))
+		buf_puts(body, "erasing: the files are not free of somebody "
+			 "yet\n");
+	pool_free(pool);
+}
+
+static void outbox_json(const struct status *status, struct buf *body)
+{
+	struct outbox *outbox = store_outbox(status->gateway->store);
+	struct pool *pool = pool_new(OUTBOX_POOL_MAX);
+	struct outbox_usage *list;
+	unsigned count = 0, full = 0;
+	int64_t events = 0;
+
+	if (pool && outbox_usages(outbox, pool, &list, &count))
+		count = 0;
+	for (unsigned i = 0; i < count; i++) {
+		events += list[i].events;
+		full += list[i].level == OUTBOX_FULL;
+	}
+	json_add_member_int(body, "outbox_events", events);
+	json_add_member_int(body, "outbox_tenants_full", full);
+	json_add_member_bool(body, "erasing", outbox_is_erasing(outbox));
+	pool_free(pool);
+}
+
+static void findings(const struct reload *reload,
+		     const struct snapshot *running, bool json,
+		     struct buf *body)
+{
+	struct report report;
+	struct buf text;
+
+	if (report_init(&report))
+		return;
+	reload_report(reload, running, &report);
+	if (json) {
 		buf_init(&text, SOCKET_BODY_MAX);
-		report_json(&reload->report, &text);
+		report_json(&report, &text);
 		json_add_member_raw(body, "findings", buf_str(&text));
 		buf_done(&text);
-	} else if (reload->report.count) {
+	} else if (report.count) {
 		buf_puts(body, "\nThe last load found:\n");
-		report_text(&reload->report, body);
+		report_text(&report, body);
 	}
+	report_done(&report);
 }
 
 static const char *status_json(struct status *status,
@@ -203,6 +299,7 @@ static const char *status_json(struct status *status,
 	json_add_member(body, "version", str_from(status->version));
 	json_add_member_int(body, "pid", getpid());
 	json_add_member_int(body, "started_ms", status->start_ms);
+	json_add_member(body, "listening", str_from(status->listening));
 	json_add_member_int(body, "generation", (int64_t)snapshot->generation);
 	json_add_member_int(body, "loaded_ms", status->reload->loaded_ms);
 	json_add_member_bool(body, "reloading",
@@ -223,7 +320,9 @@ static const char *status_json(struct status *status,
 	json_add_member_int(body, "writer_queued", writer.queued);
 	json_add_member_int(body, "writer_failed", (int64_t)writer.failed);
 	store_json(status, body);
-	findings(status->reload, true, body);
+	outbox_json(status, body);
+	proxies_json(body);
+	findings(status->reload, snapshot, true, body);
 	buf_puts(body, "}\n");
 	return NULL;
 }
@@ -243,10 +342,12 @@ static const char *status_text(struct status *status,
 	clock_text(reload->loaded_ms, loaded);
 	buf_printf(body, "usherd %s, pid %d, since %s\n", status->version,
 		   (int)getpid(), started);
+	if (status->listening && status->listening[0])
+		buf_printf(body, RUNNING_WORD "%s\n", status->listening);
 	buf_printf(body, "configuration %llu, loaded %s",
 		   (unsigned long long)snapshot->generation, loaded);
 	if (reload->failures)
-		buf_printf(body, "; %u later reload%s refused",
+		buf_printf(body, "; %u reload%s refused since the start",
 			   reload->failures,
 			   reload->failures == 1 ? "" : "s");
 	buf_printf(body, "\ntenants: %u serving, %u disabled, %u broken",
@@ -261,15 +362,18 @@ static const char *status_text(struct status *status,
 	spawner_text(status, body);
 	keyring_problem(status, false, body);
 	store_text(status, body);
+	outbox_text(status, body);
+	proxies_text(body);
 	buf_printf(body, "writer: %u waiting, %llu jobs in %llu commits, "
 		   "%llu failed\n", writer.queued,
 		   (unsigned long long)writer.jobs,
 		   (unsigned long long)writer.batches,
 		   (unsigned long long)writer.failed);
-	if (reload->restart_needed[0])
+	/* unless what the last load found says so */
+	if (reload->restart_needed[0] && !reload->is_restart_found)
 		buf_printf(body, "a restart is needed for: %s\n",
 			   reload->restart_needed);
-	findings(reload, false, body);
+	findings(reload, snapshot, false, body);
 	return NULL;
 }
 
@@ -370,194 +474,6 @@ void status_stop(struct status *status)
 				     "the gateway stops", &none);
 	status->waiter_count = 0;
 	buf_done(&none);
-}
-
-/* One step of a trail, {"step":...,"verdict":...,"us":...}, as a line; what an
- * agent did has no time, and may have a name: "by".  What failed may say
- * "why". */
-static void step_text(struct str json, struct pool *pool, struct buf *body)
-{
-	struct fields fields;
-	struct str step, verdict, us, by, why;
-
-	fields_init(&fields, pool);
-	if (json_parse_fields(json, &fields, NULL))
-		return;
-	step = fields_value(&fields, STR("step"));
-	verdict = fields_value(&fields, STR("verdict"));
-	us = fields_value(&fields, STR("us"));
-	by = fields_value(&fields, STR("by"));
-	why = fields_value(&fields, STR("why"));
-	buf_printf(body, "  %-16.*s %-24.*s", STR_ARG(step), STR_ARG(verdict));
-	if (us.len)
-		buf_printf(body, " %8.*s us", STR_ARG(us));
-	if (by.len) {
-		buf_puts(body, " by ");
-		sanitize_add(body, by);
-	}
-	if (why.len) {
-		buf_puts(body, "  ");
-		sanitize_add(body, why);
-	}
-	buf_addc(body, '\n');
-}
-
-/* The trail is an array of flat objects, written by ourselves. */
-static void trail_text(struct str trail, struct pool *pool, struct buf *body)
-{
-	ptrdiff_t from, to;
-
-	while ((from = str_find(trail, '{')) >= 0 &&
-	       (to = str_find(trail, '}')) > from) {
-		step_text((struct str){ trail.ptr + from,
-					(size_t)(to - from) + 1 }, pool, body);
-		trail.ptr += to + 1;
-		trail.len -= (size_t)to + 1;
-	}
-}
-
-/* What became of a request, in a line. */
-static void record_line(const struct audit_record *record, struct buf *body)
-{
-	char when[CLOCK_TEXT_MAX];
-
-	clock_text(record->time_ms, when);
-	buf_printf(body, "%.*s  %s  tenant %.*s  %d %.*s\n",
-		   STR_ARG(record->request_id), when,
-		   record->tenant.len ? (int)record->tenant.len : 1,
-		   record->tenant.len ? record->tenant.ptr : "-",
-		   record->status, STR_ARG(record->code));
-}
-
-/*
- * What the outcome means and what its caller does.  NULL: it has no code, or
- * that of an operator's deed.
- */
-static const struct code_info *code_of(const struct audit_record *record)
-{
-	static const struct code_info adapters_own = {
-		.meaning = "The tenant's adapter refused, with a code of its "
-			   "own.",
-		.remedy = "Its manual says what the code stands for.",
-	};
-	const struct code_info *info = code_find(record->code, record->status);
-
-	if (info || !record->code.len ||
-	    record->status != code_table[CODE_denied].status)
-		return info;
-	return &adapters_own;
-}
-
-static void record_text(const struct audit_record *record, struct pool *pool,
-			struct buf *body)
-{
-	const struct code_info *info = code_of(record);
-
-	record_line(record, body);
-	if (info)
-		buf_printf(body, "  meaning: %s\n  remedy:  %s\n",
-			   info->meaning, info->remedy);
-	trail_text(record->trail, pool, body);
-}
-
-/* The members of a record; whoever begins the object ends it. */
-static void add_record(const struct audit_record *record, struct buf *body)
-{
-	buf_addc(body, '{');
-	json_add_member_int(body, "id", record->id);
-	json_add_member(body, "request_id", record->request_id);
-	json_add_member_int(body, "time_ms", record->time_ms);
-	json_add_member(body, "tenant", record->tenant);
-	json_add_member_int(body, "status", record->status);
-	json_add_member(body, "code", record->code);
-	json_add_member_raw(body, "trail", record->trail);
-}
-
-static void record_json(const struct audit_record *record, struct buf *body)
-{
-	add_record(record, body);
-	buf_puts(body, "}\n");
-}
-
-static void explain_json(const struct audit_record *record, struct buf *body)
-{
-	const struct code_info *info = code_of(record);
-
-	add_record(record, body);
-	if (info) {
-		json_add_member(body, "meaning", str_from(info->meaning));
-		json_add_member(body, "remedy", str_from(info->remedy));
-	}
-	buf_puts(body, "}\n");
-}
-
-_Static_assert(AUDIT_DAYS_MAX == 30, "operators are told 30 days");
-
-const char *command_explain(struct status *status, const struct str *words,
-			    bool json, struct buf *body)
-{
-	struct pool *pool = pool_new(EXPLAIN_POOL_MAX);
-	struct audit_record record;
-	const char *trouble = NULL;
-	enum err err;
-
-	err = pool ? audit_find(status->reader, words[0], pool, &record) :
-		     ERR_NOMEM;
-	if (err == ERR_NOT_FOUND)
-		trouble = "no such request is on record: ids are those of "
-			  "X-Request-Id, kept for 30 days";
-	else if (err)
-		trouble = err_text(err);
-	else if (json)
-		explain_json(&record, body);
-	else
-		record_text(&record, pool, body);
-	pool_free(pool);
-	return trouble;
-}
-
-static void records_json(const struct audit_record *records, unsigned count,
-			 struct buf *body)
-{
-	unsigned i;
-
-	buf_puts(body, "{\"records\":[");
-	for (i = 0; i < count; i++) {
-		if (i)
-			buf_addc(body, ',');
-		record_json(&records[i], body);
-	}
-	buf_puts(body, "]}\n");
-}
-
-/* The newest, or those after the record of that number: newest first. */
-static const char *audit_after(struct status *status, int64_t after, bool json,
-			       struct buf *body)
-{
-	struct audit_record records[AUDIT_PAGE_MAX];
-	struct pool *pool;
-	unsigned count, i;
-	enum err err;
-
-	pool = pool_new(AUDIT_POOL_MAX);
-	err = pool ? audit_list(status->reader, after, pool, records, &count) :
-		     ERR_NOMEM;
-	if (!err && json)
-		records_json(records, count, body);
-	for (i = 0; !err && !json && i < count; i++)
-		record_line(&records[i], body);
-	pool_free(pool);
-	return err ? err_text(err) : NULL;
-}
-
-const char *command_audit(struct status *status, const struct str *words,
-			  bool json, struct buf *body)
-{
-	int64_t after = 0;
-
-	if (!str_is_null(words[0]) && num_i64(words[0], 0, INT64_MAX, &after))
-		return "a record's number is a whole one: see --json audit";
-	return audit_after(status, after, json, body);
 }
 
 const char *status_say(struct buf *body, const char *text, struct str other)

@@ -2,7 +2,8 @@
  * status: the commands of the admin socket.
  *
  * All stand in admin/commands.def; status.c has those that are not of tickets
- * (admin/ticketcmd.h) or users (admin/usercmd.h).  See usherctl(1).
+ * (admin/ticketcmd.h), users (admin/usercmd.h), requests (admin/trailcmd.h) or
+ * refused pages (admin/origins.h).  See usherctl(1).
  */
 #ifndef ADMIN_STATUS_H
 #define ADMIN_STATUS_H
@@ -27,6 +28,9 @@ struct status {
 	struct db *reader;	/* of the main thread */
 	const struct spawner *spawner;	/* NULL: none is needed */
 	const char *version;
+	/* where it listens, as RUNNING_WORD has it (admin/running.h); "" or
+	 * NULL: not told */
+	const char *listening;
 	int64_t start_ms;	/* wall clock */
 	struct socket_server *socket;	/* that asks; set before it runs */
 	/* private */

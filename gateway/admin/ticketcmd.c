@@ -319,6 +319,9 @@ static const char *refusal(enum err err, const struct str *words,
 		return "a reply has a name and a message";
 	case ERR_BUSY:
 		return "the writer is busy: try again";
+	case ERR_USED:
+		return "that key is of a reply with another text; nothing was "
+		       "written: leave --key out for a new one";
 	default:
 		return err_text(err);
 	}
@@ -357,7 +360,26 @@ static void tell_change(const struct job_wait *e, bool json, struct buf *body)
 }
 
 /* The job's change, from the words; false: no memory. */
-static bool fill_change(struct job_wait *e, enum ticket_change_kind kind,
+/* Does a webhook want to hear of it? */
+static bool is_told(struct status *status, struct str slug,
+		    enum ticket_change_kind kind)
+{
+	struct snapshot *snapshot =
+		snapshot_slot_get(status->gateway->snapshots);
+	const struct tenant *tenant;
+	bool is_told;
+
+	/* with no configuration nobody knows: it is kept */
+	if (!snapshot)
+		return true;
+	tenant = snapshot_tenant(snapshot, slug);
+	is_told = tenant && tenant_wants(tenant, ticket_change_event(kind));
+	snapshot_unref(snapshot);
+	return is_told;
+}
+
+static bool fill_change(struct status *status, struct job_wait *e,
+			enum ticket_change_kind kind,
 			const struct str *words, int64_t number)
 {
 	struct ticket_change *c = &e->change;
@@ -370,6 +392,7 @@ static bool fill_change(struct job_wait *e, enum ticket_change_kind kind,
 	};
 	if (!c->tenant.ptr || !c->name.ptr)
 		return false;
+	c->is_untold = !is_told(status, c->tenant, kind);
 	if (kind == TICKET_REPLY) {
 		c->body = job_wait_str(e, words[3]);
 		c->key = job_wait_str(e, words[4]);
@@ -394,7 +417,7 @@ static const char *change(struct status *status, enum ticket_change_kind kind,
 
 	if (trouble)
 		return trouble;
-	if (e && fill_change(e, kind, words, number)) {
+	if (e && fill_change(status, e, kind, words, number)) {
 		job_wait_send(e);
 		err = tickets_change(store_tickets(status->gateway->store),
 				     &e->change);

@@ -11,6 +11,11 @@
 
 #define POOL_MAX (32 * 1024 * 1024)
 
+/* See users_can_find(). */
+static const char still_looking[] = "since the upgrade it is still being "
+	"looked which addresses beyond ASCII are the same: try again in a "
+	"minute";
+
 /* ---- who is meant ---- */
 
 /* All whom these two words name, in the pool; perhaps nobody. NULL, or what is
@@ -35,6 +40,8 @@ static const char *find(struct status *status, const struct str *words,
 		err = users_find_all(status->reader, words[0], email.key,
 				     pool, users, &count);
 	}
+	if (err == ERR_BUSY)
+		return still_looking;
 	if (err && err != ERR_NOT_FOUND)
 		return err_text(err);
 	*count_r = err ? 0 : count;
@@ -172,6 +179,83 @@ const char *command_users_show(struct status *status, const struct str *words,
 	}
 	if (!trouble && json)
 		buf_puts(body, "]}\n");
+	pool_free(pool);
+	return trouble;
+}
+
+/* ---- conflicts ---- */
+
+static void conflicts_json(const struct user_conflict *list, unsigned count,
+			   bool is_more, struct buf *out)
+{
+	buf_puts(out, "{\"conflicts\":[");
+	for (unsigned i = 0; i < count; i++) {
+		if (users_conflict_goes_on(list, i)) {
+			buf_addc(out, ',');
+		} else {
+			buf_puts(out, i ? "]},{" : "{");
+			json_add_member(out, "tenant", list[i].user.tenant);
+			json_add_member(out, "email_key", list[i].key);
+			buf_puts(out, ",\"users\":[");
+		}
+		user_json(&list[i].user, out);
+	}
+	buf_puts(out, count ? "]}]" : "]");
+	json_add_member_bool(out, "more", is_more);
+	buf_puts(out, "}\n");
+}
+
+static void conflicts_text(const struct user_conflict *list, unsigned count,
+			   bool is_more, struct buf *out)
+{
+	if (!count)
+		buf_puts(out, "no address is more than one user's\n");
+	for (unsigned i = 0; i < count; i++) {
+		const struct user *u = &list[i].user;
+		bool is_found = !users_conflict_goes_on(list, i);
+
+		if (is_found) {
+			sanitize_add(out, u->tenant);
+			buf_puts(out, ": ");
+			sanitize_add(out, list[i].key);
+			buf_addc(out, '\n');
+		}
+		buf_printf(out, "  %-17lld %-9s ", (long long)u->view.id,
+			   is_found ? "in use" : "passed by");
+		sanitize_add(out, u->view.email);
+		buf_puts(out, u->is_blocked ? ", blocked, last seen " :
+					      ", last seen ");
+		if (u->last_seen_s)
+			sanitize_time(out, u->last_seen_s * 1000);
+		else
+			buf_puts(out, "never");
+		buf_addc(out, '\n');
+	}
+	if (is_more)
+		buf_puts(out, "and more: erase some of these, or name a "
+			 "tenant\n");
+}
+
+const char *command_users_conflicts(struct status *status,
+				    const struct str *words, bool json,
+				    struct buf *body)
+{
+	struct pool *pool = pool_new(POOL_MAX);
+	struct user_conflict *list = NULL;
+	const char *trouble = NULL;
+	unsigned count = 0;
+	bool is_more = false;
+	enum err err;
+
+	err = pool ? users_conflicts(status->reader, words[0], pool, &list,
+				     &count, &is_more) : ERR_NOMEM;
+	if (err)
+		trouble = err == ERR_BUSY ? still_looking : err_text(err);
+	else if (!count && !str_is_null(words[0]))
+		trouble = status_check_tenant(status, words[0], body);
+	if (!trouble)
+		(json ? conflicts_json : conflicts_text)(list, count, is_more,
+							 body);
 	pool_free(pool);
 	return trouble;
 }
@@ -347,8 +431,8 @@ static void session_json(const struct session *s, struct buf *out)
 	json_add_member(out, "kind", s->kind == SESSION_EMBEDDED ?
 				     STR("embedded") : STR("top"));
 	json_add_member(out, "host", s->host);
-	add_time(out, "opened_at", s->created_s);
-	add_time(out, "expires_at", s->expires_s);
+	add_time(out, "opened_at", s->created_s + clock_ahead_ms() / 1000);
+	add_time(out, "expires_at", s->expires_s + clock_ahead_ms() / 1000);
 	buf_puts(out, ",\"user\":{");
 	json_add_member_int(out, "id", s->user.id);
 	json_add_member(out, "email", s->user.email);
@@ -386,9 +470,9 @@ static void sessions_text(const struct session *list, unsigned count,
 
 		buf_printf(out, "%-19lld  %-5s  ", (long long)s->id,
 			   s->kind == SESSION_EMBEDDED ? "frame" : "tab");
-		sanitize_time(out, s->created_s * 1000);
+		sanitize_time(out, s->created_s * 1000 + clock_ahead_ms());
 		buf_puts(out, "  ");
-		sanitize_time(out, s->expires_s * 1000);
+		sanitize_time(out, s->expires_s * 1000 + clock_ahead_ms());
 		buf_puts(out, "  ");
 		sanitize_add(out, s->user.email);
 		buf_printf(out, " (%lld)\n", (long long)s->user.id);
@@ -412,7 +496,7 @@ const char *command_sessions(struct status *status, const struct str *words,
 		trouble = find_one(status, words, false, pool, &user, body);
 	if (!trouble) {
 		err = sessions_list(store_sessions(status->gateway->store),
-				    words[0], user.view.id, clock_wall_s(),
+				    words[0], user.view.id, clock_steady_s(),
 				    USERCMD_SESSIONS_MAX, pool, &list, &count,
 				    &total);
 		trouble = err ? err_text(err) : NULL;

@@ -5,11 +5,13 @@
  *	users block TENANT WHO		sessions end, no new ones begin
  *	users unblock TENANT WHO
  *	users erase TENANT WHO		with their sessions and tickets
+ *	users conflicts [TENANT]	addresses that are several users'
  *	sessions TENANT WHO		WHO: "-" for everybody
  *	session end ID
  *
- * Where an address is two users' (one who proved it and one who did not), the
- * ones that change something ask for the id.
+ * Where an address is several users' (one who proved it and one who did not,
+ * or rows of older releases: store/users.h), the ones that change something ask
+ * for the id.
  */
 #ifndef ADMIN_USERCMD_H
 #define ADMIN_USERCMD_H

@@ -10,19 +10,11 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "base/sanitized.h"
+
 #define STACK_SIZE (64 * 1024)		/* octets, for the handler */
 #define BUILD_ID_MAX 20			/* octets: SHA-1 */
 #define SUFFIX ".last"
-
-#ifndef __has_feature
-#define __has_feature(x) 0
-#endif
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) ||         \
-	__has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define IS_SANITIZED true
-#else
-#define IS_SANITIZED false
-#endif
 
 /* Written by its thread alone, and read by whichever thread crashes. */
 struct slot {

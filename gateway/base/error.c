@@ -1,5 +1,7 @@
 #include "base/error.h"
 
+#include <string.h>
+
 static const char *const texts[ERR_COUNT] = {
 	[ERR_OK] = "no error",
 	[ERR_NOMEM] = "out of memory",
@@ -25,6 +27,13 @@ const char *err_text(enum err err)
 	if ((unsigned)err >= ERR_COUNT)
 		return "unknown error";
 	return texts[err];
+}
+
+const char *errno_text(int error)
+{
+	const char *text = strerrordesc_np(error);
+
+	return text ? text : "error";
 }
 
 enum err fault_set(struct fault *fault, enum err err, size_t offset,

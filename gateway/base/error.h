@@ -41,6 +41,8 @@ struct fault {
 
 /* A short English phrase, lower case, no full stop; never NULL. */
 const char *err_text(enum err err);
+/* An errno's, as strerror(3) has it in English; never NULL. */
+const char *errno_text(int error);
 
 /* Fill *fault (may be NULL) and return `err`: `return fault_set(...)`. */
 enum err fault_set(struct fault *fault, enum err err, size_t offset,

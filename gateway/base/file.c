@@ -158,7 +158,7 @@ void file_draft_abort(struct file_draft *draft)
 {
 	if (draft->fd < 0)
 		return;
-	/* Unlink first: whoever waits for the lock must find the name gone. */
+	/* Unlink first: who waits for the lock must find the name gone. */
 	unlink(draft->draft);
 	close(draft->fd);
 	draft->fd = -1;

@@ -20,7 +20,7 @@ void log_line_make(struct log_line *line, enum log_level level,
 
 /* ---- log-ring.c ---------------------------------------------------------- */
 
-/* To whoever reads, or into the ring, or dropped and counted. */
+/* To the reader, or into the ring, or dropped and counted. */
 void log_ring_put(const char *bytes, size_t len);
 bool log_ring_is_terminal(void);
 /* Is there a thread that writes? */

@@ -196,7 +196,7 @@ static void add_seconds(struct buf *out, int64_t ns)
 
 /*
  * The count is what the buckets hold at this moment: taken from them it can
- * never contradict them, whoever observes meanwhile.
+ * never contradict them, even while somebody observes.
  */
 static void add_histogram(struct buf *out, const struct metric *m)
 {

@@ -11,7 +11,7 @@
  * limits, pipes, power, real-time signals; and SIGTTOU, which would stop a job
  * in the background that writes to its terminal.  The two that the C library
  * keeps to itself stay as they are.  A program that is run inherits this:
- * whoever starts one resets it (child_start()).
+ * the one who starts a child resets it (child_start()).
  */
 void signals_ignore_strays(void);
 

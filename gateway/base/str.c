@@ -17,6 +17,14 @@ bool str_ieq(struct str a, struct str b)
 	return true;
 }
 
+bool str_is_ascii(struct str s)
+{
+	for (size_t i = 0; i < s.len; i++)
+		if ((unsigned char)s.ptr[i] >= 0x80)
+			return false;
+	return true;
+}
+
 bool str_has_prefix(struct str s, struct str prefix)
 {
 	return s.len >= prefix.len &&

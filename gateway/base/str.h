@@ -1,7 +1,7 @@
 /*
  * str: a counted, borrowed slice of bytes.
  *
- * A struct str owns nothing: whoever made it says how long its bytes live.
+ * A struct str owns nothing: its maker says how long its bytes live.
  * The bytes may hold anything, NUL included; only where a function's
  * documentation says "terminated" may .ptr be used as a C string.
  * An absent value is { NULL, 0 }; an empty one has a non-NULL ptr.
@@ -71,6 +71,19 @@ static inline bool ascii_is_control(char c)
 	return (unsigned char)c < 0x20 || c == 0x7f;
 }
 
+/* Is one of these eight octets one?  Exactly so: what the subtractions borrow
+ * starts at an octet that is. */
+static inline bool ascii_has_control8(const char *at)
+{
+	const uint64_t ones = UINT64_C(0x0101010101010101), high = ones << 7;
+	uint64_t word, flipped;
+
+	memcpy(&word, at, sizeof(word));
+	flipped = word ^ (ones * 0x7f);
+	return (((word - ones * 0x20) & ~word) |
+		((flipped - ones) & ~flipped)) & high;
+}
+
 /* As code points: C0, DEL and C1 (Unicode, category Cc), and what is none. */
 static inline bool unicode_is_control(int32_t cp)
 {
@@ -87,6 +100,8 @@ static inline bool ascii_is_token(char c)
 
 /* Equality without regard to ASCII letter case. */
 bool str_ieq(struct str a, struct str b);
+/* No octet above 0x7f. */
+bool str_is_ascii(struct str s);
 bool str_has_prefix(struct str s, struct str prefix);
 /* Position of `c` in `s`, or -1. */
 ptrdiff_t str_find(struct str s, char c);

@@ -11,7 +11,9 @@
 #include "base/error.h"
 #include "base/str.h"
 
-#define COOKIE_PAIRS_MAX 180	/* what a browser keeps for one site */
+/* Browsers keep 180 for a site, and as many again for each site that frames
+ * it; a head that is taken holds fewer than this (http/tap.c: is_too_much()). */
+#define COOKIE_PAIRS_MAX 1024
 
 /*
  * Look for `name` (byte by byte: case counts) in one Cookie header's value.

@@ -53,10 +53,7 @@ static bool has_outer_hyphen(struct str name)
 /* What ASCII rules alone cannot judge. */
 static bool needs_idna(struct str name)
 {
-	for (size_t i = 0; i < name.len; i++)
-		if ((unsigned char)name.ptr[i] >= 0x80)
-			return true;
-	return str_icontains(name, STR("xn--"));
+	return !str_is_ascii(name) || str_icontains(name, STR("xn--"));
 }
 
 /*

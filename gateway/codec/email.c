@@ -1,11 +1,14 @@
 #include "codec/email.h"
 
 #include "codec/domain.h"
+#include "codec/fold.h"
 #include "codec/lower.h"
 #include "codec/utf8.h"
 
-_Static_assert(EMAIL_LOCAL_MAX * LOWER_GROWTH + 1 + DOMAIN_MAX ==
+_Static_assert(EMAIL_LOCAL_MAX * FOLD_GROWTH + 1 + DOMAIN_MAX ==
 	       EMAIL_KEY_MAX, "a key's longest local part and domain");
+_Static_assert(EMAIL_LOCAL_MAX * LOWER_GROWTH <= EMAIL_LOCAL_MAX * FOLD_GROWTH,
+	       "an older release's key has room, too");
 
 /* Not in a local part, see the header; ordered. */
 static const struct {
@@ -55,11 +58,11 @@ static enum err make_key(struct pool *pool, struct str local,
 	if (err)
 		return err;
 	buf_init_pool(&key, pool, EMAIL_KEY_MAX);
-	lower_add(&key, local);
+	err = fold_add(&key, local);
 	buf_addc(&key, '@');
 	buf_adds(&key, ascii);
-	if (!buf_is_ok(&key))
-		return ERR_NOMEM;
+	if (err || !buf_is_ok(&key))
+		return err ? err : ERR_NOMEM;
 	*key_r = buf_str(&key);
 	return ERR_OK;
 }
@@ -91,4 +94,20 @@ enum err email_parse(struct pool *pool, struct str in, struct email *out_r)
 	email.local = (struct str){ email.shown.ptr, local.len };
 	*out_r = email;
 	return ERR_OK;
+}
+
+/* The domain of a key is ASCII. */
+enum err email_add_key(struct buf *out, struct str old_key)
+{
+	return fold_add(out, old_key);
+}
+
+void email_add_old_key(struct buf *out, struct str shown, struct str key)
+{
+	struct str domain;
+
+	str_cut(key, '@', &domain);
+	lower_add(out, str_cut(shown, '@', &shown));
+	buf_addc(out, '@');
+	buf_adds(out, domain);
 }

@@ -1,5 +1,7 @@
 #include "codec/fields.h"
 
+#include "codec/posted.h"
+
 /* Enough for an ordinary handoff, so that its array never moves. */
 #define FIRST_CAP 16
 
@@ -56,9 +58,12 @@ enum err fields_add_at(struct fields *fields, struct str name,
 				 fields->value_max == FIELD_VALUE_MAX ?
 				 "a value longer than 8192 octets" :
 				 "a value that is too long");
-	if (find(fields, name))
-		return fault_set(fault, ERR_DUPLICATE, offset,
-				 "a field name given twice");
+	if (find(fields, name)) {
+		if (!fields->posted || posted_is_strict(fields->posted, name))
+			return fault_set(fault, ERR_DUPLICATE, offset,
+					 "a field name given twice");
+		fields->has_repeats = true;
+	}
 	if (fields->count >= fields->max)
 		return fault_set(fault, ERR_LIMIT, offset, "too many fields");
 	if (append(fields, &(struct field){ name, value, kind }))

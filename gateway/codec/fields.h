@@ -19,12 +19,18 @@
 enum field_kind {
 	FIELD_TEXT,	/* UTF-8 text without control characters */
 	FIELD_JSON,	/* a nested JSON array or object, as its compact text */
+	/* between a parser and posted_settle() only: */
+	FIELD_FILE,	/* a file */
+	FIELD_NULL,	/* a null of JSON, which says nothing */
+	FIELD_GONE,	/* what posted_settle() has dealt with */
 };
 
 struct field {
 	struct str name, value;
 	enum field_kind kind;
 };
+
+struct posted;
 
 struct fields {
 	struct field *v;
@@ -33,10 +39,15 @@ struct fields {
 	unsigned cap, max;	/* max: of count; parsers may lower it */
 	size_t value_max;	/* octets of one value; parsers may raise it */
 	struct pool *pool;
+	const struct posted *posted;	/* codec/posted.h; NULL: strict */
+	bool has_repeats;		/* a name stands here twice */
 };
 
 void fields_init(struct fields *fields, struct pool *pool);
-/* Does not copy. ERR_DUPLICATE, ERR_LIMIT (count or lengths), ERR_NOMEM. */
+/*
+ * Does not copy. ERR_DUPLICATE, ERR_LIMIT (count or lengths), ERR_NOMEM; for
+ * a posted body (codec/posted.h) ERR_DUPLICATE for its strict names only.
+ */
 enum err fields_add(struct fields *fields, struct str name, struct str value,
 		    enum field_kind kind);
 /* The same for parsers: *fault (may be NULL) says what failed at `offset`. */

@@ -25,6 +25,7 @@ static const unsigned char class_of[256] = {
 struct scan {
 	const char *start, *at, *end;	/* the input */
 	char *write;			/* the next decoded byte */
+	bool has_lines;			/* values may hold TAB, LF and CR */
 	struct fault *fault;
 };
 
@@ -48,10 +49,11 @@ static int unescape(const char *p, const char *end)
 
 /* Decoded text that is not all ASCII; the fault is told in raw offsets. */
 static enum err check_text(const struct scan *s, struct str text,
-			   const char *raw)
+			   bool has_lines, const char *raw)
 {
 	struct fault fault;
-	enum err err = utf8_check_text(text, &fault);
+	enum err err = has_lines ? utf8_check_lines(text, &fault)
+				 : utf8_check_text(text, &fault);
 
 	if (!err)
 		return ERR_OK;
@@ -60,12 +62,18 @@ static enum err check_text(const struct scan *s, struct str text,
 	return fail(s, err, raw, fault.detail);
 }
 
+static bool is_line(unsigned char c)
+{
+	return c == '\t' || c == '\n' || c == '\r';
+}
+
 /*
  * One name or value, up to its delimiter or the end.  Control characters of
  * ASCII are met on the way; only what has high bytes is looked at again.
  */
 static enum err take(struct scan *s, bool is_name, struct str *out_r)
 {
+	const bool has_lines = s->has_lines && !is_name;
 	const char *p = s->at;
 	char *w = s->write;
 	unsigned char seen = 0;
@@ -76,8 +84,17 @@ static enum err take(struct scan *s, bool is_name, struct str *out_r)
 		unsigned char c = (unsigned char)*p;
 		int byte;
 
+		/* a token is one run of many hundreds */
+		for (; class_of[c] == PLAIN; c = (unsigned char)*p) {
+			seen |= c;
+			*w++ = (char)c;
+			if (++p == s->end)
+				goto out;
+		}
 		switch ((enum class)class_of[c]) {
 		case CONTROL:
+			if (has_lines && is_line(c))
+				break;
 			return fail(s, ERR_CONTROL, p, "a control character");
 		case SPACE:
 			c = ' ';
@@ -88,7 +105,8 @@ static enum err take(struct scan *s, bool is_name, struct str *out_r)
 				return fail(s, ERR_SYNTAX, p,
 					    "'%' without two hex digits");
 			c = (unsigned char)byte;
-			if (ascii_is_control((char)c))
+			if (ascii_is_control((char)c) &&
+			    !(has_lines && is_line(c)))
 				return fail(s, ERR_CONTROL, p,
 					    "a control character");
 			p += 2;
@@ -100,7 +118,7 @@ static enum err take(struct scan *s, bool is_name, struct str *out_r)
 		case NEXT:
 			goto out;
 		case PLAIN:
-			break;
+			break;	/* met above */
 		}
 		seen |= c;
 		*w++ = (char)c;
@@ -108,7 +126,7 @@ static enum err take(struct scan *s, bool is_name, struct str *out_r)
 out:
 	text = (struct str){ s->write, (size_t)(w - s->write) };
 	if (seen & 0x80) {
-		err = check_text(s, text, s->at);
+		err = check_text(s, text, has_lines, s->at);
 		if (err)
 			return err;
 	}
@@ -127,14 +145,15 @@ static enum err take_pair(struct scan *s, struct fields *out)
 	err = take(s, true, &name);
 	if (err)
 		return err;
-	if (s->at == s->end || *s->at == '&')
-		return fail(s, ERR_SYNTAX, start, "a field without '='");
 	if (!name.len)
 		return fail(s, ERR_SYNTAX, start, "a field without a name");
-	s->at++;
-	err = take(s, false, &value);
-	if (err)
-		return err;
+	value = (struct str){ s->write, 0 };
+	if (s->at < s->end && *s->at == '=') {
+		s->at++;
+		err = take(s, false, &value);
+		if (err)
+			return err;
+	}
 	return fields_add_at(out, name, value, FIELD_TEXT,
 			     (size_t)(start - s->start), s->fault);
 }
@@ -142,7 +161,8 @@ static enum err take_pair(struct scan *s, struct fields *out)
 enum err form_parse(struct str in, struct fields *out, struct fault *fault)
 {
 	const unsigned before = out->count;
-	struct scan s = { .start = in.ptr, .at = in.ptr, .fault = fault };
+	struct scan s = { .start = in.ptr, .at = in.ptr, .fault = fault,
+			  .has_lines = out->posted };
 	enum err err;
 
 	if (!in.len)

@@ -3,10 +3,12 @@
  *
  * Serves request bodies and query strings.  Where the WHATWG parser guesses,
  * this one refuses: a stray '%', NUL or control characters after decoding,
- * what is not UTF-8, a pair without '=', an empty name, a name given twice.
- * Empty pairs ("a=1&&b=2", a trailing '&') are accepted, as browsers' own
- * serialisers never make them but hand-written clients do; so are a raw space,
- * raw UTF-8 and a '=' inside a value, which can mean one thing only.
+ * what is not UTF-8, an empty name, a name given twice; a posted body
+ * (codec/posted.h) may have names twice and TAB, LF and CR in values.
+ * A name without '=' is an empty field, as there.  Empty pairs ("a=1&&b=2", a
+ * trailing '&') are accepted: browsers' own serialisers never make them, but
+ * hand-written clients do; so are a raw space, raw UTF-8 and a '=' inside a
+ * value, which can mean one thing only.
  */
 #ifndef CODEC_FORM_H
 #define CODEC_FORM_H

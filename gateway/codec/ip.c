@@ -161,10 +161,7 @@ bool ip_is_private(const struct ip *ip)
 		{ { 6, { 0xfc } }, 7 },		{ { 6, { 0xfe, 0x80 } }, 10 },
 	};
 
-	for (size_t i = 0; i < N_ELEMENTS(ranges); i++)
-		if (cidr_has(&ranges[i], ip))
-			return true;
-	return false;
+	return cidrs_have(ranges, N_ELEMENTS(ranges), ip);
 }
 
 enum err cidr_parse(struct str in, struct cidr *out_r)
@@ -199,4 +196,12 @@ bool cidr_has(const struct cidr *cidr, const struct ip *ip)
 	struct ip net = ip_prefix(ip, cidr->bits);
 
 	return ip->family == cidr->net.family && ip_eq(&net, &cidr->net);
+}
+
+bool cidrs_have(const struct cidr *cidrs, unsigned count, const struct ip *ip)
+{
+	for (unsigned i = 0; i < count; i++)
+		if (cidr_has(&cidrs[i], ip))
+			return true;
+	return false;
 }

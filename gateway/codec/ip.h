@@ -45,5 +45,7 @@ bool ip_is_private(const struct ip *ip);
  */
 enum err cidr_parse(struct str in, struct cidr *out_r);
 bool cidr_has(const struct cidr *cidr, const struct ip *ip);
+/* Has any of them? */
+bool cidrs_have(const struct cidr *cidrs, unsigned count, const struct ip *ip);
 
 #endif

@@ -19,7 +19,7 @@
  * While this thread reads a document, jansson takes its memory here: it is
  * bounded, wiped in the end (documents hold secrets), and quicker than malloc.
  * No jansson value outlives the reading, so that free() is never given a piece
- * of a pool; whoever else uses jansson in this process gets malloc.
+ * of a pool; other users of jansson in this process get malloc.
  */
 static _Thread_local struct pool *work;
 
@@ -171,6 +171,39 @@ static size_t member_at(struct str in, unsigned index)
 	return s.at;
 }
 
+/* Where the member that begins at `from` ends: at its comma or brace. */
+static size_t member_end(struct str in, size_t from)
+{
+	struct scan s = { .in = in, .at = from, .has_lines = true };
+	unsigned depth = 0;
+
+	while (s.at < in.len) {
+		char c = in.ptr[s.at];
+
+		if (c == '"') {
+			if (skip_string(&s))
+				break;
+			continue;
+		}
+		if (!depth && (c == ',' || c == '}'))
+			break;
+		if (c == '[' || c == '{')
+			depth++;
+		else if (c == ']' || c == '}')
+			depth--;
+		s.at++;
+	}
+	return s.at;
+}
+
+/* The one after that, or the end. */
+static size_t next_member(struct str in, size_t to)
+{
+	while (to < in.len && in.ptr[to] != '"')
+		to++;
+	return to;
+}
+
 static enum err refuse(const json_error_t *e, struct str in,
 		       struct fault *fault)
 {
@@ -312,8 +345,15 @@ static enum err read_member(struct fields *out, const char *key, json_t *v,
 	if (utf8_check_text(name, NULL))
 		return fault_set(fault, ERR_CONTROL, at,
 				 "a control character");
-	if (json_is_null(v))
-		return ERR_OK;
+	if (json_is_null(v)) {
+		if (!out->posted)
+			return ERR_OK;
+		/* nothing, but a second of its name must be seen */
+		name = pool_str(out->pool, name);
+		if (!name.ptr)
+			return fault_set(fault, ERR_NOMEM, at, "out of memory");
+		return fields_add_at(out, name, STR(""), FIELD_NULL, at, fault);
+	}
 	err = read_value(out->pool, v, &value);
 	if (err == ERR_LIMIT)
 		return fault_set(fault, err, at,
@@ -341,6 +381,57 @@ static enum err read_members(json_t *root, struct fields *out,
 	return ERR_OK;
 }
 
+/*
+ * A body with names twice, of which jansson would keep one: each member is
+ * read by itself.  Only what jansson found to be JSON gets here.
+ */
+static enum err read_apart(struct str in, struct fields *out,
+			   struct fault *fault)
+{
+	char *piece = pool_alloc(out->pool, in.len + 2);
+	size_t from = member_at(in, 0), to;
+	enum err err = ERR_OK;
+
+	if (!piece)
+		return fault_set(fault, ERR_NOMEM, 0, "out of memory");
+	for (; from < in.len && !err; from = next_member(in, to)) {
+		struct fault member = { 0 };
+		json_error_t e;
+		json_t *root;
+
+		to = member_end(in, from);
+		piece[0] = '{';
+		memcpy(piece + 1, in.ptr + from, to - from);
+		piece[1 + to - from] = '}';
+		pool_reset(work);
+		root = json_loadb(piece, to - from + 2, JSON_REJECT_DUPLICATES,
+				  &e);
+		err = root ? read_members(root, out, &member)
+			   : refuse(&e, in, &member);
+		if (err)
+			fault_set(fault, err, from, member.detail);
+	}
+	return err;
+}
+
+/*
+ * What JSON.stringify() makes of what it made before.  Its content is looked
+ * at for the message's sake alone.
+ */
+static bool is_encoded_twice(struct str in)
+{
+	json_error_t e;
+	json_t *text, *root;
+
+	in = str_trim(in, " \t\r\n");
+	if (!in.len || in.ptr[0] != '"')
+		return false;
+	text = json_loadb(in.ptr, in.len, JSON_DECODE_ANY, &e);
+	root = text ? json_loadb(json_string_value(text),
+				 json_string_length(text), 0, &e) : NULL;
+	return root && json_is_object(root);
+}
+
 /* With the work pool in place; the tree is not freed but dropped with it. */
 static enum err read_document(struct str in, struct fields *out,
 			      struct fault *fault)
@@ -352,6 +443,21 @@ static enum err read_document(struct str in, struct fields *out,
 	enum err err;
 
 	root = json_loadb(in.ptr, in.len, JSON_REJECT_DUPLICATES, &e);
+	if (!root && out->posted &&
+	    json_error_code(&e) == json_error_duplicate_key) {
+		root = json_loadb(in.ptr, in.len, 0, &e);
+		if (!root)
+			return refuse(&e, in, fault);
+		if (json_is_object(root)) {
+			err = read_apart(in, out, fault);
+			if (err)
+				out->count = before;
+			return err;
+		}
+	}
+	if (!root && is_encoded_twice(in))
+		return fault_set(fault, ERR_SYNTAX, 0,
+				 "a string that holds JSON (encoded twice)");
 	if (!root)
 		return refuse(&e, in, fault);
 	if (!json_is_object(root))
@@ -390,7 +496,7 @@ static enum err parse(struct str in, bool has_lines, struct fields *out,
 enum err json_parse_fields(struct str in, struct fields *out,
 			   struct fault *fault)
 {
-	return parse(in, false, out, fault);
+	return parse(in, out->posted, out, fault);
 }
 
 enum err json_parse_text(struct str in, struct fields *out,

@@ -122,26 +122,6 @@ int32_t lower_code_point(int32_t c)
 	return c;
 }
 
-static size_t encode(int32_t c, char out[4])
-{
-	if (c < 0x800) {
-		out[0] = (char)(0xc0 | c >> 6);
-		out[1] = (char)(0x80 | (c & 0x3f));
-		return 2;
-	}
-	if (c < 0x10000) {
-		out[0] = (char)(0xe0 | c >> 12);
-		out[1] = (char)(0x80 | (c >> 6 & 0x3f));
-		out[2] = (char)(0x80 | (c & 0x3f));
-		return 3;
-	}
-	out[0] = (char)(0xf0 | c >> 18);
-	out[1] = (char)(0x80 | (c >> 12 & 0x3f));
-	out[2] = (char)(0x80 | (c >> 6 & 0x3f));
-	out[3] = (char)(0x80 | (c & 0x3f));
-	return 4;
-}
-
 void lower_add(struct buf *out, struct str s)
 {
 	size_t at = 0;
@@ -156,6 +136,6 @@ void lower_add(struct buf *out, struct str s)
 		if (c < 0x80)
 			buf_addc(out, (char)c);
 		else
-			buf_add(out, bytes, encode(c, bytes));
+			buf_add(out, bytes, utf8_put(bytes, c));
 	}
 }

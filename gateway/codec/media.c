@@ -188,6 +188,13 @@ bool media_is(const struct media *media, const char *type, const char *subtype)
 	       str_eq(media->subtype, str_from(subtype));
 }
 
+bool media_is_utf8(struct str charset)
+{
+	return str_eq(charset, STR("utf-8")) ||
+	       str_eq(charset, STR("utf8")) ||
+	       str_eq(charset, STR("us-ascii"));
+}
+
 /* A weight (RFC 9110 section 12.4.2) in thousandths, or -1. */
 static int read_weight(struct str s)
 {

@@ -29,6 +29,9 @@ enum err media_parse(struct pool *pool, struct str in, struct media *out_r);
 bool media_is(const struct media *media, const char *type,
 	      const char *subtype);
 
+/* Is this charset (in lower case) UTF-8, or a part of it? */
+bool media_is_utf8(struct str charset);
+
 /*
  * Does this Accept value rank text/html above application/json?  A browser's
  * navigation does; an absent, malformed or wildcard-only value does not, since

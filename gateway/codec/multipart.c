@@ -1,6 +1,7 @@
 #include "codec/multipart.h"
 
 #include "codec/media.h"
+#include "codec/posted.h"
 #include "codec/utf8.h"
 
 struct scan {
@@ -15,6 +16,11 @@ struct scan {
 struct part {
 	struct str name;	/* absent until its header was met */
 	bool has_type, has_encoding;
+	bool is_file;
+	/* what of its type or encoding cannot be: told unless it is a file,
+	 * which only its Content-Disposition says */
+	enum err err;
+	const char *detail;
 };
 
 static enum err fail(const struct scan *s, enum err err, const char *detail)
@@ -118,7 +124,31 @@ static enum err take_name(const struct scan *s, struct str *v,
 	return unescape(s, name, name_r);
 }
 
-/* Content-Disposition: "form-data" and its only parameter, name. */
+/*
+ * '=' and whatever a file is called: nobody looks at it, but where it ends has
+ * to be plain.  As browsers write it: no quote within, '\' for itself.
+ */
+static bool skip_filename(struct str *v)
+{
+	ptrdiff_t end;
+
+	if (!v->len || v->ptr[0] != '=')
+		return false;
+	cut(v, 1);
+	if (!v->len || v->ptr[0] != '"') {
+		for (end = 0; (size_t)end < v->len && v->ptr[end] != ';';)
+			end++;
+		cut(v, (size_t)end);
+		return true;
+	}
+	cut(v, 1);
+	end = str_find(*v, '"');
+	cut(v, end < 0 ? v->len : (size_t)end + 1);
+	return end >= 0;
+}
+
+/* Content-Disposition: "form-data", its name, and for a file what it is
+ * called. */
 static enum err read_disposition(struct scan *s, struct str v,
 				 struct part *part)
 {
@@ -139,8 +169,13 @@ static enum err read_disposition(struct scan *s, struct str v,
 		cut_space(&v);
 		param = cut_token(&v);
 		if (str_ieq(param, STR("filename")) ||
-		    str_ieq(param, STR("filename*")))
-			return fail(s, ERR_UNSUPPORTED, "a file");
+		    str_ieq(param, STR("filename*"))) {
+			if (!s->out->posted)
+				return fail(s, ERR_UNSUPPORTED, "a file");
+			part->is_file = true;
+			if (skip_filename(&v))
+				continue;
+		}
 		if (!v.len || cut(&v, 1).ptr[0] != '=')
 			return fail(s, ERR_SYNTAX,
 				    "a malformed Content-Disposition");
@@ -160,6 +195,21 @@ static enum err read_disposition(struct scan *s, struct str v,
 	return ERR_OK;
 }
 
+/* Kept for the part's end: a file may be of any type. */
+static enum err object(struct part *part, enum err err, const char *detail)
+{
+	if (!part->err) {
+		part->err = err;
+		part->detail = detail;
+	}
+	return ERR_OK;
+}
+
+static bool is_utf8(struct str charset)
+{
+	return !charset.ptr || media_is_utf8(charset);
+}
+
 static enum err read_type(struct scan *s, struct str v, struct part *part)
 {
 	struct media media;
@@ -170,14 +220,17 @@ static enum err read_type(struct scan *s, struct str v, struct part *part)
 			    "a second Content-Type in one part");
 	part->has_type = true;
 	err = media_parse(s->out->pool, v, &media);
+	if (err == ERR_NOMEM)
+		return fail(s, err, "out of memory");
 	if (err)
-		return fail(s, err, "a malformed Content-Type in a part");
+		return object(part, err,
+			      "a malformed Content-Type in a part");
 	if (str_eq(media.type, STR("multipart")))
-		return fail(s, ERR_UNSUPPORTED, "a multipart within a part");
-	if (media.charset.ptr && !str_eq(media.charset, STR("utf-8")) &&
-	    !str_eq(media.charset, STR("us-ascii")))
-		return fail(s, ERR_UNSUPPORTED,
-			    "a part in a charset other than UTF-8");
+		return object(part, ERR_UNSUPPORTED,
+			      "a multipart within a part");
+	if (!is_utf8(media.charset))
+		return object(part, ERR_UNSUPPORTED,
+			      "a part in a charset other than UTF-8");
 	return ERR_OK;
 }
 
@@ -189,8 +242,8 @@ static enum err read_encoding(struct scan *s, struct str v, struct part *part)
 	part->has_encoding = true;
 	if (!str_ieq(v, STR("7bit")) && !str_ieq(v, STR("8bit")) &&
 	    !str_ieq(v, STR("binary")))
-		return fail(s, ERR_UNSUPPORTED,
-			    "a Content-Transfer-Encoding that changes bytes");
+		return object(part, ERR_UNSUPPORTED,
+			      "a Content-Transfer-Encoding that changes bytes");
 	return ERR_OK;
 }
 
@@ -223,6 +276,7 @@ static enum err read_headers(struct scan *s, struct part *part)
 {
 	const struct str dashes = { s->delimiter.ptr + 2,
 				    s->delimiter.len - 2 };
+	size_t bad_at = 0;
 
 	for (unsigned count = 0; !skip(s, STR("\r\n")); count++) {
 		ptrdiff_t len = distance(s, STR("\r\n"));
@@ -238,12 +292,37 @@ static enum err read_headers(struct scan *s, struct part *part)
 						   (size_t)len }, part);
 		if (err)
 			return err;
+		if (part->err && !bad_at)
+			bad_at = s->at;
 		s->at += (size_t)len + 2;
 	}
+	if (part->err && !part->is_file)
+		return fault_set(s->fault, part->err, bad_at, part->detail);
 	if (!part->name.ptr)
 		return fail(s, ERR_SYNTAX,
 			    "a part without Content-Disposition");
 	return ERR_OK;
+}
+
+static enum err check_value(const struct scan *s, struct str value)
+{
+	struct fault fault;
+	enum err err = s->out->posted ? utf8_check_lines(value, &fault)
+				      : utf8_check_text(value, &fault);
+
+	if (!err)
+		return ERR_OK;
+	return fault_set(s->fault, err, s->at + fault.offset, fault.detail);
+}
+
+/* Only that it was there: so that a name given twice is seen. */
+static enum err add_file(struct scan *s, struct str name, size_t start)
+{
+	if (posted_is_strict(s->out->posted, name))
+		return fault_set(s->fault, ERR_UNSUPPORTED, start,
+				 "a file where text is expected");
+	return fields_add_at(s->out, name, STR(""), FIELD_FILE, start,
+			     s->fault);
 }
 
 /* From after a delimiter to after the next one. */
@@ -251,7 +330,6 @@ static enum err read_part(struct scan *s)
 {
 	const size_t start = s->at;
 	struct part part = { 0 };
-	struct fault fault;
 	struct str value;
 	ptrdiff_t len;
 	enum err err;
@@ -267,11 +345,12 @@ static enum err read_part(struct scan *s)
 	if (len < 0)
 		return fail(s, ERR_SYNTAX, "a part that never ends");
 	value = (struct str){ s->in.ptr + s->at, (size_t)len };
-	err = utf8_check_text(value, &fault);
+	err = part.is_file ? ERR_OK : check_value(s, value);
 	if (err)
-		return fault_set(s->fault, err, s->at + fault.offset,
-				 fault.detail);
+		return err;
 	s->at += (size_t)len + s->delimiter.len;
+	if (part.is_file)
+		return add_file(s, part.name, start);
 	return fields_add_at(s->out, part.name, value, FIELD_TEXT, start,
 			     s->fault);
 }

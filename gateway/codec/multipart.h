@@ -1,7 +1,10 @@
 /*
  * multipart: multipart/form-data (RFC 7578, RFC 2046 section 5.1), strictly.
  *
- * Fields only: a part with a filename is ERR_UNSUPPORTED, as is a
+ * Fields only: a part with a filename is ERR_UNSUPPORTED; in a posted body
+ * (codec/posted.h) a FIELD_FILE without a value instead, unless its name is a
+ * strict one: its content, type and encoding are not looked at.  Values there
+ * may hold TAB, LF and CR.  ERR_UNSUPPORTED is also a
  * Content-Transfer-Encoding other than 7bit, 8bit or binary, a multipart
  * within, and a charset other than UTF-8 or US-ASCII.  Every part needs one
  * Content-Disposition: form-data with one non-empty name and nothing else.

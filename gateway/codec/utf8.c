@@ -66,7 +66,21 @@ static size_t plain_run(struct str s, size_t at)
 	return at;
 }
 
-static enum err check(struct str s, bool controls, struct fault *fault)
+enum allowed {
+	NO_CONTROLS,
+	LINES,			/* TAB, LF, CR */
+	ALL,
+};
+
+static bool is_refused(int32_t cp, enum allowed allowed)
+{
+	if (allowed == ALL || !unicode_is_control(cp))
+		return false;
+	return allowed == NO_CONTROLS ||
+	       (cp != '\t' && cp != '\n' && cp != '\r');
+}
+
+static enum err check(struct str s, enum allowed allowed, struct fault *fault)
 {
 	size_t at = plain_run(s, 0);
 
@@ -77,7 +91,7 @@ static enum err check(struct str s, bool controls, struct fault *fault)
 		if (cp < 0)
 			return fault_set(fault, ERR_UTF8, start,
 					 "not well-formed UTF-8");
-		if (!controls && unicode_is_control(cp))
+		if (is_refused(cp, allowed))
 			return fault_set(fault, ERR_CONTROL, start,
 					 "a control character");
 		at = plain_run(s, at);
@@ -87,12 +101,17 @@ static enum err check(struct str s, bool controls, struct fault *fault)
 
 enum err utf8_check(struct str s, struct fault *fault)
 {
-	return check(s, true, fault);
+	return check(s, ALL, fault);
 }
 
 enum err utf8_check_text(struct str s, struct fault *fault)
 {
-	return check(s, false, fault);
+	return check(s, NO_CONTROLS, fault);
+}
+
+enum err utf8_check_lines(struct str s, struct fault *fault)
+{
+	return check(s, LINES, fault);
 }
 
 size_t utf8_length(struct str s)
@@ -140,4 +159,15 @@ struct str utf8_trim(struct str s)
 			end = at;
 	}
 	return (struct str){ s.ptr ? s.ptr + start : NULL, end - start };
+}
+
+size_t utf8_put(char *out, int32_t c)
+{
+	static const unsigned char lead[] = { 0, 0xc0, 0xe0, 0xf0 };
+	size_t more = c < 0x80 ? 0 : c < 0x800 ? 1 : c < 0x10000 ? 2 : 3;
+
+	out[0] = (char)(lead[more] | c >> 6 * more);
+	for (size_t i = 1; i <= more; i++)
+		out[i] = (char)(0x80 | (c >> 6 * (more - i) & 0x3f));
+	return more + 1;
 }

@@ -15,6 +15,8 @@
  * (*at then stays), -2 at the end.
  */
 int32_t utf8_next(struct str s, size_t *at);
+/* Writes one, a scalar value; the octets, 1 to 4, and no more are touched. */
+size_t utf8_put(char *out, int32_t c);
 /* For tests: ERR_UTF8; fault->offset is where. */
 enum err utf8_check(struct str s, struct fault *fault);
 /*
@@ -22,6 +24,8 @@ enum err utf8_check(struct str s, struct fault *fault);
  * C1, so no line ends either).  ERR_UTF8 or ERR_CONTROL.
  */
 enum err utf8_check_text(struct str s, struct fault *fault);
+/* The same for what people write: TAB, LF and CR are text, too. */
+enum err utf8_check_lines(struct str s, struct fault *fault);
 /* Without white space at both ends: Unicode's, and what is nothing to see
  * (U+200B, U+200E, U+FEFF). */
 struct str utf8_trim(struct str s);

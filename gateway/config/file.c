@@ -6,6 +6,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/error.h"
+
 static void say(struct report *report, enum report_level level,
 		struct str path, unsigned line, struct str problem,
 		const char *remedy)
@@ -27,8 +29,7 @@ static void say_errno(struct report *report, enum report_level level,
 		remedy = "let the gateway's user read it";
 	else if (err == ENOENT)
 		remedy = "make it, or correct the path";
-	snprintf(problem, sizeof(problem), "%s: %s", what,
-		 strerrordesc_np(err) ? strerrordesc_np(err) : "error");
+	snprintf(problem, sizeof(problem), "%s: %s", what, errno_text(err));
 	say(report, level, path, 0, str_from(problem), remedy);
 }
 
@@ -38,6 +39,32 @@ static bool is_wanted(const char *name)
 
 	return name[0] != '.' && len > strlen(".conf") &&
 		!strcmp(name + len - strlen(".conf"), ".conf");
+}
+
+/* A file that somebody may have meant to be read. */
+static bool is_near_miss(const char *name)
+{
+	static const char *const endings[] = { ".cfg", ".cnf" };
+	size_t len = strlen(name);
+
+	for (size_t i = 0; i < N_ELEMENTS(endings); i++) {
+		size_t n = strlen(endings[i]);
+
+		if (name[0] != '.' && len > n &&
+		    !strcmp(name + len - n, endings[i]))
+			return true;
+	}
+	return false;
+}
+
+static void say_near_miss(const char *dir, const char *name,
+			  struct report *report)
+{
+	char path[512];
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	say(report, REPORT_WARNING, str_from(path), 0, STR("is not read"),
+	    "only *.conf is: rename it, or take it away");
 }
 
 static int by_bytes(const void *a, const void *b)
@@ -56,6 +83,25 @@ static void check_directory(int fd, struct str path, struct report *report)
 		    "chmod o-w it");
 }
 
+/* Grows `names`, which has room for *cap.  False without memory. */
+static bool add_name(struct pool *pool, struct str **names, unsigned *count,
+		     unsigned *cap, const char *name)
+{
+	if (*count == *cap) {
+		unsigned wanted = *cap ? *cap * 2 : 64;
+		struct str *more = pool_calloc(pool, wanted, sizeof(*more));
+
+		if (!more)
+			return false;
+		if (*count)
+			memcpy(more, *names, *count * sizeof(*more));
+		*names = more;
+		*cap = wanted;
+	}
+	(*names)[*count] = pool_str(pool, str_from(name));
+	return !str_is_null((*names)[(*count)++]);
+}
+
 int config_file_list(const char *dir, struct pool *pool, struct str **names_r,
 		     unsigned *count_r, struct report *report)
 {
@@ -72,6 +118,8 @@ int config_file_list(const char *dir, struct pool *pool, struct str **names_r,
 	}
 	check_directory(dirfd(d), path, report);
 	while ((errno = 0, entry = readdir(d))) {
+		if (is_near_miss(entry->d_name))
+			say_near_miss(dir, entry->d_name, report);
 		if (!is_wanted(entry->d_name))
 			continue;
 		if (count == CONFIG_FILES_MAX) {
@@ -81,20 +129,11 @@ int config_file_list(const char *dir, struct pool *pool, struct str **names_r,
 			    "tenants = ( { ... }, { ... } );");
 			goto out;
 		}
-		if (count == cap) {
-			struct str *more;
-
-			cap = cap ? cap * 2 : 64;
-			more = pool_calloc(pool, cap, sizeof(*names));
-			if (!more)
-				goto nomem;
-			if (count)
-				memcpy(more, names, count * sizeof(*names));
-			names = more;
+		if (!add_name(pool, &names, &count, &cap, entry->d_name)) {
+			say(report, REPORT_FATAL, path, 0, STR("no memory"),
+			    NULL);
+			goto out;
 		}
-		names[count] = pool_str(pool, str_from(entry->d_name));
-		if (str_is_null(names[count++]))
-			goto nomem;
 	}
 	if (errno) {
 		say_errno(report, REPORT_FATAL, path,
@@ -106,9 +145,6 @@ int config_file_list(const char *dir, struct pool *pool, struct str **names_r,
 	*names_r = names;
 	*count_r = count;
 	ret = 0;
-	goto out;
-nomem:
-	say(report, REPORT_FATAL, path, 0, STR("no memory"), NULL);
 out:
 	closedir(d);
 	return ret;
@@ -181,11 +217,18 @@ static void say_faults(const struct config_file *file,
 		const struct text_fault *f = &scan->faults[i];
 
 		if (f->token.len)
-			snprintf(problem, sizeof(problem), "'%.*s' %s",
+			snprintf(problem, sizeof(problem), "%s%.*s%s %s",
+				 f->token.ptr[0] == '\'' ? "" : "'",
 				 (int)(f->token.len > 40 ? 40 : f->token.len),
-				 f->token.ptr, f->problem);
+				 f->token.ptr,
+				 f->token.ptr[0] == '\'' ? "" : "'",
+				 f->problem);
 		else
 			snprintf(problem, sizeof(problem), "%s", f->problem);
+		if (f->first_line)
+			snprintf(problem + strlen(problem),
+				 sizeof(problem) - strlen(problem),
+				 ", first on line %u", f->first_line);
 		say(report, level_of(file), file->path, f->line,
 		    str_from(problem), f->remedy);
 	}
@@ -201,8 +244,6 @@ static void say_parse_error(const struct config_file *file,
 	static const struct {
 		const char *text, *problem, *remedy;
 	} known[] = {
-		{ "duplicate setting name", "gives a setting twice",
-		  "keep one of the two" },
 		{ "memory exhausted", "is too complicated to be read",
 		  "spread the tenants over several files" },
 	};
@@ -234,6 +275,8 @@ static int scan(struct config_file *file, struct report *report)
 		goto nomem;
 	text_scan(file->text, found);
 	file->has_gateway = found->has_gateway;
+	file->state = found->state;
+	file->admin = found->admin;
 	if (found->slug_count) {
 		file->slugs = calloc(found->slug_count, sizeof(*file->slugs));
 		if (!file->slugs)
@@ -312,7 +355,7 @@ void config_file_done(struct config_file *file)
 		config_destroy(&file->config);
 	file->is_parsed = false;
 	wipe_text(file->text);
-	file->text = STR_NULL;
+	file->text = file->state = file->admin = STR_NULL;
 	free(file->slugs);
 	file->slugs = NULL;
 	file->slug_count = 0;

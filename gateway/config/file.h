@@ -5,7 +5,8 @@
  * none that begins with a dot; sub-directories are not looked into.  A symbolic
  * link is followed, and relative paths in the file are relative to where the
  * link stands.  What text libconfig would misread is refused (config/text.h);
- * @include is, because each *.conf is read anyway.
+ * @include is, because each *.conf is read anyway.  A *.cfg or *.cnf beside
+ * them is a warning.
  */
 #ifndef CONFIG_FILE_H
 #define CONFIG_FILE_H
@@ -28,6 +29,8 @@ struct config_file {
 	config_t config;
 	struct text_slug *slugs;	/* in `text`; not checked */
 	unsigned slug_count;
+	struct str state, admin;	/* of the gateway group, in `text`; not
+					 * checked; absent: not there */
 	struct str text;
 };
 

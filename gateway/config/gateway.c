@@ -147,6 +147,10 @@ static void read_listeners(const struct reader *reader, struct group group,
 		    reader_path(reader, item, "key", &listener.key))
 			continue;
 		listener.close_always = group_switch(item, "close_always");
+		listener.index = i;
+		listener.line = line;
+		listener.certificate_line = group_line(item, "certificate");
+		listener.key_line = group_line(item, "key");
 		check_plain(reader, line, setting, &listener, has_proxies);
 		check_certificate(reader, item, prefix, &listener);
 		check_same(reader, line, setting, &listener, out);
@@ -174,6 +178,7 @@ static void read_metrics(const struct reader *reader, struct group group,
 			      "monitoring reaches it",
 			      "is open to whoever reaches that address");
 	check_same(reader, line, "metrics", &out->metrics, out);
+	out->metrics.line = line;
 	out->has_metrics = true;
 }
 
@@ -230,6 +235,28 @@ static void read_admin(const struct reader *reader, struct group group,
 		out->admin = path;
 }
 
+static int read_metrics_hosts(const struct reader *reader, struct group group,
+			      struct gateway_config *out)
+{
+	unsigned i, count = group_count(group, "metrics_hosts");
+
+	for (i = 0; i < count; i++) {
+		struct str text = group_text_at(group, "metrics_hosts", i);
+
+		out->metrics_hosts[i] = pool_str(reader->pool, text);
+		if (str_is_null(out->metrics_hosts[i]))
+			return reader_nomem(reader);
+		if (str_find(text, '/') >= 0 || str_find(text, ':') >= 0)
+			location_error(reader->location,
+				       group_line(group, "metrics_hosts"),
+				       "metrics_hosts",
+				       "e.g. \"usher.internal\"",
+				       "is not a name without port and path");
+	}
+	out->metrics_host_count = count;
+	return 0;
+}
+
 static void read_proxies(const struct reader *reader, struct group group,
 			 struct gateway_config *out)
 {
@@ -257,6 +284,72 @@ static void read_proxies(const struct reader *reader, struct group group,
 				"to be any other");
 	}
 	out->trusted_proxy_count = count;
+}
+
+/* Whatever else the gateway, or what stands behind it, takes from requests
+ * is no place for an address. */
+static bool is_taken(struct str name)
+{
+	static const struct str names[] = {
+		STR("accept"), STR("authorization"), STR("connection"),
+		STR("cookie"), STR("host"), STR("idempotency-key"),
+		STR("origin"), STR("referer"), STR("te"), STR("trailer"),
+		STR("upgrade"), STR("user-agent"), STR("via"),
+		STR("x-csrf-token"), STR("x-embedded-by"),
+		STR("x-forwarded-host"), STR("x-forwarded-port"),
+		STR("x-forwarded-proto"),
+	};
+	static const struct str heads[] = {
+		STR("accept-"), STR("access-control-"), STR("content-"),
+		STR("remote-"), STR("sec-"), STR("transfer-"),
+	};
+
+	for (size_t i = 0; i < N_ELEMENTS(names); i++)
+		if (str_ieq(name, names[i]))
+			return true;
+	for (size_t i = 0; i < N_ELEMENTS(heads); i++)
+		if (name.len > heads[i].len &&
+		    str_ieq((struct str){ name.ptr, heads[i].len }, heads[i]))
+			return true;
+	return false;
+}
+
+static bool is_header_name(struct str s)
+{
+	for (size_t i = 0; i < s.len; i++)
+		if (!ascii_is_alpha(s.ptr[i]) && !ascii_is_digit(s.ptr[i]) &&
+		    (s.ptr[i] != '-' || !i || i == s.len - 1))
+			return false;
+	return s.len != 0;
+}
+
+static void read_client_header(const struct reader *reader,
+			       struct group group, struct gateway_config *out)
+{
+	struct str name = group_text(group, "client_header");
+	unsigned line = group_line(group, "client_header");
+
+	if (str_is_null(name))
+		return;
+	if (!is_header_name(name) || is_taken(name)) {
+		location_error(reader->location, line, "client_header",
+			       "e.g. client_header = \"X-Real-IP\";",
+			       is_taken(name) ? "is a header that says "
+						"something else" :
+			       "is not the name of a header: letters, digits "
+			       "and '-'");
+		return;
+	}
+	if (!group_count(group, "trusted_proxies"))
+		location_warn(reader->location, line, "client_header",
+			      "name the proxy in trusted_proxies, or leave "
+			      "client_header out",
+			      "means nothing, since no proxy is trusted");
+	out->client_from = str_ieq(name, STR("X-Forwarded-For")) ?
+			   CLIENT_FORWARDED_FOR :
+			   str_ieq(name, STR("Forwarded")) ?
+			   CLIENT_FORWARDED : CLIENT_SINGLE;
+	reader_text(reader, group, "client_header", &out->client_header);
 }
 
 static void read_user(const struct reader *reader, struct group group,
@@ -292,6 +385,27 @@ static void read_public_url(const struct reader *reader, struct group group,
 		reader_nomem(reader);
 }
 
+static unsigned line_of(struct group group, const char *name)
+{
+	return group_has(group, name) ? group_line(group, name) : 0;
+}
+
+/* -1 with a finding. */
+static int read_places(const struct reader *reader, struct group group,
+		       struct gateway_config *out)
+{
+	out->file = pool_str(reader->pool, reader->location->file);
+	if (str_is_null(out->file))
+		return reader_nomem(reader);
+	out->public_url_line = line_of(group, "public_url");
+	out->state_line = reader->options->state_override ? 0 :
+			  line_of(group, "state");
+	out->admin_line = line_of(group, "admin");
+	out->user_line = line_of(group, "user");
+	out->log_file_line = line_of(group_group(group, "log"), "file");
+	return 0;
+}
+
 void gateway_read(const struct reader *reader, struct group group,
 		  struct gateway_config *out)
 {
@@ -304,6 +418,8 @@ void gateway_read(const struct reader *reader, struct group group,
 	log = group_group(group, "log");
 	out->development = group_switch(group, "development");
 	mine.is_development = out->development;
+	if (read_places(&mine, group, out))
+		return;
 	read_public_url(&mine, group, out);
 	read_listeners(&mine, group, out);
 	read_metrics(&mine, group, out);
@@ -314,6 +430,9 @@ void gateway_read(const struct reader *reader, struct group group,
 		return;
 	read_admin(&mine, group, out);
 	read_proxies(&mine, group, out);
+	read_client_header(&mine, group, out);
+	if (read_metrics_hosts(&mine, group, out))
+		return;
 	read_user(&mine, group, out);
 	out->rate_limit = reader_rate_limit(group_group(group, "rate_limit"));
 	out->watch = group_switch(group, "watch");
@@ -327,6 +446,11 @@ void gateway_read(const struct reader *reader, struct group group,
 	out->adapter_start_s = (uint32_t)group_number(group, "adapter_start");
 	out->request_deadline_s =
 		(uint32_t)group_number(group, "request_deadline");
+	out->outbox_max = (uint32_t)group_number(group, "outbox_max");
+	out->outbox_kept_s = (uint32_t)group_number(
+		group_group(group, "retention"), "outbox");
 	out->connections_max =
 		(uint32_t)group_number(group, "connections_max");
+	out->connections_per_client =
+		(uint32_t)group_number(group, "connections_per_client");
 }

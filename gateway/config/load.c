@@ -366,7 +366,7 @@ static int claim_texts(struct loader *l, unsigned i)
 	unsigned j;
 
 	for (j = 0; j < file->slug_count; j++)
-		if (is_slug(file->slugs[j].slug) &&
+		if (snapshot_is_slug(file->slugs[j].slug) &&
 		    !claim_add(l, CLAIM_TEXT, file->slugs[j].slug, file->path,
 			       file->slugs[j].line))
 			return -1;
@@ -405,13 +405,14 @@ static int read_file(struct loader *l, unsigned i)
 				.remedy = STR("write a tenant = { ... }; or "
 					      "delete it: until then the "
 					      "tenant that it held goes on") });
-		} else if (!count)
+		} else if (!count) {
 			report_add(l->report, (struct finding){
 				.level = REPORT_WARNING,
 				.file = l->files[i].path,
 				.problem = STR("holds nothing"),
 				.remedy = STR("write a tenant = { ... }; or "
 					      "delete it") });
+		}
 		for (j = 0; j < count; j++) {
 			const config_setting_t *at = config_setting_get_elem(
 				(config_setting_t *)root, j);
@@ -510,6 +511,12 @@ static int read_tenants(struct loader *l)
 		if (!keyring)
 			return nomem(l);
 	}
+	if (!l->claim_count && !l->out->is_partial)
+		report_add(l->report, (struct finding){
+			.level = REPORT_WARNING, .file = l->shown,
+			.problem = STR("holds no tenant: nobody can sign in"),
+			.remedy = STR("write one: tenant = { slug = ...; "
+				      "identity = ...; };") });
 	if (!claims_settle(&reader, l->claims, l->claim_count, l->previous,
 			   keyring, l->out) &&
 	    hosts_build(l->out))
@@ -521,14 +528,6 @@ static int read_tenants(struct loader *l)
 }
 
 /* ---- all of it -------------------------------------------------------- */
-
-static void add_all(struct report *report, const struct report *from)
-{
-	unsigned i;
-
-	for (i = 0; i < from->count; i++)
-		report_add(report, from->v[i]);
-}
 
 /*
  * Only the gateway is wanted: what is wrong with other files will be said when
@@ -545,7 +544,7 @@ static int load_gateway_only(struct loader *l)
 	if (!ret)
 		ret = read_gateway(l);
 	if (ret)
-		add_all(l->report, &files);
+		report_add_all(l->report, &files);
 	report_done(&files);
 	if (!ret && hosts_build(l->out))
 		ret = nomem(l);

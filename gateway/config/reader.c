@@ -1,5 +1,6 @@
 /* The pieces that several groups of a file are made of: URLs, each with its
  * findings, and where http:// is good enough. */
+#include "config/correct.h"
 #include "config/secret.h"
 #include "config/snapshot-private.h"
 
@@ -36,12 +37,17 @@ int reader_url(const struct reader *reader, unsigned line,
 	       struct url *url_r)
 {
 	struct fault fault = { .detail = NULL };
+	char remedy[CORRECT_QUOTED_MAX + 16];
+	struct buf fix;
 	struct url url;
 	enum err err = url_parse(reader->pool, text, &url, &fault);
 
 	if (err) {
-		location_error(reader->location, line, setting,
-			       "write it like https://name.example.com/path",
+		buf_init_fixed(&fix, remedy, sizeof(remedy));
+		if (!correct_url(reader->scratch, text, &fix))
+			buf_puts(&fix, "write it like "
+				 "https://name.example.com/path");
+		location_error(reader->location, line, setting, remedy,
 			       "is not a URL that can be used: %s",
 			       fault.detail ? fault.detail : err_text(err));
 		return -1;
@@ -61,8 +67,14 @@ int reader_base_url(const struct reader *reader, unsigned line,
 		return -1;
 	if (!str_eq(url.path, STR("/")) || !str_is_null(url.query) ||
 	    !str_is_null(url.fragment)) {
-		location_error(reader->location, line, setting,
-			       "leave out all that follows the host and port",
+		char remedy[CORRECT_QUOTED_MAX + 80];
+		struct buf fix;
+
+		buf_init_fixed(&fix, remedy, sizeof(remedy));
+		if (correct_origin(reader->scratch, text, &fix))
+			buf_puts(&fix, ": ");
+		buf_puts(&fix, "leave out all that follows the host and port");
+		location_error(reader->location, line, setting, remedy,
 			       "must name a host of its own, not a path on it");
 		return -1;
 	}

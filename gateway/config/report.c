@@ -47,19 +47,123 @@ static bool keep(struct report *report, struct str *s)
 	return !str_is_null(*s);
 }
 
+/* In the same words, of another tenant. */
+static bool is_same(const struct finding *a, const struct finding *b)
+{
+	return a->level == b->level && !str_is_null(a->tenant) &&
+		a->is_of_now == b->is_of_now &&
+		str_eq(a->setting, b->setting) &&
+		str_eq(a->problem, b->problem) && str_eq(a->remedy, b->remedy);
+}
+
+static bool is_named(const struct finding *f, struct str tenant)
+{
+	if (str_eq(f->tenant, tenant))
+		return true;
+	for (unsigned i = 0; i < f->more && i < REPORT_NAMED_MAX - 1; i++)
+		if (str_eq(f->also[i], tenant))
+			return true;
+	return false;
+}
+
+/* False without memory. */
+static bool add_tenant(struct report *report, struct finding *f,
+		       struct str name)
+{
+	if (f->more < REPORT_NAMED_MAX - 1) {
+		if (!keep(report, &name))
+			return false;
+		f->also[f->more] = name;
+	}
+	f->more++;
+	return true;
+}
+
+/* With those whom it speaks for itself. */
+static bool add_tenants(struct report *report, struct finding *f,
+			const struct finding *from)
+{
+	unsigned named = from->more < REPORT_NAMED_MAX ? from->more :
+		REPORT_NAMED_MAX - 1, i;
+
+	if (!add_tenant(report, f, from->tenant))
+		return false;
+	for (i = 0; i < named; i++)
+		if (!is_named(f, from->also[i]) &&
+		    !add_tenant(report, f, from->also[i]))
+			break;
+	f->more += from->more - named;
+	return true;
+}
+
+/* True: there is one like it, which speaks for this tenant from now on. */
+static bool join(struct report *report, const struct finding *finding)
+{
+	if (finding->level >= REPORT_TENANT || str_is_null(finding->tenant))
+		return false;
+	for (unsigned i = report->count; i-- > 0;) {
+		struct finding *f = &report->v[i];
+
+		if (!is_same(f, finding))
+			continue;
+		/* it has it twice: a line each, as the places differ */
+		if (is_named(f, finding->tenant))
+			return false;
+		return add_tenants(report, f, finding);
+	}
+	return false;
+}
+
+static bool keep_also(struct report *report, struct finding *finding)
+{
+	for (unsigned i = 0; i < N_ELEMENTS(finding->also); i++)
+		if (!keep(report, &finding->also[i]))
+			return false;
+	return true;
+}
+
 void report_add(struct report *report, struct finding finding)
 {
 	unsigned most = finding.level < REPORT_TENANT ? REPORT_MINOR_MAX :
 		REPORT_MAX;
 
+	if (join(report, &finding))
+		return;
 	report->levels[finding.level]++;
 	if (report->count < most && make_room(report) &&
 	    keep(report, &finding.file) && keep(report, &finding.tenant) &&
 	    keep(report, &finding.setting) && keep(report, &finding.problem) &&
-	    keep(report, &finding.remedy))
+	    keep(report, &finding.remedy) &&
+	    keep_also(report, &finding))
 		report->v[report->count++] = finding;
 	else
 		report->dropped++;
+}
+
+void report_add_all(struct report *report, const struct report *from)
+{
+	for (unsigned i = 0; i < from->count; i++)
+		report_add(report, from->v[i]);
+}
+
+void report_add_dropped(struct report *report, const struct report *from)
+{
+	unsigned kept[REPORT_LEVELS] = { 0 };
+
+	for (unsigned i = 0; i < from->count; i++)
+		kept[from->v[i].level]++;
+	for (unsigned i = 0; i < REPORT_LEVELS; i++)
+		report->levels[i] += from->levels[i] - kept[i];
+	report->dropped += from->dropped;
+}
+
+const struct finding *report_find(const struct report *report,
+				  enum report_level level)
+{
+	for (unsigned i = 0; i < report->count; i++)
+		if (report->v[i].level >= level)
+			return &report->v[i];
+	return NULL;
 }
 
 void report_take_back(struct report *report, unsigned index)
@@ -102,6 +206,20 @@ static void add_clean(struct buf *out, struct str s)
 	}
 }
 
+void report_tenants(const struct finding *f, struct buf *out)
+{
+	unsigned named = f->more < REPORT_NAMED_MAX ? f->more :
+		REPORT_NAMED_MAX - 1;
+
+	add_clean(out, f->tenant);
+	for (unsigned i = 0; i < named; i++) {
+		buf_puts(out, i + 1 < f->more ? ", " : " and ");
+		add_clean(out, f->also[i]);
+	}
+	if (f->more > named)
+		buf_printf(out, " and %u more", f->more - named);
+}
+
 void report_line(const struct finding *f, struct buf *out)
 {
 	if (f->file.len) {
@@ -112,8 +230,8 @@ void report_line(const struct finding *f, struct buf *out)
 	}
 	buf_printf(out, "%s: ", level_words[f->level]);
 	if (f->tenant.len) {
-		buf_puts(out, "tenant ");
-		add_clean(out, f->tenant);
+		buf_puts(out, f->more ? "tenants " : "tenant ");
+		report_tenants(f, out);
 		buf_puts(out, ": ");
 	}
 	if (f->setting.len) {
@@ -171,6 +289,8 @@ void report_json(const struct report *report, struct buf *out)
 		if (f->line)
 			json_add_member_int(out, "line", f->line);
 		add_member(out, "tenant", f->tenant);
+		if (f->more)
+			json_add_member_int(out, "tenants", f->more + 1);
 		add_member(out, "setting", f->setting);
 		add_member(out, "problem", f->problem);
 		add_member(out, "remedy", f->remedy);

@@ -9,6 +9,7 @@
 #include "base/log-budget.h"
 #include "codec/url.h"
 #include "config/snapshot.h"
+#include "store/outbox.h"
 #include "store/tickets.h"
 
 #define YEAR_S (365 * 24 * 3600)
@@ -21,9 +22,9 @@
 #define NUMBER(n, lo, hi, def, ...) \
 	{ .name = (n), .type = SETTING_NUMBER, .min = (lo), .max = (hi), \
 	  .number = (def), __VA_ARGS__ }
-#define SWITCH(n, def) \
+#define SWITCH(n, def, ...) \
 	{ .name = (n), .type = SETTING_SWITCH, .number = (def), \
-	  .example = (def) ? n " = false;" : n " = true;" }
+	  .example = (def) ? n " = false;" : n " = true;", __VA_ARGS__ }
 #define TEXTS(n, hi, most, ...) \
 	{ .name = (n), .type = SETTING_TEXTS, .min = 1, .max = (hi), \
 	  .count_max = (most), __VA_ARGS__ }
@@ -32,6 +33,8 @@
 #define GROUPS(n, m, most, ...) \
 	{ .name = (n), .type = SETTING_GROUPS, .members = (m), \
 	  .count_max = (most), __VA_ARGS__ }
+/* The column of those that only a restart changes. */
+#define AT_START .is_at_start = true
 #define END { .name = NULL }
 
 static const struct setting rate_limit[] = {
@@ -42,12 +45,12 @@ static const struct setting rate_limit[] = {
 };
 
 static const struct setting listen_members[] = {
-	TEXT("url", 1, URL_MAX, .is_required = true,
+	TEXT("url", 1, URL_MAX, .is_required = true, AT_START,
 	     .example = "url = \"https://[::]:8443\";"),
 	TEXT("certificate", 1, PATH_LEN,
 	     .example = "certificate = \"tls/cert.pem\";"),
 	TEXT("key", 1, PATH_LEN, .example = "key = \"tls/key.pem\";"),
-	SWITCH("close_always", false),
+	SWITCH("close_always", false, AT_START),
 	END
 };
 
@@ -58,7 +61,14 @@ static const struct setting log_members[] = {
 	{ .name = "format", .type = SETTING_WORD,
 	  .words = { "auto", "text", "json" },
 	  .example = "format = \"auto\";" },
-	TEXT("file", 1, PATH_LEN, .example = "file = \"/var/log/usher/log\";"),
+	TEXT("file", 1, PATH_LEN, AT_START,
+	     .example = "file = \"/var/log/usher/log\";"),
+	END
+};
+
+static const struct setting retention[] = {
+	NUMBER("outbox", 60, YEAR_S, OUTBOX_KEPT_S,
+	       .example = "outbox = 604800;"),
 	END
 };
 
@@ -66,14 +76,16 @@ const struct setting schema_gateway[] = {
 	TEXT("public_url", 1, URL_MAX, .is_required = true,
 	     .example = "public_url = \"https://tickets.example.com\";"),
 	GROUPS("listen", listen_members, CONFIG_LISTENERS_MAX,
-	       .count_min = 1, .is_required = true,
+	       .count_min = 1, .is_required = true, AT_START,
 	       .example = "listen = ( { url = \"https://[::]:8443\"; "
 	       "certificate = \"tls/cert.pem\"; key = \"tls/key.pem\"; } );"),
-	TEXT("admin", 1, PATH_LEN, .text = "unix:admin.sock",
+	TEXT("admin", 1, PATH_LEN, .text = "unix:admin.sock", AT_START,
 	     .example = "admin = \"unix:admin.sock\";"),
-	TEXT("metrics", 1, URL_MAX,
+	TEXT("metrics", 1, URL_MAX, AT_START,
 	     .example = "metrics = \"http://127.0.0.1:9464\";"),
-	TEXT("state", 1, PATH_LEN, .text = "/var/lib/usher",
+	TEXTS("metrics_hosts", 253, CONFIG_METRICS_HOSTS_MAX,
+	      .example = "metrics_hosts = [ \"usher.internal\" ];"),
+	TEXT("state", 1, PATH_LEN, .text = "/var/lib/usher", AT_START,
 	     .example = "state = \"/var/lib/usher\";"),
 	/* Where `make install` puts them, given by the build. */
 	TEXT("plugins", 1, PATH_LEN, .text = USHER_ADAPTERDIR,
@@ -82,21 +94,29 @@ const struct setting schema_gateway[] = {
 	      .example = "rate_limit = { requests = 60; per = 3600; };"),
 	TEXTS("trusted_proxies", 64, CONFIG_PROXIES_MAX,
 	      .example = "trusted_proxies = [ \"10.0.0.0/8\" ];"),
-	TEXT("user", 1, 32, .example = "user = \"usher\";"),
+	TEXT("client_header", 1, 64,
+	     .example = "client_header = \"X-Real-IP\";"),
+	TEXT("user", 1, 32, AT_START, .example = "user = \"usher\";"),
 	SWITCH("development", false),
-	SWITCH("watch", false),
+	SWITCH("watch", false, AT_START),
 	GROUP("log", log_members,
 	      .example = "log = { level = \"info\"; format = \"auto\"; };"),
 	NUMBER("adapter_log", 1, 10000, LOG_BUDGET_LINES,
 	       .example = "adapter_log = 100;"),
-	NUMBER("workers", 0, ADAPTER_WORKERS_MAX, 0,
+	NUMBER("workers", 0, ADAPTER_WORKERS_MAX, 0, AT_START,
 	       .example = "workers = 4;"),
-	NUMBER("request_deadline", 1, 300, 15,
+	NUMBER("request_deadline", 1, 300, 15, AT_START,
 	       .example = "request_deadline = 15;"),
 	NUMBER("adapter_start", 1, 60, 2,
 	       .example = "adapter_start = 2;"),
-	NUMBER("connections_max", 64, 1000000, 10000,
+	NUMBER("connections_max", 64, 1000000, 10000, AT_START,
 	       .example = "connections_max = 10000;"),
+	NUMBER("connections_per_client", 8, 1000000, 1000,
+	       .example = "connections_per_client = 1000;"),
+	NUMBER("outbox_max", 1, 10000000, OUTBOX_TENANT_MAX,
+	       .example = "outbox_max = 100000;"),
+	GROUP("retention", retention,
+	      .example = "retention = { outbox = 604800; };"),
 	END
 };
 
@@ -172,10 +192,14 @@ const struct setting schema_tenant[] = {
 	{ .name = "switch_user", .type = SETTING_WORD,
 	  .words = { "confirm", "replace" },
 	  .example = "switch_user = \"confirm\";" },
+	{ .name = "callback", .type = SETTING_WORD,
+	  .words = { "auto", "confirm" },
+	  .example = "callback = \"confirm\";" },
 	TEXTS("redirects", URL_MAX, REDIRECT_ENTRIES_MAX, .example =
 	      "redirects = [ \"https://yourcompany.com/support/\" ];"),
 	TEXT("dashboard", 1, URL_MAX, .text = "/dashboard",
 	     .example = "dashboard = \"/dashboard\";"),
+	SWITCH("decode_html", false),
 	{ .name = "identity", .type = SETTING_WORD, .is_required = true,
 	  .words = { "unsigned", "observe", "signed" },
 	  .example = "identity = \"unsigned\";" },

@@ -1,6 +1,7 @@
 #include "config/schema.h"
 
 #include "codec/utf8.h"
+#include "config/correct.h"
 #include "config/suggest.h"
 
 #define KNOWN_MAX 64	/* settings of one table */
@@ -238,9 +239,12 @@ static void check_value(const struct setting *s, const config_setting_t *at,
 {
 	unsigned line = config_setting_source_line(at);
 	char remedy[400];
+	struct buf fix;
 
 	if (!is_of_type(at, s->type)) {
-		snprintf(remedy, sizeof(remedy), "e.g. %s", s->example);
+		buf_init_fixed(&fix, remedy, sizeof(remedy));
+		if (!correct_value(s, at, &fix))
+			buf_printf(&fix, "e.g. %s", s->example);
 		location_error(location, line, path, remedy,
 			       "must be %s, not %s", wanted_word(s->type),
 			       type_word(at));

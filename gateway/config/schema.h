@@ -36,6 +36,9 @@ struct setting {
 	const char *name;	/* NULL ends a table */
 	enum setting_type type;
 	bool is_required;
+	bool is_at_start;	/* read at a start only: a reload that finds it
+				 * changed says so, see
+				 * snapshot_restart_needed() */
 	/* the number, octets of a text (and of each of a list) */
 	int64_t min, max;
 	unsigned count_max;	/* of a list's elements */

@@ -5,6 +5,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/error.h"
+#include "config/nearby.h"
+
 struct str secret_path(struct pool *pool, struct str dir, struct str path)
 {
 	if (path.len && path.ptr[0] == '/')
@@ -12,36 +15,49 @@ struct str secret_path(struct pool *pool, struct str dir, struct str path)
 	return pool_printf(pool, "%.*s/%.*s", STR_ARG(dir), STR_ARG(path));
 }
 
-static void say_errno(struct secret_place at)
+/* `shown`: where it was looked for; absent of a secret. */
+static void say_errno(struct secret_place at, struct str shown, int err,
+		      const char *remedy)
 {
-	int err = errno;
+	const char *text = errno_text(err);
 
-	location_error(at.location, at.line, at.setting,
-		       err == EACCES ? "let the gateway's user read it" :
-		       "make the file, or correct the path: it is relative to "
-		       "the directory of this configuration file",
-		       "names a file that cannot be read: %s",
-		       strerrordesc_np(err) ? strerrordesc_np(err) : "error");
+	if (err == EACCES)
+		remedy = "let the gateway's user read it";
+	if (str_is_null(shown))
+		location_error(at.location, at.line, at.setting, remedy,
+			       "names a file that cannot be read: %s", text);
+	else
+		location_error(at.location, at.line, at.setting, remedy,
+			       "names %.*s, which cannot be read: %s",
+			       STR_ARG(shown), text);
 }
 
-/* -1 with a finding. */
-static int open_regular(struct secret_place at, struct str path,
-			struct stat *st_r)
+#define MAKE_IT								\
+	"make the file, or correct the path: it is relative to the "	\
+	"directory of this configuration file"
+
+/* A descriptor of a regular file; -1: errno, 0 for one that is none. */
+static int open_regular(struct str path, struct stat *st_r)
 {
 	int fd = open(path.ptr, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 
-	if (fd < 0 || fstat(fd, st_r)) {
-		say_errno(at);
-	} else if (!S_ISREG(st_r->st_mode)) {
-		location_error(at.location, at.line, at.setting,
-			       "put a regular file there",
-			       "names something that is not a regular file");
-	} else {
+	if (fd < 0)
+		return -1;
+	if (!fstat(fd, st_r) && S_ISREG(st_r->st_mode))
 		return fd;
-	}
-	if (fd >= 0)
-		close(fd);
+	close(fd);
+	errno = 0;
 	return -1;
+}
+
+static void say_irregular(struct secret_place at, struct str shown)
+{
+	if (str_is_null(shown))
+		shown = STR("something");
+	location_error(at.location, at.line, at.setting,
+		       "put a regular file there",
+		       "names %.*s, which is not a regular file",
+		       STR_ARG(shown));
 }
 
 static void check_private(struct secret_place at, const struct stat *st)
@@ -103,15 +119,19 @@ int secret_read(struct secret_place at, struct pool *pool, struct str path,
 	size_t len = 0;
 	struct stat st;
 	ssize_t n;
-	int fd = open_regular(at, path, &st), ret = -1;
+	int fd = open_regular(path, &st), ret = -1;
 
+	if (fd < 0 && errno)
+		say_errno(at, STR_NULL, errno, MAKE_IT);
+	else if (fd < 0)
+		say_irregular(at, STR_NULL);
 	if (fd < 0)
 		return -1;
 	check_private(at, &st);
 	while (len < sizeof(text) &&
 	       (n = read(fd, text + len, sizeof(text) - len)) != 0) {
 		if (n < 0) {
-			say_errno(at);
+			say_errno(at, STR_NULL, errno, NULL);
 			goto out;
 		}
 		len += (size_t)n;
@@ -123,11 +143,39 @@ out:
 	return ret;
 }
 
+/*
+ * The path, and what is there instead.  Of a key no more than a name that is
+ * near: the key itself may have been written where its path belongs.
+ */
+static void say_missing(struct secret_place at, struct str path,
+			bool is_private, int err)
+{
+	struct pool *scratch = pool_new(NEARBY_POOL_MAX);
+	struct str shown = scratch ? nearby_absolute(scratch, path) : path;
+	char text[512];
+	struct buf remedy;
+
+	buf_init_fixed(&remedy, text, sizeof(text));
+	if (err == ENOENT && scratch)
+		nearby(scratch, shown, STR(""), &remedy);
+	if (!remedy.len || (is_private &&
+			    !str_has_prefix(buf_str(&remedy), STR("did ")))) {
+		buf_clear(&remedy);
+		buf_puts(&remedy, MAKE_IT);
+	}
+	say_errno(at, is_private ? STR_NULL : shown, err, text);
+	pool_free(scratch);
+}
+
 int secret_check_pem(struct secret_place at, struct str path, bool is_private)
 {
 	struct stat st;
-	int fd = open_regular(at, path, &st);
+	int fd = open_regular(path, &st);
 
+	if (fd < 0 && errno)
+		say_missing(at, path, is_private, errno);
+	else if (fd < 0)
+		say_irregular(at, is_private ? STR_NULL : path);
 	if (fd < 0)
 		return -1;
 	if (is_private)

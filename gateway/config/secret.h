@@ -3,7 +3,9 @@
  *
  * Relative paths are relative to the file that names them.  What stands in a
  * secret's file is never quoted, and neither is the path of one: an operator
- * who wrote the secret itself in its place must not find it in a log.
+ * who wrote the secret itself in its place must not find it in a log.  Of a
+ * certificate the path that was tried is told, from the root; of a certificate
+ * and a key the nearest name that is there.
  */
 #ifndef CONFIG_SECRET_H
 #define CONFIG_SECRET_H

@@ -117,7 +117,6 @@ struct draft *draft_ref(struct draft *draft);
 void draft_unref(struct draft *draft);
 /* The slug, when it is one; absent otherwise. No findings. */
 struct str slug_of(struct group group);
-bool is_slug(struct str s);
 /*
  * The adapter of draft->tenant, begun, with the settings it needs.  -1 with
  * findings.

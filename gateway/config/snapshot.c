@@ -270,6 +270,8 @@ struct snapshot *snapshot_slot_get(struct snapshot_slot *slot)
 {
 	struct snapshot *snapshot;
 
+	if (!slot)
+		return NULL;
 	pthread_mutex_lock(&slot->lock);
 	snapshot = snapshot_ref(slot->current);
 	pthread_mutex_unlock(&slot->lock);

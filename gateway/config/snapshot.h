@@ -20,6 +20,7 @@
 #include "config/report.h"
 #include "crypto/jwe.h"
 #include "crypto/keyring.h"
+#include "policy/client.h"
 #include "policy/cors.h"
 #include "policy/identity.h"
 #include "policy/ratelimit.h"
@@ -29,6 +30,7 @@
 #define CONFIG_TENANTS_MAX 20000
 #define CONFIG_LISTENERS_MAX 16
 #define CONFIG_PROXIES_MAX 64
+#define CONFIG_METRICS_HOSTS_MAX 16
 #define CONFIG_CATEGORIES_MAX 32	/* of one tenant's tickets */
 #define CONFIG_TOKEN_PURPOSE "handoff"	/* what token_keys are for */
 
@@ -43,6 +45,11 @@ enum tenant_state {
 enum switch_user {
 	SWITCH_CONFIRM,		/* ask before another user is signed in */
 	SWITCH_REPLACE,
+};
+
+enum callback_mode {
+	CALLBACK_AUTO,
+	CALLBACK_CONFIRM,	/* who may be a program presses a button */
 };
 
 enum on_conflict {
@@ -66,9 +73,15 @@ struct tenant {
 					 * URL; absent: none */
 	struct cors cors;		/* origins, require_origin,
 					 * allow_null_origin */
+	/* lines in `file`, of the group where they are left out; 0: unknown */
+	unsigned origins_line, require_origin_line, allow_null_line;
+	struct metric *origin_refused;	/* counts pages that these refused;
+					 * NULL: nothing is known of them */
 	enum switch_user switch_user;
+	enum callback_mode callback;
 	struct redirect_policy redirects;
 	struct str dashboard;		/* absolute URL */
+	bool decode_html;		/* codec/charref.h, in email and name */
 	enum identity_mode identity;
 	enum on_conflict on_conflict;
 	bool has_rate_limit;
@@ -85,6 +98,9 @@ struct tenant {
 	struct str *json_fields;	/* names whose nested JSON the adapter
 					 * takes */
 	unsigned json_field_count;
+	struct str *wanted;		/* events that its webhooks name */
+	unsigned wanted_count;
+	struct metric *unwanted;	/* counts adapters' that none names */
 	bool desk;
 	struct remote_rule remote;	/* what a desk behind a proxy is told */
 	/* of the desk's page */
@@ -98,7 +114,7 @@ struct tenant {
 	/* where it came from, for messages; a broken one's line is that of its
 	 * first error */
 	struct str file;
-	unsigned line;
+	unsigned line, url_line, certificate_line, key_line;
 	struct str problem;		/* TENANT_BROKEN: why; terminated */
 };
 
@@ -118,9 +134,15 @@ struct listener {
 	uint16_t port;			/* 0: any free one (tests) */
 	struct str certificate, key;	/* https: paths of PEM files */
 	bool close_always;		/* Connection: close on every answer */
+	/* for messages: which of the list, and where it stands */
+	unsigned index, line, certificate_line, key_line;
 };
 
 struct gateway_config {
+	/* where it came from, for messages; a line that is 0: not set */
+	struct str file;
+	unsigned public_url_line, state_line, admin_line, user_line,
+		log_file_line;
 	struct url public_url;		/* B */
 	struct str public_origin;
 	struct listener listeners[CONFIG_LISTENERS_MAX];
@@ -128,10 +150,14 @@ struct gateway_config {
 	struct str admin;		/* absolute path of the unix socket */
 	bool has_metrics;
 	struct listener metrics;	/* http only */
+	struct str metrics_hosts[CONFIG_METRICS_HOSTS_MAX];
+	unsigned metrics_host_count;
 	struct str state, plugins;	/* directories */
 	struct ratelimit_rule rate_limit;
 	struct cidr trusted_proxies[CONFIG_PROXIES_MAX];
 	unsigned trusted_proxy_count;
+	enum client_header client_from;	/* what of theirs is believed */
+	struct str client_header;	/* CLIENT_SINGLE: its name */
 	struct str user;		/* absent: stay who we are */
 	bool development, watch;
 	enum log_level log_level;
@@ -143,6 +169,9 @@ struct gateway_config {
 	uint32_t request_deadline_s;	/* absolute, from connect or last
 					 * answer to the whole request read */
 	uint32_t connections_max;	/* per process */
+	uint32_t connections_per_client;	/* IPv4 address, IPv6 /64 */
+	uint32_t outbox_max;		/* events of a tenant */
+	uint32_t outbox_kept_s;
 	uint32_t adapter_start_s;	/* what a load waits for adapters */
 };
 
@@ -213,9 +242,17 @@ struct snapshot *snapshot_ref(struct snapshot *snapshot);
 /* Accepts NULL. The last one frees it all. */
 void snapshot_unref(struct snapshot *snapshot);
 
+/* Small letters, digits and '-', no more than 63: what may be one at all. */
+bool snapshot_is_slug(struct str s);
 /* NULL where there is none; disabled and broken ones are found too. */
 const struct tenant *snapshot_tenant(const struct snapshot *snapshot,
 				     struct str slug);
+/*
+ * Does one of its webhooks name this event, or all of its kind ("adapter.*"),
+ * so that it is kept?  user.synced of older files is user.created and
+ * user.updated.
+ */
+bool tenant_wants(const struct tenant *tenant, struct str event);
 /* `name` in lower case, without port. */
 const struct host *snapshot_host(const struct snapshot *snapshot,
 				 struct str name);
@@ -229,10 +266,9 @@ struct snapshot *snapshot_load_gateway(const struct snapshot_options *options,
 				       struct report *report);
 
 /*
- * The settings that differ and take effect only at a restart (listen but for
- * its certificates, admin, metrics, state, user, watch, log.file, workers,
- * request_deadline, connections_max), as a list "a, b" appended to *out,
- * nothing when there is none.
+ * The settings that differ and take effect only at a restart (those that
+ * config/schema-tables.c has in its column AT_START), as a list "a, b" appended
+ * to *out, nothing when there is none.
  */
 void snapshot_restart_needed(const struct snapshot *running,
 			     const struct snapshot *next, struct buf *out);
@@ -251,7 +287,7 @@ struct snapshot_slot;
 struct snapshot_slot *snapshot_slot_new(struct snapshot *first);
 /* Accepts NULL. No thread may be using it. */
 void snapshot_slot_free(struct snapshot_slot *slot);
-/* With a reference of the caller's own. */
+/* With a reference of the caller's own.  NULL: none is there yet, nor a slot. */
 struct snapshot *snapshot_slot_get(struct snapshot_slot *slot);
 /* Takes `next`; requests under way keep theirs. */
 void snapshot_slot_set(struct snapshot_slot *slot, struct snapshot *next);

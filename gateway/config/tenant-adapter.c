@@ -1,5 +1,9 @@
 /* A tenant's adapter: its settings flattened, its secrets read, loaded. */
+#include <errno.h>
+#include <unistd.h>
+
 #include "base/metric.h"
+#include "config/nearby.h"
 #include "config/secret.h"
 #include "config/snapshot-private.h"
 
@@ -196,6 +200,25 @@ static void say_unusable(struct location *location, const struct draft *draft,
 		       problem->len ? problem->ptr : "no reason was given");
 }
 
+/* A finding where the plugins directory does not have it. */
+static bool is_there(const struct reader *reader, const struct draft *draft,
+		     struct str path)
+{
+	char text[512];
+	struct buf remedy;
+
+	if (!access(path.ptr, F_OK) || (errno != ENOENT && errno != ENOTDIR))
+		return true;
+	path = nearby_absolute(reader->scratch, path);
+	buf_init_fixed(&remedy, text, sizeof(text));
+	nearby(reader->scratch, path, STR(".so"), &remedy);
+	location_error(reader->location, draft->module_line, "adapter.module",
+		       text, "%s is not in the gateway's plugins directory, "
+		       "%.*s", draft->module.ptr,
+		       (int)(path.len - draft->module.len - 1), path.ptr);
+	return false;
+}
+
 static int begin(const struct reader *reader, struct group group,
 		const struct flat *flat, const struct adapter_secret *secrets,
 		struct draft *draft, const struct draft *previous)
@@ -224,6 +247,8 @@ static int begin(const struct reader *reader, struct group group,
 
 	if (str_is_null(path))
 		return reader_nomem(reader);
+	if (!is_there(reader, draft, path))
+		return -1;
 	buf_init_fixed(&problem, text, sizeof(text));
 	if (!adapter_begin(&wanted, options->services,
 			   previous ? previous->tenant.adapter : NULL,

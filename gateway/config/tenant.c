@@ -1,8 +1,10 @@
 /* A tenant's group becomes a draft, and a draft a tenant. */
+#include "config/correct.h"
 #include "config/secret.h"
 #include "config/snapshot-private.h"
+#include "config/wildcard.h"
 
-bool is_slug(struct str s)
+bool snapshot_is_slug(struct str s)
 {
 	size_t i;
 
@@ -20,7 +22,7 @@ struct str slug_of(struct group group)
 	const char *text;
 
 	if (!config_setting_lookup_string(group.at, "slug", &text) ||
-	    !is_slug(str_from(text)))
+	    !snapshot_is_slug(str_from(text)))
 		return STR_NULL;
 	return str_from(text);
 }
@@ -78,29 +80,60 @@ static void read_urls(const struct reader *reader, struct group group,
 	draft->dashboard_line = group_line(group, "dashboard");
 }
 
+/* With a star, what is behind it. -1 with a finding. */
+static int parse_origin(const struct reader *reader, unsigned line,
+			const char *setting, struct str text,
+			struct url *url_r)
+{
+	struct wildcard_fault wrong = { NULL, NULL };
+	struct fault fault = { .detail = NULL };
+	char remedy[CORRECT_QUOTED_MAX + 16];
+	struct buf fix;
+	enum err err;
+
+	if (wildcard_is_meant(text)) {
+		err = wildcard_parse(reader->scratch, text, url_r, &wrong);
+		if (err == ERR_NOMEM)
+			return reader_nomem(reader);
+		if (err)
+			location_error(reader->location, line, setting,
+				       wrong.remedy, "%s", wrong.problem);
+		return err ? -1 : 0;
+	}
+	err = url_parse_origin(reader->scratch, text, url_r, &fault);
+	if (!err)
+		return 0;
+	buf_init_fixed(&fix, remedy, sizeof(remedy));
+	if (!correct_origin(reader->scratch, text, &fix))
+		buf_puts(&fix, "write it like https://yourcompany.com");
+	location_error(reader->location, line, setting, remedy,
+		       "is not an origin: %s",
+		       fault.detail ? fault.detail : err_text(err));
+	return -1;
+}
+
+static bool stands_there(const struct cors *cors, struct str text)
+{
+	for (unsigned i = 0; i < cors->count; i++)
+		if (str_eq(cors->origins[i], text))
+			return true;
+	return false;
+}
+
 static void read_origin(const struct reader *reader, struct group group,
 			unsigned i, struct cors *out)
 {
 	struct str text = group_text_at(group, "origins", i);
 	unsigned line = group_line(group, "origins");
-	struct fault fault = { .detail = NULL };
-	struct url url;
 	char setting[32];
-	enum err err;
+	struct url url;
 
 	snprintf(setting, sizeof(setting), "origins[%u]", i);
-	err = url_parse_origin(reader->scratch, text, &url, &fault);
-	if (err) {
-		location_error(reader->location, line, setting,
-			       "write it like https://yourcompany.com",
-			       "is not an origin: %s",
-			       fault.detail ? fault.detail : err_text(err));
-		return;
-	}
-	if (reader_http_allowed(reader, line, setting, &url,
+	if (parse_origin(reader, line, setting, text, &url) ||
+	    reader_http_allowed(reader, line, setting, &url,
 				HTTP_DEVELOPMENT))
 		return;
-	if (cors_is_listed(out, text)) {
+	if (stands_there(out, text)) {
 		location_error(reader->location, line, setting,
 			       "keep one of the two", "is listed twice");
 		return;
@@ -108,6 +141,18 @@ static void read_origin(const struct reader *reader, struct group group,
 	out->origins[out->count] = pool_str(reader->pool, text);
 	if (str_is_null(out->origins[out->count++]))
 		reader_nomem(reader);
+}
+
+/* Where an operator mends it, and how often they should have. */
+static void find_origins(struct group group, struct tenant *out)
+{
+	char labels[METRIC_LABELS_MAX];
+
+	out->origins_line = group_line(group, "origins");
+	out->require_origin_line = group_line(group, "require_origin");
+	out->allow_null_line = group_line(group, "allow_null_origin");
+	snprintf(labels, sizeof(labels), "tenant=\"%s\"", out->slug.ptr);
+	out->origin_refused = metric_get(usher_origin_refused_total, labels);
 }
 
 static void read_cors(const struct reader *reader, struct group group,
@@ -148,18 +193,23 @@ static void read_redirects(const struct reader *reader, struct group group,
 	}
 	for (i = 0; i < count; i++) {
 		struct fault fault = { .detail = NULL };
-		char setting[32];
+		char setting[32], remedy[CORRECT_QUOTED_MAX + 16];
+		struct buf fix;
 		enum err err;
 
+		buf_init_fixed(&fix, remedy, sizeof(remedy));
 		snprintf(setting, sizeof(setting), "redirects[%u]", i);
 		err = redirect_entry_parse(reader->pool,
 					   group_text_at(group, "redirects", i),
 					   &entries[i], &fault);
+		if (err && !correct_url(reader->scratch,
+					group_text_at(group, "redirects", i),
+					&fix))
+			buf_puts(&fix, "write it like https://yourcompany.com/ "
+				 "or https://yourcompany.com/support/");
 		if (err)
 			location_error(
-				reader->location, line, setting,
-				"write it like https://yourcompany.com/ or "
-				"https://yourcompany.com/support/",
+				reader->location, line, setting, remedy,
 				"cannot be a redirect target: %s",
 				fault.detail ? fault.detail : err_text(err));
 		else
@@ -252,7 +302,9 @@ static void read_unused(const struct reader *reader, struct group group)
 	}
 	if (count)
 		location_warn(reader->location, group_line(group, "webhooks"),
-			      "webhooks", NULL, "are not sent by this version");
+			      "webhooks", NULL,
+			      "are not sent by this version, which keeps what "
+			      "they name for as long as retention.outbox says");
 }
 
 /* Sent in a header by the tenant's server: no blanks, no line ends. */
@@ -264,6 +316,58 @@ static bool is_header_secret(struct str s)
 		if (s.ptr[i] <= ' ' || s.ptr[i] > '~')
 			return false;
 	return true;
+}
+
+/* What all its webhooks name. */
+static void read_wanted(const struct reader *reader, struct group group,
+		       struct tenant *out)
+{
+	unsigned hooks = group_count(group, "webhooks"), n = 0;
+	char labels[METRIC_LABELS_MAX];
+
+	for (unsigned i = 0; i < hooks; i++)
+		n += group_count(group_group_at(group, "webhooks", i),
+				 "events");
+	out->wanted = pool_calloc(reader->pool, n, sizeof(*out->wanted));
+	if (!out->wanted) {
+		reader_nomem(reader);
+		return;
+	}
+	for (unsigned i = 0; i < hooks; i++) {
+		struct group hook = group_group_at(group, "webhooks", i);
+
+		for (unsigned j = 0; j < group_count(hook, "events"); j++) {
+			struct str *name = &out->wanted[out->wanted_count++];
+
+			*name = pool_str(reader->pool,
+					 group_text_at(hook, "events", j));
+			if (!name->ptr) {
+				reader_nomem(reader);
+				return;
+			}
+		}
+	}
+	snprintf(labels, sizeof(labels), "tenant=\"%s\"", out->slug.ptr);
+	out->unwanted = metric_get(usher_events_unwanted_total, labels);
+}
+
+static bool is_named(struct str pattern, struct str event)
+{
+	if (str_eq(pattern, STR("user.synced")))
+		return str_eq(event, STR("user.created")) ||
+		       str_eq(event, STR("user.updated"));
+	if (pattern.len > 2 && !memcmp(pattern.ptr + pattern.len - 2, ".*", 2))
+		return event.len >= pattern.len &&
+		       !memcmp(event.ptr, pattern.ptr, pattern.len - 1);
+	return str_eq(pattern, event);
+}
+
+bool tenant_wants(const struct tenant *tenant, struct str event)
+{
+	for (unsigned i = 0; i < tenant->wanted_count; i++)
+		if (is_named(tenant->wanted[i], event))
+			return true;
+	return false;
 }
 
 static void read_redeem_secret(const struct reader *reader,
@@ -332,12 +436,17 @@ static void read_rest(const struct reader *reader, struct group group,
 		TENANT_DISABLED;
 	/* The words stand in the order of the enums. */
 	out->switch_user = (enum switch_user)group_word(group, "switch_user");
+	out->callback = (enum callback_mode)group_word(group, "callback");
 	out->on_conflict = (enum on_conflict)group_word(group, "on_conflict");
+	out->decode_html = group_switch(group, "decode_html");
 	out->has_rate_limit = group_has(group, "rate_limit");
 	if (out->has_rate_limit)
 		out->rate_limit =
 			reader_rate_limit(group_group(group, "rate_limit"));
 	out->line = group_line(group, "slug");
+	out->url_line = group_line(group, "url");
+	out->certificate_line = group_line(group, "certificate");
+	out->key_line = group_line(group, "key");
 	out->file = pool_str(reader->pool, reader->location->file);
 	if (str_is_null(out->file))
 		reader_nomem(reader);
@@ -369,10 +478,13 @@ struct draft *draft_read(const struct reader *reader, struct group group,
 	read_identity(&mine, group, &draft->tenant);
 	read_unused(&mine, group);
 	read_redeem_secret(&mine, group, &draft->tenant);
+	read_wanted(&mine, group, &draft->tenant);
 	read_certificate(&mine, group, &draft->tenant);
 	read_session(&mine, group, &draft->tenant);
 	tenant_read_desk(&mine, group, &draft->tenant);
 	read_rest(&mine, group, &draft->tenant);
+	if (!reader->location->errors)
+		find_origins(group, &draft->tenant);
 	/* Code is run only for what is sound otherwise. */
 	if (!reader->location->errors && group_has(group, "adapter"))
 		draft_read_adapter(&mine, group_group(group, "adapter"), draft,

@@ -2,7 +2,12 @@
 
 #include "base/num.h"
 #include "codec/utf8.h"
+#include "config/correct.h"
 #include "config/grammar.h"
+
+#define SWITCH_REMEDY "write true or false, without quotation marks"
+#define RUN_ON_AGE 4	/* tokens; what does not fit later has other reasons */
+#define QUOTE_REMEDY "put text in straight double quotation marks: \"...\""
 
 struct scanner {
 	struct str text;
@@ -14,8 +19,14 @@ struct scanner {
 	/* brackets that are open, counted even past a misfit */
 	unsigned depth;
 	char outermost, innermost;
+	/* where the last text began that goes over a line end, 0: none did, and
+	 * the tokens since */
+	unsigned run_on, run_on_age;
 	/* the tokens before this one, for `slug = "..."` */
 	bool after_slug, after_slug_equals, after_gateway;
+	bool is_in_gateway;	/* since its '=' */
+	/* likewise, for `state = "..."`: where it goes; NULL: nowhere */
+	struct str *after_place, *after_place_equals;
 	struct text_scan *out;
 };
 
@@ -30,6 +41,43 @@ static void fault_add(struct scanner *s, unsigned line, struct str token,
 			.token = token };
 }
 
+/* Two of a group: libconfig would refuse the second by its line alone. */
+static void check_twice(struct scanner *s, struct str name, unsigned line)
+{
+	struct text_scan *out = s->out;
+	struct text_names *n = &out->names;
+
+	for (unsigned i = n->begin[s->grammar.depth]; i < n->count; i++) {
+		if (!str_eq(n->v[i].name, name))
+			continue;
+		fault_add(s, line, name, "is given twice",
+			  "keep one of the two");
+		if (out->fault_count)
+			out->faults[out->fault_count - 1].first_line =
+				n->v[i].line;
+		return;
+	}
+	if (n->count <= TEXT_SETTINGS_MAX) {
+		n->v[n->count].name = name;
+		n->v[n->count++].line = line;
+	}
+}
+
+/* What the grammar took: keep the names of open groups, and no others. */
+static void follow(struct scanner *s, enum token kind, unsigned line,
+		   struct str token)
+{
+	struct text_names *n = &s->out->names;
+	unsigned depth = s->grammar.depth;
+
+	if (kind == TOKEN_NAME)
+		check_twice(s, token, line);
+	else if (kind == TOKEN_OPEN)
+		n->begin[depth] = n->count;
+	else if (kind == TOKEN_CLOSE)
+		n->count = n->begin[depth + 1];
+}
+
 static void feed(struct scanner *s, enum token kind, unsigned line,
 		 struct str token)
 {
@@ -37,10 +85,24 @@ static void feed(struct scanner *s, enum token kind, unsigned line,
 	char bracket = token.len ? token.ptr[0] : '\0';
 
 	s->last_line = line;
-	if (s->has_misfit ||
-	    grammar_feed(&s->grammar, kind, bracket, line, &misfit))
+	s->run_on_age++;
+	if (s->has_misfit)
 		return;
+	if (grammar_feed(&s->grammar, kind, bracket, line, &misfit)) {
+		follow(s, kind, line, token);
+		return;
+	}
 	s->has_misfit = true;
+	/* It does not fit because it stood in quotation marks, or should. */
+	if (s->run_on && s->run_on_age <= RUN_ON_AGE) {
+		fault_add(s, s->run_on, STR_NULL,
+			  "a text begins here and goes over the line's end",
+			  "close it with a quotation mark");
+		return;
+	}
+	if (kind == TOKEN_NAME && s->grammar.state == GRAMMAR_VALUE &&
+	    correct_switch(token) >= 0)
+		misfit.remedy = SWITCH_REMEDY;
 	fault_add(s, misfit.line ? misfit.line : line,
 		  misfit.line ? STR_NULL : token, misfit.problem,
 		  misfit.remedy);
@@ -105,7 +167,7 @@ static void slug_add(struct scanner *s, struct str slug, unsigned line)
 			(struct text_slug){ slug, line };
 }
 
-static void scan_string(struct scanner *s, bool is_slug)
+static void scan_string(struct scanner *s, bool is_slug, struct str *place)
 {
 	unsigned start = s->line;
 	size_t from = ++s->at;
@@ -125,16 +187,24 @@ static void scan_string(struct scanner *s, bool is_slug)
 		}
 	}
 	if (s->at >= s->text.len) {
+		/* Past a misfit it may have been the end of another. */
+		if (!s->has_misfit)
+			fault_add(s, start, STR_NULL,
+				  "a text begins here and never ends",
+				  "close it with a quotation mark");
 		s->has_misfit = true;
-		fault_add(s, start, STR_NULL,
-			  "a text begins here and never ends",
-			  "close it with a quotation mark");
 		return;
 	}
+	if (place && is_plain && str_is_null(*place))
+		*place = (struct str){ s->text.ptr + from, s->at - from };
 	if (is_slug && is_plain)
 		slug_add(s, (struct str){ s->text.ptr + from, s->at - from },
 			 start);
 	s->at++;
+	if (s->line != start) {
+		s->run_on = start;
+		s->run_on_age = 0;
+	}
 	/* Not shown: it may be long, or a secret. */
 	feed(s, TOKEN_TEXT, start, STR("\"...\""));
 }
@@ -176,6 +246,13 @@ static void scan_name(struct scanner *s)
 		s->at++, name.len++;
 	s->after_slug = str_eq(name, STR("slug"));
 	s->after_gateway = !s->depth && str_eq(name, STR("gateway"));
+	if (!s->depth)
+		s->is_in_gateway = false;
+	/* at any depth, as a bracket may be what is missing: nothing else in
+	 * there has these names */
+	if (s->is_in_gateway)
+		s->after_place = str_eq(name, STR("state")) ? &s->out->state :
+			str_eq(name, STR("admin")) ? &s->out->admin : NULL;
 	feed(s, str_ieq(name, STR("true")) || str_ieq(name, STR("false")) ?
 	     TOKEN_BOOL : TOKEN_NAME, s->line, name);
 }
@@ -234,23 +311,51 @@ static void scan_sign(struct scanner *s, char c)
 		skip_line(s);
 		break;
 	default:
+		if (!s->has_misfit)
+			fault_add(s, s->line, token, "cannot stand here",
+				  QUOTE_REMEDY);
 		s->has_misfit = true;
-		fault_add(s, s->line, token, "cannot stand here",
-			  "put text in straight quotation marks: \"...\"");
 	}
+}
+
+/* Another language's quotation marks: as far as the line goes. Only a switch is
+ * repeated, for a text may be a secret. */
+static void scan_single(struct scanner *s)
+{
+	size_t from = s->at++;
+	struct str word = { s->text.ptr + s->at, 0 };
+	bool is_switch;
+
+	while (s->at < s->text.len && !strchr("'\n", peek(s, 0)))
+		s->at++, word.len++;
+	if (peek(s, 0) == '\'')
+		s->at++;
+	is_switch = correct_switch(word) >= 0;
+	if (!s->has_misfit)
+		fault_add(s, s->line, is_switch ?
+			  (struct str){ s->text.ptr + from, s->at - from } :
+			  STR_NULL, is_switch ? "cannot stand here" :
+			  "a text stands in single quotation marks",
+			  is_switch ? SWITCH_REMEDY : QUOTE_REMEDY);
+	s->has_misfit = true;
 }
 
 static void scan_token(struct scanner *s, char c)
 {
 	bool was_slug = s->after_slug, is_equals = c == '=' || c == ':';
 	bool is_slug = s->after_slug_equals;
+	struct str *place = s->after_place_equals;
 
 	if (s->after_gateway && is_equals)
-		s->out->has_gateway = true;
-	s->after_slug = s->after_gateway = false;
+		s->out->has_gateway = s->is_in_gateway = true;
 	s->after_slug_equals = was_slug && is_equals;
+	s->after_place_equals = is_equals ? s->after_place : NULL;
+	s->after_slug = s->after_gateway = false;
+	s->after_place = NULL;
 	if (c == '"')
-		scan_string(s, is_slug);
+		scan_string(s, is_slug, place);
+	else if (c == '\'')
+		scan_single(s);
 	else if (ascii_is_digit(c) || strchr("+-.", c))
 		scan_number(s);
 	else if (ascii_is_alpha(c) || c == '*')
@@ -297,8 +402,10 @@ void text_scan(struct str text, struct text_scan *out)
 	struct scanner s = { .text = text, .line = 1, .out = out };
 	char c;
 
-	out->fault_count = out->slug_count = 0;
+	out->fault_count = out->slug_count = out->names.count = 0;
+	out->names.begin[0] = 0;
 	out->has_gateway = false;
+	out->state = out->admin = STR_NULL;
 	if (!check_bytes(&s))
 		return;
 	while (s.at < text.len && out->fault_count < TEXT_FAULTS_MAX) {

@@ -5,6 +5,7 @@
 
 #include "adapter/supervisor.h"
 #include "admin/services.h"
+#include "console/sourceline.h"
 #include "console/trialshow.h"
 
 #define SECRET_MAX 4096			/* octets of a secret's file */
@@ -18,6 +19,7 @@
 	  FIXTURE_SETTINGS_MAX },						     \
 	{ "secret", "NAME=FILE", "a secret, read from a file",		     \
 	  USHER_SECRETS_MAX },						     \
+	{ "lines", NULL, "have addr2line name the line of a crash", 1 },     \
 	{ "isolation", "process|none", "where it runs (default process)", 1 }
 
 const struct command_option adapterctl_check_options[] = {
@@ -190,6 +192,13 @@ static void print(struct buf *out)
 	buf_done(out);
 }
 
+/* Where it ended, as far as `out` says so. */
+static void add_lines(const struct command_line *line, struct buf *out)
+{
+	sourceline_add(line->arguments[0], buf_str(out),
+		       command_has(line, "lines"), out);
+}
+
 /* ---- check -------------------------------------------------------------- */
 
 static int take_fixtures(struct setup *setup, struct fitness_fixture *fixtures,
@@ -247,6 +256,7 @@ static int report(const struct setup *setup, const struct fitness *o)
 		    !command_has(setup->line, "quiet"))
 			buf_adds(&out, buf_str(&o->transcript));
 		trialshow_report(o, file, &out);
+		add_lines(setup->line, &out);
 	}
 	print(&out);
 	if (!is_fit && setup->supervisor && lacks_sandbox(o))
@@ -420,7 +430,9 @@ static int load_and_run(const struct setup *setup, struct sample *s)
 	if (harness_new(&options, &harness, &problem)) {
 		buf_init(&out, 2 * sizeof(text) + 4096);
 		trialshow_text(&out, buf_str(&problem));
-		fprintf(stderr, "usherctl: %s: %.*s\n%s", t->path,
+		buf_addc(&out, '\n');
+		add_lines(setup->line, &out);
+		fprintf(stderr, "usherctl: %s: %.*s%s", t->path,
 			STR_ARG(buf_str(&out)),
 			is_about_sandbox(buf_str(&problem)) ? NO_SANDBOX : "");
 		buf_done(&out);
@@ -434,6 +446,8 @@ static int load_and_run(const struct setup *setup, struct sample *s)
 	status = run_all(setup->line, harness, s, &out);
 	if (json)
 		buf_puts(&out, "]\n");
+	else
+		add_lines(setup->line, &out);
 	print(&out);
 	harness_free(harness);
 	return status;

@@ -1,11 +1,13 @@
 #include "console/console.h"
 
 #include "adapter/supervisor.h"
+#include "admin/ask.h"
 #include "admin/services.h"
 #include "admin/show.h"
 #include "admin/socket.h"
 #include "config/report.h"
-#include "console/ask.h"
+
+#define PLACE_BYTES_MAX (64u << 20)	/* names of the directory, too */
 
 static struct snapshot_options load_options(
 	const struct command_general *general)
@@ -27,24 +29,60 @@ static void print_report(const struct report *report)
 	buf_done(&text);
 }
 
-struct snapshot *console_gateway(const struct command_general *general)
+int console_place(const struct command_general *general,
+		  struct console_place *out_r)
 {
 	const struct snapshot_options load = load_options(general);
-	struct snapshot *snapshot;
+	struct console_place out = { .pool = pool_new(PLACE_BYTES_MAX) };
 	struct report report;
+	enum err err = ERR_NOMEM;
 
-	if (report_init(&report))
-		return NULL;
-	snapshot = snapshot_load_gateway(&load, &report);
-	if (!snapshot)
+	if (!out.pool || report_init(&report)) {
+		pool_free(out.pool);
+		return -1;
+	}
+	err = place_find(&load, out.pool, &out.place, &report);
+	if (err || out.place.is_broken)
 		print_report(&report);
 	report_done(&report);
-	return snapshot;
+	if (err) {
+		fprintf(stderr, "usherctl: %s tells of no gateway; name its "
+			"directory with --config, or its socket with "
+			"--socket\n", general->config);
+		pool_free(out.pool);
+		return -1;
+	}
+	if (out.place.is_broken && !out.place.is_admin_guessed)
+		fprintf(stderr, "usherctl: the configuration is broken; going "
+			"by what can be read of it: state %s, admin "
+			"unix:%s\n", out.place.state.ptr,
+			out.place.admin.ptr);
+	*out_r = out;
+	return 0;
 }
 
-/* -1: no memory. */
+int console_state(const struct command_general *general,
+		  struct console_place *out_r)
+{
+	if (console_place(general, out_r))
+		return -1;
+	if (!out_r->place.is_state_guessed)
+		return 0;
+	fputs("usherctl: the configuration is broken, and does not tell where "
+	      "the state directory is: name it with --state\n", stderr);
+	console_place_done(out_r);
+	return -1;
+}
+
+void console_place_done(struct console_place *place)
+{
+	pool_free(place->pool);
+	place->pool = NULL;
+}
+
+/* -1: no memory. `check` adds what a start would say besides; NULL: nothing. */
 static int load_all(const struct command_general *general,
-		    struct console *out_r)
+		    const struct console_check *check, struct console *out_r)
 {
 	struct snapshot_options load = load_options(general);
 	struct console console = { 0 };
@@ -61,6 +99,11 @@ static int load_all(const struct command_general *general,
 		fprintf(stderr, "usherctl: %s\n", text);
 	console.supervisor = load.supervisor;
 	console.snapshot = snapshot_load(&load, NULL, &console.report);
+	if (console.snapshot && check) {
+		check->place(&console.snapshot->gateway, general->socket,
+			     &console.report);
+		check->files(console.snapshot, &console.report);
+	}
 	*out_r = console;
 	return 0;
 }
@@ -69,7 +112,7 @@ int console_open(const struct command_general *general, struct console *out_r)
 {
 	struct console console;
 
-	if (load_all(general, &console))
+	if (load_all(general, NULL, &console))
 		return -1;
 	if (console.snapshot) {
 		*out_r = console;
@@ -104,7 +147,8 @@ static int exchange(const char *path, const struct command_line *line,
 		fprintf(stderr,
 			"usherctl: no daemon answers at %s; is usherd running "
 			"with this configuration, and may you open its "
-			"socket?\n", path);
+			"socket? If it listens elsewhere: --socket PATH\n",
+			path);
 		status = COMMAND_NO_DAEMON;
 	} else if (err == ERR_LIMIT) {
 		status = command_misused(line, "the arguments of %s are too "
@@ -133,7 +177,7 @@ unsigned console_words(const struct command_line *line, struct str *words,
 int console_send(const struct command_line *line, const struct str *words,
 		 unsigned count)
 {
-	struct snapshot *snapshot = NULL;
+	struct console_place place = { 0 };
 	const char *path = line->general.socket;
 	struct str all[SOCKET_WORDS_MAX + 1];
 	int status;
@@ -145,13 +189,20 @@ int console_send(const struct command_line *line, const struct str *words,
 	if (line->general.json)
 		all[count++] = STR("--json");
 	if (!path) {
-		snapshot = console_gateway(&line->general);
-		if (!snapshot)
+		if (console_place(&line->general, &place))
 			return COMMAND_REFUSED;
-		path = snapshot->gateway.admin.ptr;
+		path = place.place.admin.ptr;
+	}
+	if (place.place.is_admin_guessed) {
+		fputs("usherctl: the configuration is broken, and does not "
+		      "tell where the gateway is: name its socket with "
+		      "--socket PATH, or its state directory with --state\n",
+		      stderr);
+		console_place_done(&place);
+		return COMMAND_REFUSED;
 	}
 	status = exchange(path, line, all, count);
-	snapshot_unref(snapshot);
+	console_place_done(&place);
 	return status;
 }
 
@@ -165,12 +216,13 @@ int console_ask(const struct command_line *line)
 	return console_send(line, words, count);
 }
 
-int console_check(const struct command_line *line)
+int console_check(const struct command_line *line,
+		  const struct console_check *check)
 {
 	struct console console;
 	int status;
 
-	if (load_all(&line->general, &console))
+	if (load_all(&line->general, check, &console))
 		return COMMAND_REFUSED;
 	status = show_report(console.snapshot, &console.report,
 			     line->general.json, stdout) <

@@ -1,16 +1,33 @@
 /*
- * console: what the commands of usherctl share: the configuration's gateway
- * group, and a question to the daemon.
+ * console: what the commands of usherctl share: where the gateway is, and a
+ * question to the daemon.
  */
 #ifndef CONSOLE_CONSOLE_H
 #define CONSOLE_CONSOLE_H
 
 #include "console/command.h"
+#include "config/place.h"
 #include "config/report.h"
 #include "config/snapshot.h"
 
-/* The gateway group of the configuration; NULL with the reason printed. */
-struct snapshot *console_gateway(const struct command_general *general);
+/*
+ * Where the gateway's state and socket are, by --config and --state.  Files
+ * that do not hold do not keep anybody from them: that is told on standard
+ * error, and what can be read of them counts.  -1 with the reason printed.
+ */
+struct console_place {
+	struct place place;
+	struct pool *pool;	/* private */
+};
+
+int console_place(const struct command_general *general,
+		  struct console_place *out_r);
+/* The same for who works in the state directory: never in one that is guessed,
+ * which may be another gateway's. */
+int console_state(const struct command_general *general,
+		  struct console_place *out_r);
+/* Accepts a zeroed one. */
+void console_place_done(struct console_place *place);
 
 /* The whole configuration, tenants and adapters too, as the daemon would have
  * it. */
@@ -39,9 +56,18 @@ unsigned console_words(const struct command_line *line, struct str *words,
 
 /*
  * Commands: the command's words, the arguments and --json, as one line for
- * the daemon, whose answer is printed; and a check of the configuration.
+ * the daemon, whose answer is printed; and a check of the configuration, with
+ * what a start would say besides, which is the program's to give (http/check.h:
+ * a neighbour of this room).
  */
+struct console_check {
+	void (*place)(const struct gateway_config *config, const char *socket,
+		      struct report *report);
+	void (*files)(const struct snapshot *snapshot, struct report *report);
+};
+
 int console_ask(const struct command_line *line);
-int console_check(const struct command_line *line);
+int console_check(const struct command_line *line,
+		  const struct console_check *check);
 
 #endif

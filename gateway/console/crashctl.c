@@ -26,14 +26,14 @@ static void show_json(const char *text)
 
 int crashctl_show(const struct command_line *line)
 {
-	struct snapshot *snapshot = console_gateway(&line->general);
+	struct console_place place;
 	char path[PATH_LONGEST], text[CRASH_LINE_MAX];
 	enum err err;
 
-	if (!snapshot)
+	if (console_state(&line->general, &place))
 		return COMMAND_REFUSED;
-	snprintf(path, sizeof(path), "%s/crash", snapshot->gateway.state.ptr);
-	snapshot_unref(snapshot);
+	snprintf(path, sizeof(path), "%s/crash", place.place.state.ptr);
+	console_place_done(&place);
 	err = crash_last(path, text);
 	if (err && err != ERR_NOT_FOUND) {
 		fprintf(stderr, "usherctl: %s: %s (may you read there?)\n",

@@ -16,12 +16,12 @@
 static int find_keyring(const struct command_line *line, char *path,
 			size_t size)
 {
-	struct snapshot *snapshot = console_gateway(&line->general);
+	struct console_place place;
 
-	if (!snapshot)
+	if (console_state(&line->general, &place))
 		return -1;
-	snprintf(path, size, "%s/keyring", snapshot->gateway.state.ptr);
-	snapshot_unref(snapshot);
+	snprintf(path, size, "%s/keyring", place.place.state.ptr);
+	console_place_done(&place);
 	return 0;
 }
 

@@ -175,7 +175,8 @@ static int print(const struct command_line *line, struct recipe *r,
 	buf_init(&r->out, RECIPE_MAX);
 	expand(r, text.ptr);
 	if (buf_is_ok(&r->out)) {
-		fwrite(r->out.ptr, 1, r->out.len, stdout);
+		if (r->out.len)
+			fwrite(r->out.ptr, 1, r->out.len, stdout);
 		advise(line, r->tenant);
 		status = COMMAND_DONE;
 	} else {

@@ -8,6 +8,7 @@
 #include "codec/html.h"
 #include "codec/json.h"
 #include "crypto/digest.h"
+#include "desk/assets.h"
 
 #define SNIPPET_MAX (64 * 1024)
 #define INTEGRITY_MAX (sizeof("sha384-") + DIGEST_384_SIZE / 3 * 4)
@@ -19,154 +20,51 @@ const struct command_option snippet_options[] = {
 };
 
 /*
- * What stands between two '@' is replaced:
- *	@tenant@ @script@ @integrity@	plain in every context
- *	@title@		the desk's name for an attribute in HTML, Blade or PHP
+ * The texts are console/snippets/.  What stands between two '@' in them is
+ * replaced:
+ *	@tenant@ @script@ @integrity@ @action@	plain in every context
+ *	@title@		the desk's name for an attribute in HTML
  *	@title-js@	the same as a quoted string of JavaScript or JSX
- *	@assertion@	a member of the user, where the tenant asks for it
+ *	@assertion@ and those of `assertions`	what a user's proof needs, where
+ *			the tenant asks for one; else nothing, and a line of its
+ *			own goes, too
  */
-#define SCRIPT_TAG						\
-	"<script src=\"@script@\"\n"				\
-	"        integrity=\"@integrity@\"\n"			\
-	"        crossorigin=\"anonymous\" data-tenant=\"@tenant@\"></script>\n"
-
-#define WHO							\
-	"<!-- Who is signed in on this page: your server fills this in, as JSON.\n" \
-	"     null while nobody is. -->\n"			\
-	"<script>\n"						\
-	"    window.authUser = null; // { email: \"user@example.com\", " \
-	"name: \"User Name\"@assertion@ }\n"			\
-	"</script>\n"
-
-static const char plain[] =
-	WHO
-	SCRIPT_TAG
-	"\n"
-	"<!-- Anywhere on the page: opens the desk in a new tab, signed in. -->\n"
-	"<button type=\"button\" data-usher=\"form\">Contact support</button>\n";
-
-static const char fetch[] =
-	WHO
-	SCRIPT_TAG
-	"\n"
-	"<button type=\"button\" id=\"contact-support\">Contact support</button>\n"
-	"<p id=\"contact-support-error\" role=\"alert\"></p>\n"
-	"<script>\n"
-	"    // Asks in the background first: what is wrong can be shown here.\n"
-	"    document.getElementById('contact-support').addEventListener('click', function (event) {\n"
-	"        Usher.contactSupport({\n"
-	"            event: event,\n"
-	"            tenant: '@tenant@',\n"
-	"            method: 'fetch',\n"
-	"            onerror: function (error) {\n"
-	"                document.getElementById('contact-support-error').textContent =\n"
-	"                    error.code === 'no_user' ? 'Please sign in first.' :\n"
-	"                    error.code === 'too_many_requests' ? 'Please try again later.' :\n"
-	"                    'Support cannot be reached right now. Please try again.';\n"
-	"            },\n"
-	"        });\n"
-	"    });\n"
-	"</script>\n";
-
-static const char embed[] =
-	WHO
-	SCRIPT_TAG
-	"\n"
-	"<!-- The desk opens inside this element, as large as that is. -->\n"
-	"<button type=\"button\" data-usher=\"embed\" data-usher-target=\"#support-desk\"\n"
-	"        data-usher-title=\"@title@\">Contact support</button>\n"
-	"<div id=\"support-desk\"></div>\n";
-
-static const char laravel[] =
-	"{{-- resources/views/partials/support.blade.php: "
-	"@include('partials.support') in your layout. --}}\n"
-	"<script>\n"
-	"    window.authUser = @json(auth()->check() ? [\n"
-	"        'email' => auth()->user()->email,\n"
-	"        'name' => auth()->user()->name,\n"
-	"@assertion-php@"
-	"    ] : null);\n"
-	"</script>\n"
-	SCRIPT_TAG
-	"\n"
-	"<button type=\"button\" data-usher=\"form\"\n"
-	"        data-usher-login=\"{{ Route::has('login') ? route('login') : url('/') }}\">Contact support</button>\n";
-
-static const char wordpress[] =
-	"<?php\n"
-	"// In your theme's functions.php, or as a file of its own in wp-content/mu-plugins/.\n"
-	"add_action('wp_footer', function () {\n"
-	"    $user = is_user_logged_in() ? wp_get_current_user() : null;\n"
-	"    $data = $user ? [\n"
-	"        'email' => $user->user_email,\n"
-	"        'name' => $user->display_name,\n"
-	"@assertion-php@"
-	"    ] : null;\n"
-	"    $flags = JSON_HEX_TAG | JSON_HEX_AMP | JSON_HEX_APOS | JSON_HEX_QUOT;\n"
-	"    ?>\n"
-	"<script>window.authUser = <?php echo wp_json_encode($data, $flags); ?>;</script>\n"
-	SCRIPT_TAG
-	"    <?php\n"
-	"});\n"
-	"\n"
-	"// [contact_support] in any page or post.\n"
-	"add_shortcode('contact_support', function () {\n"
-	"    return sprintf(\n"
-	"        '<button type=\"button\" data-usher=\"form\" data-usher-login=\"%s\">Contact support</button>',\n"
-	"        esc_url(wp_login_url(get_permalink()))\n"
-	"    );\n"
-	"});\n";
-
-static const char react[] =
-	"// SupportButton.jsx\n"
-	"import React, { useEffect } from 'react';\n"
-	"\n"
-	"const SCRIPT = '@script@';\n"
-	"const INTEGRITY = '@integrity@';\n"
-	"\n"
-	"function load() {\n"
-	"    if (document.querySelector(`script[src=\"${SCRIPT}\"]`)) return;\n"
-	"    const script = document.createElement('script');\n"
-	"    script.src = SCRIPT;\n"
-	"    script.integrity = INTEGRITY;\n"
-	"    script.crossOrigin = 'anonymous';\n"
-	"    document.head.appendChild(script);\n"
-	"}\n"
-	"\n"
-	"// user: { email, name@assertion@ }, or null while nobody is signed in.\n"
-	"export default function SupportButton({ user, onSignIn, children = 'Contact support' }) {\n"
-	"    useEffect(load, []);\n"
-	"    useEffect(() => {\n"
-	"        if (!user && window.Usher) window.Usher.signOut();\n"
-	"    }, [user]);\n"
-	"\n"
-	"    const contactSupport = (event) => {\n"
-	"        event.preventDefault();\n"
-	"        if (!user) {\n"
-	"            if (onSignIn) onSignIn();\n"
-	"            return;\n"
-	"        }\n"
-	"        window.Usher?.contactSupport({ tenant: '@tenant@', user, title: @title-js@ });\n"
-	"    };\n"
-	"\n"
-	"    return <button type=\"button\" onClick={contactSupport}>{children}</button>;\n"
-	"}\n";
-
 static const struct framework {
-	const char *name, *text;
+	const char *name;
+	const struct str *text;
 	bool needs_origin;	/* works from listed origins alone */
 } frameworks[] = {
-	{ "plain", plain, false },
-	{ "fetch", fetch, true },
-	{ "embed", embed, true },
-	{ "laravel", laravel, false },
-	{ "wordpress", wordpress, false },
-	{ "react", react, false },
+	{ "plain", &asset_plain_html, false },
+	{ "fetch", &asset_fetch_html, true },
+	{ "embed", &asset_embed_html, true },
+	{ "laravel", &asset_laravel_blade_php, false },
+	{ "wordpress", &asset_wordpress_php, false },
+	{ "react", &asset_react_jsx, false },
+};
+
+static const struct assertion {
+	const char *name, *text;
+} assertions[] = {
+	{ "assertion", ", assertion" },
+	{ "assertion-php", "        'assertion' => your_signed_assertion(), "
+			   "// a JWT, made with your secret" },
+	{ "assertion-input",
+	  "    <input type=\"hidden\" name=\"assertion\">" },
+	{ "assertion-fill", "            form.elements.assertion.value = "
+			    "user.assertion || '';" },
+	{ "assertion-fill-fetch", "        form.elements.assertion.value = "
+				  "user.assertion || '';" },
+	{ "assertion-blade", "        <input type=\"hidden\" "
+			     "name=\"assertion\" "
+			     "value=\"{{ $supportUser['assertion'] }}\">" },
+	{ "assertion-jsx", "            <input type=\"hidden\" "
+			   "name=\"assertion\" "
+			   "value={user.assertion || ''} />" },
 };
 
 struct snippet {
 	const struct tenant *tenant;
-	struct buf script, integrity, out;
+	struct buf script, integrity, action, out;
 };
 
 /* Blade and JSX read braces and '@' where HTML and JavaScript do not. */
@@ -208,6 +106,7 @@ static bool is_signed(const struct tenant *tenant)
 static void add_value(struct snippet *s, struct str name)
 {
 	struct buf *out = &s->out;
+	unsigned i;
 
 	if (str_eq(name, STR("tenant")))
 		buf_adds(out, s->tenant->slug);
@@ -215,15 +114,25 @@ static void add_value(struct snippet *s, struct str name)
 		buf_adds(out, buf_str(&s->script));
 	else if (str_eq(name, STR("integrity")))
 		buf_adds(out, buf_str(&s->integrity));
+	else if (str_eq(name, STR("action")))
+		buf_adds(out, buf_str(&s->action));
 	else if (str_eq(name, STR("title")))
 		add_title(out, s->tenant->name, false);
 	else if (str_eq(name, STR("title-js")))
 		add_title(out, s->tenant->name, true);
-	else if (str_eq(name, STR("assertion")))
-		buf_puts(out, is_signed(s->tenant) ? ", assertion" : "");
 	else if (is_signed(s->tenant))
-		buf_puts(out, "        'assertion' => your_signed_assertion(), "
-			 "// a JWT, made with your secret\n");
+		for (i = 0; i < N_ELEMENTS(assertions); i++)
+			if (str_eq(name, str_from(assertions[i].name)))
+				buf_puts(out, assertions[i].text);
+}
+
+/* The end of `name` as a mark that begins at `at`, or NULL. */
+static const char *end_of(const char *at, const char *name)
+{
+	size_t len = strlen(name);
+
+	return !strncmp(at + 1, name, len) && at[len + 1] == '@' ?
+	       at + len + 2 : NULL;
 }
 
 /* The end of a mark that begins at `at`, or NULL: Blade and PHP have an '@' of
@@ -231,29 +140,38 @@ static void add_value(struct snippet *s, struct str name)
 static const char *mark_end(const char *at)
 {
 	static const char *const marks[] = {
-		"@tenant@", "@script@", "@integrity@", "@title@",
-		"@title-js@", "@assertion@", "@assertion-php@",
+		"tenant", "script", "integrity", "action", "title", "title-js",
 	};
+	const char *end = NULL;
 	unsigned i;
 
-	for (i = 0; i < N_ELEMENTS(marks); i++)
-		if (!strncmp(at, marks[i], strlen(marks[i])))
-			return at + strlen(marks[i]);
-	return NULL;
+	for (i = 0; !end && i < N_ELEMENTS(marks); i++)
+		end = end_of(at, marks[i]);
+	for (i = 0; !end && i < N_ELEMENTS(assertions); i++)
+		end = end_of(at, assertions[i].name);
+	return end;
 }
 
 static void expand(struct snippet *s, const char *text)
 {
+	bool begins = true;	/* a line */
+
 	while (*text) {
 		const char *end = *text == '@' ? mark_end(text) : NULL;
+		size_t len = s->out.len;
 
 		if (!end) {
+			begins = *text == '\n';
 			buf_addc(&s->out, *text++);
 			continue;
 		}
 		add_value(s, (struct str){ text + 1,
 					   (size_t)(end - text) - 2 });
 		text = end;
+		if (begins && *text == '\n' && s->out.len == len)
+			text++;
+		else
+			begins = false;
 	}
 }
 
@@ -299,13 +217,17 @@ static int print(const struct snapshot *snapshot, const struct tenant *tenant,
 
 	buf_init(&s.script, SNIPPET_MAX);
 	buf_init(&s.integrity, INTEGRITY_MAX);
+	buf_init(&s.action, SNIPPET_MAX);
 	buf_init(&s.out, SNIPPET_MAX);
 	buf_adds(&s.script, snapshot->gateway.public_origin);
 	buf_puts(&s.script, sdk.path);
+	buf_adds(&s.action, snapshot->gateway.public_origin);
+	buf_puts(&s.action, "/api/auth/redirect/");
+	buf_adds(&s.action, tenant->slug);
 	if (!add_integrity(&s.integrity, sdk.text))
-		expand(&s, f->text);
+		expand(&s, f->text->ptr);
 	if (buf_is_ok(&s.script) && buf_is_ok(&s.integrity) &&
-	    buf_is_ok(&s.out) && s.out.len) {
+	    buf_is_ok(&s.action) && buf_is_ok(&s.out) && s.out.len) {
 		fwrite(s.out.ptr, 1, s.out.len, stdout);
 		advise(tenant, f);
 		status = COMMAND_DONE;
@@ -314,6 +236,7 @@ static int print(const struct snapshot *snapshot, const struct tenant *tenant,
 	}
 	buf_done(&s.script);
 	buf_done(&s.integrity);
+	buf_done(&s.action);
 	buf_done(&s.out);
 	return status;
 }

@@ -2,8 +2,11 @@
  * snippet: what a partner pastes into its site, with the tenant's real
  * addresses: usherctl snippet SLUG --framework NAME.
  *
- * Each is complete, safe to paste as it stands (nobody is signed in before the
- * partner fills in who is), and pins the browser SDK by version and hash.
+ * Each (console/snippets/) is complete, safe to paste as it stands (nobody is
+ * signed in before the partner fills in who is), and pins the browser SDK by
+ * version and hash.  The SDK is loaded async: a gateway that hangs holds up no
+ * page of a partner's.  What is clicked is a form that posts to the gateway by
+ * itself where the SDK is late or kept out: a click is never lost.
  */
 #ifndef CONSOLE_SNIPPET_H
 #define CONSOLE_SNIPPET_H
@@ -13,7 +16,7 @@
 /* The browser SDK that this build serves. */
 struct snippet_sdk {
 	struct str text;
-	const char *path;	/* of its version: "/sdk/usher-1.0.0.js" */
+	const char *path;	/* of its version: "/sdk/usher-1.0.1.js" */
 };
 
 extern const struct command_option snippet_options[];

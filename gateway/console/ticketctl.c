@@ -97,6 +97,8 @@ static int read_message(const char *path, struct buf *out)
 
 	if (failed)
 		fprintf(stderr, "usherctl: %s: %s\n", path, strerror(errno));
+	else if (len == max)	/* more may come: never send a part of it */
+		buf_add(out, text, len);
 	else
 		tidy((struct str){ text, len }, out);
 	if (f && !is_stdin)

@@ -38,7 +38,7 @@ static enum step_result answer_listing(struct exchange *ex, int status,
 	if (!buf_is_ok(&json))
 		return answer_failure(ex, ERR_NOMEM);
 	/* The cookie comes along when any page loads this as an image. */
-	answer_header(ex, "Cross-Origin-Resource-Policy", STR("same-origin"));
+	answer_for_own(ex);
 	return answer_json(ex, status, buf_str(&json));
 }
 
@@ -148,6 +148,10 @@ static enum step_result refuse_write(struct exchange *ex, enum err err,
 		return require_session_refuse(ex);
 	if (err == ERR_NOT_FOUND)
 		return visit_refuse_ticket(ex);
+	if (err == ERR_USED)
+		return answer_error(ex, CODE_key_reused,
+				    "This Idempotency-Key was sent before with "
+				    "other content. Nothing was written.");
 	if (err == ERR_EXPIRED)
 		return answer_error(ex, CODE_ticket_closed,
 				    "This ticket is closed. Open it again to "
@@ -196,6 +200,7 @@ static enum step_result open_ticket(struct exchange *ex)
 		.category = visit->text.category,
 		.body = visit->text.message,
 		.key = visit->text.key,
+		.is_untold = !tenant_wants(ex->tenant, STR("ticket.created")),
 		.audit = exchange_audit(ex, 201, NULL),
 	};
 	err = tickets_create(store_tickets(ex->gateway->store),
@@ -250,6 +255,8 @@ static enum step_result change_ticket(struct exchange *ex,
 		.kind = kind,
 		.body = visit->text.message,
 		.key = visit->text.key,
+		.is_untold = !tenant_wants(ex->tenant,
+					   ticket_change_event(kind)),
 		.audit = exchange_audit(ex, kind == TICKET_REPLY ? 201 : 200,
 					NULL),
 	};

@@ -2,8 +2,8 @@
  * assets: the texts that browsers get, compiled in: what is served is what was
  * built, and no path leads to a file.  And what usherctl prints.
  *
- * Made from desk/assets/, console/recipes/ and the SDK's browser folder by
- * bundle.awk.
+ * Made from desk/assets/, console/recipes/, console/snippets/ and the SDK's
+ * browser folder by bundle.awk.
  */
 #ifndef DESK_ASSETS_H
 #define DESK_ASSETS_H
@@ -17,5 +17,14 @@ extern const struct str asset_embed_css;
 extern const struct str asset_embed_js;		/* the frame's side */
 extern const struct str asset_nginx_conf;	/* see console/recipe.h */
 extern const struct str asset_usher_js;		/* the partner's side */
+extern const struct str asset_usher_1_0_0_js;	/* as it was released */
+
+/* See console/snippet.c. */
+extern const struct str asset_embed_html;
+extern const struct str asset_fetch_html;
+extern const struct str asset_laravel_blade_php;
+extern const struct str asset_plain_html;
+extern const struct str asset_react_jsx;
+extern const struct str asset_wordpress_php;
 
 #endif

@@ -5,7 +5,7 @@
  * here is shown again as long as tickets_version() says that nothing changed
  * (store/tickets.h).  Each worker has a part of its own, which no other
  * touches: no locks.  A part has a fixed number of places, found by user and
- * kind of list; whoever comes later takes the place.
+ * kind of list; the later one takes the place.
  */
 #ifndef DESK_CACHE_H
 #define DESK_CACHE_H

@@ -41,12 +41,21 @@
  * csrf_refused; 404 not_found (another's ticket looks like none; also where the
  * tenant has no desk); 400 malformed_query, malformed_body; 413
  * body_too_large, 415 unsupported_media_type; 422 validation_failed in the
- * guide's shape, on subject, category, message and idempotency_key; 409; 429
+ * guide's shape, on subject, category, message and idempotency_key; 422
+ * key_reused: that key came before with other content; 409; 429
  * too_many_tickets (of tickets, messages, or turns) with Retry-After; 503.
  *
  * A GET of the API may carry X-CSRF-Token as well, and is then refused (403
  * csrf_refused) where it is not this session's: a page that stayed open while
  * somebody else signed in shows nothing of theirs under the old name.
+ *
+ * A request of the page's own accord says X-Usher-Activity: none, and is no
+ * activity (handoff/session.h): by GET /api/tickets?limit=1 the page looks
+ * whether its person is still signed in, when somebody comes to its tab, each
+ * minute while it is in view, and when another tab says that it signed out
+ * (BroadcastChannel "usher", "signed-out").  Once nobody is, or somebody else,
+ * nothing of them is in the page any more.  Signing out is a fetch of "logout",
+ * so that the others are told of what has happened; the form stands in for it.
  *
  * The CSRF token is derived from the session's secret (HMAC-SHA256 of a label,
  * in base64url), so it needs no row of its own, ends with the session, and

@@ -4,6 +4,7 @@
 #include "desk/assets.h"
 #include "handoff/admit.h"
 #include "handoff/embed.h"
+#include "handoff/origin.h"
 #include "handoff/page.h"
 
 /* Octets of frame-ancestors: the header has more in it, and the head has
@@ -19,21 +20,33 @@ static enum step_result check_place(struct exchange *ex)
 	if (!n || (n == 1 && (str_eq(dest, STR("iframe")) ||
 			      str_eq(dest, STR("frame")))))
 		return STEP_NEXT;
+	ex->hint = STR("This address is for an iframe, which the SDK's method "
+		       "\"embed\" makes.");
 	return answer_error(ex, CODE_not_a_frame,
 			    "This page works only inside another one.");
 }
 
-/* The tenant's origins, as a policy and the script take them. */
+/*
+ * The tenant's origins, as a policy and the script take them.  To a policy a
+ * star is any number of labels, to the script one, exactly: who is let in by
+ * the policy alone sees a page with nothing on it, which takes no word from
+ * them.  The desk's own pages are shown by nobody but whom the script found
+ * listed (desk/page.c).
+ */
 static enum step_result check_origins(struct exchange *ex)
 {
 	const struct cors *cors = &ex->tenant->cors;
 	struct buf *list = pool_alloc(ex->pool, sizeof(*list));
 	unsigned i;
 
-	if (!cors->count)
+	if (!cors->count) {
+		ex->hint = STR("Have the desk add the page's origin to the "
+			       "tenant's origins, or use the SDK's method "
+			       "\"form\".");
 		return answer_error(ex, CODE_embedding_off,
 				    "This desk names no site that may embed "
 				    "it.");
+	}
 	if (!list)
 		return answer_failure(ex, ERR_NOMEM);
 	buf_init_pool(list, ex->pool, ANCESTORS_MAX);
@@ -42,10 +55,14 @@ static enum step_result check_origins(struct exchange *ex)
 			buf_addc(list, ' ');
 		buf_adds(list, cors->origins[i]);
 	}
-	if (!buf_is_ok(list))
+	if (!buf_is_ok(list)) {
+		ex->hint = STR("Have the desk list fewer origins for the "
+			       "tenant, or shorter ones; until then use the "
+			       "SDK's method \"form\".");
 		return answer_error(ex, CODE_too_many_origins,
 				    "This desk names more sites than fit in an "
 				    "answer.");
+	}
 	ex->work = list;
 	return STEP_NEXT;
 }
@@ -65,6 +82,7 @@ static enum step_result show_frame(struct exchange *ex)
 		.size = list->len + 512,
 	};
 
+	origin_note_framer(ex);
 	if (!page_begin(&page))
 		return answer_failure(ex, ERR_NOMEM);
 	buf_puts(&page.out, "<main id=\"frame\" data-origins=\"");

@@ -5,6 +5,7 @@
 
 #include "codec/html.h"
 #include "codec/json.h"
+#include "codec/query.h"
 #include "desk/assets.h"
 #include "desk/listing.h"
 #include "desk/visit.h"
@@ -110,11 +111,11 @@ static void add_skeleton(const struct view *view, struct buf *out)
 
 	buf_puts(out, "<div id=\"desk\"></div>\n<noscript>\n<main>\n<h1>");
 	html_add(out, tenant->name);
-	buf_puts(out, "</h1>\n<p>You are signed in as <b>");
+	buf_puts(out, "</h1>\n<p>You are signed in as <b><bdi>");
 	html_add(out, user->name);
-	buf_puts(out, "</b>, ");
+	buf_puts(out, "</bdi></b>, <bdi>");
 	html_add(out, user->email);
-	buf_printf(out, ". Your tickets are shown by a script, and this browser "
+	buf_printf(out, "</bdi>. Your tickets are shown by a script, and this browser "
 		   "runs none: please allow scripts for this page.</p>\n"
 		   "<form method=\"post\" action=\"%s\">"
 		   "<button>Sign out</button></form>\n</main>\n</noscript>\n",
@@ -139,22 +140,50 @@ static struct str form_sources(const struct view *view)
 	return buf_is_ok(&out) ? buf_str(&out) : STR("'self'");
 }
 
-/* The pages that may frame this one; absent: none. */
+/* Whose page is around, as the frame's script found it: ?in=ORIGIN; absent: it
+ * says none, or one that is not listed. */
+static struct str page_around(struct exchange *ex)
+{
+	struct str origin = STR_NULL;
+	struct fields fields;
+
+	fields_init(&fields, ex->pool);
+	if (!query_parse(ex->request.query, &fields, NULL))
+		origin = fields_value(&fields, STR("in"));
+	return cors_is_listed(&ex->tenant->cors, origin) ? origin : STR_NULL;
+}
+
+/*
+ * The pages that may frame this one; absent: none.  A policy takes a star for
+ * any number of labels, and somebody signed in stands on this page: it names
+ * whose page is around instead.  Whoever says that it is another's is refused
+ * by the browser, which knows.
+ */
 static struct str ancestors(const struct view *view)
 {
 	const struct cors *cors = &view->ex->tenant->cors;
+	bool has_wildcard = false;
 	struct buf out;
 	unsigned i;
 
-	if (!view->is_framed || !cors->count)
+	if (!view->is_framed)
 		return STR_NULL;
 	buf_init_pool(&out, view->ex->pool, PAGE_CSP_MAX);
 	for (i = 0; i < cors->count; i++) {
-		if (i)
+		if (cors_is_wildcard(cors->origins[i])) {
+			has_wildcard = true;
+			continue;
+		}
+		if (out.len)
 			buf_addc(&out, ' ');
 		buf_adds(&out, cors->origins[i]);
 	}
-	return buf_is_ok(&out) ? buf_str(&out) : STR_NULL;
+	if (has_wildcard) {
+		if (out.len)
+			buf_addc(&out, ' ');
+		buf_adds(&out, page_around(view->ex));
+	}
+	return out.len && buf_is_ok(&out) ? buf_str(&out) : STR_NULL;
 }
 
 static bool write_page(const struct view *view, const char *csrf)

@@ -4,6 +4,7 @@
 #include "crypto/digest.h"
 #include "desk/assets.h"
 
+#define FOR_EVER "public, max-age=31536000, immutable"
 #define TAG_MAX (BASE64URL_LEN(DIGEST_SIZE) + 3)	/* quoted, terminated */
 
 /* Every version that was ever released. */
@@ -13,8 +14,8 @@ static const struct release {
 	const char *cache;
 } releases[] = {
 	{ "usher.js", &asset_usher_js, "public, max-age=3600" },
-	{ "usher-" SDK_VERSION ".js", &asset_usher_js,
-	  "public, max-age=31536000, immutable" },
+	{ "usher-" SDK_VERSION ".js", &asset_usher_js, FOR_EVER },
+	{ "usher-1.0.0.js", &asset_usher_1_0_0_js, FOR_EVER },
 };
 
 static const struct release *find_release(struct str name)
@@ -85,12 +86,14 @@ static enum step_result answer_script(struct exchange *ex)
 		return answer_failure(ex, err);
 	answer_header(ex, "Cache-Control", str_from(release->cache));
 	answer_header(ex, "ETag", tag);
-	if (is_known(ex, tag))
-		return answer_empty(ex, 304);
+	/* that of a 304 is not sent; its Content-Length tells of the 200's
+	 * (RFC 9110 section 8.6) */
+	ex->answer.body = *release->text;
+	ex->answer.status = is_known(ex, tag) ? 304 : 200;
+	if (ex->answer.status == 304)
+		return STEP_ANSWER;
 	answer_header(ex, "Content-Type", STR("text/javascript; "
 					      "charset=utf-8"));
-	ex->answer.status = 200;
-	ex->answer.body = *release->text;
 	return STEP_ANSWER;
 }
 

@@ -2,7 +2,7 @@
  * sdk: the browser SDK, as partners' pages load it:
  *
  *	GET /sdk/usher.js	the newest: kept for an hour, then asked again
- *	GET /sdk/usher-1.0.0.js	one version, for ever the same
+ *	GET /sdk/usher-1.0.1.js	one version, for ever the same
  *
  * Both are the same for everybody, readable by every page (integrity needs
  * that), and loaded from anywhere.
@@ -17,7 +17,7 @@
 
 #include "handoff/exchange.h"
 
-#define SDK_VERSION "1.0.0"		/* what usher.js calls itself */
+#define SDK_VERSION "1.0.1"		/* what usher.js calls itself */
 #define SDK_PATH "/sdk/usher-" SDK_VERSION ".js"
 
 extern const struct steps steps_sdk;

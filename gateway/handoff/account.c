@@ -134,7 +134,8 @@ static enum step_result answer_session(struct exchange *ex)
 	}
 	if (is_nobody(ex))
 		return require_session_refuse(ex);
-	clock_text(account->session.expires_s * 1000, expires);
+	clock_text(account->session.expires_s * 1000 + clock_ahead_ms(),
+		   expires);
 	buf_init_pool(&json, ex->pool, SESSION_JSON_MAX);
 	buf_reserve(&json, 512 + account->session.user.attributes.len);
 	buf_addc(&json, '{');
@@ -152,6 +153,7 @@ static enum step_result answer_session(struct exchange *ex)
 		return answer_error(ex, CODE_no_desk_user, "You are signed "
 				    "in, but this desk cannot be told as "
 				    "whom.");
+	answer_for_own(ex);
 	return answer_json(ex, 200, buf_str(&json));
 }
 
@@ -170,6 +172,7 @@ static enum step_result answer_check(struct exchange *ex)
 {
 	enum err err;
 
+	answer_for_own(ex);
 	switch (ask_tenant(ex)) {
 	case ASKED_TOO_MUCH:
 		return answer_bare(ex, CODE_unavailable);
@@ -229,8 +232,12 @@ static enum step_result end_session(struct exchange *ex)
 	struct account *account = ex->work;
 	enum err err;
 
-	if (is_nobody(ex))
+	/* nothing is done, and there is nothing to put on record: or anybody
+	 * could push out what was done */
+	if (is_nobody(ex)) {
+		exchange_audited(ex, logout_status(ex), NULL);
 		return STEP_NEXT;
+	}
 	account->end.job.done = ended;
 	account->end.session_id = account->session.id;
 	account->end.user_id = account->session.user.id;

@@ -52,6 +52,8 @@ void adapt_wake(struct adapter_call *call)
 {
 	struct exchange *ex = call->owner;
 
+	/* the adapter asks about the user, and has no deadline meanwhile */
+	ex->is_awaited = call->look_id != 0;
 	ex->wake(ex);
 }
 
@@ -162,15 +164,17 @@ enum err adapt_events(struct exchange *ex, const struct adapter_call *call,
 		      struct outbox_event **events_r, unsigned *count_r)
 {
 	struct outbox_event *events;
-	unsigned i;
+	unsigned count = 0, i;
 
 	events = pool_calloc(ex->pool, call->event_count, sizeof(*events));
 	if (!events)
 		return ERR_NOMEM;
 	for (i = 0; i < call->event_count; i++)
-		events[i] = (struct outbox_event){ call->events[i].name,
-						   call->events[i].json };
+		if (tenant_wants(ex->tenant, call->events[i].name))
+			events[count++] = (struct outbox_event){
+				call->events[i].name, call->events[i].json };
+	metric_add(ex->tenant->unwanted, call->event_count - count);
 	*events_r = events;
-	*count_r = call->event_count;
+	*count_r = count;
 	return ERR_OK;
 }

@@ -34,7 +34,8 @@ enum step_result adapt_refuse_target(struct exchange *ex);
 /* Its form does not fit on a page: 502. */
 enum step_result adapt_refuse_size(struct exchange *ex);
 
-/* What it emitted, for a job of the store. ERR_NOMEM. */
+/* What it emitted and a webhook of the tenant names, for a job of the store;
+ * the others are counted. ERR_NOMEM. */
 enum err adapt_events(struct exchange *ex, const struct adapter_call *call,
 		      struct outbox_event **events_r, unsigned *count_r);
 

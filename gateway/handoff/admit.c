@@ -1,5 +1,8 @@
 #include "handoff/admit.h"
 
+#include "base/clock.h"
+#include "codec/json.h"
+
 static enum step_result refuse_rate(struct exchange *ex, uint32_t retry_s)
 {
 	struct str json = pool_printf(ex->pool,
@@ -10,7 +13,7 @@ static enum step_result refuse_rate(struct exchange *ex, uint32_t retry_s)
 	answer_header_num(ex, "Retry-After", retry_s);
 	/* The same as a time, in seconds since 1970, as Laravel has it. */
 	answer_header_num(ex, "X-RateLimit-Reset",
-			  ex->start_ms / 1000 + retry_s);
+			  (ex->start_ms + clock_ahead_ms()) / 1000 + retry_s);
 	return answer_error_json(ex, CODE_too_many_requests,
 				 "Too many requests.", json);
 }
@@ -76,10 +79,44 @@ enum step_result admit_limit_guesses(struct exchange *ex, bool is_wrong)
 				   ex->start_ms));
 }
 
+/* Of a slug in capitals, whether there is that tenant or not. */
+static void add_hint(struct exchange *ex)
+{
+	struct str slug = ex->request.params[0];
+	char *lower = pool_strndup(ex->pool, slug.ptr, slug.len);
+
+	for (char *p = lower; p && *p; p++)
+		*p = ascii_lower(*p);
+	if (lower && !snapshot_is_slug(slug) &&
+	    snapshot_is_slug(str_from(lower)))
+		ex->hint = pool_printf(ex->pool, "Names of tenants are in "
+				       "lower case: write %s.", lower);
+}
+
+/* The guide's body, and what helps beside it. */
+static enum step_result refuse_tenant(struct exchange *ex)
+{
+	struct buf json;
+
+	add_hint(ex);
+	buf_init_pool(&json, ex->pool, 512);
+	buf_addc(&json, '{');
+	json_add_member(&json, "message", STR("Tenant not found."));
+	json_add_member(&json, "error",
+			STR("The specified tenant does not exist."));
+	if (ex->hint.len)
+		json_add_member(&json, "hint", ex->hint);
+	json_add_member(&json, "code",
+			str_from(code_table[CODE_tenant_not_found].name));
+	buf_addc(&json, '}');
+	if (!buf_is_ok(&json))
+		return answer_failure(ex, ERR_NOMEM);
+	return answer_error_json(ex, CODE_tenant_not_found,
+				 "Tenant not found.", buf_str(&json));
+}
+
 enum step_result admit_find_tenant(struct exchange *ex)
 {
-	struct str json;
-
 	/* The gateway host has these paths; a tenant's own host has not. */
 	if (!ex->host->is_gateway)
 		return answer_error(ex, CODE_not_found,
@@ -94,12 +131,5 @@ enum step_result admit_find_tenant(struct exchange *ex)
 		return answer_error(ex, CODE_tenant_unavailable,
 				    "This service is not available right now.");
 	}
-	json = pool_printf(ex->pool, "{\"message\":\"Tenant not found.\","
-			   "\"error\":\"The specified tenant does not "
-			   "exist.\",\"code\":\"%s\"}",
-			   code_table[CODE_tenant_not_found].name);
-	if (!json.ptr)
-		return answer_failure(ex, ERR_NOMEM);
-	return answer_error_json(ex, CODE_tenant_not_found,
-				 "Tenant not found.", json);
+	return refuse_tenant(ex);
 }

@@ -11,7 +11,8 @@
  * The tenant that the route names: 404 for an unknown or disabled one, 503
  * for one that cannot serve.  Those are charged by the limiter like any other
  * request (and so may be a 429): else slugs could be tried for nothing.
- * ex->tenant is set for all that are known.
+ * ex->tenant is set for all that are known.  A slug in capitals is unknown, and
+ * the 404 says how it is written (ex->hint).
  */
 enum step_result admit_find_tenant(struct exchange *ex);
 
@@ -29,9 +30,9 @@ void admit_tell_rate(struct exchange *ex);
  * The same where a secret is shown: credit of the same size, but apart, and
  * used up by wrong secrets alone.  A right one is free, however often it
  * comes: a desk's server redeems for all its users from one address.  But
- * who has used up the credit is refused before anybody looks at what they
- * shows (429), or guessing would go on.  So ask after the verdict and before
- * acting on it.
+ * a client that has used up the credit is refused before its secret counts
+ * (429), or guessing would go on.  So ask after the verdict and before acting
+ * on it.
  */
 enum step_result admit_limit_guesses(struct exchange *ex, bool is_wrong);
 

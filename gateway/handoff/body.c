@@ -1,9 +1,12 @@
 #include "handoff/body.h"
 
+#include "codec/charref.h"
 #include "codec/form.h"
 #include "codec/json.h"
 #include "codec/media.h"
 #include "codec/multipart.h"
+#include "codec/posted.h"
+#include "codec/utf8.h"
 
 static enum step_result refuse_type(struct exchange *ex)
 {
@@ -40,50 +43,107 @@ static bool is_plain(const struct request *request)
 	return !n || (n == 1 && str_ieq(coding, STR("identity")));
 }
 
+/* What the gateway acts on: nothing of it may be read in two ways. */
+static const struct str strict[] = {
+	STR("email"), STR("name"), STR("redirect_url"), STR("assertion"),
+	STR("response"), STR("token"),
+};
+
+/* Editors and PowerShell put one before what they write. */
+static size_t bom_len(struct str in)
+{
+	static const struct str bom = STR("\xef\xbb\xbf");
+
+	return str_has_prefix(in, bom) ? bom.len : 0;
+}
+
+/* curl -d and forgotten headers: it would be one field with an odd name. */
+static bool is_json_by_mistake(struct str in)
+{
+	in = str_trim(in, " \t\r\n");
+	return in.len > 1 && in.ptr[0] == '{' && in.ptr[in.len - 1] == '}';
+}
+
+static enum err parse_form(struct str in, struct fields *out,
+			   struct fault *fault)
+{
+	if (is_json_by_mistake(in))
+		return fault_set(fault, ERR_SYNTAX, 0,
+				 "this is JSON, send it as application/json");
+	return form_parse(in, out, fault);
+}
+
+/* One thing more to say about this step: all there are fit AUDIT_WHY_MAX. */
+static enum err tell(struct exchange *ex, struct str text)
+{
+	if (text.ptr && ex->why)
+		text = pool_printf(ex->pool, "%s; %s", ex->why, text.ptr);
+	if (!text.ptr)
+		return ERR_NOMEM;
+	ex->why = text.ptr;
+	return ERR_OK;
+}
+
+/* Names are the client's words, values the user's: the trail has neither. */
+static enum step_result tell_drops(struct exchange *ex,
+				   const struct posted_drops *drops)
+{
+	struct str text;
+
+	if (!drops->files && !drops->nested && !drops->repeated)
+		return STEP_NEXT;
+	text = pool_printf(ex->pool, "dropped, as nobody asks for them: "
+			   "files %u, nested values %u, repeated values %u",
+			   drops->files, drops->nested, drops->repeated);
+	return tell(ex, text) ? answer_failure(ex, ERR_NOMEM) : STEP_NEXT;
+}
+
+static enum step_result settle(struct exchange *ex, const char *kind)
+{
+	struct posted_drops drops;
+	struct fault fault = { 0 };
+
+	if (posted_settle(&ex->fields, &drops, &fault))
+		return refuse_malformed(ex, kind, &fault);
+	return tell_drops(ex, &drops);
+}
+
 static enum step_result parse(struct exchange *ex, const struct media *media)
 {
 	struct fault fault = { 0 };
 	struct str in = ex->request.body;
+	size_t bom = bom_len(in);
+	struct str text = { in.ptr + bom, in.len - bom };
+	const char *kind;
+	enum err err;
 
 	if (media_is(media, "application", "x-www-form-urlencoded")) {
-		if (form_parse(in, &ex->fields, &fault))
-			return refuse_malformed(ex, "form", &fault);
-		return STEP_NEXT;
+		kind = "form";
+		err = parse_form(text, &ex->fields, &fault);
+		fault.offset += bom;
+	} else if (media_is(media, "application", "json")) {
+		kind = "JSON";
+		err = json_parse_fields(text, &ex->fields, &fault);
+		fault.offset += bom;
+	} else if (media_is(media, "multipart", "form-data")) {
+		kind = "multipart";
+		err = multipart_parse(in, media->boundary, &ex->fields,
+				      &fault);
+	} else {
+		return refuse_type(ex);
 	}
-	if (media_is(media, "application", "json")) {
-		if (json_parse_fields(in, &ex->fields, &fault))
-			return refuse_malformed(ex, "JSON", &fault);
-		return STEP_NEXT;
-	}
-	if (media_is(media, "multipart", "form-data")) {
-		if (multipart_parse(in, media->boundary, &ex->fields, &fault))
-			return refuse_malformed(ex, "multipart", &fault);
-		return STEP_NEXT;
-	}
-	return refuse_type(ex);
+	return err ? refuse_malformed(ex, kind, &fault) : settle(ex, kind);
 }
 
-static bool is_among(struct str name, const struct str *names, unsigned count)
+static enum step_result check_nested(struct exchange *ex)
 {
 	unsigned i;
 
-	for (i = 0; i < count; i++)
-		if (str_eq(names[i], name))
-			return true;
-	return false;
-}
-
-static enum step_result check_nested(struct exchange *ex,
-				     const struct str *nested, unsigned count)
-{
-	unsigned i;
-
-	for (i = 0; i < ex->fields.count; i++) {
-		const struct field *field = &ex->fields.v[i];
+	for (i = 0; i < N_ELEMENTS(strict); i++) {
+		const struct field *field = fields_get(&ex->fields, strict[i]);
 		struct str text;
 
-		if (field->kind != FIELD_JSON ||
-		    is_among(field->name, nested, count))
+		if (!field || field->kind != FIELD_JSON)
 			continue;
 		text = pool_printf(ex->pool, "The %.*s field must be a string, "
 				   "not an array or an object.",
@@ -93,6 +153,39 @@ static enum step_result check_nested(struct exchange *ex,
 				: answer_failure(ex, ERR_NOMEM);
 	}
 	return STEP_NEXT;
+}
+
+static enum err tell_references(struct exchange *ex, const char *field,
+				const char *what)
+{
+	return tell(ex, pool_printf(ex->pool, "HTML references in %s %s",
+				    field, what));
+}
+
+enum err body_unescape(struct exchange *ex, const char *field,
+		       struct str *value)
+{
+	const bool reads = ex->tenant->decode_html;
+	const char *what = "not read (decode_html = false)";
+	struct str text = *value;
+
+	if (!charref_is_in(text))
+		return ERR_OK;
+	if (reads && charref_decode(ex->pool, text, &text))
+		return ERR_NOMEM;
+	if (reads)
+		what = charref_is_in(text) ? "read once, some stay" : "read";
+	if (tell_references(ex, field, what))
+		return ERR_NOMEM;
+	*value = reads ? utf8_trim(text) : text;
+	return ERR_OK;
+}
+
+enum err body_note_target(struct exchange *ex, struct str url)
+{
+	return charref_is_in(url) ?
+		       tell_references(ex, "redirect_url", "never read") :
+		       ERR_OK;
 }
 
 /* The body's media type; ERR_UNSUPPORTED for what is not text in UTF-8. */
@@ -108,7 +201,7 @@ static enum err read_type(struct exchange *ex, struct media *media_r)
 	if (err == ERR_NOMEM)
 		return err;
 	if (err ||
-	    (media_r->charset.ptr && !str_eq(media_r->charset, STR("utf-8"))))
+	    (media_r->charset.ptr && !media_is_utf8(media_r->charset)))
 		return ERR_UNSUPPORTED;
 	return ERR_OK;
 }
@@ -124,7 +217,9 @@ static enum step_result refuse_large(struct exchange *ex, const char *why)
 
 enum step_result body_read_text(struct exchange *ex)
 {
+	struct str in = ex->request.body;
 	struct fault fault = { 0 };
+	size_t bom = bom_len(in);
 	struct media media;
 	enum err err;
 
@@ -136,15 +231,22 @@ enum step_result body_read_text(struct exchange *ex)
 	if (err || !media_is(&media, "application", "json"))
 		return refuse_text_type(ex);
 	fields_init(&ex->fields, ex->pool);
-	if (ex->request.body.len &&
-	    json_parse_text(ex->request.body, &ex->fields, &fault))
+	if (in.len &&
+	    json_parse_text((struct str){ in.ptr + bom, in.len - bom },
+			    &ex->fields, &fault)) {
+		fault.offset += bom;
 		return refuse_malformed(ex, "JSON", &fault);
+	}
 	return STEP_NEXT;
 }
 
-enum step_result body_read(struct exchange *ex, const struct str *nested,
-			   unsigned nested_count)
+enum step_result body_read(struct exchange *ex, const struct str *wanted,
+			   unsigned wanted_count)
 {
+	const struct posted posted = {
+		.strict = strict, .strict_count = N_ELEMENTS(strict),
+		.wanted = wanted, .wanted_count = wanted_count,
+	};
 	enum step_result result;
 	struct media media;
 	enum err err;
@@ -155,9 +257,8 @@ enum step_result body_read(struct exchange *ex, const struct str *nested,
 	if (err)
 		return err == ERR_NOMEM ? answer_failure(ex, err)
 					: refuse_type(ex);
-	fields_init(&ex->fields, ex->pool);
+	fields_init_posted(&ex->fields, ex->pool, &posted);
 	result = parse(ex, &media);
-	if (result != STEP_NEXT)
-		return result;
-	return check_nested(ex, nested, nested_count);
+	ex->fields.posted = NULL;	/* it was for the parsers alone */
+	return result == STEP_NEXT ? check_nested(ex) : result;
 }

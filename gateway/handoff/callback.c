@@ -14,14 +14,19 @@
  *	  |
  *	5 ask_before_switch --> a page, where somebody else is signed in; its
  *	  |                     button POSTs and passes (is_confirmed())
+ *	ask_to_arrive --------> such a page, for who may be a program, where
+ *	  |                     the tenant wants it
  *	  |
  *	deliver ~~~~~~~~~~~~~~> the adapter, if it has the hook: 403, 502 ...
  *	  |
  *	  |   up to here the token is unspent
  *	  |
  *	redeem ~~~~~~~~~~~~~~~> the writer: token spent and session opened, or
- *	  |                     neither: 410 (6: but not for its own session),
- *	  |                     401, 403, 503
+ *	  |                     neither: 410 (6: but not for its own session, and
+ *	  |                     not without another try), 401, 403, 422, 503
+ *	deliver_again ~~~~~~~~> as above, and
+ *	redeem_again ~~~~~~~~~> only where the commit found another row than
+ *	  |                     the adapter was shown
  *	send_on --------------> 302, or the adapter's page
  *
  * At ~~~ the exchange waits.
@@ -55,6 +60,8 @@ struct callback {
 	bool is_shown_new;		/* an id that they would get */
 	bool asks_again;		/* they turned out to be another one */
 	struct answer page;		/* that posts to call->post_url */
+	struct str again;		/* where it is tried once more, after
+					 * a pause; absent: it is not */
 };
 
 static bool is_confirmed(const struct exchange *ex)
@@ -89,8 +96,9 @@ static enum step_result answer_spectator(struct exchange *ex, int status,
 
 /*
  * 1. A preflight is answered, for WebKit sends one before it follows the
- * handoff's redirect; a HEAD is answered and redeems nothing; a POST is the
- * button of our own page and of nobody else's.
+ * handoff's redirect, and all browsers do where the page's request had headers
+ * of its own, which go along; a HEAD is answered and redeems nothing; a POST is
+ * the button of our own page and of nobody else's.
  */
 static enum step_result answer_method(struct exchange *ex)
 {
@@ -103,14 +111,12 @@ static enum step_result answer_method(struct exchange *ex)
 		origin_callback_headers(ex);
 		answer_header(ex, "Access-Control-Allow-Methods", STR("GET"));
 		answer_header(ex, "Access-Control-Allow-Headers",
-			      STR("content-type"));
+			      STR(ORIGIN_FIELDS));
 		return answer_spectator(ex, 204, STR_NULL);
 	case METHOD_POST:
 		if (origin_is_own(ex))
 			return STEP_NEXT;
-		return answer_error(ex, CODE_origin_refused,
-				    "Requests from this site are not "
-				    "accepted.");
+		return origin_refuse(ex, STRANGER_OWN);
 	}
 	answer_header(ex, "Allow", STR("GET, HEAD, POST, OPTIONS"));
 	return answer_error(ex, CODE_method_not_allowed,
@@ -167,7 +173,7 @@ static enum step_result answer_fetch(struct exchange *ex)
 	if (!is_fetch)
 		return STEP_NEXT;
 	origin_callback_headers(ex);
-	answer_header(ex, "Cross-Origin-Resource-Policy", STR("same-origin"));
+	answer_for_own(ex);
 	return answer_spectator(ex, 200, STR("{}"));
 }
 
@@ -232,24 +238,27 @@ static enum step_result open_token(struct exchange *ex)
  * form-action names where the redirects behind the button may lead: to the
  * target, or wherever the adapter's `deliver` may yet send the user.
  */
-static unsigned list_targets(struct exchange *ex, struct str targets[2])
+static void make_button(struct exchange *ex, struct page_button *button)
 {
 	const struct callback *callback = ex->work;
 	const struct adapter *adapter = exchange_adapter(ex);
 	struct url url;
 	struct buf origin;
 
+	*button = (struct page_button){ .token = callback->text };
 	if (adapter && adapter_has_deliver(adapter)) {
-		targets[0] = STR("https:");
-		targets[1] = STR("http:");
-		return ex->tenant->redirects.allow_http_loopback ? 2 : 1;
+		button->targets[0] = STR("https:");
+		button->targets[1] = STR("http:");
+		button->target_count =
+			ex->tenant->redirects.allow_http_loopback ? 2 : 1;
+		return;
 	}
 	buf_init_pool(&origin, ex->pool, URL_MAX);
 	if (url_parse(ex->pool, callback->redeem.target, &url, NULL))
-		return 0;
+		return;
 	url_add_origin(&origin, &url);
-	targets[0] = buf_str(&origin);
-	return buf_is_ok(&origin) ? 1 : 0;
+	button->targets[0] = buf_str(&origin);
+	button->target_count = buf_is_ok(&origin) ? 1 : 0;
 }
 
 static bool may_replace(const struct callback *callback,
@@ -260,8 +269,8 @@ static bool may_replace(const struct callback *callback,
 }
 
 /*
- * By tenant, kind and address, never by number: the token's person may have none
- * yet.
+ * By tenant, kind and address, never by number: the token's person may have
+ * none yet.
  */
 static bool is_same_person(struct exchange *ex)
 {
@@ -286,8 +295,8 @@ static enum step_result ask_before_switch(struct exchange *ex)
 	struct callback *callback = ex->work;
 	const struct token *token = &callback->redeem.token;
 	const struct session *current = &callback->current;
-	struct str targets[2];
 	struct page_person now, next;
+	struct page_button button;
 	int found;
 
 	found = session_current(ex, &callback->current,
@@ -298,20 +307,49 @@ static enum step_result ask_before_switch(struct exchange *ex)
 	    is_same_person(ex) ||
 	    may_replace(callback, ex->tenant))
 		return STEP_NEXT;
-	now = (struct page_person){ current->user.name, current->user.email };
-	next = (struct page_person){ token->name, token->email };
+	now = (struct page_person){ current->user.name, current->user.email,
+				    callback->current_tenant };
+	next = (struct page_person){ token->name, token->email, ex->tenant };
+	make_button(ex, &button);
 	answer_code(ex, CODE_confirm);
-	if (!page_confirm(ex, now, next, callback->text, targets,
-			  list_targets(ex, targets),
+	if (!page_confirm(ex, now, next, &button,
 			  callback->current_tenant->dashboard))
 		return answer_failure(ex, ERR_NOMEM);
 	return STEP_ANSWER;
 }
 
-static bool is_same_origin(const struct url *a, const struct url *b)
+static bool has_fetch_metadata(const struct request *request)
 {
-	return a->is_https == b->is_https && a->port == b->port &&
-	       str_eq(a->host, b->host);
+	const struct str prefix = STR("Sec-Fetch-");
+
+	for (unsigned i = 0; i < request->header_count; i++) {
+		struct str name = request->headers[i].name;
+
+		if (name.len <= prefix.len)
+			continue;
+		name.len = prefix.len;
+		if (str_ieq(name, prefix))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * A mail scanner or a chat's preview opens links as an old browser does, which
+ * sends no Sec-Fetch headers either; but it presses no button.
+ */
+static enum step_result ask_to_arrive(struct exchange *ex)
+{
+	struct callback *callback = ex->work;
+	struct page_button button;
+
+	if (ex->tenant->callback != CALLBACK_CONFIRM || is_confirmed(ex) ||
+	    callback->redeem.is_gone || has_fetch_metadata(&ex->request))
+		return STEP_NEXT;
+	make_button(ex, &button);
+	answer_code(ex, CODE_confirm_arrival);
+	return page_arrive(ex, &button) ? STEP_ANSWER
+					: answer_failure(ex, ERR_NOMEM);
 }
 
 /*
@@ -329,10 +367,11 @@ static struct str list_forms(struct exchange *ex, const struct url *target)
 	url_add_origin(&out, target);
 	for (unsigned i = 0; i < policy->entry_count; i++) {
 		const struct url *url = &policy->entries[i].url;
-		bool is_new = !is_same_origin(url, target);
+		bool is_new = !url_is_same_origin(url, target);
 
 		for (unsigned j = 0; j < i && is_new; j++)
-			is_new = !is_same_origin(url, &policy->entries[j].url);
+			is_new = !url_is_same_origin(url,
+						&policy->entries[j].url);
 		if (!is_new || out.len > FORMS_MAX ||
 		    (!url->is_https && !policy->allow_http_loopback))
 			continue;
@@ -497,14 +536,52 @@ static enum step_result redeem(struct exchange *ex)
 }
 
 /*
+ * A browser that opens the same link in two tabs sends both requests before it
+ * has the cookie that the first one gets.  `again` in the query: this is the
+ * other try.  Programs have no tabs, and learn at once that it was used.
+ */
+static bool may_try_again(struct exchange *ex)
+{
+	struct callback *callback = ex->work;
+	struct str again;
+
+	if (is_confirmed(ex) || callback->current.id ||
+	    fields_value(&ex->fields, STR("again")).ptr ||
+	    !request_prefers_html(&ex->request))
+		return false;
+	again = pool_printf(ex->pool, "/auth/callback?token=%.*s&again=1",
+			    STR_ARG(callback->text));
+	if (!again.ptr || !answer_has_room(ex, again.len + HEADERS_LEN) ||
+	    !exchange_pause(ex))
+		return false;
+	callback->again = again;
+	return true;
+}
+
+/* It decides nothing: on record is what comes of it. */
+static enum step_result try_again(struct exchange *ex)
+{
+	const struct callback *callback = ex->work;
+
+	answer_code(ex, CODE_token_tried_again);
+	exchange_audited(ex, 302, ex->code);
+	return answer_redirect(ex, 302, callback->again);
+}
+
+/*
  * 6. A reload or a second click of the one who redeemed it takes them to their
- * desk; of anybody else it is 410.
+ * desk; of anybody else it is 410, though for a browser without a session not
+ * before another try.
  */
 static enum step_result redeemed(struct exchange *ex)
 {
 	struct callback *callback = ex->work;
 	const struct redemption *job = &callback->redeem.job;
 
+	if (callback->again.ptr)
+		return try_again(ex);
+	if (job->job.result == ERR_USED && may_try_again(ex))
+		return STEP_WAIT;
 	if (job->job.result == ERR_USED && job->session_id &&
 	    job->session_id == callback->current.id) {
 		answer_code(ex, CODE_token_used_by_this_session);
@@ -561,6 +638,7 @@ static const struct step callback_list[] = {
 	{ "read_token", read_token, NULL },
 	{ "open_token", open_token, NULL },
 	{ "ask_before_switch", ask_before_switch, NULL },
+	{ "ask_to_arrive", ask_to_arrive, NULL },
 	{ "deliver", deliver, delivered },
 	{ "redeem", redeem, redeemed },
 	{ "deliver_again", deliver_again, delivered },

@@ -25,17 +25,21 @@ enum step_result embed_check_frame(struct exchange *ex)
 	if (origin_is_own(ex) &&
 	    (!n || (n == 1 && str_eq(site, STR("same-origin")))))
 		return STEP_NEXT;
-	return answer_error(ex, CODE_origin_refused,
-			    "Requests from this site are not accepted.");
+	return origin_refuse(ex, STRANGER_OWN);
 }
 
 enum step_result embed_check_embedder(struct exchange *ex)
 {
 	struct str origin;
+	int n = request_header(&ex->request, EMBED_HEADER, &origin);
 
-	if (request_header(&ex->request, EMBED_HEADER, &origin) == 1 &&
-	    cors_is_listed(&ex->tenant->cors, origin))
+	if (n == 1 && cors_is_listed(&ex->tenant->cors, origin))
 		return STEP_NEXT;
+	if (n < 0)
+		n = 2;
+	ex->is_refusal = true;
+	origin_hint_framer(ex, origin, (unsigned)n);
+	origin_note(ex, STRANGER_FRAME, stranger_shown(origin, (unsigned)n));
 	return answer_error(ex, CODE_embedder_refused,
 			    "This site may not embed the support desk.");
 }
@@ -72,6 +76,8 @@ static enum step_result check_desk(struct exchange *ex)
 		return answer_error(ex, CODE_adapter_unavailable,
 				    "This service is not available right now.");
 	}
+	ex->hint = STR("Have the page open the desk in a tab: the SDK's mode "
+		       "\"tab\", or its method \"form\".");
 	return answer_error(ex, CODE_desk_off,
 			    "This desk does not open inside other pages.");
 }

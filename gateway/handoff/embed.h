@@ -21,7 +21,8 @@
  *	POST /embed/{tenant}/logout	204
  *
  * Refusals beside those of the handoff and the callback: 403 origin_refused,
- * 403 embedder_refused, 415, 404 desk_off.
+ * 403 embedder_refused, 415, 404 desk_off.  Each says what the page's maker can
+ * do (ex->hint), from what the request itself said: none tells what is listed.
  */
 #ifndef HANDOFF_EMBED_H
 #define HANDOFF_EMBED_H

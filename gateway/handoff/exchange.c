@@ -8,6 +8,7 @@
 #include "codec/json.h"
 #include "codec/media.h"
 #include "handoff/page.h"
+#include "handoff/proxies.h"
 #include "policy/client.h"
 
 #include <stdatomic.h>
@@ -17,12 +18,8 @@
 #define COMMON_OCTETS 256
 #define LINE_OCTETS 4			/* ": " and the line's end */
 
-#define TRAIL_TEXT_MAX 4096
-#define TRAIL_WHY_MAX 256
 #define NUMBER_MAX 32
 #define WARN_EVERY_MS 60000
-#define REFUSALS_PER_S 100
-#define REFUSALS_SAMPLE 100
 
 /*
  * A ULID: 48 bits of time and 80 random ones in Crockford's base 32, so that
@@ -60,7 +57,7 @@ struct exchange *exchange_new(struct gateway *gateway, unsigned worker)
 	ex->pool = pool;
 	ex->gateway = gateway;
 	ex->worker = worker;
-	ex->start_ms = clock_wall_ms();
+	ex->start_ms = clock_steady_ms();
 	if (make_id(ex->id, ex->start_ms))
 		goto fail;
 	ex->snapshot = snapshot_slot_get(gateway->snapshots);
@@ -72,11 +69,19 @@ fail:
 	return NULL;
 }
 
+static void end_pause(struct exchange *ex)
+{
+	if (ex->is_paused)
+		atomic_fetch_sub(&ex->gateway->paused, 1);
+	ex->is_paused = false;
+}
+
 void exchange_free(struct exchange *ex)
 {
 	if (!ex)
 		return;
 	invariant_is(ex, EXCHANGE_MAGIC);
+	end_pause(ex);
 	ex->magic = 0;
 	adapter_unref(ex->adapter);
 	snapshot_unref(ex->snapshot);
@@ -124,35 +129,68 @@ static void warn_forward(const struct exchange *ex)
 		 LOG_TEXT("remedy", "name this proxy in trusted_proxies"));
 }
 
+/* What CGI-like servers take for the same header: X_Real_IP, say.  Of the same
+ * length. */
+static bool is_twin(struct str name, struct str wanted)
+{
+	if (str_find(name, '_') < 0)
+		return false;
+	for (size_t i = 0; i < name.len; i++)
+		if (ascii_lower(name.ptr[i] == '_' ? '-' : name.ptr[i]) !=
+		    ascii_lower(wanted.ptr[i]))
+			return false;
+	return true;
+}
+
+/* The lines of a header, of which the request's limit bounds the number. */
+static enum err find_lines(const struct request *request, struct str wanted,
+			   struct str v[REQUEST_HEADERS_MAX],
+			   struct client_lines *lines)
+{
+	*lines = (struct client_lines){ v, 0 };
+	for (unsigned i = 0; i < request->header_count; i++) {
+		const struct header *h = &request->headers[i];
+
+		if (h->name.len != wanted.len)
+			continue;
+		if (is_twin(h->name, wanted))
+			return ERR_SYNTAX;
+		if (!str_ieq(h->name, wanted))
+			continue;
+		if (lines->count == REQUEST_HEADERS_MAX)
+			return ERR_LIMIT;
+		v[lines->count++] = h->value;
+	}
+	return ERR_OK;
+}
+
 /* The client's address, or why it cannot be told. */
 static enum err find_client(struct exchange *ex)
 {
 	const struct gateway_config *config = &ex->snapshot->gateway;
-	const struct request *request = &ex->request;
-	struct str xff[REQUEST_HEADERS_MAX];
+	const struct client_trust trust = { config->trusted_proxies,
+		config->trusted_proxy_count, config->client_from };
+	struct client_request request = { .peer = ex->request.peer };
+	struct str xff[REQUEST_HEADERS_MAX], other[REQUEST_HEADERS_MAX];
+	bool is_single = trust.header == CLIENT_SINGLE;
 	struct client client;
-	unsigned i, n = 0;
 	enum err err;
 
-	for (i = 0; i < request->header_count; i++) {
-		const struct header *h = &request->headers[i];
-
-		/* What CGI-like servers take for the same header. */
-		if (str_ieq(h->name, STR("X_Forwarded_For")))
-			return ERR_SYNTAX;
-		if (!str_ieq(h->name, STR("X-Forwarded-For")))
-			continue;
-		if (n == REQUEST_HEADERS_MAX)
-			return ERR_LIMIT;
-		xff[n++] = h->value;
-	}
-	err = client_address(config->trusted_proxies,
-			     config->trusted_proxy_count, &request->peer, xff,
-			     n, &client);
+	err = find_lines(&ex->request, STR("X-Forwarded-For"), xff,
+			 &request.forwarded_for);
+	if (!err)
+		err = find_lines(&ex->request, is_single ?
+				 config->client_header : STR("Forwarded"),
+				 other, is_single ? &request.single :
+						    &request.forwarded);
+	if (!err)
+		err = client_address(&trust, &request, &client);
 	if (err)
 		return err;
 	if (client.suspicious_forward)
 		warn_forward(ex);
+	if (client.is_untold && ex->steps->is_audited)
+		proxies_note(ex);	/* no probe of a load balancer's */
 	ex->client = client.ip;
 	return ERR_OK;
 }
@@ -164,10 +202,12 @@ static enum err find_client(struct exchange *ex)
  */
 static enum step_result enter(struct exchange *ex)
 {
+	ex->client = ex->request.peer;	/* for the answers until it is known */
 	if (!ex->snapshot)
 		return answer_error(ex, CODE_unavailable,
 				    "Please try again in a moment.");
-	ex->host = snapshot_host(ex->snapshot, ex->request.host);
+	if (!ex->host)	/* http/ looked for its list's sake already */
+		ex->host = snapshot_host(ex->snapshot, ex->request.host);
 	if (atomic_load_explicit(&ex->gateway->is_stopping,
 				 memory_order_relaxed)) {
 		answer_header(ex, "Retry-After", STR("5"));
@@ -178,10 +218,10 @@ static enum step_result enter(struct exchange *ex)
 	if (!ex->host)
 		return answer_error(ex, CODE_unknown_host,
 				    "This host is not served here.");
-	ex->client = ex->request.peer;	/* for the answers until it is known */
 	if (find_client(ex))
 		return answer_error(ex, CODE_bad_forwarded_for,
-				    "The X-Forwarded-For header is malformed.");
+				    "The header that names the client's "
+				    "address is malformed.");
 	return STEP_NEXT;
 }
 
@@ -204,13 +244,12 @@ static bool is_hsts(const struct exchange *ex)
 	return ex->request.is_tls || ex->snapshot->gateway.public_url.is_https;
 }
 
-/* What is the same for everybody says how long it may be kept. */
-static bool has_cache_control(const struct answer *answer)
+bool answer_has(const struct exchange *ex, const char *name)
 {
-	unsigned i;
+	const struct answer *answer = &ex->answer;
 
-	for (i = 0; i < answer->header_count; i++)
-		if (str_eq(answer->headers[i].name, STR("Cache-Control")))
+	for (unsigned i = 0; i < answer->header_count; i++)
+		if (str_ieq(answer->headers[i].name, str_from(name)))
 			return true;
 	return false;
 }
@@ -223,7 +262,8 @@ static void add_common(struct exchange *ex)
 
 	h[n++] = (struct header){ STR("X-Request-Id"),
 				  { ex->id, REQUEST_ID_LEN } };
-	if (!has_cache_control(answer))
+	/* what is the same for everybody says how long it may be kept */
+	if (!answer_has(ex, "Cache-Control"))
 		h[n++] = (struct header){ STR("Cache-Control"),
 					  STR("no-store") };
 	h[n++] = (struct header){ STR("Referrer-Policy"), STR("no-referrer") };
@@ -238,70 +278,67 @@ static void add_common(struct exchange *ex)
 
 /* Plain ASCII, and without braces, which would look like a step's own where
  * trails are shown as text; of very much the beginning. */
-static void add_why(struct buf *out, const char *why)
+static const char *plain_why(struct exchange *ex, const char *why)
 {
-	char text[TRAIL_WHY_MAX];
+	char *text = pool_strndup(ex->pool, why,
+				  strnlen(why, AUDIT_WHY_MAX - 1));
 
-	snprintf(text, sizeof(text), "%s", why);
-	for (char *p = text; *p; p++) {
+	for (char *p = text; p && *p; p++) {
 		if (*p == '{' || *p == '}')
 			*p = *p == '{' ? '(' : ')';
 		else if (*p < ' ' || *p > '~')
 			*p = '?';
 	}
-	json_add_member(out, "why", str_from(text));
+	return text;
 }
 
-static void add_entry(struct buf *out, const struct trail_entry *e)
-{
-	if (out->len > 1)
-		buf_addc(out, ',');
-	buf_puts(out, "{\"step\":\"");
-	buf_puts(out, e->step);
-	buf_puts(out, "\",\"verdict\":\"");
-	buf_puts(out, e->verdict);
-	buf_puts(out, "\",\"us\":");
-	json_add_int(out, e->ns / 1000);
-	if (e->why)
-		add_why(out, e->why);
-	buf_addc(out, '}');
-}
+_Static_assert(TRAIL_MAX < AUDIT_STEPS_MAX, "all steps and the running one");
 
-/* Steps and verdicts are names without anything to escape. `now` is the
- * step that is running; NULL: none. */
-static void trail_text(const struct exchange *ex, const char *now,
-		       struct buf *out)
+/* `now` is the step that is running; NULL: none. */
+static const struct audit_step *make_steps(struct exchange *ex,
+					   const char *now, unsigned *count_r)
 {
-	unsigned i;
+	struct audit_step *steps = pool_alloc(ex->pool,
+		(ex->trail_count + 1) * sizeof(*steps));
+	unsigned n = 0;
 
-	buf_addc(out, '[');
-	for (i = 0; i < ex->trail_count; i++)
-		add_entry(out, &ex->trail[i]);
-	if (now)
-		add_entry(out, &(struct trail_entry){
-			.step = now, .verdict = "stored",
-			.ns = clock_mono_ns() - ex->step_ns });
-	buf_addc(out, ']');
+	for (; steps && n < ex->trail_count; n++) {
+		const struct trail_entry *e = &ex->trail[n];
+
+		steps[n] = (struct audit_step){ e->step, e->verdict, NULL,
+						e->ns / 1000 };
+		if (!e->why)
+			continue;
+		steps[n].why = plain_why(ex, e->why);
+		if (!steps[n].why)
+			return NULL;
+	}
+	if (steps && now)
+		steps[n++] = (struct audit_step){ now, "stored", NULL,
+			(clock_mono_ns() - ex->step_ns) / 1000 };
+	*count_r = n;
+	return steps;
 }
 
 static struct audit_record *make_record(struct exchange *ex, int status,
 					const char *code, const char *now)
 {
 	struct audit_record *record = pool_alloc(ex->pool, sizeof(*record));
-	struct buf trail;
+	unsigned count = 0;
+	const struct audit_step *steps = make_steps(ex, now, &count);
 
-	buf_init_pool(&trail, ex->pool, TRAIL_TEXT_MAX);
-	buf_reserve(&trail, 1024);
-	trail_text(ex, now, &trail);
-	if (!record || !buf_is_ok(&trail))
+	if (!record || !steps)
 		return NULL;
 	*record = (struct audit_record){
 		.request_id = { ex->id, REQUEST_ID_LEN },
-		.time_ms = ex->start_ms,
+		.time_ms = ex->start_ms + clock_ahead_ms(),
 		.tenant = ex->tenant ? ex->tenant->slug : STR_NULL,
+		.network = ex->client,
+		.is_refusal = ex->is_refusal,
 		.status = status,
 		.code = str_from(code),
-		.trail = buf_str(&trail),
+		.steps = steps,
+		.step_count = count,
 	};
 	return record;
 }
@@ -320,36 +357,46 @@ void exchange_audited(struct exchange *ex, int status, const char *code)
 	ex->audited_code = code;
 }
 
-/*
- * Refusals cost whoever provokes them nothing, but a row each would push the
- * records of others out of the audit: past REFUSALS_PER_S one in
- * REFUSALS_SAMPLE is kept, and the rest are counted.
- */
-static bool is_sampled_out(const struct exchange *ex)
+/* How many were left out since it was last said. */
+static void tell_left_out(void)
 {
-	static _Atomic int64_t second;
-	static _Atomic unsigned count;
-	static struct metric *_Atomic dropped;
-	int64_t now;
-	struct metric *m;
-	unsigned n;
+	static _Atomic int64_t next_ms, count;
+	static struct metric *_Atomic metric;
+	int64_t due = atomic_load(&next_ms), now = clock_mono_ms();
+	struct metric *m = atomic_load(&metric);
 
-	if (ex->answer.status < 400)
-		return false;
-	/* of the answer: whoever holds requests open could mix the seconds in
-	 * which they began, and have each one count from 0 again */
-	now = clock_wall_s();
-	if (atomic_exchange(&second, now) != now)
-		atomic_store(&count, 0);
-	n = atomic_fetch_add(&count, 1);
-	if (n < REFUSALS_PER_S || n % REFUSALS_SAMPLE == 0)
-		return false;
-	m = atomic_load(&dropped);
 	if (!m) {
 		m = metric_get(usher_audit_sampled_out_total, "");
-		atomic_store(&dropped, m);
+		atomic_store(&metric, m);
 	}
 	metric_add(m, 1);
+	atomic_fetch_add(&count, 1);
+	if (now < due || !atomic_compare_exchange_strong(&next_ms, &due,
+							 now + WARN_EVERY_MS))
+		return;
+	log_warn(refusals_left_out,
+		 LOG_NUM("count", atomic_exchange(&count, 0)),
+		 LOG_TEXT("remedy", "see usher_http_requests_total for what "
+			  "is refused; what is on record is not at risk"));
+}
+
+/* A refusal past its client's budget, and past the samples of them all. */
+static bool is_left_out(const struct exchange *ex)
+{
+	struct str code = str_from(ex->code ? ex->code : "");
+	const struct refusal refusal = {
+		.client = &ex->client,
+		.tenant = ex->tenant ? ex->tenant->slug : STR_NULL,
+		.kind = ex->is_refusal ? REFUSAL_ORIGIN :
+			str_has_prefix(code, STR("token_")) ? REFUSAL_TOKEN :
+							      REFUSAL_OTHER,
+	};
+
+	if ((ex->answer.status < 400 && !ex->is_refusal) ||
+	    !ex->gateway->refusals ||
+	    refusals_take(ex->gateway->refusals, &refusal, ex->start_ms))
+		return false;
+	tell_left_out();
 	return true;
 }
 
@@ -364,7 +411,7 @@ static void audit(struct exchange *ex)
 	if (ex->audited_status == ex->answer.status &&
 	    ex->audited_code == ex->code)
 		return;
-	if (is_sampled_out(ex))
+	if (is_left_out(ex))
 		return;
 	record = make_record(ex, ex->answer.status, ex->code, NULL);
 	if (record)
@@ -443,6 +490,7 @@ static enum exchange_state run(struct exchange *ex)
 		bool resumes = ex->is_waiting;
 
 		ex->is_waiting = ex->is_storing = false;
+		end_pause(ex);
 		result = resumes ? ex->step->resume(ex) : ex->step->run(ex);
 		if (result == STEP_WAIT) {
 			ex->is_waiting = true;
@@ -471,6 +519,25 @@ enum exchange_state exchange_run(struct exchange *ex)
 	state = run(ex);
 	crash_at(STR_NULL);
 	return state;
+}
+
+bool exchange_pause(struct exchange *ex)
+{
+	struct gateway *gateway = ex->gateway;
+
+	if (atomic_load_explicit(&gateway->is_draining, memory_order_relaxed))
+		return false;
+	if (atomic_fetch_add(&gateway->paused, 1) >= EXCHANGE_PAUSED_MAX) {
+		atomic_fetch_sub(&gateway->paused, 1);
+		return false;
+	}
+	ex->is_paused = true;
+	return true;
+}
+
+bool exchange_is_paused(const struct exchange *ex)
+{
+	return ex->is_waiting && ex->is_paused;
 }
 
 enum step_result exchange_await_store(struct exchange *ex)
@@ -597,27 +664,55 @@ enum step_result answer_empty(struct exchange *ex, int status)
 	return STEP_ANSWER;
 }
 
+void answer_for_own(struct exchange *ex)
+{
+	if (!answer_has(ex, "Cross-Origin-Resource-Policy"))
+		answer_header(ex, "Cross-Origin-Resource-Policy",
+			      STR("same-origin"));
+}
+
+/* There is no memory for what was to be said. */
+static enum step_result answer_no_memory(struct exchange *ex)
+{
+	answer_code(ex, CODE_unavailable);
+	if (!answer_has(ex, "Retry-After"))
+		answer_header(ex, "Retry-After", STR("2"));
+	return answer_json(ex, code_table[CODE_unavailable].status,
+			   STR("{\"message\":\"The service is busy. Please try "
+			       "again in a moment.\",\"code\":"
+			       "\"unavailable\"}"));
+}
+
 static enum step_result answer_refusal(struct exchange *ex, int status,
 				       const char *message, struct str json)
 {
 	if (request_prefers_html(&ex->request) &&
 	    page_error(ex, status, message))
 		return STEP_ANSWER;
+	answer_for_own(ex);
+	if (!json.ptr)
+		return answer_no_memory(ex);
 	return answer_json(ex, status, json);
 }
 
-/* What programs get: the message and ex->code. */
+/* Octets of a JSON text around its strings' own. */
+#define JSON_FRAME_MAX 64
+
+/* What programs get: the message, ex->hint and ex->code.  An octet becomes six
+ * at most, as \u003c does. */
 static struct str error_json(struct exchange *ex, const char *message)
 {
+	size_t len = strlen(message) + ex->hint.len + strlen(ex->code);
 	struct buf json;
 
-	buf_init_pool(&json, ex->pool, 2048);
+	buf_init_pool(&json, ex->pool, len * 6 + JSON_FRAME_MAX);
 	buf_addc(&json, '{');
 	json_add_member(&json, "message", str_from(message));
+	if (ex->hint.len)
+		json_add_member(&json, "hint", ex->hint);
 	json_add_member(&json, "code", str_from(ex->code));
 	buf_addc(&json, '}');
-	return buf_is_ok(&json) ? buf_str(&json) :
-	       STR("{\"message\":\"Out of memory.\"}");
+	return buf_is_ok(&json) ? buf_str(&json) : STR_NULL;
 }
 
 void answer_code(struct exchange *ex, enum code code)

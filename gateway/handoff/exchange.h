@@ -24,6 +24,8 @@
 #include "codec/ip.h"
 #include "config/snapshot.h"
 #include "policy/ratelimit.h"
+#include "policy/refusals.h"
+#include "policy/strangers.h"
 #include "store/store.h"
 
 #define EXCHANGE_POOL_MAX (256 * 1024)	/* bytes a request may take */
@@ -39,6 +41,13 @@
  * (exchange_late()).  What was to be written may be written yet.
  */
 #define EXCHANGE_STORE_MS 5000
+
+/*
+ * A pause (exchange_pause()), and how many exchanges of a gateway may have one
+ * at a time: each holds a connection that does nothing.
+ */
+#define EXCHANGE_PAUSE_MS 300
+#define EXCHANGE_PAUSED_MAX 256
 
 enum method {
 	METHOD_GET,
@@ -123,7 +132,11 @@ struct gateway {
 	struct snapshot_slot *snapshots;
 	struct store *store;
 	struct ratelimit *limiter;
+	struct refusals *refusals;	/* which are on record; NULL: all */
+	struct strangers *strangers;	/* whom lists of origins refused;
+					 * NULL: that is not kept */
 	struct desk_cache *desk_cache;	/* desk/cache.h; NULL: none */
+	_Atomic unsigned paused;	/* exchanges, now */
 	/* the end is near: what has come is served, each connection ends with
 	 * its answer, and /readyz says so */
 	_Atomic bool is_draining;
@@ -145,13 +158,16 @@ struct exchange {
 	unsigned worker;		/* index: reader, adapter state */
 	struct db *reader;		/* the worker's */
 	char id[REQUEST_ID_LEN + 1];	/* X-Request-Id */
-	int64_t start_ms;		/* wall clock */
+	int64_t start_ms;		/* steady clock */
 	struct request request;
 	struct answer answer;
 
 	/* set by http/: called once per STEP_WAIT, from any thread */
 	void (*wake)(struct exchange *ex);
 	void *owner;
+	/* set before a wake: whoever woke it waits for its step to go on, also
+	 * where its client is gone */
+	bool is_awaited;
 
 	/* what the steps found */
 	struct ip client;
@@ -166,6 +182,13 @@ struct exchange {
 	const char *why;		/* what made it fail, for the trail;
 					 * NULL: nothing more to say.  Outlives
 					 * the exchange's run */
+	struct str hint;		/* for the maker of the page that
+					 * asked: the refusal tells it beside
+					 * its message; absent: none.  Outlives
+					 * the exchange's run */
+	/* on record as a refusal, within the budget of those, whatever the
+	 * status: the browser will not let the page go on */
+	bool is_refusal;
 	struct fields fields;		/* of the body */
 	void *work;			/* the running list's own state */
 
@@ -175,6 +198,7 @@ struct exchange {
 	const struct step *then;	/* what follows its list; NULL: nothing */
 	bool is_waiting;
 	bool is_storing;		/* waits for the store's writer */
+	bool is_paused;			/* waits for the time to pass */
 	int64_t step_ns;
 	struct trail_entry trail[TRAIL_MAX];
 	unsigned trail_count;
@@ -210,6 +234,15 @@ void exchange_begin(struct exchange *ex, const struct steps *steps);
  * HSTS.
  */
 enum exchange_state exchange_run(struct exchange *ex);
+
+/*
+ * Wait for EXCHANGE_PAUSE_MS, with STEP_WAIT: nobody calls ex->wake(), the owner
+ * goes on by itself when the time has come, or the end has.  false, and nothing
+ * began: too many pause already, or the gateway is about to end.
+ */
+bool exchange_pause(struct exchange *ex);
+/* Is that what it waits for? */
+bool exchange_is_paused(const struct exchange *ex);
 
 /* STEP_WAIT, where it is the store's writer that goes on. */
 enum step_result exchange_await_store(struct exchange *ex);
@@ -248,16 +281,28 @@ bool request_prefers_html(const struct request *request);
  */
 void answer_header(struct exchange *ex, const char *name, struct str value);
 void answer_header_num(struct exchange *ex, const char *name, int64_t value);
+/* Is it set already? */
+bool answer_has(const struct exchange *ex, const char *name);
 /* Do header lines of `more` octets fit, beside those that are set already and
  * the common ones?  A client with very many cookies may leave no room. */
 bool answer_has_room(const struct exchange *ex, size_t more);
 
 /*
+ * "Cross-Origin-Resource-Policy: same-origin", unless a policy is set: no other
+ * site may have the answer as an image or a script of theirs (Fetch standard,
+ * section 3.7).  What CORS lets a partner's fetch() read is not concerned, nor
+ * is a frame's own.
+ */
+void answer_for_own(struct exchange *ex);
+
+/*
  * The answers below return STEP_ANSWER.  Headers that were set before stay.
  *
- * An error: JSON {"message": ..., "code": ...} or, for a client that prefers
- * HTML, a small page with the request id and the way back.  The status is that
- * of the code's line in base/codes.def; `message` outlives the exchange's run.
+ * An error: JSON {"message": ..., "code": ...}, with a member "hint" where
+ * ex->hint is set, or, for a client that prefers HTML, a small page with the
+ * request id and the way back.  The JSON is answer_for_own().  The status is
+ * that of the code's line in base/codes.def; `message` outlives the exchange's
+ * run.
  */
 enum step_result answer_error(struct exchange *ex, enum code code,
 			      const char *message);

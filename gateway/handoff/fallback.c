@@ -3,6 +3,7 @@
  */
 #include "handoff/steps.h"
 
+#include "handoff/origin.h"
 #include "handoff/page.h"
 
 /* A host of one tenant leads to its desk; others have no front page. */
@@ -25,6 +26,19 @@ static enum step_result refuse_path(struct exchange *ex)
 	return answer_error(ex, CODE_not_found, "There is nothing here.");
 }
 
+/* A mistyped address of the handoff, or the right one on a tenant's host. */
+static enum step_result refuse_near_miss(struct exchange *ex)
+{
+	if (ex->request.method == METHOD_OPTIONS) {
+		origin_anybody_preflight_headers(ex);
+		return answer_empty(ex, 204);
+	}
+	origin_anybody_headers(ex);
+	ex->hint = STR("Pages post to /api/auth/redirect/{tenant}, on the "
+		       "gateway's own host.");
+	return answer_error(ex, CODE_not_found, "There is nothing here.");
+}
+
 static enum step_result refuse_method(struct exchange *ex)
 {
 	return answer_error(ex, CODE_method_not_allowed,
@@ -41,6 +55,11 @@ static const struct step not_found_list[] = {
 	{ NULL, NULL, NULL }
 };
 
+static const struct step near_miss_list[] = {
+	{ "not_found", refuse_near_miss, NULL },
+	{ NULL, NULL, NULL }
+};
+
 static const struct step not_allowed_list[] = {
 	{ "not_allowed", refuse_method, NULL },
 	{ NULL, NULL, NULL }
@@ -53,6 +72,10 @@ const struct steps steps_home = {
 const struct steps steps_not_found = {
 	.name = "not_found",
 	.list = not_found_list,
+};
+const struct steps steps_near_miss = {
+	.name = "near_miss",
+	.list = near_miss_list,
 };
 const struct steps steps_not_allowed = {
 	.name = "not_allowed",

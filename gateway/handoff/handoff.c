@@ -6,7 +6,9 @@
 
 #include "base/clock.h"
 #include "base/list.h"
+#include "codec/charref.h"
 #include "codec/json.h"
+#include "codec/utf8.h"
 #include "handoff/adapt.h"
 #include "handoff/admit.h"
 #include "handoff/body.h"
@@ -17,6 +19,7 @@
 
 struct handoff {
 	struct exchange *ex;
+	bool may_post;			/* so says the list of origins */
 	struct adapter_call *call;	/* NULL: the tenant has no adapter, or
 					 * it was passed over */
 	enum err look_error;		/* of fetching the user for it */
@@ -42,9 +45,16 @@ static enum step_result begin(struct exchange *ex)
 static enum step_result find_tenant(struct exchange *ex)
 {
 	enum step_result result = admit_find_tenant(ex);
+	bool may_post = origin_handoff_headers(ex);
+	struct handoff *handoff;
 
-	origin_handoff_headers(ex);
-	return result != STEP_NEXT ? result : begin(ex);
+	if (result == STEP_NEXT)
+		result = begin(ex);
+	if (result != STEP_NEXT)
+		return result;
+	handoff = ex->work;
+	handoff->may_post = may_post;
+	return STEP_NEXT;
 }
 
 /* Nobody but the frame may read the answer: no CORS. */
@@ -66,16 +76,14 @@ static enum step_result check_store(struct exchange *ex)
 
 static enum step_result check_origin(struct exchange *ex)
 {
-	if (origin_may_post(ex))
-		return STEP_NEXT;
-	return answer_error(ex, CODE_origin_refused,
-			    "Requests from this site are not accepted.");
-}
+	const struct handoff *handoff = ex->work;
 
-static enum step_result read_body(struct exchange *ex)
-{
-	return body_read(ex, ex->tenant->json_fields,
-			 ex->tenant->json_field_count);
+	if (!handoff->may_post) {
+		origin_hint(ex);
+		return origin_refuse(ex, STRANGER_POST);
+	}
+	origin_note_reader(ex);
+	return STEP_NEXT;
 }
 
 /* Assertions are not verified yet, and the configuration refuses the modes
@@ -139,15 +147,16 @@ static enum err load_target(struct exchange *ex, struct adapter_call *call)
 	return err == ERR_NOMEM ? err : ERR_OK;
 }
 
-/* The adapter said what is wrong with its fields; what is wrong with ours
- * is said in the same answer. What is missing is not: it might have been the
- * adapter's to supply. */
+static const struct str ours[] = {
+	STR("email"), STR("name"), STR("redirect_url")
+};
+
+/* An adapter may have said what is wrong with its fields (`call`, or NULL);
+ * what is wrong with ours is said in the same answer. What is missing is not:
+ * it might have been the adapter's to supply. */
 static enum step_result refuse_invalid(struct exchange *ex,
 				       const struct adapter_call *call)
 {
-	static const struct str ours[] = {
-		STR("email"), STR("name"), STR("redirect_url")
-	};
 	struct invalid_list *list = invalid_new(ex), *more = invalid_new(ex);
 	struct validation in = { &ex->fields, &ex->tenant->redirects,
 				 ex->pool };
@@ -156,7 +165,7 @@ static enum step_result refuse_invalid(struct exchange *ex,
 
 	if (!list || !more)
 		return answer_failure(ex, ERR_NOMEM);
-	for (i = 0; i < call->error_count; i++)
+	for (i = 0; call && i < call->error_count; i++)
 		validate_add_error(list, call->errors[i].field,
 				   call->errors[i].text);
 	if (validate(&in, more, &unused) == ERR_NOMEM)
@@ -170,11 +179,65 @@ static enum step_result refuse_invalid(struct exchange *ex,
 	return invalid_answer(ex, list);
 }
 
+/* Who it is, in the page's words or the adapter's. */
+static enum err set_person(struct exchange *ex, const char *field,
+			   struct str value)
+{
+	enum err err = body_unescape(ex, field, &value);
+
+	return err ? err : fields_set(&ex->fields, str_from(field), value,
+				      FIELD_TEXT);
+}
+
+static enum err unescape_posted(struct exchange *ex)
+{
+	static const char *const persons[] = { "email", "name" };
+	enum err err = ERR_OK;
+
+	for (unsigned i = 0; i < N_ELEMENTS(persons) && !err; i++) {
+		struct str value = fields_value(&ex->fields,
+						str_from(persons[i]));
+
+		if (charref_is_in(value))
+			err = set_person(ex, persons[i], value);
+	}
+	return err ? err : body_note_target(ex, fields_value(&ex->fields,
+						STR("redirect_url")));
+}
+
+/* A line end within ours is refused here: no adapter is shown one. */
+static enum step_result read_body(struct exchange *ex)
+{
+	enum step_result result = body_read(ex, ex->tenant->json_fields,
+					    ex->tenant->json_field_count);
+	enum err err = result == STEP_NEXT ? unescape_posted(ex) : ERR_OK;
+
+	if (err)
+		return answer_failure(ex, err);
+	for (unsigned i = 0; i < N_ELEMENTS(ours); i++)
+		if (result == STEP_NEXT &&
+		    utf8_check_text(fields_value(&ex->fields, ours[i]), NULL))
+			return refuse_invalid(ex, NULL);
+	return result;
+}
+
+/* What it was shown has been read already, and is not read once more when it
+ * comes back. */
+static enum err set_supplied(struct exchange *ex, const char *field,
+			     struct str value)
+{
+	struct str shown = fields_value(&ex->fields, str_from(field));
+
+	if (!value.ptr || (shown.len && str_eq(shown, value)))
+		return ERR_OK;
+	return set_person(ex, field, value);
+}
+
 static enum step_result adapter_answered(struct exchange *ex)
 {
 	struct handoff *handoff = ex->work;
 	struct adapter_call *call = handoff->call;
-	enum err err = ERR_OK;
+	enum err err;
 
 	if (handoff->is_blocked)
 		return answer_error(ex, CODE_user_blocked,
@@ -189,12 +252,9 @@ static enum step_result adapter_answered(struct exchange *ex)
 	}
 	if (call->result != ADAPTER_OK)
 		return adapt_refuse(ex, call);
-	if (call->email.ptr)
-		err = fields_set(&ex->fields, STR("email"), call->email,
-				 FIELD_TEXT);
-	if (!err && call->name.ptr)
-		err = fields_set(&ex->fields, STR("name"), call->name,
-				 FIELD_TEXT);
+	err = set_supplied(ex, "email", call->email);
+	if (!err)
+		err = set_supplied(ex, "name", call->name);
 	return err ? answer_failure(ex, err) : STEP_NEXT;
 }
 
@@ -347,7 +407,7 @@ static enum step_result mint_token(struct exchange *ex)
 	if (!err)
 		err = token_mint(ex->tenant,
 				 ex->snapshot->gateway.public_origin,
-				 clock_wall_ms(), token, ex->pool,
+				 clock_steady_ms(), token, ex->pool,
 				 &handoff->location, &handoff->parked.content);
 	if (err == ERR_LIMIT)
 		return refuse_size(ex);
@@ -494,21 +554,34 @@ const struct steps steps_embed_handoff = {
 	.refused = refused_framed,
 };
 
-/* Preflights are free: whether there is such a tenant must not be learnt from
- * one, so an unknown one answers like a known one answers a stranger. */
+/*
+ * Preflights are free: whether there is such a tenant must not be learnt from
+ * one, so an unknown one answers like a known one answers a stranger.  But what
+ * cannot be the name of a tenant tells nothing: there the 404 that follows may
+ * be read.
+ */
 static enum step_result find_preflighted(struct exchange *ex)
 {
 	if (!ex->host->is_gateway)
 		return answer_error(ex, CODE_not_found,
 				    "There is nothing here.");
+	if (!snapshot_is_slug(ex->request.params[0])) {
+		origin_anybody_preflight_headers(ex);
+		exchange_audited(ex, 204, NULL);	/* nothing to keep */
+		return answer_empty(ex, 204);
+	}
 	ex->tenant = snapshot_tenant(ex->snapshot, ex->request.params[0]);
 	return STEP_NEXT;
 }
 
-/* Also for tenants that do not serve: their refusal shall be readable. */
+/* Also for tenants that do not serve: their refusal shall be readable.  Those
+ * that a browser passes on are nothing to keep. */
 static enum step_result answer_preflight(struct exchange *ex)
 {
 	origin_preflight_headers(ex);
+	origin_note_preflight(ex);
+	if (!ex->is_refusal)
+		exchange_audited(ex, 204, NULL);
 	return answer_empty(ex, 204);
 }
 
@@ -521,4 +594,5 @@ static const struct step preflight_list[] = {
 const struct steps steps_preflight = {
 	.name = "preflight",
 	.list = preflight_list,
+	.is_audited = true,
 };

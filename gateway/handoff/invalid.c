@@ -30,9 +30,32 @@ static const char *in_words(struct exchange *ex,
 	return buf_is_ok(&text) ? text.ptr : list->v[0].message.ptr;
 }
 
+/* Their names, once each, for the trail: no values, and no messages, which an
+ * adapter may write. */
+static const char *in_names(struct exchange *ex,
+			    const struct invalid_list *list)
+{
+	struct buf text;
+
+	buf_init_pool(&text, ex->pool, INVALID_TEXT_MAX);
+	for (unsigned i = 0, j; i < list->count; i++) {
+		for (j = 0; j < i; j++)
+			if (str_eq(list->v[j].field, list->v[i].field))
+				break;
+		if (j < i || text.len + list->v[i].field.len + 2 >
+			     AUDIT_WHY_MAX)
+			continue;
+		buf_puts(&text, text.len ? ", " : "");
+		buf_adds(&text, list->v[i].field);
+	}
+	buf_addc(&text, '\0');
+	return buf_is_ok(&text) ? text.ptr : NULL;
+}
+
 enum step_result invalid_answer(struct exchange *ex,
 				const struct invalid_list *list)
 {
+	const char *names;
 	struct buf json;
 
 	if (list->failed || !list->count)
@@ -42,6 +65,10 @@ enum step_result invalid_answer(struct exchange *ex,
 	validate_render(&json, list);
 	if (!buf_is_ok(&json))
 		return answer_failure(ex, ERR_NOMEM);
+	/* the names first: they are few, and the trail cuts the end */
+	names = in_names(ex, list);
+	ex->why = names && ex->why ?
+		  pool_printf(ex->pool, "%s; %s", names, ex->why).ptr : names;
 	return answer_error_json(ex, CODE_validation_failed,
 				 in_words(ex, list), buf_str(&json));
 }

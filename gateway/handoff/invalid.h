@@ -10,7 +10,8 @@
 /* An empty list in the exchange's pool. NULL: no memory. */
 struct invalid_list *invalid_new(struct exchange *ex);
 /*
- * JSON in the guide's shape; on a page, the first message.  STEP_ANSWER.
+ * JSON in the guide's shape; on a page, the first message.  The step's trail
+ * names the fields.  STEP_ANSWER.
  */
 enum step_result invalid_answer(struct exchange *ex,
 				const struct invalid_list *list);

@@ -1,5 +1,7 @@
 #include "handoff/origin.h"
 
+#include "base/metric.h"
+
 #define EXPOSED "X-RateLimit-Limit, X-RateLimit-Remaining, " \
 	"X-RateLimit-Reset, Retry-After, X-Request-Id"
 
@@ -17,14 +19,15 @@ static unsigned count_origins(const struct exchange *ex, struct str *value_r)
 }
 
 /* Did the tenant list it? Then say so on whatever the answer is. */
-static bool allow_origin(struct exchange *ex)
+static bool allow_origin(struct exchange *ex, enum cors_verdict *verdict_r)
 {
 	struct str origin, echo;
 	unsigned n = count_origins(ex, &origin);
 
+	*verdict_r = CORS_REFUSED;
 	if (!ex->tenant)
 		return false;
-	cors_judge(&ex->tenant->cors, origin, n, &echo);
+	*verdict_r = cors_judge(&ex->tenant->cors, origin, n, &echo);
 	if (!echo.ptr)
 		return false;
 	answer_header(ex, "Access-Control-Allow-Origin", echo);
@@ -32,31 +35,51 @@ static bool allow_origin(struct exchange *ex)
 	return true;
 }
 
-void origin_handoff_headers(struct exchange *ex)
+void origin_anybody_headers(struct exchange *ex)
 {
-	answer_header(ex, "Vary", STR("Origin"));
-	if (allow_origin(ex))
-		answer_header(ex, "Access-Control-Expose-Headers",
-			      STR(EXPOSED));
+	answer_header(ex, "Access-Control-Allow-Origin", STR("*"));
+	answer_header(ex, "Access-Control-Expose-Headers", STR(EXPOSED));
 }
 
-bool origin_may_post(const struct exchange *ex)
+static void add_preflight(struct exchange *ex, struct str methods)
 {
-	struct str origin, echo;
-	unsigned n = count_origins(ex, &origin);
+	answer_header(ex, "Access-Control-Allow-Methods", methods);
+	answer_header(ex, "Access-Control-Allow-Headers", STR(ORIGIN_FIELDS));
+	answer_header(ex, "Access-Control-Max-Age", STR("600"));
+}
 
-	return cors_judge(&ex->tenant->cors, origin, n, &echo) == CORS_ALLOWED;
+void origin_anybody_preflight_headers(struct exchange *ex)
+{
+	answer_header(ex, "Access-Control-Allow-Origin", STR("*"));
+	add_preflight(ex, STR("GET, HEAD, POST"));
+}
+
+bool origin_handoff_headers(struct exchange *ex)
+{
+	enum cors_verdict verdict;
+
+	answer_header(ex, "Vary", STR("Origin"));
+	/*
+	 * Unknown and disabled are one answer, and the limiter has taken its
+	 * price.  Not so its 429: past the limit, known and unknown slugs have
+	 * to look alike.
+	 */
+	if (allow_origin(ex, &verdict))
+		answer_header(ex, "Access-Control-Expose-Headers",
+			      STR(EXPOSED));
+	else if (ex->code == code_table[CODE_tenant_not_found].name)
+		origin_anybody_headers(ex);
+	return verdict == CORS_ALLOWED;
 }
 
 void origin_preflight_headers(struct exchange *ex)
 {
+	enum cors_verdict unused;
+
 	answer_header(ex, "Vary", STR("Origin"));
-	if (!allow_origin(ex))
+	if (!allow_origin(ex, &unused))
 		return;
-	answer_header(ex, "Access-Control-Allow-Methods", STR("POST"));
-	answer_header(ex, "Access-Control-Allow-Headers",
-		      STR("content-type"));
-	answer_header(ex, "Access-Control-Max-Age", STR("600"));
+	add_preflight(ex, STR("POST"));
 }
 
 void origin_callback_headers(struct exchange *ex)
@@ -77,6 +100,64 @@ void origin_callback_headers(struct exchange *ex)
 	answer_header(ex, "Access-Control-Allow-Credentials", STR("true"));
 }
 
+/* What is no origin is not worth telling, nor fit for it. */
+static void hint_listed(struct exchange *ex, const char *what,
+			struct str origin)
+{
+	const bool is_plain = str_has_prefix(origin, STR("http://"));
+	struct url url;
+
+	if (!url_parse_origin(ex->pool, origin, &url, NULL))
+		ex->hint = pool_printf(ex->pool, "%s %.*s: %s the desk add "
+				       "it to the tenant's origins.", what,
+				       STR_ARG(origin), is_plain ?
+				       "serve it over https, and have" :
+				       "have");
+}
+
+void origin_hint(struct exchange *ex)
+{
+	struct str origin;
+	unsigned n = count_origins(ex, &origin);
+
+	if (n > 1)
+		ex->hint = STR("The request has several Origin headers: "
+			       "something on the way adds one.");
+	else if (!n)
+		ex->hint = STR("The request has no Origin: post from a page "
+			       "of the tenant's origins.");
+	else if (str_eq(origin, STR("null")))
+		ex->hint = STR("The request says \"Origin: null\", as pages do "
+			       "that are sandboxed or have a Referrer-Policy "
+			       "of no-referrer or same-origin. Send that page "
+			       "with Referrer-Policy: "
+			       "strict-origin-when-cross-origin, or have the "
+			       "desk set allow_null_origin for this tenant.");
+	else
+		hint_listed(ex, "The request's Origin is", origin);
+}
+
+void origin_hint_framer(struct exchange *ex, struct str origin,
+			unsigned headers)
+{
+	if (headers > 1)
+		ex->hint = STR("The request names several pages around the "
+			       "frame: something on the way adds one.");
+	else if (!headers)
+		ex->hint = STR("The request names no page around the frame: "
+			       "the frame's own script sends it, and a server "
+			       "or a page of yours posts to /api/auth/redirect/"
+			       "{tenant} instead.");
+	else if (str_eq(origin, STR("null")))
+		ex->hint = STR("The page around the frame has the origin "
+			       "\"null\", as pages have that are sandboxed or "
+			       "opened from a file: serve it at an https:// "
+			       "address, not sandboxed, and have the desk add "
+			       "that to the tenant's origins.");
+	else
+		hint_listed(ex, "The page around the frame is of", origin);
+}
+
 bool origin_is_own(const struct exchange *ex)
 {
 	const struct host *host = ex->host;
@@ -92,4 +173,106 @@ bool origin_is_own(const struct exchange *ex)
 		if (str_eq(host->tenants[i]->origin, origin))
 			return true;
 	return false;
+}
+
+void origin_note(struct exchange *ex, enum stranger_kind kind,
+		 struct str shown)
+{
+	struct str why = pool_printf(ex->pool, ORIGIN_WHY "%.*s",
+				     STR_ARG(shown));
+
+	ex->why = why.ptr;
+	/* Of a tenant whose file is broken no list is known. */
+	if (!ex->tenant || !ex->tenant->origin_refused)
+		return;
+	metric_add(ex->tenant->origin_refused, 1);
+	if (ex->gateway && ex->gateway->strangers)
+		strangers_note(ex->gateway->strangers, ex->tenant->slug, shown,
+			       kind, &ex->client, ex->start_ms);
+}
+
+/* By the request's own Origin. */
+static void note_own(struct exchange *ex, enum stranger_kind kind)
+{
+	struct str origin;
+	unsigned n = count_origins(ex, &origin);
+
+	origin_note(ex, kind, stranger_shown(origin, n));
+}
+
+enum step_result origin_refuse(struct exchange *ex, enum stranger_kind kind)
+{
+	ex->is_refusal = true;
+	if (kind == STRANGER_OWN)
+		ex->hint = STR("Only the desk's own pages may ask for this, "
+			       "whatever the tenant's origins are: others post "
+			       "to /api/auth/redirect/{tenant} on the gateway's "
+			       "own host, as its browser SDK does.");
+	note_own(ex, kind);
+	return answer_error(ex, CODE_origin_refused,
+			    "Requests from this site are not accepted.");
+}
+
+static bool is_readable(const struct exchange *ex)
+{
+	return answer_has(ex, "Access-Control-Allow-Origin");
+}
+
+void origin_note_reader(struct exchange *ex)
+{
+	struct str mode, origin;
+
+	/* A program that fetches as scripts do has no Origin, and reads. */
+	if (is_readable(ex) ||
+	    request_header(&ex->request, "Sec-Fetch-Mode", &mode) != 1 ||
+	    !str_eq(mode, STR("cors")) || !count_origins(ex, &origin) ||
+	    str_eq(origin, ex->snapshot->gateway.public_origin))
+		return;
+	note_own(ex, STRANGER_READ);
+	ex->verdict = "unreadable";
+}
+
+/* What no browser sends has no page that waits for it. */
+void origin_note_preflight(struct exchange *ex)
+{
+	struct str origin, method;
+
+	if (!ex->tenant || !ex->tenant->origin_refused || is_readable(ex) ||
+	    !count_origins(ex, &origin) ||
+	    !request_header(&ex->request, "Access-Control-Request-Method",
+			    &method))
+		return;
+	ex->is_refusal = true;
+	note_own(ex, STRANGER_PREFLIGHT);
+	answer_code(ex, CODE_origin_refused);
+}
+
+/* The part of a URL that an Origin would have; absent: it has none. */
+static struct str origin_of(struct str url)
+{
+	ptrdiff_t colon = str_find(url, ':'), slash;
+	struct str rest = url;
+
+	if (colon < 0 || url.len < (size_t)colon + 3)
+		return STR_NULL;
+	rest.ptr += colon + 3;
+	rest.len -= (size_t)colon + 3;
+	slash = str_find(rest, '/');
+	if (slash >= 0)
+		url.len = (size_t)(rest.ptr - url.ptr) + (size_t)slash;
+	return url;
+}
+
+void origin_note_framer(struct exchange *ex)
+{
+	struct str referer, dest, origin;
+
+	if (request_header(&ex->request, "Sec-Fetch-Dest", &dest) != 1 ||
+	    request_header(&ex->request, "Referer", &referer) != 1)
+		return;
+	origin = origin_of(referer);
+	if (!origin.ptr || cors_is_listed(&ex->tenant->cors, origin) ||
+	    str_eq(origin, ex->snapshot->gateway.public_origin))
+		return;
+	origin_note(ex, STRANGER_FRAME, stranger_shown(origin, 1));
 }

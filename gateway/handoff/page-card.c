@@ -88,6 +88,12 @@ static const char tell_script[] =
 	"if(parent!==window)parent.postMessage({usher:'refused',"
 	"status:+d.status,code:d.code},'*')";
 
+/* The second click of a double one is none. */
+static const char once_script[] =
+	"(function(){var t=0;document.forms[0].addEventListener('submit',"
+	"function(e){if(Date.now()-t<2000)e.preventDefault();"
+	"else t=Date.now()})})();";
+
 /* A field named "submit" would hide the form's own method. */
 static const char submit_script[] =
 	"HTMLFormElement.prototype.submit.call(document.forms[0])";
@@ -146,19 +152,25 @@ static bool close_card(struct page *page, int status)
 	return page_end(page, status);
 }
 
+/*
+ * What people are called is theirs to write, and may turn the direction of all
+ * that follows (U+202E): it stands in an element that isolates, which `dir` and
+ * <bdi> do (HTML standard, section 15.3.5).
+ */
 static void add_person(struct page *page, struct page_person person)
 {
 	add_escaped(page, "<p class=\"who\"><b dir=\"auto\">", person.name,
 		    "</b>");
-	add_escaped(page, "<span>", person.email, "</span></p>\n");
+	add_escaped(page, "<span dir=\"auto\">", person.email,
+		    "</span></p>\n");
 }
 
 static void add_home(struct page *page, const struct tenant *tenant,
 		     const char *link)
 {
-	add_escaped(page, link, tenant->home, "\">Back to ");
+	add_escaped(page, link, tenant->home, "\">Back to <bdi>");
 	add_escaped(page, "", tenant->name.len ? tenant->name : tenant->home,
-		    "</a>\n");
+		    "</bdi></a>\n");
 }
 
 static void add_way_back(struct page *page, const struct tenant *tenant)
@@ -256,6 +268,9 @@ bool page_error(struct exchange *ex, int status, const char *message)
 	add_escaped(&page, "<p>", str_from(text->what ? text->what
 							: message), "</p>\n");
 	add_escaped(&page, "<p>", str_from(text->todo), "</p>\n");
+	if (ex->hint.len)
+		add_escaped(&page, "<p class=\"soft\">For who made the page "
+			    "that you came from: ", ex->hint, "</p>\n");
 	if (page.place == PAGE_ALONE) {
 		add_wait(&page, retry_after(ex));
 		add_actions(&page, text->is_passing);
@@ -276,39 +291,104 @@ bool page_notice(struct exchange *ex, const char *title, const char *message)
 	return close_card(&page, 200);
 }
 
+/* A card whose form may lead where the button's redirects do. */
+static bool open_question(struct page *page, const struct page_button *button,
+			  const char *title)
+{
+	struct buf forms;
+
+	page->title = str_from(title);
+	page->script = TEXT_OF(once_script);
+	page->posts_here = true;
+	page->size = button->token.len + 3072;
+	buf_init_pool(&forms, page->ex->pool, PAGE_CSP_MAX);
+	buf_puts(&forms, "'self'");
+	for (unsigned i = 0; i < button->target_count; i++) {
+		buf_addc(&forms, ' ');
+		buf_adds(&forms, button->targets[i]);
+	}
+	page->forms = buf_str(&forms);
+	return buf_is_ok(&forms) && open_card(page, page->ex->tenant, title);
+}
+
+/* Up to its label, and from there on. */
+static void begin_button(struct page *page, const struct page_button *button)
+{
+	add_escaped(page, "<form method=\"post\" action=\"/auth/callback\">\n"
+		    "<input type=\"hidden\" name=\"token\" value=\"",
+		    button->token, "\">\n<button>");
+}
+
+static void end_button(struct page *page)
+{
+	buf_puts(&page->out, "</button>\n</form>\n");
+}
+
+/* `other` is whom it must not be taken for: names are anybody's to choose. */
+static void add_tenant(struct page *page, const char *before,
+		       const struct tenant *tenant, const struct tenant *other)
+{
+	add_escaped(page, before, tenant->name, "</bdi></b>");
+	if (str_eq(tenant->name, other->name))
+		add_escaped(page, " (", tenant->slug, ")");
+}
+
+/* One and the same person may be at both tenants. */
+static void add_choice(struct page *page, const char *what,
+		       struct page_person who, struct page_person other)
+{
+	buf_puts(&page->out, what);
+	if (who.tenant == other.tenant)
+		add_escaped(page, "<bdi>", who.name, "</bdi>");
+	else
+		add_tenant(page, "at <b><bdi>", who.tenant, other.tenant);
+}
+
 bool page_confirm(struct exchange *ex, struct page_person now,
-		  struct page_person next, struct str token,
-		  const struct str *targets, unsigned target_count,
+		  struct page_person next, const struct page_button *button,
 		  struct str stay)
 {
-	struct page page = { .ex = ex, .title = STR("Switch user?"),
-			     .posts_here = true, .is_personal = true,
-			     .size = token.len + 2048 };
-	struct buf forms;
-	unsigned i;
+	struct page page = { .ex = ex, .is_personal = true };
+	bool has_two = now.tenant != next.tenant;
 
-	buf_init_pool(&forms, ex->pool, PAGE_CSP_MAX);
-	buf_puts(&forms, "'self'");
-	for (i = 0; i < target_count; i++) {
-		buf_addc(&forms, ' ');
-		buf_adds(&forms, targets[i]);
-	}
-	page.forms = buf_str(&forms);
-	if (!buf_is_ok(&forms) ||
-	    !open_card(&page, ex->tenant, "Switch user?"))
+	if (!open_question(&page, button, "Switch user?"))
 		return false;
-	buf_puts(&page.out, "<p>In this browser you are signed in as</p>\n");
+	buf_puts(&page.out, "<p>In this browser you are signed in");
+	if (has_two)
+		add_tenant(&page, " at <b><bdi>", now.tenant, next.tenant);
+	buf_puts(&page.out, " as</p>\n");
 	add_person(&page, now);
-	buf_puts(&page.out, "<p>Do you want to go on as</p>\n");
+	buf_puts(&page.out, "<p>Do you want to go on");
+	if (has_two)
+		add_tenant(&page, " at <b><bdi>", next.tenant, now.tenant);
+	buf_puts(&page.out, " as</p>\n");
 	add_person(&page, next);
-	add_escaped(&page, "<form method=\"post\" action=\"/auth/callback\">\n"
-		    "<input type=\"hidden\" name=\"token\" value=\"", token,
-		    "\">\n");
-	add_escaped(&page, "<button>Go on as ", next.name,
-		    "</button>\n</form>\n");
-	add_escaped(&page, "<a class=\"button quiet\" href=\"", stay,
-		    "\">No, stay ");
-	add_escaped(&page, "", now.name, "</a>\n");
+	if (has_two)
+		add_tenant(&page, "<p>You will be signed out of <b><bdi>",
+			   now.tenant, next.tenant);
+	buf_puts(&page.out, has_two ? ".</p>\n" : "");
+	begin_button(&page, button);
+	add_choice(&page, has_two ? "Go on " : "Go on as ", next, now);
+	end_button(&page);
+	add_escaped(&page, "<a class=\"button quiet\" href=\"", stay, "\">");
+	add_choice(&page, "No, stay ", now, next);
+	buf_puts(&page.out, "</a>\n");
+	return close_card(&page, 200);
+}
+
+bool page_arrive(struct exchange *ex, const struct page_button *button)
+{
+	struct page page = { .ex = ex };
+
+	if (!open_question(&page, button, "Please press the button"))
+		return false;
+	buf_puts(&page.out, "<p>The button signs you in. Your browser does not "
+		 "tell whether a person or a program opened this link, and a "
+		 "program that looks at it should not use it up.</p>\n");
+	begin_button(&page, button);
+	buf_puts(&page.out, "Sign in");
+	end_button(&page);
+	add_way_back(&page, ex->tenant);
 	return close_card(&page, 200);
 }
 

@@ -73,7 +73,7 @@ static void add_isolation(struct exchange *ex, enum page_place place)
 		return;
 	}
 	answer_header(ex, "Cross-Origin-Opener-Policy", STR("same-origin"));
-	answer_header(ex, "Cross-Origin-Resource-Policy", STR("same-origin"));
+	answer_for_own(ex);
 }
 
 bool page_end(struct page *page, int status)

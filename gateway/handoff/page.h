@@ -109,18 +109,37 @@ bool page_error(struct exchange *ex, int status, const char *message);
 bool page_notice(struct exchange *ex, const char *title, const char *message);
 
 /*
- * "You are signed in as ...: go on as ...?": one button, which posts `token`
- * to /auth/callback.  `targets` are the origins where the redirects after it
- * may lead, for form-action ("https:" stands for any); `stay` is where the
- * link of those who would rather not leads.
+ * The one button of a page that somebody presses before a token is used: it
+ * posts `token` to /auth/callback.  `targets` are the origins where the
+ * redirects after it may lead, for form-action ("https:" stands for any).  A
+ * double click posts once, where scripts run: the second post would find the
+ * token used, and the first one's answer, cookie and all, thrown away.
+ */
+struct page_button {
+	struct str token;
+	struct str targets[2];
+	unsigned target_count;
+};
+
+/*
+ * "You are signed in as ...: go on as ...?"  Where they are of two tenants,
+ * which a shared host makes possible, each is named with their person.  `stay`
+ * is where the link of those who would rather not leads.
  */
 struct page_person {
 	struct str name, email;
+	const struct tenant *tenant;
 };
 bool page_confirm(struct exchange *ex, struct page_person now,
-		  struct page_person next, struct str token,
-		  const struct str *targets, unsigned target_count,
+		  struct page_person next, const struct page_button *button,
 		  struct str stay);
+
+/*
+ * "Press the button to sign in", for a client that may be a program which looks
+ * at every link.  It names the tenant and nobody: what such programs see, they
+ * may show to many.
+ */
+bool page_arrive(struct exchange *ex, const struct page_button *button);
 
 /*
  * A form that posts itself to `url`; `forms` are the origins that it may lead

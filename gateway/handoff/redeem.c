@@ -55,6 +55,23 @@ static enum step_result refuse_expired(struct exchange *ex)
 			    "Token expired. Please go back and try again.");
 }
 
+/* Its own gateway's steady clock never is, so it is another's. */
+static enum step_result refuse_early(struct exchange *ex)
+{
+	static _Atomic int64_t next_ms;
+
+	if (may_tell(&next_ms))
+		log_warn(token_early, LOG_TEXT("request", ex->id),
+			 LOG_STR("tenant", ex->tenant->slug),
+			 LOG_TEXT("problem", "a token was minted by a clock "
+				  "that is ahead of this one"),
+			 LOG_TEXT("remedy", "set the clocks of all gateways "
+				  "that share the key ring"));
+	return answer_error(ex, CODE_token_early,
+			    "This sign-in link is from a clock that is ahead. "
+			    "Please go back and try again.");
+}
+
 /* The rest of the token, where it was parked.  Whether one that is gone was
  * used is for the store to tell. */
 static enum err unpark(struct exchange *ex)
@@ -81,9 +98,11 @@ enum step_result redeem_open(struct exchange *ex, struct str text)
 	enum err err;
 
 	err = token_open(ex->tenant, ex->snapshot->gateway.public_origin,
-			 text, clock_wall_s(), ex->pool, &redeem->token);
+			 text, clock_steady_s(), ex->pool, &redeem->token);
 	if (err == ERR_EXPIRED)
 		return refuse_expired(ex);
+	if (err == ERR_RANGE)
+		return refuse_early(ex);
 	if (!err)
 		err = unpark(ex);
 	if (err)
@@ -93,6 +112,11 @@ enum step_result redeem_open(struct exchange *ex, struct str text)
 	if (err)
 		return err == ERR_NOMEM || err == ERR_INTERNAL ?
 		       answer_failure(ex, err) : redeem_refuse(ex);
+	err = users_can_find(ex->reader, email.key);
+	if (err) {
+		ex->verdict = err == ERR_BUSY ? "keys_pending" : ex->verdict;
+		return answer_failure(ex, err);
+	}
 	redeem->email_key = email.key;
 	redeem->target = ex->tenant->dashboard;
 	if (!redeem->token.redirect_url.ptr)
@@ -154,20 +178,25 @@ static enum err add_events(struct redeem *redeem, struct pool *pool)
 {
 	const struct token *token = &redeem->token;
 	struct redemption *job = &redeem->job;
-	unsigned count = token->event_count + job->event_count;
+	unsigned count = 0;
 	struct outbox_event *events;
 
 	if (!token->event_count)
 		return ERR_OK;
-	events = pool_calloc(pool, count, sizeof(*events));
+	events = pool_calloc(pool, token->event_count + job->event_count,
+			     sizeof(*events));
 	if (!events)
 		return ERR_NOMEM;
-	memcpy(events, token->events, token->event_count * sizeof(*events));
+	/* there may be other webhooks by now */
+	for (unsigned i = 0; i < token->event_count; i++)
+		if (tenant_wants(redeem->ex->tenant, token->events[i].name))
+			events[count++] = token->events[i];
+	metric_add(redeem->ex->tenant->unwanted, token->event_count - count);
 	if (job->event_count)
-		memcpy(events + token->event_count, job->events,
+		memcpy(events + count, job->events,
 		       job->event_count * sizeof(*events));
 	job->events = events;
-	job->event_count = count;
+	job->event_count += count;
 	return ERR_OK;
 }
 

@@ -22,7 +22,8 @@ struct redeem {
 /*
  * Open `text` for ex->tenant and check again that the target is still
  * allowed (the dashboard takes the place of one that no longer is).
- * STEP_NEXT, or 401 token_expired or token_invalid.
+ * STEP_NEXT, or 401 token_expired or token_invalid, or 503 where nobody of such
+ * an address can be found yet (users_can_find()).
  */
 enum step_result redeem_open(struct exchange *ex, struct str text);
 /* 401 token_invalid. */

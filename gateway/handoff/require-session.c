@@ -43,6 +43,5 @@ enum step_result require_session_origin(struct exchange *ex)
 {
 	if (origin_is_own(ex))
 		return STEP_NEXT;
-	return answer_error(ex, CODE_origin_refused,
-			    "Requests from this site are not accepted.");
+	return origin_refuse(ex, STRANGER_OWN);
 }

@@ -186,9 +186,19 @@ static bool is_at_home(const struct exchange *ex,
 		ex->host->is_gateway : session_is_host_of(ex, tenant);
 }
 
+static bool is_activity(const struct request *request)
+{
+	struct str value;
+
+	return request_header(request, "X-Usher-Activity", &value) != 1 ||
+	       !str_eq(value, STR("none"));
+}
+
 int session_current(struct exchange *ex, struct session *session_r,
 		    const struct tenant **tenant_r)
 {
+	struct sessions *sessions = store_sessions(ex->gateway->store);
+	const int64_t now_s = ex->start_ms / 1000;
 	uint8_t hash[SESSION_HASH_LEN];
 	const struct tenant *tenant;
 	struct session session;
@@ -199,8 +209,8 @@ int session_current(struct exchange *ex, struct session *session_r,
 	if (!find_cookie(ex, &value) ||
 	    !parse_cookie(value, &id, hash))
 		return 0;
-	err = sessions_find(store_sessions(ex->gateway->store), id, hash,
-			    ex->start_ms / 1000, ex->pool, &session);
+	err = sessions_find(sessions, id, hash, now_s,
+			    is_activity(&ex->request), ex->pool, &session);
 	if (err)
 		return err == ERR_NOMEM ? -1 : 0;
 	tenant = snapshot_tenant(ex->snapshot, session.tenant);

@@ -57,7 +57,10 @@ enum session_kind session_kind_of(const struct exchange *ex);
  * for, and its tenant serves: there, or, for an embedded one, on the
  * gateway's host, which has all the frames.  0: nobody's: no cookie, several
  * of that name, malformed, unknown, expired, of another host or kind.  -1: no
- * memory.  Counts as activity.
+ * memory.  Counts as activity, unless the request says
+ *	X-Usher-Activity: none
+ * as a page does that looks by itself whether its session still holds: one that
+ * is left open keeps nobody signed in.
  */
 int session_current(struct exchange *ex, struct session *session_r,
 		    const struct tenant **tenant_r);

@@ -29,6 +29,9 @@ extern const struct steps steps_logout;
 extern const struct steps steps_home;
 /* 404 with code not_found */
 extern const struct steps steps_not_found;
+/* The same under /api/auth, whatever the method: any page may read it, and it
+ * says where the handoff is */
+extern const struct steps steps_near_miss;
 /* 405; `Allow` was set already */
 extern const struct steps steps_not_allowed;
 

@@ -114,53 +114,56 @@ static void write_claims(struct draft *draft, const struct tenant *tenant,
 	draft->ends[PART_COUNT] = out->len;
 }
 
-/* The claims from `at` on, as an object of their own. */
-static struct str cut_off(const struct draft *draft, size_t at,
-			  struct pool *pool)
-{
-	const struct buf *text = &draft->text;
-	struct buf out;
-
-	buf_init_pool(&out, pool, PARKED_MAX + 1);
-	buf_reserve(&out, text->len - at + 1);
-	buf_addc(&out, '{');
-	/* without the comma that it begins with */
-	buf_add(&out, text->ptr + at + 1, text->len - at - 1);
-	buf_addc(&out, '}');
-	return buf_is_ok(&out) ? buf_str(&out) : STR_NULL;
-}
-
-/* Leave in the claims what fits into `room` octets. */
-static enum err park(struct draft *draft, size_t room, struct token *token,
-		     struct pool *pool, struct str *parked_r)
+/* In the place of what was cut off: ,"park":"ID.SUM" */
+static void write_park(struct buf *out, const struct token *token)
 {
 	char id[BASE64URL_LEN(PARKED_ID_LEN)], sum[SUM_TEXT_LEN];
-	struct buf *out = &draft->text;
-	int part = PART_COUNT - 1;
-	enum err err;
 
-	while (part >= 0 && draft->ends[part] + PARK_LEN + 1 > room)
-		part--;
-	if (part < 0 || out->len - draft->ends[part] + 1 > PARKED_MAX)
-		return ERR_LIMIT;
-	*parked_r = cut_off(draft, draft->ends[part], pool);
-	if (!parked_r->ptr)
-		return ERR_NOMEM;
-	err = random_bytes(token->park_id, sizeof(token->park_id));
-	if (!err)
-		err = digest_sha256(parked_r->ptr, parked_r->len,
-				    token->park_sum);
-	if (err)
-		return err;
-	token->is_parked = true;
 	base64url_encode(id, token->park_id, sizeof(token->park_id));
 	base64url_encode(sum, token->park_sum, sizeof(token->park_sum));
-	out->len = draft->ends[part];
 	buf_puts(out, ",\"park\":\"");
 	buf_add(out, id, sizeof(id));
 	buf_addc(out, '.');
 	buf_add(out, sum, sizeof(sum));
 	buf_addc(out, '"');
+}
+
+/*
+ * Leave in the claims what fits into `room` octets.  The large part stays where
+ * it was written, and becomes an object of its own by its first octet, which
+ * was a comma; the small one moves.
+ */
+static enum err park(struct draft *draft, size_t room, struct token *token,
+		     struct pool *pool, struct str *parked_r)
+{
+	struct buf *text = &draft->text, claims;
+	int part = PART_COUNT - 1;
+	struct str rest;
+	size_t at;
+	enum err err;
+
+	while (part >= 0 && draft->ends[part] + PARK_LEN + 1 > room)
+		part--;
+	if (part < 0 || text->len - draft->ends[part] + 1 > PARKED_MAX)
+		return ERR_LIMIT;
+	at = draft->ends[part];
+	buf_addc(text, '}');
+	if (!buf_is_ok(text))
+		return ERR_NOMEM;
+	text->ptr[at] = '{';
+	rest = (struct str){ text->ptr + at, text->len - at };
+	err = random_bytes(token->park_id, sizeof(token->park_id));
+	if (!err)
+		err = digest_sha256(rest.ptr, rest.len, token->park_sum);
+	if (err)
+		return err;
+	token->is_parked = true;
+	buf_init_pool(&claims, pool, TOKEN_LOCATION_MAX);
+	buf_reserve(&claims, at + PARK_LEN + 1);
+	buf_add(&claims, text->ptr, at);
+	write_park(&claims, token);
+	draft->text = claims;
+	*parked_r = rest;
 	return ERR_OK;
 }
 
@@ -520,9 +523,10 @@ static enum err check_times(const struct token *token, int64_t now_s)
 {
 	if (token->exp_s <= token->iat_s ||
 	    token->exp_s - token->iat_s > TOKEN_TTL_S ||
-	    token->minted_ms / 1000 != token->iat_s ||
-	    token->iat_s > now_s + TOKEN_SKEW_S)
+	    token->minted_ms / 1000 != token->iat_s)
 		return ERR_AUTH;
+	if (token->iat_s > now_s + TOKEN_SKEW_S)
+		return ERR_RANGE;
 	return now_s >= token->exp_s ? ERR_EXPIRED : ERR_OK;
 }
 

@@ -13,8 +13,9 @@
  *	 "park":"ID.SUM"}
  *
  * sealed with the tenant's keys (crypto/jwe.h).  The last four stand only where
- * there are any.  `jti` is 128 bits, base64url: 48 of wall-clock milliseconds
- * and 80 random ones, so that the redemptions' table grows at its end.
+ * there are any.  `jti` is 128 bits, base64url: 48 of milliseconds of the
+ * steady clock and 80 random ones, so that the redemptions' table grows at its
+ * end.
  *
  * What does not fit into TOKEN_LOCATION_MAX is parked (store/parking.h): of the
  * members from `redirect_url` on, from the end, in whole steps: the events,
@@ -68,8 +69,8 @@ enum err token_mint(const struct tenant *tenant, struct str issuer,
 /*
  * Open and check one; slices live in the pool.  Of one that is_parked what lies
  * there is absent until token_unpark().  ERR_EXPIRED: it was ours, and good
- * once; ERR_AUTH: not ours, not this tenant's, or not in the shape that we
- * write; ERR_NOMEM, ERR_INTERNAL.
+ * once; ERR_RANGE: ours, by a clock that is ahead; ERR_AUTH: not ours, not this
+ * tenant's, or not in the shape that we write; ERR_NOMEM, ERR_INTERNAL.
  */
 enum err token_open(const struct tenant *tenant, struct str issuer,
 		    struct str text, int64_t now_s, struct pool *pool,

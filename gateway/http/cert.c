@@ -6,8 +6,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "base/clock.h"
-#include "base/log.h"
+#include "codec/url.h"
 
 #define KEY_ID_MAX 64
 #define DAY_S 86400
@@ -118,9 +117,16 @@ static enum err read_chain(struct cert *cert, int fd,
 
 	if (err)
 		return err;
-	rc = gnutls_pcert_list_import_x509_raw(cert->chain, &count, &pem,
-					       GNUTLS_X509_FMT_PEM, 0);
+	/* else it would serve a part of what it was given */
+	rc = gnutls_pcert_list_import_x509_raw(
+		cert->chain, &count, &pem, GNUTLS_X509_FMT_PEM,
+		GNUTLS_X509_CRT_LIST_IMPORT_FAIL_IF_EXCEED);
 	free_pem(&pem);
+	_Static_assert(CERT_CHAIN_MAX == 8, "as told here");
+	if (rc == GNUTLS_E_SHORT_MEMORY_BUFFER)
+		return blame(trouble, ERR_LIMIT, cert->cert_path,
+			     "holds more than 8 certificates",
+			     "leave the server's and the intermediate ones");
 	if (rc < 0 || count == 0)
 		return blame(trouble, ERR_SYNTAX, cert->cert_path,
 			     rc < 0 ? gnutls_strerror(rc) : "is empty",
@@ -182,31 +188,82 @@ static enum err check_pair(struct cert *cert, struct cert_trouble *trouble)
 	return ERR_OK;
 }
 
-void cert_warn_dates(const struct cert *cert)
+/* What is asked of it while it serves, without parsing it each time. */
+static enum err read_dates(struct cert *cert, struct cert_trouble *trouble)
 {
 	gnutls_x509_crt_t crt = NULL;
-	int64_t now = clock_wall_s(), from, until;
 
-	if (gnutls_pcert_export_x509((gnutls_pcert_st *)&cert->chain[0],
-				     &crt) < 0)
-		return;
-	from = gnutls_x509_crt_get_activation_time(crt);
-	until = gnutls_x509_crt_get_expiration_time(crt);
+	if (gnutls_pcert_export_x509(&cert->chain[0], &crt) < 0)
+		return blame(trouble, ERR_NOMEM, cert->cert_path, "no memory",
+			     NULL);
+	cert->from_s = gnutls_x509_crt_get_activation_time(crt);
+	cert->until_s = gnutls_x509_crt_get_expiration_time(crt);
 	gnutls_x509_crt_deinit(crt);
-	if (now >= until)
-		log_warn(certificate_expired,
-			 LOG_TEXT("file", cert->cert_path),
-			 LOG_NUM("days_ago", (now - until) / DAY_S),
-			 LOG_TEXT("remedy", "renew it, then reload"));
-	else if (now < from)
-		log_warn(certificate_not_valid_yet,
-			 LOG_TEXT("file", cert->cert_path),
-			 LOG_NUM("in_seconds", from - now));
-	else if (until - now < CERT_WARN_DAYS * DAY_S)
-		log_warn(certificate_expires,
-			 LOG_TEXT("file", cert->cert_path),
-			 LOG_NUM("in_days", (until - now) / DAY_S),
-			 LOG_TEXT("remedy", "renew it, then reload"));
+	return ERR_OK;
+}
+
+static void say_days(struct buf *out, int64_t seconds)
+{
+	int64_t days = seconds / DAY_S;
+
+	buf_printf(out, "%lld day%s", (long long)days, days == 1 ? "" : "s");
+}
+
+const char *cert_judge_dates(const struct cert *cert, int64_t now_s,
+			     struct buf *problem)
+{
+	if (now_s >= cert->until_s) {
+		buf_puts(problem, "which expired ");
+		say_days(problem, now_s - cert->until_s);
+		buf_puts(problem, " ago: browsers refuse it");
+		return "renew it, then reload";
+	}
+	if (now_s < cert->from_s) {
+		buf_puts(problem, "which begins to hold only in ");
+		say_days(problem, cert->from_s - now_s);
+		return "wait for it, or see that the system's clock is right";
+	}
+	if (cert->until_s - now_s > CERT_WARN_DAYS * DAY_S)
+		return NULL;
+	buf_puts(problem, "which expires in ");
+	say_days(problem, cert->until_s - now_s);
+	return "renew it, then reload";
+}
+
+/* Browsers look at these alone, and never at the common name. */
+static bool has_names(gnutls_x509_crt_t crt)
+{
+	for (unsigned i = 0;; i++) {
+		size_t size = 0;
+		unsigned type = 0;
+		int rc = gnutls_x509_crt_get_subject_alt_name2(crt, i, NULL,
+							&size, &type, NULL);
+
+		/* the type is told where there is no room for the name */
+		if (rc < 0 && rc != GNUTLS_E_SHORT_MEMORY_BUFFER)
+			return false;
+		if (type == GNUTLS_SAN_DNSNAME || type == GNUTLS_SAN_IPADDRESS)
+			return true;
+	}
+}
+
+bool cert_covers(const struct cert *cert, struct str host)
+{
+	gnutls_x509_crt_t crt = NULL;
+	char name[URL_HOST_MAX + 1];
+	bool does;
+
+	/* [::1] of a URL is ::1 in a certificate */
+	if (host.len > 2 && host.ptr[0] == '[')
+		host = (struct str){ host.ptr + 1, host.len - 2 };
+	if (host.len >= sizeof(name) ||
+	    gnutls_pcert_export_x509((gnutls_pcert_st *)&cert->chain[0],
+				     &crt) < 0)
+		return false;
+	snprintf(name, sizeof(name), "%.*s", STR_ARG(host));
+	does = has_names(crt) && gnutls_x509_crt_check_hostname(crt, name);
+	gnutls_x509_crt_deinit(crt);
+	return does;
 }
 
 static struct cert *cert_new(const char *cert_path, const char *key_path)
@@ -255,6 +312,8 @@ enum err cert_load(const char *cert_path, const char *key_path,
 		err = read_key(cert, key_fd, trouble);
 	if (!err)
 		err = check_pair(cert, trouble);
+	if (!err)
+		err = read_dates(cert, trouble);
 	if (!err)
 		*cert_r = cert;
 out:

@@ -11,11 +11,13 @@
 #include <stdatomic.h>
 #include <sys/stat.h>
 
+#include "base/buf.h"
 #include "base/error.h"
+#include "base/str.h"
 
 #define CERT_FILE_MAX (256 * 1024)	/* octets of a PEM file */
 #define CERT_CHAIN_MAX 8		/* certificates of one chain */
-#define CERT_WARN_DAYS 14		/* before the end of a certificate */
+#define CERT_WARN_DAYS 21		/* before the end of a certificate */
 
 /* Was a file replaced since we read it? */
 struct cert_stamp {
@@ -32,6 +34,7 @@ struct cert {
 	gnutls_pcert_st chain[CERT_CHAIN_MAX];
 	unsigned chain_len;
 	gnutls_privkey_t key;
+	int64_t from_s, until_s;	/* wall clock: when it holds */
 };
 
 /* What is wrong with which of the caller's files, and what to do; constant
@@ -53,7 +56,15 @@ enum err cert_load(const char *cert_path, const char *key_path,
 struct cert *cert_ref(struct cert *cert);
 /* Accepts NULL. */
 void cert_unref(struct cert *cert);
-/* Log that it has expired, is about to, or is not valid yet. */
-void cert_warn_dates(const struct cert *cert);
+/*
+ * Has it expired at that time, does it within CERT_WARN_DAYS, or not begin yet?
+ * NULL: no.  Else *problem gains "which expires in 5 days", and this is the
+ * remedy.  Nothing is read.
+ */
+const char *cert_judge_dates(const struct cert *cert, int64_t now_s,
+			     struct buf *problem);
+/* Do browsers take it for that host, as it stands in a URL?  Its names count,
+ * not the common name. */
+bool cert_covers(const struct cert *cert, struct str host);
 
 #endif

@@ -1,7 +1,7 @@
 /*
  * daemon: how each libmicrohttpd daemon of this program is set up.
  *
- * None has a thread of its own: whoever starts one waits on its epoll
+ * None has a thread of its own: the one who starts it waits on its epoll
  * descriptor (daemon_fd()) and calls MHD_run().
  */
 #ifndef HTTP_DAEMON_H

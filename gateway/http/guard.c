@@ -39,12 +39,18 @@ static bool is_token(const char *s, size_t len)
 	return len > 0;
 }
 
-/* RFC 9110 section 5.5: VCHAR, obs-text, SP and HTAB. */
+/* RFC 9110 section 5.5: VCHAR, obs-text, SP and HTAB.  By eight: a browser's
+ * values have hundreds of octets. */
 static bool is_field_value(const char *s, size_t len)
 {
-	for (size_t i = 0; i < len; i++)
-		if (ascii_is_control(s[i]) && s[i] != '\t')
+	for (size_t i = 0; i < len;) {
+		if (len - i >= 8 && !ascii_has_control8(s + i))
+			i += 8;
+		else if (ascii_is_control(s[i]) && s[i] != '\t')
 			return false;
+		else
+			i++;
+	}
 	return true;
 }
 
@@ -163,16 +169,33 @@ static bool find_method(struct str name, enum method *method_r)
 	return false;
 }
 
+/* Are eight octets of a target surely good?  One with a token has hundreds.
+ * False says nothing. */
+static bool is_plain8(const char *at)
+{
+	const uint64_t ones = UINT64_C(0x0101010101010101), high = ones << 7;
+	uint64_t word;
+
+	memcpy(&word, at, sizeof(word));
+	/* none from 0x80, none up to '#' (a borrow only adds alarms), no DEL */
+	return !((word | (word - ones * ('#' + 1)) | (word + ones)) & high);
+}
+
 /* Origin-form: '/' and then visible ASCII without '#'. */
 static bool is_target(struct str raw)
 {
 	if (raw.len == 0 || raw.ptr[0] != '/')
 		return false;
-	for (size_t i = 0; i < raw.len; i++) {
+	for (size_t i = 0; i < raw.len;) {
 		unsigned char c = (unsigned char)raw.ptr[i];
 
+		if (raw.len - i >= 8 && is_plain8(raw.ptr + i)) {
+			i += 8;
+			continue;
+		}
 		if (c <= 0x20 || c >= 0x7f || c == '#')
 			return false;
+		i++;
 	}
 	return true;
 }
@@ -308,6 +331,18 @@ const struct guard_refusal *guard_refusal(enum guard_verdict verdict)
 		[GUARD_HEADERS] = {
 			CODE_too_many_headers,
 			"The request has too many headers." },
+		[GUARD_COOKIES] = {
+			CODE_headers_too_long,
+			"The request's headers are too long. Fewer cookies may "
+			"help." },
+		[GUARD_PLAIN] = {
+			CODE_bad_request,
+			"This port speaks https. Write https:// in the "
+			"address." },
+		[GUARD_NETWORK] = {
+			CODE_busy,
+			"There are too many connections from your network. "
+			"Please try again in a moment." },
 	};
 
 	return &refusals[verdict];
@@ -317,7 +352,8 @@ const char *guard_reason(enum guard_verdict verdict)
 {
 	static const char *const names[GUARD_COUNT] = {
 		"ok", "malformed", "method", "target", "version",
-		"host", "framing", "name", "headers",
+		"host", "framing", "name", "headers", "cookies", "plain",
+		"network",
 	};
 
 	return names[verdict];

@@ -18,7 +18,11 @@
  * head that it did not see is refused as well.  It sees none that came together
  * with the request before it (pipelining, RFC 9112 section 9.3.2), so there
  * http/turn answers the first request with "Connection: close", and the library
- * drops the rest.
+ * drops the rest.  What a client that pipelines sends later, once an answer is
+ * out, is served; the answer that is the last always says so.
+ *
+ * What the library would answer by itself never gets this far: the tap refuses
+ * it while it comes in, with an answer of ours (http/refuse).
  *
  * This leans on how the library treats its buffer.  selftest_guard() feeds a
  * real daemon good and bad heads and must pass before anything is served.
@@ -45,6 +49,9 @@ enum guard_verdict {
 	GUARD_FRAMING,		/* Content-Length, Transfer-Encoding */
 	GUARD_NAME,		/* an underscore spelling of a name we act on */
 	GUARD_HEADERS,		/* more than REQUEST_HEADERS_MAX */
+	GUARD_COOKIES,		/* more than the library's memory holds */
+	GUARD_PLAIN,		/* plain http where TLS is spoken */
+	GUARD_NETWORK,		/* no head: too many of a client's network */
 	GUARD_COUNT
 };
 

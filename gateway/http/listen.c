@@ -140,6 +140,23 @@ fail:
 	return ERR_IO;
 }
 
+static void say_errno(const struct listener *listener, char *why, size_t size)
+{
+	int error = errno;
+
+	snprintf(why, size, "listener %.*s: %s%s", STR_ARG(listener->url),
+		 strerror(error), remedy(error));
+}
+
+/* A system without IPv6: all addresses are IPv4's then. */
+static bool fall_back(const struct listener *listener,
+		      struct address *address)
+{
+	return errno == EAFNOSUPPORT &&
+	       str_eq(listener->address, STR("::")) &&
+	       set_address(STR("0.0.0.0"), listener->port, address);
+}
+
 enum err listen_open(const struct listener *listener, unsigned count,
 		     int *fds, uint16_t *port_r, char *why, size_t size)
 {
@@ -157,18 +174,36 @@ enum err listen_open(const struct listener *listener, unsigned count,
 		return ERR_SYNTAX;
 	}
 	err = open_all(&address, count, fds, port_r);
-	if (err && errno == EAFNOSUPPORT &&
-	    str_eq(listener->address, STR("::"))) {
+	if (err && fall_back(listener, &address)) {
 		log_warn(no_ipv6, LOG_STR("listener", listener->url),
 			 LOG_TEXT("instead", "listening on IPv4 alone"));
-		set_address(STR("0.0.0.0"), listener->port, &address);
 		err = open_all(&address, count, fds, port_r);
 	}
 	if (err)
-		snprintf(why, size, "listener %.*s: %s%s",
-			 STR_ARG(listener->url), strerror(errno),
-			 remedy(errno));
+		say_errno(listener, why, size);
 	return err;
+}
+
+enum err listen_try(const struct listener *listener, char *why, size_t size)
+{
+	struct address address;
+	int fd;
+
+	if (!listener->port ||
+	    !set_address(listener->address, listener->port, &address))
+		return ERR_OK;
+	fd = bind_one(&address, false);
+	if (fd < 0 && fall_back(listener, &address))
+		fd = bind_one(&address, false);
+	if (fd < 0) {
+		enum err err = errno == EADDRINUSE ? ERR_CONFLICT :
+			errno == EADDRNOTAVAIL ? ERR_NOT_FOUND : ERR_IO;
+
+		say_errno(listener, why, size);
+		return err;
+	}
+	close(fd);
+	return ERR_OK;
 }
 
 /*

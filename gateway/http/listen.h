@@ -20,6 +20,13 @@ enum err listen_open(const struct listener *listener, unsigned count,
 		     int *fds, uint16_t *port_r, char *why, size_t size);
 
 /*
+ * Could the port be had?  It is bound and let go at once; nobody can connect
+ * meanwhile.  ERR_CONFLICT: it is in use, be it by ourselves; ERR_NOT_FOUND:
+ * this machine has no such address.  `why` as above.
+ */
+enum err listen_try(const struct listener *listener, char *why, size_t size);
+
+/*
  * From now on nobody joins the line at `fd`, so that it can be emptied and the
  * socket closed without a reset for anybody.  New clients hear nothing, and
  * their systems ask again after a second: by then nobody listens, or somebody

@@ -14,19 +14,6 @@ static bool is_refused(char c)
 	return ascii_is_control(c) && c != '\t';
 }
 
-/* Eight octets: is one of them below 0x20, or 0x7f?  Exactly so: what the
- * subtractions borrow starts at an octet that is. */
-static bool has_control(const char *at)
-{
-	const uint64_t ones = 0x0101010101010101, high = ones << 7;
-	uint64_t word, flipped;
-
-	memcpy(&word, at, sizeof(word));
-	flipped = word ^ (ones * 0x7f);
-	return (((word - ones * 0x20) & ~word) |
-		((flipped - ones) & ~flipped)) & high;
-}
-
 /* Terminated: the library wants C strings. A Location has hundreds of octets,
  * so they are looked at by eight; singly where that finds something. */
 static enum err copy_value(struct str value, char *out)
@@ -35,7 +22,7 @@ static enum err copy_value(struct str value, char *out)
 
 	while (i < value.len) {
 		if (value.len - i >= sizeof(uint64_t) &&
-		    !has_control(value.ptr + i))
+		    !ascii_has_control8(value.ptr + i))
 			i += sizeof(uint64_t);
 		else if (is_refused(value.ptr[i++]))
 			return ERR_CONTROL;

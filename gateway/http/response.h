@@ -29,7 +29,7 @@ size_t response_room(struct MHD_Connection *connection,
  * The answer's slices must live until the library tells that the request is
  * completed.  `closes`: say "Connection: close" and mean it.  `room` is
  * response_room()'s.  ERR_CONTROL: a header's value holds a control character
- * (a defect of whoever set it); ERR_LIMIT: there is no room; ERR_NOMEM.
+ * (a defect of the step that set it); ERR_LIMIT: there is no room; ERR_NOMEM.
  */
 enum err response_make(const struct answer *answer, bool closes, size_t room,
 		       struct MHD_Response **response_r);

@@ -9,12 +9,13 @@
 #define OTHER ROUTE_OTHER_METHOD
 
 const struct route router_table[] = {
-	{ "/api/auth/redirect/{}", METHOD_POST, ROUTE_GATEWAY, &steps_handoff },
-	{ "/api/auth/redirect/{}", METHOD_OPTIONS, ROUTE_GATEWAY,
+	{ "/api/auth/redirect/{}[/]", METHOD_POST, ROUTE_GATEWAY,
+	  &steps_handoff },
+	{ "/api/auth/redirect/{}[/]", METHOD_OPTIONS, ROUTE_GATEWAY,
 	  &steps_preflight },
-	{ "/api/auth/redirect/{}", OTHER, ROUTE_GATEWAY,
+	{ "/api/auth/redirect/{}[/]", OTHER, ROUTE_GATEWAY,
 	  &steps_handoff_method },
-	{ "/api/auth/redeem/{}", METHOD_POST, ROUTE_GATEWAY, &steps_redeem },
+	{ "/api/auth/redeem/{}[/]", METHOD_POST, ROUTE_GATEWAY, &steps_redeem },
 	{ "/auth/callback", ANY, ROUTE_TENANT, &steps_callback },
 	{ "/auth/session", METHOD_GET, ROUTE_TENANT, &steps_session },
 	{ "/auth/check", METHOD_GET, ROUTE_TENANT, &steps_check },
@@ -31,7 +32,7 @@ const struct route router_table[] = {
 	  &steps_ticket_close },
 	{ "/api/tickets/{}/reopen", METHOD_POST, ROUTE_TENANT,
 	  &steps_ticket_reopen },
-	{ "/embed/{}", METHOD_GET, ROUTE_GATEWAY, &steps_frame },
+	{ "/embed/{}[/]", METHOD_GET, ROUTE_GATEWAY, &steps_frame },
 	{ "/embed/{}/handoff", METHOD_POST, ROUTE_GATEWAY,
 	  &steps_embed_handoff },
 	{ "/embed/{}/session", METHOD_POST, ROUTE_GATEWAY,
@@ -86,13 +87,15 @@ static bool is_path(const char *pattern, struct str path,
 	for (unsigned i = 0; i < REQUEST_PARAMS_MAX; i++)
 		params_r[i] = STR_NULL;
 	while (*pattern) {
-		size_t len = strcspn(pattern, "{");
+		size_t len = strcspn(pattern, "{[");
 		ptrdiff_t end;
 
 		if (path.len < len || memcmp(path.ptr, pattern, len) != 0)
 			return false;
 		path = (struct str){ path.ptr + len, path.len - len };
 		pattern += len;
+		if (*pattern == '[')
+			return !path.len || str_eq(path, STR("/"));
 		if (!*pattern)
 			break;
 		pattern += strlen("{}");
@@ -129,6 +132,16 @@ static const char *allow_text(unsigned methods)
 	return texts[methods & 15];
 }
 
+/* /api/auth itself, or below: somebody meant the handoff. */
+static bool is_near_miss(struct str path)
+{
+	static const struct str root = STR("/api/auth");
+
+	return path.len >= root.len &&
+	       str_ieq((struct str){ path.ptr, root.len }, root) &&
+	       (path.len == root.len || path.ptr[root.len] == '/');
+}
+
 struct router_match router_find(const struct route *table, enum method method,
 				struct str path, const struct host *host)
 {
@@ -155,6 +168,8 @@ struct router_match router_find(const struct route *table, enum method method,
 		if (match.steps == &steps_not_found)
 			match.steps = &steps_not_allowed;
 		match.allow = allow_text(methods);
+	} else if (is_near_miss(path)) {
+		match.steps = &steps_near_miss;
 	}
 	return match;
 }

@@ -3,7 +3,10 @@
  *
  * A pure function over a table that reads like the contract's list of
  * endpoints.  Paths are matched raw, octet by octet: nothing is decoded,
- * so "/auth%2fsession" is no endpoint, and neither is "/auth/session/".
+ * so "/auth%2fsession" is no endpoint, and neither is "/auth/session/".  Only
+ * behind a tenant's slug, where people write the address by hand, one slash
+ * may stand or be left out.  What is under /api/auth, in any letter case, and
+ * no endpoint is answered by steps_near_miss.
  */
 #ifndef HTTP_ROUTER_H
 #define HTTP_ROUTER_H
@@ -25,7 +28,8 @@ enum route_place {
 
 struct route {
 	const char *pattern;	/* "{}" stands for one filled segment; at most
-				 * REQUEST_PARAMS_MAX of them */
+				 * REQUEST_PARAMS_MAX of them; "[/]" at the end
+				 * for a slash or none */
 	int method;		/* enum method; GET takes HEAD as well */
 	enum route_place place;
 	const struct steps *steps;

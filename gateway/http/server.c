@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "http/deadline.h"
+#include "http/examine.h"
 #include "http/listen.h"
 #include "http/selftest.h"
 #include "http/tap.h"
@@ -39,6 +40,7 @@ struct server {
 	struct port ports[WORKER_DOORS_MAX];
 	unsigned port_count;
 	struct tls_slot *tls;
+	struct networks *networks;
 	struct worker *workers[SERVER_WORKERS_MAX];
 	unsigned worker_count;		/* wanted */
 	atomic_uint made;		/* of them; others read it too */
@@ -177,7 +179,8 @@ enum err server_listen(struct gateway *gateway,
 			       SERVER_WORKERS_MAX : workers;
 	server->pool = pool_new(POOL_MAX);
 	server->tls = tls_slot_new();
-	if (server->pool && server->tls)
+	server->networks = networks_new();
+	if (server->pool && server->tls && server->networks)
 		err = open_ports(server, config, why, size);
 	if (err) {
 		server_free(server);
@@ -215,26 +218,65 @@ static unsigned current_listeners(const struct server *server,
 
 			if (!str_eq(l->url, ours->url) || !l->is_https)
 				continue;
-			out[n].certificate = l->certificate;
-			out[n].key = l->key;
+			out[n] = *l;
 		}
 		n++;
 	}
 	return n;
 }
 
+/* What there is to say of a set that was loaded. */
+static void tell_set(const struct tls_set *set,
+		     const struct listener *listeners, unsigned count,
+		     const struct snapshot *snapshot, struct report *report)
+{
+	const struct examine examine = { set, listeners, count, snapshot };
+
+	examine_hosts(&examine, report);
+	examine_dates(&examine, clock_wall_s(), report);
+}
+
 enum err server_reload(struct server *server, const struct snapshot *next,
-		       char *why, size_t size)
+		       struct report *report)
 {
 	struct listener listeners[CONFIG_LISTENERS_MAX];
 	unsigned count = current_listeners(server, next, listeners);
 	struct tls_set *previous = tls_slot_get(server->tls), *set;
 	enum err err = tls_set_load(listeners, count, next, previous, &set,
-				    why, size);
+				    report);
+
+	if (!err) {
+		tell_set(set, listeners, count, next, report);
+		tls_slot_put(server->tls, set);
+	}
+	tls_set_unref(previous);
+	return err;
+}
+
+void server_judge_dates(const struct server *server,
+			const struct snapshot *running, struct report *report)
+{
+	struct listener listeners[CONFIG_LISTENERS_MAX];
+	unsigned count = current_listeners(server, running, listeners);
+	struct tls_set *set = tls_slot_get(server->tls);
+	const struct examine examine = { set, listeners, count, running };
+
+	if (set)
+		examine_dates(&examine, clock_wall_s(), report);
+	tls_set_unref(set);
+}
+
+enum err server_check(const struct snapshot *snapshot, struct report *report)
+{
+	const struct gateway_config *config = &snapshot->gateway;
+	struct tls_set *set = NULL;
+	enum err err = tls_set_load(config->listeners, config->listener_count,
+				    snapshot, NULL, &set, report);
 
 	if (!err)
-		tls_slot_put(server->tls, set);
-	tls_set_unref(previous);
+		tell_set(set, config->listeners, config->listener_count,
+			 snapshot, report);
+	tls_set_unref(set);
 	return err;
 }
 
@@ -271,6 +313,7 @@ static enum err make_worker(struct server *server, unsigned index, char *why,
 		.index = index,
 		.gateway = server->gateway,
 		.tls = server->tls,
+		.networks = server->networks,
 		.routes = server->routes,
 		.wait = server->wait,
 		.request_ms = server->request_ms,
@@ -296,13 +339,10 @@ static enum err make_worker(struct server *server, unsigned index, char *why,
 	return worker_new(&options, &server->workers[index], why, size);
 }
 
-enum err server_run(struct server *server, const struct snapshot *first,
-		    char *why, size_t size)
+enum err server_run(struct server *server, char *why, size_t size)
 {
 	enum err err = check_library(why, size);
 
-	if (!err)
-		err = server_reload(server, first, why, size);
 	for (unsigned i = 0; !err && i < server->worker_count; i++) {
 		err = make_worker(server, i, why, size);
 		if (!err)
@@ -360,6 +400,7 @@ void server_free(struct server *server)
 			if (server->ports[i].fds[j] >= 0)
 				close(server->ports[i].fds[j]);
 	tls_slot_free(server->tls);
+	networks_free(server->networks);
 	pool_free(server->pool);
 	free(server);
 }
@@ -375,22 +416,35 @@ void server_batch_done(void *ctx)
 
 /* ---- where -------------------------------------------------------------- */
 
+static void add_url(const struct port *port, struct buf *out)
+{
+	const struct listener *listener = &port->listener;
+	bool is_v6 = str_find(listener->address, ':') >= 0;
+
+	buf_printf(out, "%s://%s%.*s%s:%u",
+		   listener->is_https ? "https" : "http", is_v6 ? "[" : "",
+		   STR_ARG(listener->address), is_v6 ? "]" : "", port->port);
+}
+
 void server_addresses_json(const struct server *server, struct buf *out)
 {
 	buf_addc(out, '[');
 	for (unsigned i = 0; i < server->port_count; i++) {
-		const struct port *port = &server->ports[i];
-		const struct listener *listener = &port->listener;
-		bool is_v6 = str_find(listener->address, ':') >= 0;
-
-		buf_printf(out, "%s{\"for\":\"%s\",\"url\":", i ? "," : "",
-			   port->is_metrics ? "metrics" : "public");
-		buf_printf(out, "\"%s://%s%.*s%s:%u\"}",
-			   listener->is_https ? "https" : "http",
-			   is_v6 ? "[" : "", STR_ARG(listener->address),
-			   is_v6 ? "]" : "", port->port);
+		buf_printf(out, "%s{\"for\":\"%s\",\"url\":\"", i ? "," : "",
+			   server->ports[i].is_metrics ? "metrics" : "public");
+		add_url(&server->ports[i], out);
+		buf_puts(out, "\"}");
 	}
 	buf_addc(out, ']');
+}
+
+void server_addresses_text(const struct server *server, struct buf *out)
+{
+	for (unsigned i = 0; i < server->port_count; i++) {
+		buf_puts(out, i ? ", " : "");
+		add_url(&server->ports[i], out);
+		buf_puts(out, server->ports[i].is_metrics ? " (metrics)" : "");
+	}
 }
 
 uint16_t server_port(const struct server *server, unsigned index)

@@ -20,9 +20,9 @@
  * readable all the same: MHD_get_timeout() says 0 until the client goes on, and
  * each MHD_run() asks all who are silent once more.  Six octets of a
  * ClientHello cost half a core.  Of a gnutls_record_recv() that finds nothing
- * it knows better, and waits for the next octets.  So the gnutls_handshake() of this
- * module only says yes, and the one of GnuTLS runs when the library then wants
- * a record.  Nothing is sent or read before it is done.
+ * it knows better, and waits for the next octets.  So the gnutls_handshake() of
+ * this module only says yes, and the one of GnuTLS runs when the library then
+ * wants a record.  Nothing is sent or read before it is done.
  *
  * Watching belongs to a thread: only what a thread has put under watch itself
  * is looked at in its calls; all other sockets are left alone.
@@ -35,6 +35,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "http/chunks.h"
 
 #define TAP_FD_MAX (1 << 20)	/* descriptors a thread can watch: below this */
 
@@ -46,9 +47,48 @@ enum tap_state {
 			 * nothing that comes later proves it */
 };
 
+/*
+ * What must not reach the library: to these it gives answers of its own, or
+ * none.  Its answer to a head without Host, or with a bad Content-Length, has
+ * its head twice (0.9.75 renders it, goes on as if it had not, and renders it
+ * again), and of a folded Host it loses the name; where its memory does not
+ * hold the cookies it has none left to say so; of a line without a method, and
+ * of a chunk larger than it can count, it says nothing and hangs up; and plain
+ * http on a port of TLS gets an alert that no browser shows.
+ */
+enum tap_fault {
+	TAP_FINE,
+	TAP_MALFORMED,	/* TAP_DIRTY, a line without a name or a folded one, or
+			 * no method */
+	TAP_HOST,	/* none */
+	TAP_LENGTH,	/* a Content-Length that is no number */
+	TAP_COOKIES,	/* more than the library's memory holds */
+	TAP_CHUNKS,	/* a body that is not in chunks as it says */
+	TAP_CROWD,	/* not said of octets: too many of its network */
+	TAP_PLAIN,	/* plain http where TLS is spoken */
+	TAP_PLAIN_HEAD,	/* the same, and its method is HEAD */
+};
+
+/* The start of a line that came in pieces: enough for the names, and for a
+ * Content-Length. */
+#define TAP_START_MAX 64
+/* Of a refused connection, read and dropped, so that its client gets to read
+ * why. */
+#define TAP_DRAIN_MAX (1024 * 1024)	/* octets */
+
 /* One connection's; embedded in whatever stands for it. */
 struct tap {
 	enum tap_state state;
+	enum tap_fault fault;
+	/*
+	 * Called once, from within recv(2), in place of the library: say why
+	 * and shut the connection for writing.  What still comes is dropped,
+	 * and the library hears of the end, once there is one.  NULL: the
+	 * library gets it all.
+	 */
+	void (*refuse)(struct tap *tap);
+	size_t memory;		/* octets that the library has for a head */
+	struct chunks chunks;	/* of a body that is sent in them */
 	size_t len;		/* TAP_WHOLE: octets of the head, without the
 				 * empty lines before it */
 	bool has_begun;		/* octets came, be they but a part of a TLS
@@ -56,10 +96,18 @@ struct tap {
 				 * connection, or its handshake) was there */
 	/* private */
 	bool is_tls;
+	bool is_hello;		/* it began as TLS does */
 	bool is_shaken;		/* the handshake is done */
 	char last;		/* the last octet looked at */
 	uint64_t received;	/* since the head's first octet */
 	size_t line;		/* octets of the line under way */
+	char start[TAP_START_MAX];	/* its first ones */
+	unsigned lines;		/* of this head, ended */
+	bool has_host, is_chunked;
+	size_t cookie;		/* octets of the first Cookie */
+	size_t pairs;		/* in it, and in the query */
+	bool is_refused;
+	size_t drained;
 };
 
 /*

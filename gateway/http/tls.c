@@ -5,8 +5,9 @@
 #include <stdatomic.h>
 
 #include "base/hash.h"
-#include "base/log.h"
 #include "http/cert.h"
+
+#define TROUBLE_MAX 8192	/* octets of one: paths are long */
 
 struct name {
 	char *host;			/* lower case */
@@ -97,12 +98,9 @@ static enum err set_cert(struct tls_set *set, const struct tls_set *previous,
 			   NULL;
 	enum err err = ERR_OK;
 
-	if (!*place) {
+	if (!*place)
 		err = cert_load(cert_path.ptr, key_path.ptr, known, place,
 				trouble);
-		if (!err)
-			cert_warn_dates(*place);
-	}
 	if (!err)
 		*cert_r = *place;
 	return err;
@@ -139,8 +137,39 @@ static struct cert *find_name(const struct tls_set *set, const char *host)
 	return found ? found->cert : NULL;
 }
 
+/* What is wrong with one of a pair, at the line that names it. */
+static void say_trouble(struct report *report, struct finding finding,
+			const struct cert_trouble *trouble,
+			const char *meanwhile)
+{
+	struct buf problem;
+
+	buf_init(&problem, TROUBLE_MAX);
+	buf_printf(&problem, "names %s: %s%s", trouble->path, trouble->problem,
+		   meanwhile);
+	finding.problem = buf_str(&problem);
+	finding.remedy = str_from(trouble->remedy);
+	report_add(report, finding);
+	buf_done(&problem);
+}
+
+static void say_tenant(struct report *report, const struct tenant *tenant,
+		       const struct cert_trouble *trouble, bool has_last)
+{
+	bool is_key = !strcmp(trouble->path, tenant->key.ptr);
+
+	say_trouble(report, (struct finding){ .level = REPORT_TENANT,
+			.file = tenant->file,
+			.line = is_key ? tenant->key_line :
+					 tenant->certificate_line,
+			.tenant = tenant->slug,
+			.setting = is_key ? STR("key") : STR("certificate") },
+		    trouble, has_last ? " (its last good certificate serves)" :
+					" (the listener's certificate serves)");
+}
+
 static enum err add_tenant(struct tls_set *set, const struct tls_set *previous,
-			   const struct tenant *tenant)
+			   const struct tenant *tenant, struct report *report)
 {
 	struct cert_trouble trouble;
 	struct cert *cert = NULL;
@@ -155,15 +184,7 @@ static enum err add_tenant(struct tls_set *set, const struct tls_set *previous,
 	if (set_cert(set, previous, tenant->certificate, tenant->key, &cert,
 		     &trouble) != ERR_OK) {
 		cert = keep_last(set, find_name(previous, host));
-		log_error(certificate_not_loaded,
-			  LOG_STR("tenant", tenant->slug),
-			  LOG_TEXT("file", trouble.path),
-			  LOG_TEXT("problem", trouble.problem),
-			  LOG_TEXT("remedy",
-				   trouble.remedy ? trouble.remedy : ""),
-			  LOG_TEXT("meanwhile",
-				   cert ? "its last good certificate serves" :
-					  "the listener's certificate serves"));
+		say_tenant(report, tenant, &trouble, cert != NULL);
 	}
 	if (!cert) {
 		free(host);
@@ -203,43 +224,58 @@ static void sort_names(struct tls_set *set)
 static enum err add_listener(struct tls_set *set,
 			     const struct tls_set *previous,
 			     const struct listener *listener, unsigned index,
-			     char *why, size_t size)
+			     const struct gateway_config *gateway,
+			     struct report *report)
 {
+	struct finding finding = { .level = REPORT_FATAL,
+		.file = gateway->file, .line = listener->line };
 	struct cert_trouble trouble;
+	char setting[48];
+	bool is_key;
 	enum err err;
 
+	snprintf(setting, sizeof(setting), "listen[%u].url", listener->index);
+	finding.setting = str_from(setting);
 	if (!listener->certificate.ptr || !listener->key.ptr) {
-		snprintf(why, size,
-			 "listener %.*s: https needs certificate and key",
-			 STR_ARG(listener->url));
+		finding.problem = STR("is https: that needs certificate and "
+				      "key");
+		report_add(report, finding);
 		return ERR_NOT_FOUND;
 	}
 	err = set_cert(set, previous, listener->certificate, listener->key,
 		       &set->listeners[index], &trouble);
-	if (err)
-		snprintf(why, size, "listener %.*s: %s: %s%s%s",
-			 STR_ARG(listener->url), trouble.path, trouble.problem,
-			 trouble.remedy ? "; " : "",
-			 trouble.remedy ? trouble.remedy : "");
+	if (!err)
+		return ERR_OK;
+	is_key = !strcmp(trouble.path, listener->key.ptr);
+	snprintf(setting, sizeof(setting), "listen[%u].%s", listener->index,
+		 is_key ? "key" : "certificate");
+	finding.setting = str_from(setting);
+	finding.line = is_key ? listener->key_line :
+				listener->certificate_line;
+	say_trouble(report, finding, &trouble, "");
 	return err;
 }
 
 enum err tls_set_load(const struct listener *listeners, unsigned count,
 		      const struct snapshot *snapshot,
 		      const struct tls_set *previous, struct tls_set **set_r,
-		      char *why, size_t size)
+		      struct report *report)
 {
 	struct tls_set *set = set_new(snapshot);
-	enum err err = set ? ERR_OK : ERR_NOMEM;
+	enum err err = set ? ERR_OK : ERR_NOMEM, one;
 
-	for (unsigned i = 0; !err && i < count; i++)
-		if (listeners[i].is_https)
-			err = add_listener(set, previous, &listeners[i], i,
-					   why, size);
+	/* all of them are told, not the first alone */
+	for (unsigned i = 0; set && i < count; i++) {
+		one = listeners[i].is_https ?
+			add_listener(set, previous, &listeners[i], i,
+				     &snapshot->gateway, report) : ERR_OK;
+		err = err ? err : one;
+	}
 	for (unsigned i = 0; !err && i < snapshot->tenant_count; i++)
-		err = add_tenant(set, previous, snapshot->tenants[i]);
+		err = add_tenant(set, previous, snapshot->tenants[i], report);
 	if (err == ERR_NOMEM)
-		snprintf(why, size, "no memory for the certificates");
+		report_add(report, (struct finding){ .level = REPORT_FATAL,
+			.problem = STR("no memory for the certificates") });
 	if (err) {
 		tls_set_unref(set);
 		return err;

@@ -28,17 +28,21 @@ struct tls_set;
 
 /*
  * Read what the https ones of `listeners` and the snapshot's tenants name.
- * `previous` (NULL at first) lends what did not change.  A listener whose files
- * do not hold fails it all (`why`: which file, what is wrong, what to do); a
- * tenant's bad ones are logged, and the tenant keeps its last good certificate
- * or else gets the listener's.  What is about to expire, or has, is logged.
+ * `previous` (NULL at first) lends what did not change.  *report says what does
+ * not hold, where it is named, and what to do.  A listener's bad files fail it
+ * all (REPORT_FATAL); with a tenant's (REPORT_TENANT) it keeps its last good
+ * certificate, or else gets the listener's.  See http/examine.h for what there
+ * is to say of certificates that hold.
  */
 enum err tls_set_load(const struct listener *listeners, unsigned count,
 		      const struct snapshot *snapshot,
 		      const struct tls_set *previous, struct tls_set **set_r,
-		      char *why, size_t size);
+		      struct report *report);
 /* Accepts NULL. */
 void tls_set_unref(struct tls_set *set);
+/* In the place of a listener: for a name, or nothing. */
+#define TLS_NO_LISTENER CONFIG_LISTENERS_MAX
+
 /*
  * For a client that names `host` (any letter case; empty: none) on listener
  * number `listener`; NULL only where that is no https listener.

@@ -6,13 +6,11 @@
 #include "base/clock.h"
 #include "base/invariant.h"
 #include "base/log.h"
+#include "http/refuse.h"
 #include "http/response.h"
 
 /* Octets of the metrics page. */
 #define PAGE_MAX (16 * 1024 * 1024)
-
-/* What guard's refusals count as in the metrics. */
-static const struct steps steps_refused = { .name = "refused" };
 
 /* ---- answering ---------------------------------------------------------- */
 
@@ -29,35 +27,55 @@ static enum MHD_Result queue(struct conn *conn, int status,
 	return result;
 }
 
+static enum err make_constant(enum code code, struct str json,
+			      struct MHD_Response **response_r)
+{
+	const struct answer answer = {
+		.headers = { { STR("Content-Type"), STR("application/json") },
+			     { STR("Cache-Control"), STR("no-store") },
+			     { STR("Retry-After"), STR("2") } },
+		.header_count = code_table[code].status == 503 ? 3 : 2,
+		.body = json,
+	};
+
+	return response_make(&answer, true, RESPONSE_HEAD_MAX, response_r);
+}
+
 /* There is no memory, or no answer that can be sent. */
 static enum MHD_Result answer_constant(struct conn *conn, enum code code,
 				       struct str json)
 {
-	struct answer answer = {
-		.status = code_table[code].status,
-		.headers = { { STR("Content-Type"), STR("application/json") },
-			     { STR("Cache-Control"), STR("no-store") },
-			     { STR("Retry-After"), STR("2") } },
-		.header_count = 3,
-		.body = json,
-	};
 	struct MHD_Response *response;
 
-	if (response_make(&answer, true, RESPONSE_HEAD_MAX, &response))
+	if (make_constant(code, json, &response))
 		return MHD_NO;
-	return queue(conn, answer.status, response);
+	return queue(conn, code_table[code].status, response);
 }
 
 /* `before`: what comes before the code, with its comma. */
+#define JSON_OF(code, before) STR("{" before "\"code\":\"" #code "\"}")
 #define answer_plainly(conn, code, before)				\
-	answer_constant(conn, CODE_##code,				\
-			STR("{" before "\"code\":\"" #code "\"}"))
+	answer_constant(conn, CODE_##code, JSON_OF(code, before))
+#define BUSY								\
+	"\"message\":\"The service is busy. Please try again in a moment.\","
 
 static enum MHD_Result answer_no_memory(struct conn *conn)
 {
-	return answer_plainly(conn, busy,
-			      "\"message\":\"The service is busy. Please try "
-			      "again in a moment.\",");
+	return answer_plainly(conn, busy, BUSY);
+}
+
+/* There was none for the connection itself. */
+static enum MHD_Result answer_stranger(struct MHD_Connection *mhd)
+{
+	struct MHD_Response *response;
+	enum MHD_Result result;
+
+	if (make_constant(CODE_busy, JSON_OF(busy, BUSY), &response))
+		return MHD_NO;
+	result = MHD_queue_response(mhd, (unsigned)code_table[CODE_busy].status,
+				    response);
+	MHD_destroy_response(response);
+	return result;
 }
 
 /*
@@ -109,7 +127,8 @@ static void begin_to_wait(struct turn *turn)
 
 	turn->state = TURN_WAITING;
 	turn->wait_ms = clock_mono_ms();
-	list_add(&worker->waiting, &turn->node);
+	list_add(exchange_is_paused(turn->ex) ? &worker->paused
+					      : &worker->waiting, &turn->node);
 	worker->waiting_count++;
 	metric_add(worker->meter.waiting, 1);
 }
@@ -172,12 +191,17 @@ void turn_go_on(struct turn *turn)
 	invariant(turn->state == TURN_WAITING);
 	end_to_wait(turn);
 	turn->worker->has_progress = true;
-	if (!conn) {
+	/* without a client it goes on only for who waits for it */
+	if (!conn && !turn->ex->is_awaited) {
 		exchange_free(turn->ex);
 		return;
 	}
 	if (exchange_run(turn->ex) == EXCHANGE_WAITING) {
 		begin_to_wait(turn);
+		return;
+	}
+	if (!conn) {
+		exchange_free(turn->ex);
 		return;
 	}
 	turn->state = TURN_READY;
@@ -275,21 +299,8 @@ static struct turn *turn_new(struct conn *conn)
 /* Nothing that such a request says is acted on, not even its host. */
 static enum MHD_Result refuse(struct turn *turn, enum guard_verdict verdict)
 {
-	const struct guard_refusal *refusal = guard_refusal(verdict);
-	struct exchange *ex = turn->ex;
-
-	metric_add(turn->worker->meter.refused[verdict], 1);
-	log_debug(request_refused, LOG_TEXT("request", ex->id),
-		  LOG_TEXT("reason", guard_reason(verdict)));
-	ex->request = (struct request){ .method = METHOD_GET };
-	answer_header(ex, "X-Request-Id", (struct str){ ex->id,
-							REQUEST_ID_LEN });
-	answer_header(ex, "Cache-Control", STR("no-store"));
-	answer_header(ex, "X-Content-Type-Options", STR("nosniff"));
-	if (verdict == GUARD_METHOD)
-		answer_header(ex, "Allow", STR("GET, HEAD, POST, OPTIONS"));
-	answer_error(ex, refusal->code, refusal->message);
-	turn->steps = &steps_refused;
+	refuse_answer(turn->ex, &turn->worker->meter, verdict);
+	turn->steps = &refuse_steps;
 	turn->closes = true;
 	return send_answer(turn);
 }
@@ -307,7 +318,8 @@ static enum MHD_Result begin(struct conn *conn, const char *method,
 	size_t max;
 	enum err err;
 
-	if (!turn)
+	/* or for its target: then the guard could not look at it */
+	if (!turn || !target.at)
 		return answer_no_memory(conn);
 	if (verdict != GUARD_OK)
 		return refuse(turn, verdict);
@@ -322,6 +334,7 @@ static enum MHD_Result begin(struct conn *conn, const char *method,
 	if (head.content_length != GUARD_NO_LENGTH)
 		conn->body_len = head.content_length;
 	/* trailers are the library's to parse, so nothing follows them */
+	turn->is_chunked = head.is_chunked;
 	if (head.is_chunked)
 		turn->closes = true;
 	choose_steps(turn);
@@ -334,6 +347,52 @@ static enum MHD_Result begin(struct conn *conn, const char *method,
 }
 
 /* ---- the metrics listener ----------------------------------------------- */
+
+static bool is_local_name(struct str name)
+{
+	const struct str top = STR(".localhost");
+
+	return str_find(name, '.') < 0 ||
+	       (name.len > top.len &&
+		str_ieq((struct str){ name.ptr + name.len - top.len, top.len },
+			top));
+}
+
+/*
+ * A page elsewhere whose name was made to lead here (DNS rebinding) is read by
+ * a browser as that page's own.  It needs a name in the public DNS: an address,
+ * a name without a dot and those under .localhost (RFC 6761) are none, all
+ * others are listed.
+ */
+static bool is_metrics_host(const struct gateway_config *config,
+			    struct str host)
+{
+	struct str name = host, rest;
+	struct ip ip;
+
+	if (host.len && host.ptr[0] == '[') {
+		name = str_cut(host, ']', &rest);
+		name = (struct str){ name.ptr + 1, name.len - 1 };
+		return !str_is_null(rest) && ip_parse(name, &ip) == ERR_OK;
+	}
+	name = str_cut(host, ':', &rest);
+	if (ip_parse(name, &ip) == ERR_OK || is_local_name(name))
+		return name.len > 0;
+	for (unsigned i = 0; i < config->metrics_host_count; i++)
+		if (str_ieq(config->metrics_hosts[i], name))
+			return true;
+	return false;
+}
+
+static bool is_for_metrics(const struct conn *conn, struct str host)
+{
+	struct snapshot *snapshot = snapshot_slot_get(
+		conn->door->worker->options.gateway->snapshots);
+	bool is_ours = snapshot && is_metrics_host(&snapshot->gateway, host);
+
+	snapshot_unref(snapshot);
+	return is_ours;
+}
 
 static enum MHD_Result serve_page(struct conn *conn, const char *method,
 				  const char *version)
@@ -352,6 +411,10 @@ static enum MHD_Result serve_page(struct conn *conn, const char *method,
 			&head) != GUARD_OK ||
 	    (head.method != METHOD_GET && head.method != METHOD_HEAD))
 		return answer_plainly(conn, bad_request, "");
+	if (!is_for_metrics(conn, head.host))
+		return answer_plainly(conn, unknown_host,
+				      "\"message\":\"This listener serves no "
+				      "such name. metrics_hosts lists names.\",");
 	buf_init(&page, PAGE_MAX);
 	status = pages_get(conn->door->worker->options.gateway,
 			   str_cut(target.raw, '?', &rest), &page, &type);
@@ -381,9 +444,9 @@ enum MHD_Result turn_handle(void *ctx, struct MHD_Connection *mhd,
 	struct conn *conn = *request;
 	struct turn *turn = conn ? conn->turn : NULL;
 
-	(void)mhd, (void)url;
+	(void)url;
 	if (!conn)
-		return MHD_NO;
+		return answer_stranger(mhd);
 	if (turn && turn->state == TURN_WAITING)
 		return MHD_YES;
 	door->worker->has_progress = true;
@@ -397,6 +460,9 @@ enum MHD_Result turn_handle(void *ctx, struct MHD_Connection *mhd,
 		*size = 0;
 		return err ? MHD_NO : MHD_YES;
 	}
+	if (turn->state == TURN_BODY && turn->is_chunked &&
+	    conn->tap.chunks.state != CHUNKS_DONE)
+		return refuse(turn, GUARD_FRAMING);
 	if (turn->state == TURN_BODY)
 		return start_steps(turn, true);
 	if (turn->state == TURN_READY)

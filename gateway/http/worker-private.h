@@ -40,9 +40,11 @@ struct worker {
 	struct deadlines deadlines;
 	int epoll_fd, event_fd;
 	int64_t now_ms;			/* monotonic, of this loop's turn */
-	unsigned connections;
+	unsigned connections;		/* without those turned away */
 	struct list waiting;		/* turns whose exchange waits */
-	unsigned waiting_count;
+	struct list paused;		/* ... for the time to pass, in the
+					 * order in which it does */
+	unsigned waiting_count;		/* of both */
 	int64_t hurried_ms;		/* the last look at them */
 	bool has_progress;		/* in this turn of the loop */
 	bool has_ticked;		/* there may be somebody to cut */
@@ -65,8 +67,10 @@ struct conn {
 	struct door *door;
 	struct MHD_Connection *mhd;
 	int64_t start_ms;		/* monotonic */
+	bool is_counted;		/* in worker->connections */
 	bool is_kept;			/* it has had an answer */
 	struct ip peer;
+	struct network *network;	/* counted there; NULL: it is not */
 	struct tap tap;
 	uint64_t body_len;		/* announced, of this request */
 	struct tls_session tls;
@@ -92,7 +96,7 @@ enum turn_state {
 struct turn {
 	uint32_t magic;
 	struct turn *next;		/* in worker->posted */
-	struct list node;		/* in worker->waiting */
+	struct list node;		/* in worker->waiting, or ->paused */
 	struct worker *worker;
 	struct conn *conn;
 	struct exchange *ex;
@@ -103,6 +107,7 @@ struct turn {
 	int64_t start_ns;
 	int64_t wait_ms;	/* monotonic: it began to wait */
 	bool closes;
+	bool is_chunked;		/* its body comes in chunks */
 	bool is_suspended;
 };
 

@@ -101,12 +101,35 @@ static void hurry(struct worker *worker)
 		turn_hurry(list_entry(pos, struct turn, node));
 }
 
+/* ---- pauses ------------------------------------------------------------- */
+
+/* Until the first of them is over; at the end all are. -1: nobody pauses. */
+static int64_t pause_left_ms(struct worker *worker)
+{
+	const struct turn *first;
+	int64_t left;
+
+	if (list_is_empty(&worker->paused))
+		return -1;
+	first = list_entry(worker->paused.next, struct turn, node);
+	left = first->wait_ms + EXCHANGE_PAUSE_MS - worker->now_ms;
+	return worker->is_draining || left < 0 ? 0 : left;
+}
+
+static void end_pauses(struct worker *worker)
+{
+	while (pause_left_ms(worker) == 0)
+		turn_go_on(list_entry(worker->paused.next, struct turn, node));
+}
+
 /* ---- the loop ----------------------------------------------------------- */
 
 /* Until when may we sleep? Marks doors that have work without an event. */
 static int sleep_ms(struct worker *worker)
 {
-	int shortest = SLEEP_MAX_MS;
+	int64_t left = pause_left_ms(worker);
+	int shortest = left >= 0 && left < SLEEP_MAX_MS ? (int)left :
+							  SLEEP_MAX_MS;
 
 	for (unsigned i = 0; i < worker->options.door_count; i++) {
 		struct door *door = &worker->doors[i];
@@ -177,6 +200,13 @@ static void abandon(struct worker *worker)
 
 	list_each(pos, safe, &worker->waiting)
 		turn_abandon(list_entry(pos, struct turn, node));
+	/* these nobody wakes */
+	list_each(pos, safe, &worker->paused) {
+		struct turn *turn = list_entry(pos, struct turn, node);
+
+		turn_abandon(turn);
+		turn_go_on(turn);
+	}
 }
 
 static bool has_ended(struct worker *worker)
@@ -209,6 +239,7 @@ static void *serve(void *arg)
 		look_around(worker);
 		metric_add(worker->meter.turns, 1);
 		collect(worker);
+		end_pauses(worker);
 		hurry(worker);
 		for (unsigned i = 0; i < worker->options.door_count; i++) {
 			struct door *door = &worker->doors[i];
@@ -304,6 +335,7 @@ enum err worker_new(const struct worker_options *options,
 	worker->epoll_fd = worker->event_fd = -1;
 	worker->deadlines.timer_fd = -1;
 	list_init(&worker->waiting);
+	list_init(&worker->paused);
 	atomic_init(&worker->is_over, true);
 	meter_init(&worker->meter);
 	for (unsigned i = 0; i < options->door_count; i++)

@@ -10,6 +10,7 @@
 #ifndef HTTP_WORKER_H
 #define HTTP_WORKER_H
 
+#include "http/networks.h"
 #include "http/router.h"
 #include "http/tls.h"
 
@@ -55,6 +56,7 @@ struct worker_options {
 	unsigned index;
 	struct gateway *gateway;
 	struct tls_slot *tls;
+	struct networks *networks;
 	const struct route *routes;
 	enum worker_wait wait;
 	uint32_t request_ms;		/* deadline for a whole request */

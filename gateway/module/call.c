@@ -53,6 +53,37 @@ const char *call_phase_name(enum adapter_phase phase)
 	return phase_names[phase];
 }
 
+/* "a, b and c" */
+static void add_phases(unsigned phases, struct buf *out)
+{
+	for (unsigned i = 0; phases; i++) {
+		const unsigned bit = 1u << i;
+
+		if (!(phases & bit))
+			continue;
+		phases &= ~bit;
+		buf_puts(out, phase_names[i]);
+		if (phases)
+			buf_puts(out, phases & (phases - 1) ? ", " : " and ");
+	}
+}
+
+void call_say_misplaced(struct adapter_call *call, enum adapter_phase phase,
+			const char *function, unsigned phases)
+{
+	struct buf problem;
+
+	buf_init_fixed(&problem, call->problem, sizeof(call->problem));
+	if (phase == ADAPTER_PHASE_NONE)
+		buf_printf(&problem, "it called %s() outside of any hook, "
+			   "which only ", function);
+	else
+		buf_printf(&problem, "%s called %s(), which only ",
+			   phase_names[phase], function);
+	add_phases(phases, &problem);
+	buf_puts(&problem, " may");
+}
+
 void call_begin(struct adapter_call *call, const struct adapter_env *env,
 		struct pool *scratch)
 {
@@ -109,10 +140,13 @@ static void go_back(struct adapter_call *call, const struct call_mark *mark)
 static bool fail(struct adapter_call *call, enum adapter_phase phase,
 		 int returned)
 {
-	if (returned == USHER_FAIL)
+	/* What it was refused before is why it failed. */
+	if (returned == USHER_FAIL && call->misplaced && !call->is_refused)
+		call_say_misplaced(call, phase, call->misplaced, CALL_PHASES);
+	else if (returned == USHER_FAIL && !call->is_refused)
 		snprintf(call->problem, sizeof(call->problem),
 			 "%s returned USHER_FAIL", phase_names[phase]);
-	else
+	else if (returned != USHER_FAIL)
 		snprintf(call->problem, sizeof(call->problem),
 			 "%s returned %d, which is no result of a hook",
 			 phase_names[phase], returned);

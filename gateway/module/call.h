@@ -84,6 +84,7 @@ struct adapter_env {
 	uint32_t deadline_ms;
 	struct str directory;		/* its file's, with all others; absent
 					 * in the process of its own */
+	struct str file;		/* its file's name; likewise */
 };
 
 enum adapter_result {
@@ -207,7 +208,7 @@ struct adapter_call {
 	unsigned post_field_count;
 	struct adapter_error *errors;
 	unsigned error_count;
-	struct str deny_code, deny_reason;
+	struct str deny_code, deny_reason;	/* terminated */
 	struct adapter_event *events;
 	unsigned event_count;
 	char problem[ADAPTER_PROBLEM_MAX];
@@ -221,6 +222,8 @@ struct adapter_call {
 	struct alloc_guard *guards;	/* of what alloc() gave, newest first */
 	unsigned log_lines;
 	bool is_refused;		/* an output was not accepted */
+	const char *misplaced;		/* the first function that asked for
+					 * something in init; NULL: none */
 	bool is_lost;			/* a refusal by the adapter was not */
 	bool is_denied;
 	unsigned stamp;			/* counts changes and their undoing */
@@ -284,5 +287,17 @@ enum err call_init(const struct usher_adapter *adapter,
 struct adapter_facts call_facts(const struct usher_adapter *adapter);
 /* "map_fields" etc. */
 const char *call_phase_name(enum adapter_phase phase);
+/* Hooks that have a user and their request. */
+#define CALL_PHASES						\
+	(1u << ADAPTER_PHASE_MAP_FIELDS |			\
+	 1u << ADAPTER_PHASE_SYNC_USER |			\
+	 1u << ADAPTER_PHASE_CHOOSE_REDIRECT |			\
+	 1u << ADAPTER_PHASE_DELIVER)
+/*
+ * Into call->problem: "sync_user called set_redirect(), which only
+ * choose_redirect and deliver may".  `phases`: 1 << enum adapter_phase each.
+ */
+void call_say_misplaced(struct adapter_call *call, enum adapter_phase phase,
+			const char *function, unsigned phases);
 
 #endif

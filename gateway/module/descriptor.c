@@ -7,7 +7,7 @@
 /* What every version of the struct has: up to and including `version`. */
 #define HEAD_SIZE (offsetof(struct usher_adapter, init))
 
-static bool is_name(const char *name)
+bool descriptor_is_name(const char *name)
 {
 	size_t len = strnlen(name, USHER_ADAPTER_NAME_MAX + 1);
 
@@ -20,7 +20,7 @@ static bool is_name(const char *name)
 	return true;
 }
 
-static bool is_version(const char *version)
+bool descriptor_is_version(const char *version)
 {
 	size_t len = strnlen(version, USHER_ADAPTER_NAME_MAX + 1);
 
@@ -91,14 +91,14 @@ static enum err check_head(const struct usher_adapter *raw,
 			   raw->flags & ~FLAGS_KNOWN);
 		return ERR_UNSUPPORTED;
 	}
-	if (!raw->name || !is_name(raw->name)) {
+	if (!raw->name || !descriptor_is_name(raw->name)) {
 		buf_printf(problem, "its descriptor has %s name; set .name to "
 			   "1 to %d letters, digits, '_', '-' or '.'",
 			   raw->name ? "an unusable" : "no",
 			   USHER_ADAPTER_NAME_MAX);
 		return ERR_SYNTAX;
 	}
-	if (!raw->version || !is_version(raw->version)) {
+	if (!raw->version || !descriptor_is_version(raw->version)) {
 		buf_printf(problem, "its descriptor has %s version; set "
 			   ".version to a text of 1 to %d bytes",
 			   raw->version ? "an unusable" : "no",

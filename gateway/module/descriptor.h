@@ -8,6 +8,8 @@
 #ifndef MODULE_DESCRIPTOR_H
 #define MODULE_DESCRIPTOR_H
 
+#include <stdbool.h>
+
 #include <usher/adapter.h>
 
 #include "base/buf.h"
@@ -24,5 +26,10 @@
  */
 enum err descriptor_check(const struct usher_adapter *raw,
 			  struct usher_adapter *out_r, struct buf *problem);
+
+/* What its name may be (letters, digits, '_', '-', '.') and its version (text):
+ * 1 to USHER_ADAPTER_NAME_MAX bytes. */
+bool descriptor_is_name(const char *name);
+bool descriptor_is_version(const char *version);
 
 #endif

@@ -436,6 +436,16 @@ int input_find(struct adapter_call *call, int kind, struct str name,
 	return USHER_E_NOTFOUND;
 }
 
+/* There is nobody to ask about yet: kept for the operator, should init fail
+ * by it. */
+static void note_misplaced(struct adapter_call *call, int rc,
+			   const char *function)
+{
+	if (rc == USHER_E_PHASE && call->phase == ADAPTER_PHASE_INIT &&
+	    !call->misplaced)
+		call->misplaced = function;
+}
+
 int input_get(struct usher_call *public, int kind, const char *name,
 	      struct usher_str *value_r)
 {
@@ -445,6 +455,7 @@ int input_get(struct usher_call *public, int kind, const char *name,
 	if (!name)
 		return USHER_E_INVAL;
 	rc = input_find(from_public(public), kind, str_from(name), &field);
+	note_misplaced(from_public(public), rc, "get");
 	if (!rc)
 		*value_r = to_usher(field->value);
 	return rc;
@@ -456,6 +467,7 @@ int input_at(struct usher_call *public, int kind, uint32_t index,
 	const struct adapter_view *view;
 	int rc = view_get(from_public(public), kind, STR_NULL, &view);
 
+	note_misplaced(from_public(public), rc, "at");
 	if (rc)
 		return rc;
 	if (index >= view->count)
@@ -473,6 +485,7 @@ int input_type(struct usher_call *public, int kind, const char *name)
 	if (!name)
 		return USHER_E_INVAL;
 	rc = input_find(from_public(public), kind, str_from(name), &field);
+	note_misplaced(from_public(public), rc, "type");
 	if (rc)
 		return rc;
 	return field->kind == FIELD_JSON ? USHER_JSON : USHER_TEXT;

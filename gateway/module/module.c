@@ -347,7 +347,7 @@ enum err module_load_copy(const struct module_copy *copy,
 			load_sealed(fd, copy->size, module_r, problem);
 }
 
-/* Without the lock: whoever holds that may hang in a module. */
+/* Without the lock: its holder may hang in a module. */
 void module_unref(struct module *module)
 {
 	if (module)

@@ -3,7 +3,7 @@
  *
  * A file is checked on its open descriptor, copied to a sealed memory file,
  * and loaded from there, so that replacing or overwriting it later touches
- * nothing that runs.  The same content is loaded once, whoever asks.  Nothing
+ * nothing that runs.  The same content is loaded once.  Nothing
  * is ever unloaded: code that left a thread, a thread-exit handler
  * or a signal handler behind would take the process with it.  So each new
  * content costs its memory until the process ends, and MODULES_MAX bounds it.

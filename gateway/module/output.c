@@ -7,10 +7,15 @@
 
 #define EVENT_PREFIX "adapter."
 
+/* Hooks in which something may be called, as <usher/adapter.h> has them. */
 #define IN(phase) (1u << (phase))
 #define IN_HANDOFF                                                       \
 	(IN(ADAPTER_PHASE_MAP_FIELDS) | IN(ADAPTER_PHASE_SYNC_USER) |    \
 	 IN(ADAPTER_PHASE_CHOOSE_REDIRECT))
+#define IN_STORING                                                       \
+	(IN(ADAPTER_PHASE_MAP_FIELDS) | IN(ADAPTER_PHASE_SYNC_USER))
+#define IN_CHOOSING                                                      \
+	(IN(ADAPTER_PHASE_CHOOSE_REDIRECT) | IN(ADAPTER_PHASE_DELIVER))
 
 static struct adapter_call *from_public(struct usher_call *public)
 {
@@ -29,8 +34,6 @@ static const char *error_text(int error)
 		return "over a limit of <usher/adapter.h>";
 	case USHER_E_INVAL:
 		return "malformed";
-	case USHER_E_PHASE:
-		return "not allowed in this hook";
 	case USHER_E_NOMEM:
 		return "out of memory";
 	default:
@@ -48,6 +51,16 @@ static int refuse(struct adapter_call *call, const char *function, int error)
 			 error_text(error));
 	call->is_refused = true;
 	return error;
+}
+
+/* In this hook there is no such function; `phases`: in which there is. */
+static int misplaced(struct adapter_call *call, const char *function,
+		     unsigned phases)
+{
+	if (!call->is_refused)
+		call_say_misplaced(call, call->phase, function, phases);
+	call->is_refused = true;
+	return USHER_E_PHASE;
 }
 
 static int text_check(const char *text, size_t len, size_t max)
@@ -69,6 +82,17 @@ static int label_check(const char *name)
 	if (!len)
 		return USHER_E_INVAL;
 	return text_check(name, len, USHER_NAME_MAX);
+}
+
+/*
+ * In a script, setting a member of this name sets the object's prototype: a
+ * page that copies attributes one by one would do so.  "constructor" and
+ * "prototype" are plain members; only a nested object makes them more, and an
+ * attribute is text.  One that is stored from before may still be removed.
+ */
+static bool is_prototype(const char *name)
+{
+	return strcmp(name, "__proto__") == 0;
 }
 
 static int attribute_check(const char *name)
@@ -179,7 +203,8 @@ int output_set_field(struct usher_call *public, const char *name,
 	int rc;
 
 	if (!is_in(call, IN(ADAPTER_PHASE_MAP_FIELDS)))
-		return refuse(call, "set_field", USHER_E_PHASE);
+		return misplaced(call, "set_field",
+				 IN(ADAPTER_PHASE_MAP_FIELDS));
 	if (name && !strcmp(name, "email"))
 		to = &call->email;
 	else if (name && !strcmp(name, "name"))
@@ -224,10 +249,11 @@ int output_set_attribute(struct usher_call *public, const char *name,
 	struct adapter_call *call = from_public(public);
 	int rc;
 
-	if (!is_in(call, IN(ADAPTER_PHASE_MAP_FIELDS) |
-			 IN(ADAPTER_PHASE_SYNC_USER)))
-		return refuse(call, "set_attribute", USHER_E_PHASE);
+	if (!is_in(call, IN_STORING))
+		return misplaced(call, "set_attribute", IN_STORING);
 	rc = attribute_check(name);
+	if (!rc && is_prototype(name))
+		rc = USHER_E_INVAL;
 	if (!rc)
 		rc = text_check(value, len, USHER_VALUE_MAX);
 	if (!rc)
@@ -259,9 +285,8 @@ int output_del_attribute(struct usher_call *public, const char *name)
 	bool is_unseen;
 	int rc;
 
-	if (!is_in(call, IN(ADAPTER_PHASE_MAP_FIELDS) |
-			 IN(ADAPTER_PHASE_SYNC_USER)))
-		return refuse(call, "del_attribute", USHER_E_PHASE);
+	if (!is_in(call, IN_STORING))
+		return misplaced(call, "del_attribute", IN_STORING);
 	rc = attribute_check(name);
 	if (!rc)
 		rc = input_find(call, USHER_ATTRIBUTE, str_from(name),
@@ -281,9 +306,8 @@ int output_set_redirect(struct usher_call *public, const char *url, size_t len)
 	struct adapter_call *call = from_public(public);
 	int rc;
 
-	if (!is_in(call, IN(ADAPTER_PHASE_CHOOSE_REDIRECT) |
-			 IN(ADAPTER_PHASE_DELIVER)))
-		return refuse(call, "set_redirect", USHER_E_PHASE);
+	if (!is_in(call, IN_CHOOSING))
+		return misplaced(call, "set_redirect", IN_CHOOSING);
 	rc = url_check(call, url, len);
 	if (!rc)
 		rc = keep(call, url, len, &call->redirect);
@@ -322,7 +346,7 @@ int output_set_post(struct usher_call *public, const char *url, size_t len,
 	int rc;
 
 	if (!is_in(call, IN(ADAPTER_PHASE_DELIVER)))
-		return refuse(call, "set_post", USHER_E_PHASE);
+		return misplaced(call, "set_post", IN(ADAPTER_PHASE_DELIVER));
 	if (count > USHER_POST_FIELDS_MAX)
 		return refuse(call, "set_post", USHER_E_LIMIT);
 	if (!fields && count)
@@ -353,8 +377,12 @@ int output_set_error(struct usher_call *public, const char *field,
 	/* Enough are there to refuse the request: nothing is lost. */
 	if (call->error_count >= USHER_ERRORS_MAX)
 		return USHER_E_LIMIT;
-	rc = is_in(call, IN_HANDOFF | IN(ADAPTER_PHASE_INIT)) ?
-		label_check(field) : USHER_E_PHASE;
+	if (!is_in(call, IN_HANDOFF | IN(ADAPTER_PHASE_INIT))) {
+		call->is_lost = true;
+		return misplaced(call, "set_error",
+				 IN_HANDOFF | IN(ADAPTER_PHASE_INIT));
+	}
+	rc = label_check(field);
 	if (!rc)
 		rc = len ? text_check(text, len, USHER_MESSAGE_MAX) :
 			   USHER_E_INVAL;
@@ -381,9 +409,9 @@ int output_set_deny(struct usher_call *public, const char *code,
 	struct str kept_code, kept_reason;
 	int rc;
 
-	if (!is_in(call, IN_HANDOFF | IN(ADAPTER_PHASE_DELIVER))) {
+	if (!is_in(call, CALL_PHASES)) {
 		call->is_lost = true;
-		return refuse(call, "set_deny", USHER_E_PHASE);
+		return misplaced(call, "set_deny", CALL_PHASES);
 	}
 	if (call->is_denied)
 		return 0;
@@ -428,8 +456,9 @@ int output_emit(struct usher_call *public, const char *event, const char *json,
 	struct adapter_event kept;
 	int rc;
 
-	rc = is_in(call, IN_HANDOFF | IN(ADAPTER_PHASE_DELIVER)) ?
-		code_check(event, true) : USHER_E_PHASE;
+	if (!is_in(call, CALL_PHASES))
+		return misplaced(call, "emit", CALL_PHASES);
+	rc = code_check(event, true);
 	if (!rc)
 		rc = json_check(call, json, len);
 	if (!rc)

@@ -2,9 +2,12 @@
  * cors: which origins may read our answers, and which may post at all
  * (Fetch standard, section 3.2).
  *
- * An origin is listed when it is byte-equal to one of the list: no patterns,
- * no suffixes, no letter case.  The list's entries are in the one form that
- * browsers send (codec/url.h: url_parse_origin()).
+ * An origin is listed when it is byte-equal to one of the list: no suffixes,
+ * no letter case.  The list's entries are in the one form that browsers send
+ * (codec/url.h: url_parse_origin()), or have "*." before their host
+ * (config/wildcard.h): that stands for one label, exactly, of 1 to 63 small
+ * letters, digits, '-' and '_' (no host name has '_', but browsers take it), so
+ * neither for https://example.com nor for https://a.b.example.com.
  */
 #ifndef POLICY_CORS_H
 #define POLICY_CORS_H
@@ -25,6 +28,8 @@ enum cors_verdict {
 	CORS_REFUSED,
 };
 
+/* Is it an entry with a "*."? */
+bool cors_is_wildcard(struct str entry);
 /* "null", an empty and an absent origin are never listed. */
 bool cors_is_listed(const struct cors *cors, struct str origin);
 

@@ -12,9 +12,9 @@
  * 65,536 of those, all of a /48 together have RATELIMIT_WIDE_FACTOR times the
  * budget of one; a request must fit in both.  All unix sockets are one client.
  *
- * Times are wall-clock, so that the state outlives a restart.  When the clock
- * steps back nobody waits longer than if they had just used up all of their
- * credit.
+ * Times are the steady clock's (base/clock.h), so that the state outlives a
+ * restart and no step frees or locks anybody.  Were it behind all the same,
+ * nobody waits longer than if they had just used up all of their credit.
  *
  * The table is many small ones, each with a lock of its own; growing moves a
  * few hundred clients at a time.  It never holds more than its maximum: when

@@ -1,6 +1,7 @@
 #include "policy/validate.h"
 
 #include "base/codes.h"
+#include "codec/charref.h"
 #include "codec/json.h"
 #include "codec/utf8.h"
 
@@ -48,29 +49,50 @@ struct str validate_trim(struct str s)
 	return utf8_trim(s);
 }
 
-/* A text field trimmed; absent where there is none. *ok_r: it is text. */
-static struct str get_text(const struct validation *in, const char *name,
-			   bool *ok_r)
+/*
+ * A field trimmed; absent where there is none.  ERR_CONTROL: a line end or a
+ * TAB stands within; ERR_SYNTAX: it is no text.
+ */
+static enum err get_text(const struct validation *in, const char *name,
+			 struct str *text_r)
 {
 	const struct field *field = fields_get(in->fields, str_from(name));
+	struct str text = field ? validate_trim(field->value) : STR_NULL;
 
-	*ok_r = !field || (field->kind == FIELD_TEXT &&
-			   !utf8_check_text(field->value, NULL));
-	return field && *ok_r ? validate_trim(field->value) : STR_NULL;
+	if (field && (field->kind != FIELD_TEXT ||
+		      utf8_check_lines(text, NULL)))
+		return ERR_SYNTAX;
+	if (utf8_check_text(text, NULL))
+		return ERR_CONTROL;
+	*text_r = text;
+	return ERR_OK;
 }
+
+/* What happened, and how whoever wrote the page mends it. */
+#define ESCAPED_EMAIL \
+	"The email field was escaped for HTML before it was sent: it holds a " \
+	"character reference such as &#039; or &amp;. The page has to send " \
+	"the address as it is. In a script write it as JSON (json_encode(), " \
+	"@json), not with {{ }} or htmlspecialchars(); in WordPress decode " \
+	"it first (wp_specialchars_decode())."
 
 static enum err check_email(const struct validation *in,
 			    struct invalid_list *list, struct email *out_r)
 {
-	bool ok;
-	struct str text = get_text(in, "email", &ok);
+	struct str text = STR_NULL;
 	struct str message = STR("The email field must be a valid email "
 				 "address.");
-	enum err err = ok ? ERR_OK : ERR_SYNTAX;
+	enum err err = get_text(in, "email", &text);
 
-	if (!err && !text.len) {
+	if (err == ERR_CONTROL) {
+		message = STR("The email field must not contain line breaks "
+			      "or tabs.");
+	} else if (!err && !text.len) {
 		err = ERR_SYNTAX;
 		message = STR("The email field is required.");
+	} else if (!err && charref_is_in(text)) {
+		err = ERR_SYNTAX;	/* no address has a ';' */
+		message = STR(ESCAPED_EMAIL);
 	} else if (!err && text.len > EMAIL_MAX) {
 		err = ERR_LIMIT;
 		message = STR("The email field must not be greater than 254 "
@@ -88,10 +110,14 @@ static void check_name(const struct validation *in, struct invalid_list *list,
 		       const struct email *email, struct str *out_r)
 {
 	struct str field = STR("name");
-	bool ok;
-	struct str name = get_text(in, "name", &ok);
+	struct str name = STR_NULL;
+	enum err err = get_text(in, "name", &name);
 
-	if (!ok)
+	if (err == ERR_CONTROL)
+		validate_add_error(list, field,
+				   STR("The name field must not contain line "
+				       "breaks or tabs."));
+	else if (err)
 		validate_add_error(list, field,
 				   STR("The name field must be a string."));
 	else if (str_is_null(name))
@@ -110,16 +136,18 @@ static void check_name(const struct validation *in, struct invalid_list *list,
 static enum err check_redirect(const struct validation *in,
 			       struct invalid_list *list, struct str *out_r)
 {
-	bool ok;
-	struct str text = get_text(in, "redirect_url", &ok);
+	struct str text = STR_NULL;
 	struct str message = STR("The redirect url field must be a valid "
 				 "URL.");
-	enum err err = ok ? ERR_OK : ERR_SYNTAX;
+	enum err err = get_text(in, "redirect_url", &text);
 
 	*out_r = STR_NULL;
-	if (ok && !text.len)
+	if (!err && !text.len)
 		return ERR_OK;
-	if (!err && text.len > URL_MAX) {
+	if (err == ERR_CONTROL) {
+		message = STR("The redirect url field must not contain line "
+			      "breaks or tabs.");
+	} else if (!err && text.len > URL_MAX) {
 		err = ERR_LIMIT;
 		message = STR("The redirect url field must not be greater "
 			      "than 2048 characters.");

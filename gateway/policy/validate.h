@@ -4,9 +4,12 @@
  *
  * White space around a value is dropped as Laravel's TrimStrings does: U+0009
  * to U+000D, U+0020, U+0085, U+00A0, U+1680, U+2000 to U+200A, U+2028, U+2029,
- * U+202F, U+205F, U+3000, and the invisible U+200B, U+200E and U+FEFF.
+ * U+202F, U+205F, U+3000, and the invisible U+200B, U+200E and U+FEFF.  A line
+ * end or a TAB within one is an error of that field.
  *
- *  email		demanded; codec/email.h; at most 254 octets
+ *  email		demanded; codec/email.h; at most 254 octets; one with
+ *		HTML's character references in it (codec/charref.h) is told
+ *		what happened, and how to mend the page
  *  name		demanded, but where it is empty (the guide's snippets
  *		send name: '' for a user without one) it becomes the part
  *		of the address before its '@'; at most 255 code points
@@ -54,9 +57,10 @@ struct validated {
 /* What is wrong lives in `pool`. */
 void invalid_list_init(struct invalid_list *list, struct pool *pool);
 /*
- * Add one, copied, unless it is there; for adapters too.  The name is cut at FIELD_NAME_MAX and
- * the message at VALIDATE_MESSAGE_MAX octets, at a character's start.
- * Without memory nothing is added, but the list never counts as clean again.
+ * Add one, copied, unless it is there; for adapters too.  The name is cut at
+ * FIELD_NAME_MAX and the message at VALIDATE_MESSAGE_MAX octets, at a
+ * character's start.  Without memory nothing is added, but the list
+ * never counts as clean again.
  */
 void validate_add_error(struct invalid_list *list, struct str field,
 			struct str message);

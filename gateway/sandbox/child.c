@@ -232,7 +232,7 @@ static void say_how(const siginfo_t *info, struct buf *how)
 			 "make");
 }
 
-void child_reap(struct child *child, struct buf *how)
+int child_reap(struct child *child, struct buf *how)
 {
 	siginfo_t info = { 0 };
 	int rc;
@@ -251,4 +251,5 @@ void child_reap(struct child *child, struct buf *how)
 	close_all(&child->log, 1);
 	close_all(&child->pidfd, 1);
 	close_all(&child->status, 1);
+	return rc || info.si_code == CLD_EXITED ? 0 : info.si_status;
 }

@@ -44,9 +44,12 @@ void child_find_host(char *path, size_t size);
 enum err child_spawn(const struct child_spec *spec, struct child *child_r,
 		     struct buf *problem);
 void child_kill(const struct child *child);
-/* Once the pidfd is readable: take its end, close all, and say how it ended in
- * *how ("was ended by signal 11 (Segmentation fault)"). */
-void child_reap(struct child *child, struct buf *how);
+/*
+ * Once the pidfd is readable: take its end, close all, and say how it ended in
+ * *how ("was ended by signal 11 (Segmentation fault)").  Returns the signal; 0:
+ * none.
+ */
+int child_reap(struct child *child, struct buf *how);
 
 /* The descriptor of a message that may have one; -1: none. */
 struct msghdr;

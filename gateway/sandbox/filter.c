@@ -43,7 +43,7 @@ static const int deadly[] = {
 /* They name nobody else, whatever their arguments. */
 static const int harmless[] = {
 	SCMP_SYS(brk), SCMP_SYS(sched_yield), SCMP_SYS(restart_syscall),
-	SCMP_SYS(rt_sigreturn), SCMP_SYS(rt_sigprocmask),
+	SCMP_SYS(rt_sigreturn),
 	SCMP_SYS(gettimeofday), SCMP_SYS(time), SCMP_SYS(getrandom),
 	SCMP_SYS(getpid), SCMP_SYS(gettid), SCMP_SYS(exit),
 	SCMP_SYS(exit_group),
@@ -172,15 +172,19 @@ static int add_rules(scmp_filter_ctx ctx, const void *arg)
 
 	if (!rc)
 		rc = seccomp_attr_set(ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2);
+	/* Not made, and told by who made it as it ends: sigsys.h. */
 	if (!rc)
-		rc = add_all(ctx, SCMP_ACT_KILL_PROCESS, never,
-			     N_ELEMENTS(never));
+		rc = add_all(ctx, SCMP_ACT_TRAP, never, N_ELEMENTS(never));
 	if (!rc)
-		rc = add_all(ctx, SCMP_ACT_KILL_PROCESS, deadly,
-			     N_ELEMENTS(deadly));
+		rc = add_all(ctx, SCMP_ACT_TRAP, deadly, N_ELEMENTS(deadly));
 	if (!rc)
 		rc = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(ENOSYS),
 				      SCMP_SYS(clone3), 0);
+	/* Nothing is blocked, so that the handler is not either: libc blocks
+	 * all while it makes a thread or a process. */
+	if (!rc)
+		rc = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(0),
+				      SCMP_SYS(rt_sigprocmask), 0);
 	if (!rc)
 		rc = add_common(ctx);
 	if (!rc)

@@ -23,8 +23,10 @@
  * the gateway looks (attest.h).
  *
  * What each call that is let may do to another process, its arguments
- * considered.  All else is EPERM, or ends the process: what makes processes,
- * signals, traces, sees foreign memory, mounts and the like.  clone3 is ENOSYS.
+ * considered.  All else is EPERM, or traps, which says what it was and ends the
+ * process (sigsys.h): what makes processes, signals, traces, sees foreign
+ * memory, mounts and the like.  A call that traps is not made.  clone3 is
+ * ENOSYS; rt_sigprocmask does nothing and says that it did.
  *
  *	both phases
  *	recvfrom, sendto	fd 3, no address: speaks to the gateway, whose
@@ -43,7 +45,7 @@
  *	mprotect, munmap,	one's own memory, above the fence
  *	mremap, madvise		... for what an allocator advises: no merging
  *				of pages with another's, no poison
- *	brk, sched_yield, restart_syscall, rt_sigreturn, rt_sigprocmask,
+ *	brk, sched_yield, restart_syscall, rt_sigreturn,
  *	gettimeofday, time, getrandom, getpid, gettid, exit, exit_group
  *				take no one else's name: nothing
  *

@@ -10,6 +10,7 @@
 
 #include "module/module.h"
 #include "sandbox/attest.h"
+#include "sandbox/fall-watch.h"
 #include "sandbox/marshal.h"
 #include "sandbox/sandbox.h"
 #include "base/clock.h"
@@ -54,6 +55,8 @@ static struct {
 	struct pool *pool, *call_pool, *scratch;
 	void *state;
 	bool owes_fini;
+	const struct adapter_call *running;	/* NULL: none */
+	bool is_in_init;
 	char hidden[PATH_MAX];		/* "": nothing */
 	char why[256];			/* nothing can be attested; else "" */
 } host;
@@ -262,6 +265,30 @@ static const struct adapter_services services = {
 	.step = tell_step,
 };
 
+/*
+ * Its last words, from a signal handler.  Answers that wait are lost with it;
+ * and so are these where there is no room for them.
+ */
+static void tell_fall(struct fall *fall)
+{
+	static char room[WIRE_LENGTH_SIZE + 512];
+	struct buf frame;
+	uint32_t len;
+
+	if (host.running)
+		fall->phase = host.running->phase;
+	else if (host.is_in_init)
+		fall->phase = ADAPTER_PHASE_INIT;
+	buf_init_fixed(&frame, room + sizeof(len), sizeof(room) - sizeof(len));
+	fall_write(fall, (struct wire_head){ WIRE_FELL, host.generation, 0 },
+		   &frame);
+	len = (uint32_t)frame.len;
+	memcpy(room, &len, sizeof(len));
+	if (buf_is_ok(&frame))
+		sendto(HOST_CHANNEL_FD, room, sizeof(len) + len,
+		       MSG_NOSIGNAL | MSG_DONTWAIT, NULL, 0);
+}
+
 /* ---- from birth to READY ----------------------------------------------------- */
 
 static void keep_settings(const struct wire_frame *frame)
@@ -351,6 +378,9 @@ static void greet(void)
 		close(status);
 }
 
+_Static_assert(1 << ADAPTER_PHASE_DELIVER < WIRE_ADVISORY,
+	       "the last hook's bit is not another's");
+
 static void tell_ready(void)
 {
 	const struct usher_adapter *a = &host.adapter;
@@ -390,6 +420,8 @@ static void prepare(void)
 	signal(SIGQUIT, SIG_IGN);
 	signal(SIGTERM, SIG_IGN);
 	signals_ignore_strays();
+	if (fall_watch(tell_fall))
+		_exit(HOST_NO_MEMORY);
 	buf_init(&host.out, WIRE_FRAME_MAX);
 	buf_init(&host.datagram, WIRE_DATAGRAM_MAX);
 	host.pool = pool_new(SETTINGS_POOL_MAX);
@@ -435,6 +467,7 @@ static void load(uid_t uid)
 		refuse(&problem);
 	close(HOST_MODULE_FD);
 	host.env.name = str_from(host.adapter.name);
+	host.is_in_init = true;
 	if (call_init(&host.adapter, &host.env, host.pool, host.scratch,
 		      &host.state, &host.owes_fini, &problem) ||
 	    sandbox_close(filters, size, &problem))
@@ -455,7 +488,9 @@ static void run(struct adapter_call *call, enum wire_call_kind kind)
 							      NULL;
 	call_begin(call, &host.env, host.scratch);
 	marshal_read_times(&host.frame, call);
+	host.running = call;
 	call_run(call, host.state, hooks, count);
+	host.running = NULL;
 }
 
 static void serve(struct str data)
@@ -524,6 +559,7 @@ void host_run(uid_t uid)
 	greet();
 	read_settings();
 	load(uid);
+	host.is_in_init = false;
 	tell_ready();
 	for (;;)
 		serve_next();

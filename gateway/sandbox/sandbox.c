@@ -14,21 +14,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/sanitized.h"
 #include "sandbox/landlock.h"
 #include "sandbox/sigsys.h"
-
-/* A sanitizer reserves terabytes of addresses. */
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define IS_SANITIZED 1
-#endif
-#endif
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define IS_SANITIZED 1
-#endif
-#ifndef IS_SANITIZED
-#define IS_SANITIZED 0
-#endif
 
 _Static_assert(sizeof(struct sock_filter) == FILTER_INSTRUCTION_SIZE,
 	       "as the file has them");

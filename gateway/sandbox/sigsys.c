@@ -7,6 +7,7 @@
 #include <ucontext.h>
 #include <unistd.h>
 
+#include "sandbox/fall-watch.h"
 #include "sandbox/filter.h"
 
 #if FILTER_TRAPS_STAT
@@ -55,19 +56,19 @@ static void answer(int number, siginfo_t *info, void *context)
 	int error = errno;
 
 	(void)number;
-	/* Nothing else traps. */
-	if (info->si_syscall == SYS_newfstatat)
-		ANSWER(c) = stat_at((int)ARG0(c),
-				    (const char *)(uintptr_t)ARG1(c),
-				    (void *)(uintptr_t)ARG2(c), (int)ARG3(c));
-	else
-		ANSWER(c) = -EPERM;
+	if (info->si_syscall != SYS_newfstatat) {
+		fall_by_call(info, c, (uint64_t)ARG0(c));
+		fall_end();
+		return;
+	}
+	ANSWER(c) = stat_at((int)ARG0(c), (const char *)(uintptr_t)ARG1(c),
+			    (void *)(uintptr_t)ARG2(c), (int)ARG3(c));
 	errno = error;
 }
 
 int sigsys_take(void)
 {
-	struct sigaction action = { .sa_flags = SA_SIGINFO };
+	struct sigaction action = { .sa_flags = SA_SIGINFO | SA_ONSTACK };
 
 	action.sa_sigaction = answer;
 	sigemptyset(&action.sa_mask);

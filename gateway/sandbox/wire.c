@@ -3,6 +3,7 @@
 #include <limits.h>
 
 #include "sandbox/attest.h"
+#include "sandbox/fall.h"
 
 #define ABSENT UINT32_MAX
 
@@ -87,6 +88,12 @@ static const struct {
 	[WIRE_HEAP] = { HAS_NUMBER, 0, 0, 0, INT64_MAX },
 	[WIRE_FILTERS] = { HAS_NUMBER, 0, 0, 0, ATTEST_FILTERS_MAX },
 	[WIRE_HIDDEN] = { HAS_A, PATH_MAX, 0, 0, 0 },
+	[WIRE_SIGNAL] = { HAS_NUMBER, 0, 0, 1, 64 },
+	[WIRE_SYSCALL] = { HAS_NUMBER, 0, 0, 0, UINT32_MAX },
+	[WIRE_ARGUMENT] = { HAS_NUMBER, 0, 0, 0, INT64_MAX },
+	[WIRE_HOOK] = { HAS_NUMBER, 0, 0, 1, 5 },
+	[WIRE_PLACE] = { HAS_NUMBER | MAY_A, FALL_OBJECT_MAX, 0, 0,
+			 INT64_MAX },
 };
 
 /* Which tags stand in a frame, and how often: 0 means not at all. */
@@ -138,6 +145,10 @@ static const struct {
 			  { WIRE_TOOK, 0, 1 }, { WIRE_CHANGES, 0, 1 },
 			  { WIRE_EVENTS, 0, 1 }, { WIRE_ERRORS, 0, 1 },
 			  { WIRE_LINES, 0, 1 }, { WIRE_HEAP, 0, 1 } } },
+	[WIRE_FELL] = { true, false,
+			{ { WIRE_SIGNAL, 1, 1 }, { WIRE_SYSCALL, 0, 1 },
+			  { WIRE_ARGUMENT, 0, 1 }, { WIRE_HOOK, 0, 1 },
+			  { WIRE_PLACE, 0, FALL_PLACES_MAX } } },
 };
 
 /* One slice with its terminator, at *at. */

@@ -21,6 +21,7 @@
  *					CALL	(several may wait)
  *	LOG*, STEP*, SIGN and SIGNED, LOOK and USER, then REPLY, in the order
  *	of the calls
+ *	FELL	instead of all that, at most twice: its last words
  */
 #ifndef SANDBOX_WIRE_H
 #define SANDBOX_WIRE_H
@@ -57,6 +58,7 @@ enum wire_type {
 	WIRE_STEP,		/* child: of a call with WIRE_TRACED */
 	WIRE_LOOK,		/* child: of a call with WIRE_LOOKABLE */
 	WIRE_USER,		/* gateway: what there is to see */
+	WIRE_FELL,		/* child: as it ends by its own doing (fall.h) */
 	WIRE_TYPES
 };
 
@@ -103,6 +105,12 @@ enum wire_tag {
 	WIRE_FILTERS,		/* number: of system calls, that it was born
 				 * with; its status file comes along */
 	WIRE_HIDDEN,		/* a: directory that it is not to read */
+	WIRE_SIGNAL,		/* number */
+	WIRE_SYSCALL,		/* number: its own */
+	WIRE_ARGUMENT,		/* number: the first, without its sign */
+	WIRE_HOOK,		/* number: enum adapter_phase, also init */
+	WIRE_PLACE,		/* number: offset, a: the object's name; absent:
+				 * the adapter's file */
 	WIRE_TAGS
 };
 

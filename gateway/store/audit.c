@@ -1,59 +1,24 @@
 #include "store/audit.h"
 
 #include "base/clock.h"
-#include "store/db-private.h"
+#include "store/audit-private.h"
 
 #define DAY_MS 86400000LL
 
-enum err audit_check(const struct audit_record *r)
-{
-	enum err err = text_check(r->request_id, AUDIT_ID_MAX);
+#define BOTH(before, after) { before "trails" after, before "refusals" after }
 
-	if (!err)
-		err = text_check(r->tenant, AUDIT_TENANT_MAX);
-	if (!err)
-		err = text_check(r->code, AUDIT_CODE_MAX);
-	if (!err)
-		err = text_check(r->trail, AUDIT_TRAIL_MAX);
-	return err;
-}
-
-/* A column that must have a value: absent is empty. */
-static struct str present(struct str s)
-{
-	return s.ptr ? s : STR("");
-}
-
-enum err audit_insert(struct db *db, const struct audit_record *r)
-{
-	sqlite3_stmt *q;
-	enum err err = audit_check(r);
-
-	if (!err)
-		err = query_begin(db, SQL_AUDIT_INSERT,
-			"INSERT INTO audit(request_id, time_ms, tenant, status,"
-			" code, trail) VALUES(?1, ?2, ?3, ?4, ?5, ?6)", &q);
-	if (err)
-		return err;
-	query_bind_str(q, 1, present(r->request_id));
-	sqlite3_bind_int64(q, 2, r->time_ms);
-	query_bind_str(q, 3, r->tenant);
-	sqlite3_bind_int(q, 4, r->status);
-	query_bind_str(q, 5, r->code);
-	query_bind_str(q, 6, present(r->trail));
-	return query_run(db, q);
-}
-
-/* A record on its way alone, with its text behind it. */
+/* A record on its way alone, packed. */
 struct audit_job {
 	struct job job;
-	struct audit_record record;
-	char text[];
+	struct audit_packed packed;
+	unsigned char octets[];
 };
 
 static enum err audit_run(struct db *db, struct job *job)
 {
-	return audit_insert(db, &((struct audit_job *)job)->record);
+	struct audit_job *a = (struct audit_job *)job;
+
+	return audit_add(db, &a->packed, a->octets);
 }
 
 static void audit_done(struct job *job)
@@ -61,40 +26,28 @@ static void audit_done(struct job *job)
 	free(job);
 }
 
-/* Move a slice behind `*p`. */
-static void keep(struct str *s, char **p)
-{
-	if (!s->ptr)
-		return;
-	memcpy(*p, s->ptr, s->len);
-	s->ptr = *p;
-	*p += s->len;
-}
-
 enum err audit_write(struct writer *writer, const struct audit_record *r)
 {
-	enum err err = audit_check(r);
+	unsigned char octets[AUDIT_PACKED_MAX];
+	struct audit_packed packed;
 	struct audit_job *a;
-	char *p;
+	enum err err = audit_pack_new(r, octets, &packed);
 
 	if (err)
 		return err;
-	a = malloc(sizeof(*a) + r->request_id.len + r->tenant.len +
-		   r->code.len + r->trail.len);
+	a = malloc(sizeof(*a) + packed.len);
 	if (!a)
 		return ERR_NOMEM;
 	a->job = (struct job){ .run = audit_run, .done = audit_done };
-	a->record = *r;
-	p = a->text;
-	keep(&a->record.request_id, &p);
-	keep(&a->record.tenant, &p);
-	keep(&a->record.code, &p);
-	keep(&a->record.trail, &p);
+	a->packed = packed;
+	memcpy(a->octets, octets, packed.len);
 	err = writer_submit_unawaited(writer, &a->job);
 	if (err)
 		free(a);
 	return err;
 }
+
+/* Records of schema 4 and before, a row and an entry of an index each. */
 
 static enum err copy(struct pool *pool, struct str in, struct str *out)
 {
@@ -104,8 +57,8 @@ static enum err copy(struct pool *pool, struct str in, struct str *out)
 
 #define COLUMNS "id, request_id, time_ms, tenant, status, code, trail"
 
-static enum err read_record(sqlite3_stmt *q, struct pool *pool,
-			    struct audit_record *out_r)
+static enum err read_old(sqlite3_stmt *q, struct pool *pool,
+			 struct audit_record *out_r)
 {
 	struct audit_record r = {
 		.id = sqlite3_column_int64(q, 0),
@@ -125,8 +78,8 @@ static enum err read_record(sqlite3_stmt *q, struct pool *pool,
 	return err;
 }
 
-enum err audit_find(struct db *db, struct str request_id, struct pool *pool,
-		    struct audit_record *out_r)
+static enum err find_old(struct db *db, struct str request_id,
+			 struct pool *pool, struct audit_record *out_r)
 {
 	sqlite3_stmt *q;
 	enum err err = query_begin(db, SQL_AUDIT_FIND,
@@ -136,45 +89,97 @@ enum err audit_find(struct db *db, struct str request_id, struct pool *pool,
 
 	if (err)
 		return err;
-	query_bind_str(q, 1, present(request_id));
+	query_bind_str(q, 1, request_id);
 	found = query_step(db, q, &err);
 	if (found == 0)
 		err = ERR_NOT_FOUND;
 	if (found > 0)
-		err = read_record(q, pool, out_r);
+		err = read_old(q, pool, out_r);
 	query_end(q);
 	return err;
 }
 
-enum err audit_list(struct db *db, int64_t after, struct pool *pool,
-		    struct audit_record *out_r, unsigned *count_r)
+static enum err list_old(struct db *db, int64_t after, struct pool *pool,
+			 struct audit_record *out_r, unsigned *count)
 {
 	sqlite3_stmt *q;
 	enum err err = query_begin(db, SQL_AUDIT_LIST,
 		"SELECT " COLUMNS " FROM audit WHERE id > ?1"
 		" ORDER BY id DESC LIMIT ?2", &q);
-	unsigned n = 0;
 
 	if (err)
 		return err;
 	sqlite3_bind_int64(q, 1, after);
-	sqlite3_bind_int(q, 2, AUDIT_PAGE_MAX);
-	while (!err && n < AUDIT_PAGE_MAX && query_step(db, q, &err) > 0) {
-		err = read_record(q, pool, &out_r[n]);
-		n += !err;
+	sqlite3_bind_int(q, 2, (int)(AUDIT_PAGE_MAX - *count));
+	while (!err && *count < AUDIT_PAGE_MAX &&
+	       query_step(db, q, &err) > 0) {
+		err = read_old(q, pool, &out_r[*count]);
+		*count += !err;
 	}
 	query_end(q);
-	if (!err)
-		*count_r = n;
 	return err;
 }
 
-/* Ids count up without gaps, so the newest tells how many there may be. */
-static enum err last_id(struct db *db, int64_t *id_r)
+/* They only grow old: a few at a time, each with its entry in the index. */
+static enum err sweep_old(struct db *db, int *swept_r)
 {
 	sqlite3_stmt *q;
-	enum err err = query_begin(db, SQL_AUDIT_LAST,
-		"SELECT id FROM audit ORDER BY id DESC LIMIT 1", &q);
+	enum err err = query_begin(db, SQL_AUDIT_DELETE,
+		"DELETE FROM audit WHERE id IN"
+		" (SELECT id FROM (SELECT id, time_ms FROM audit"
+		"  ORDER BY id LIMIT ?1) WHERE time_ms < ?2)", &q);
+
+	if (err)
+		return err;
+	sqlite3_bind_int(q, 1, AUDIT_SWEEP_MAX);
+	sqlite3_bind_int64(q, 2, clock_steady_ms() - AUDIT_DAYS_MAX * DAY_MS);
+	err = query_run(db, q);
+	if (!err)
+		*swept_r = sqlite3_changes(db->handle);
+	return err;
+}
+
+/* Looking for one. */
+
+struct search {
+	struct db *db;
+	struct str request_id;
+	struct pool *pool;
+	int64_t least_ms, most_ms;	/* of the times in a row, one at least */
+	bool is_damaged;		/* a row that was looked into */
+	int64_t row_id;			/* where it was found; 0: nowhere */
+	struct audit_record found;
+};
+
+/* The first row from `id` on: 1, 0 or -1 as query_step(). */
+static int seek(struct db *db, enum audit_kind kind, int64_t id,
+		int64_t *id_r, int64_t *at_ms_r, enum err *err)
+{
+	static const char *const texts[] = BOTH("SELECT id, at_ms FROM ",
+		" WHERE id >= ?1 ORDER BY id LIMIT 1");
+	sqlite3_stmt *q;
+	int found;
+
+	*err = query_begin(db, AUDIT_SQL(SQL_TRAILS_SEEK, kind), texts[kind],
+			   &q);
+	if (*err)
+		return -1;
+	sqlite3_bind_int64(q, 1, id);
+	found = query_step(db, q, err);
+	if (found > 0) {
+		*id_r = sqlite3_column_int64(q, 0);
+		*at_ms_r = sqlite3_column_int64(q, 1);
+	}
+	query_end(q);
+	return found;
+}
+
+static enum err newest(struct db *db, enum audit_kind kind, int64_t *id_r)
+{
+	static const char *const texts[] = BOTH("SELECT max(id) FROM ", "");
+	sqlite3_stmt *q;
+	enum err err = query_begin(db, AUDIT_SQL(SQL_TRAILS_NEWEST, kind),
+				   texts[kind], &q);
 
 	if (err)
 		return err;
@@ -183,54 +188,232 @@ static enum err last_id(struct db *db, int64_t *id_r)
 	return err;
 }
 
-enum err audit_sweep(struct db *db, int64_t before_ms, int64_t rows_max,
-		     unsigned *deleted_r)
+/* The first id from which on rows were committed at that time or later; past
+ * `last` where there are none. */
+static enum err first_since(struct db *db, enum audit_kind kind,
+			    int64_t time_ms, int64_t last, int64_t *id_r)
 {
-	int64_t last = 0, upto = 0;
-	unsigned n = 0;
-	sqlite3_stmt *q;
-	enum err err = last_id(db, &last);
+	int64_t low = 0, high = last + 1;
+	enum err err = ERR_OK;
 
-	if (!err)
-		err = query_begin(db, SQL_AUDIT_OLDEST,
-			"SELECT id, time_ms FROM audit ORDER BY id LIMIT ?1",
-			&q);
+	while (low < high) {
+		int64_t middle = low + (high - low) / 2, id = 0, at_ms = 0;
+		int found = seek(db, kind, middle, &id, &at_ms, &err);
+
+		if (found < 0)
+			return err;
+		if (found && at_ms < time_ms)
+			low = id + 1;
+		else
+			high = middle;
+	}
+	*id_r = low;
+	return ERR_OK;
+}
+
+/* 1: it is in this row, the last of that id; else 0, or -1. */
+static int look_into(struct search *s, struct str octets, int64_t row_id,
+		     enum err *err)
+{
+	struct audit_body body;
+	struct audit_view view, last;
+	int64_t behind = -1;	/* records behind it; -1: it is not here */
+	int is = 0;
+
+	if (audit_body_open(octets, &body)) {
+		s->is_damaged = true;
+		return 0;
+	}
+	while ((is = audit_body_next(&body, &view)) > 0) {
+		behind += behind >= 0;
+		if (!audit_view_is(&view, s->request_id))
+			continue;
+		last = view;
+		behind = 0;
+	}
+	s->is_damaged |= is < 0;
+	if (behind < 0)
+		return 0;
+	*err = audit_view_show(&last, s->pool, &s->found);
+	if (*err)
+		return -1;
+	s->found.id = row_id - behind;
+	s->row_id = row_id;
+	return 1;
+}
+
+static struct str column_octets(sqlite3_stmt *q, int column)
+{
+	const void *octets = sqlite3_column_blob(q, column);
+
+	return (struct str){ octets, (size_t)sqlite3_column_bytes(q, column) };
+}
+
+/* Newest first, in the rows from `low` to `high` that may have it. */
+static enum err look_between(struct search *s, enum audit_kind kind,
+			     int64_t low, int64_t high)
+{
+	static const char *const texts[] = BOTH("SELECT id, body FROM ",
+		" WHERE id BETWEEN ?1 AND ?2"
+		" AND first_ms <= ?3 AND last_ms >= ?4 ORDER BY id DESC");
+	sqlite3_stmt *q;
+	enum err err = query_begin(s->db, AUDIT_SQL(SQL_TRAILS_LOOK, kind),
+				   texts[kind], &q);
+	int found = 0;
+
 	if (err)
 		return err;
-	sqlite3_bind_int(q, 1, AUDIT_SWEEP_MAX);
-	/* oldest first: the first one to be kept keeps all behind it */
-	while (query_step(db, q, &err) > 0) {
-		int64_t id = sqlite3_column_int64(q, 0);
-
-		if (id > last - rows_max &&
-		    sqlite3_column_int64(q, 1) >= before_ms)
-			break;
-		upto = id;
-		n++;
-	}
+	sqlite3_bind_int64(q, 1, low > s->row_id ? low : s->row_id + 1);
+	sqlite3_bind_int64(q, 2, high);
+	sqlite3_bind_int64(q, 3, s->most_ms);
+	sqlite3_bind_int64(q, 4, s->least_ms);
+	while (!found && query_step(s->db, q, &err) > 0)
+		found = look_into(s, column_octets(q, 1),
+				  sqlite3_column_int64(q, 0), &err);
 	query_end(q);
-	if (!err && n) {
-		err = query_begin(db, SQL_AUDIT_DELETE,
-			"DELETE FROM audit WHERE id <= ?1", &q);
-		if (err)
-			return err;
-		sqlite3_bind_int64(q, 1, upto);
-		err = query_run(db, q);
+	return err;
+}
+
+static enum err look_at_time(struct search *s, enum audit_kind kind,
+			     int64_t time_ms)
+{
+	int64_t last = 0, low = 0, high = 0;
+	enum err err = newest(s->db, kind, &last);
+
+	if (!err)
+		err = first_since(s->db, kind, time_ms - AUDIT_MARGIN_MS,
+				  last, &low);
+	if (!err)
+		err = first_since(s->db, kind, time_ms + AUDIT_SPAN_MS, last,
+				  &high);
+	return err ? err : look_between(s, kind, low, high);
+}
+
+static enum err look_back(struct search *s, enum audit_kind kind)
+{
+	int64_t last = 0;
+	enum err err = newest(s->db, kind, &last);
+
+	return err ? err : look_between(s, kind, last - AUDIT_LOOK_BACK + 1,
+					last);
+}
+
+static enum err look(struct search *s)
+{
+	enum err err = ERR_OK;
+	int64_t time_ms;
+	bool is_timed = audit_id_time(s->request_id, &time_ms);
+
+	s->most_ms = is_timed ? time_ms : INT64_MAX;
+	s->least_ms = is_timed ? time_ms : 0;
+	for (unsigned i = 0; !err && is_timed && i < AUDIT_KINDS; i++)
+		err = look_at_time(s, i, time_ms);
+	for (unsigned i = 0; !err && !s->row_id && i < AUDIT_KINDS; i++)
+		err = look_back(s, i);
+	return err;
+}
+
+enum err audit_find(struct db *db, struct str request_id, struct pool *pool,
+		    struct audit_record *out_r)
+{
+	struct search s = { .db = db, .request_id = request_id,
+			    .pool = pool };
+	enum err err = look(&s);
+
+	if (!err && !s.row_id)
+		err = find_old(db, request_id, pool, &s.found);
+	if (err == ERR_NOT_FOUND && s.is_damaged)
+		err = ERR_SYNTAX;
+	if (!err)
+		*out_r = s.found;
+	return err;
+}
+
+/* Listing. */
+
+/* How many records a row has; -1: it is damaged. */
+static int count_records(struct str octets)
+{
+	struct audit_body body;
+	struct audit_view view;
+	int n = 0, is;
+
+	if (audit_body_open(octets, &body))
+		return -1;
+	while ((is = audit_body_next(&body, &view)) > 0)
+		n++;
+	return is < 0 ? -1 : n;
+}
+
+static enum err show_row(struct str octets, int64_t row_id, int64_t after,
+			 struct pool *pool, struct audit_record *out_r,
+			 unsigned *count)
+{
+	int64_t n = count_records(octets), take = row_id - after, at = 0;
+	unsigned room = AUDIT_PAGE_MAX - *count;
+	struct audit_body body;
+	struct audit_view view;
+	enum err err = ERR_OK;
+
+	if (n < 0) {
+		out_r[(*count)++] = (struct audit_record){
+			.id = row_id, .request_id = STR(""),
+			.code = STR(AUDIT_UNREADABLE), .trail = STR("[]"),
+		};
+		return ERR_OK;
+	}
+	take = take < n ? take : n;
+	take = take < room ? take : room;
+	audit_body_open(octets, &body);
+	for (; !err && audit_body_next(&body, &view) > 0; at++) {
+		struct audit_record *r = &out_r[*count + (n - 1 - at)];
+
+		if (at < n - take)
+			continue;
+		err = audit_view_show(&view, pool, r);
+		if (!err)
+			r->id = row_id - (n - 1 - at);
 	}
 	if (!err)
-		*deleted_r = n;
+		*count += (unsigned)take;
+	return err;
+}
+
+enum err audit_list(struct db *db, int64_t after, struct pool *pool,
+		    struct audit_record *out_r, unsigned *count_r)
+{
+	sqlite3_stmt *q;
+	enum err err = query_begin(db, SQL_TRAILS_LIST,
+		"SELECT id, body FROM trails WHERE id > ?1 UNION ALL"
+		" SELECT id, body FROM refusals WHERE id > ?1"
+		" ORDER BY id DESC LIMIT ?2", &q);
+	unsigned n = 0;
+
+	if (err)
+		return err;
+	sqlite3_bind_int64(q, 1, after);
+	sqlite3_bind_int(q, 2, AUDIT_PAGE_MAX);
+	while (!err && n < AUDIT_PAGE_MAX && query_step(db, q, &err) > 0)
+		err = show_row(column_octets(q, 1), sqlite3_column_int64(q, 0),
+			       after, pool, out_r, &n);
+	query_end(q);
+	if (!err)
+		err = list_old(db, after, pool, out_r, &n);
+	if (!err)
+		*count_r = n;
 	return err;
 }
 
 static enum err sweep_run(struct db *db, struct job *job)
 {
 	struct chore *chore = (struct chore *)job;
-	unsigned deleted = 0;
-	enum err err = audit_sweep(db,
-				   clock_wall_ms() - AUDIT_DAYS_MAX * DAY_MS,
-				   AUDIT_ROWS_MAX, &deleted);
+	unsigned swept = 0;
+	int old = 0;
+	enum err err = audit_sweep(db, AUDIT_SWEEP_MAX, &swept);
 
-	chore->is_more = deleted == AUDIT_SWEEP_MAX;
+	if (!err)
+		err = sweep_old(db, &old);
+	chore->is_more = swept == AUDIT_SWEEP_MAX || old == AUDIT_SWEEP_MAX;
 	return err;
 }
 

@@ -3,9 +3,26 @@
  *
  * A record rides in the transaction of the business write that it tells of
  * (struct redemption, struct session_end take one), else it
- * goes to the writer unawaited, within the writer's cap.  Kept for
- * AUDIT_DAYS_MAX days and AUDIT_ROWS_MAX records, whichever ends first; the
- * writer sweeps by itself.
+ * goes to the writer unawaited, within the writer's cap.  The records of one
+ * transaction are one row, packed (store/audit-pack.h), written just before
+ * the commit; those of a job that fails are not in it.
+ *
+ * There is no index: request ids begin with their time, and rows lie in the
+ * order of theirs.  A record is looked for among the rows that were committed
+ * from AUDIT_MARGIN_MS before its request's time to AUDIT_SPAN_MS after, and
+ * then, since clocks are set, among the newest AUDIT_LOOK_BACK; there, too, an
+ * id that has no time.
+ *
+ * Refusals (400 and above, and what is_refusal says of) lie apart, so that none
+ * pushes out what was done.
+ * Of what was done AUDIT_ROWS_MAX records and AUDIT_OCTETS_MAX octets are
+ * kept, of refusals AUDIT_REFUSALS_MAX and AUDIT_REFUSAL_OCTETS_MAX, neither
+ * for more than AUDIT_DAYS_MAX days.  What is past that goes a few rows at a
+ * time, refusals first: beside every fourth commit with records, and by a chore
+ * where nobody signs in.  Which refusals become records: policy/refusals.h.
+ *
+ * The table `audit` has the records of schema 4 and before: they are read, and
+ * go with their days.
  */
 #ifndef STORE_AUDIT_H
 #define STORE_AUDIT_H
@@ -14,25 +31,21 @@
 
 #include "base/pool.h"
 #include "base/str.h"
+#include "store/audit-pack.h"
 #include "store/writer.h"
 
 #define AUDIT_DAYS_MAX 30
-#define AUDIT_ROWS_MAX 1000000
-#define AUDIT_ID_MAX 64			/* octets of a request id */
-#define AUDIT_TENANT_MAX 64
-#define AUDIT_CODE_MAX 64
-#define AUDIT_TRAIL_MAX 8192		/* octets */
+#define AUDIT_ROWS_MAX 1000000		/* records of what was done */
+#define AUDIT_OCTETS_MAX (INT64_C(512) << 20)
+#define AUDIT_REFUSALS_MAX 500000
+#define AUDIT_REFUSAL_OCTETS_MAX (INT64_C(256) << 20)
 #define AUDIT_PAGE_MAX 50		/* records of one look-up */
+#define AUDIT_MARGIN_MS 5000
+#define AUDIT_SPAN_MS 120000
+#define AUDIT_LOOK_BACK 20000		/* records */
 
-struct audit_record {
-	int64_t id;		/* of one that was found: they count up */
-	struct str request_id;
-	int64_t time_ms;	/* wall clock */
-	struct str tenant;	/* absent: none was found */
-	int status;		/* HTTP */
-	struct str code;	/* of the outcome; absent: none */
-	struct str trail;	/* a JSON array */
-};
+/* Its code where a row is damaged: it stands for the records of that row. */
+#define AUDIT_UNREADABLE "unreadable"
 
 /*
  * Copies the record and sends it unawaited.  ERR_BUSY (counted by the writer),
@@ -42,7 +55,7 @@ enum err audit_write(struct writer *writer, const struct audit_record *record);
 
 /*
  * The newest of that id, slices in the pool.  ERR_NOT_FOUND, ERR_NOMEM,
- * ERR_IO.
+ * ERR_IO; ERR_SYNTAX: not found, but a row where it may have been is damaged.
  */
 enum err audit_find(struct db *reader, struct str request_id,
 		    struct pool *pool, struct audit_record *out_r);
@@ -54,20 +67,27 @@ enum err audit_find(struct db *reader, struct str request_id,
 enum err audit_list(struct db *reader, int64_t after, struct pool *pool,
 		    struct audit_record *out_r, unsigned *count_r);
 
-/* Inside a job. ERR_LIMIT, ERR_CONTROL: nothing was written. */
+/*
+ * Inside a job: add it to the row of this transaction.  ERR_LIMIT,
+ * ERR_CONTROL, ERR_NOMEM: nothing was added.
+ */
 enum err audit_insert(struct db *db, const struct audit_record *record);
-/* ERR_LIMIT, ERR_CONTROL: audit_insert() would refuse it. */
-enum err audit_check(const struct audit_record *record);
 
 /*
- * Inside a job: delete the oldest AUDIT_SWEEP_MAX records at most that are
- * past `rows_max` records or from before `before_ms`.  Says how many.
+ * Inside a job: delete the oldest `max` rows at most of each kind that are past
+ * their bounds.  Says of how many: `max` where there may be more.
  */
-#define AUDIT_SWEEP_MAX 512
-enum err audit_sweep(struct db *db, int64_t before_ms, int64_t rows_max,
-		     unsigned *deleted_r);
-/* Sweep every `sweep_ms`, by these limits. The chore outlives the writer. */
+#define AUDIT_SWEEP_MAX 64
+enum err audit_sweep(struct db *db, unsigned max, unsigned *swept_r);
+/* Sweep every `sweep_ms`. The chore outlives the writer. */
 enum err audit_start(struct writer *writer, struct chore *chore,
 		     int64_t sweep_ms);
+
+struct audit_bounds {
+	int64_t records, octets;
+};
+/* For tests: inside a job, other bounds than those above. */
+enum err audit_set_bounds(struct db *db, const struct audit_bounds *done,
+			  const struct audit_bounds *refused);
 
 #endif

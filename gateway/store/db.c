@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "store/audit-private.h"
 #include "store/db-private.h"
 #include "store/walvfs.h"
 
@@ -329,6 +330,7 @@ static enum err set_up(struct db *db)
 				  "PRAGMA mmap_size = 0;"
 				  "PRAGMA temp_store = MEMORY;"
 				  "PRAGMA foreign_keys = ON;"
+				  "PRAGMA secure_delete = ON;"
 				  "PRAGMA wal_autocheckpoint = 0;");
 	if (err)
 		return err;
@@ -394,6 +396,7 @@ void db_close(struct db *db)
 	for (int i = 0; i < SQL_COUNT; i++)
 		sqlite3_finalize(db->stmt[i]);
 	sqlite3_close_v2(db->handle);
+	audit_book_free(db->audit);
 	pool_free(db->scratch);
 	free(db);
 }

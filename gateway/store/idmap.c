@@ -4,6 +4,7 @@
 
 #define FIRST_BUCKETS 16
 #define BUCKETS_MAX (1u << 20)	/* of one stripe */
+#define CHAIN 2			/* in a bucket, on the average, at most */
 
 /* The finalizer of MurmurHash3: time-ordered ids differ in few, high bits. */
 static uint64_t mix(int64_t id)
@@ -76,18 +77,26 @@ struct idmap_node *idmap_get(struct idmap_stripe *stripe, int64_t id)
 	return n;
 }
 
-static void grow(struct idmap_stripe *stripe)
+void idmap_fetch(struct idmap *map, int64_t id)
+{
+	struct idmap_stripe *s = &map->stripes[mix(id) >> 58];
+
+	__builtin_prefetch(bucket_of(s, id), 1);
+}
+
+/* To so many buckets, a power of two. */
+static void grow(struct idmap_stripe *stripe, unsigned count)
 {
 	unsigned old = stripe->mask + 1;
 	struct idmap_node **from = stripe->buckets, **to;
 
-	if (old >= BUCKETS_MAX)
+	if (count > BUCKETS_MAX)
 		return;
-	to = calloc((size_t)old * 2, sizeof(*to));
+	to = calloc(count, sizeof(*to));
 	if (!to)
 		return;
 	stripe->buckets = to;
-	stripe->mask = old * 2 - 1;
+	stripe->mask = count - 1;
 	for (unsigned i = 0; i < old; i++) {
 		struct idmap_node *n = from[i], *next;
 
@@ -102,12 +111,25 @@ static void grow(struct idmap_stripe *stripe)
 	free(from);
 }
 
+void idmap_expect(struct idmap *map, size_t count)
+{
+	/* the parts differ by chance: a little more, so that none grows */
+	size_t each = (count + count / 32) / IDMAP_STRIPES / CHAIN;
+	unsigned buckets = FIRST_BUCKETS;
+
+	while (buckets < each && buckets < BUCKETS_MAX)
+		buckets *= 2;
+	for (int i = 0; i < IDMAP_STRIPES; i++)
+		if (map->stripes[i].mask + 1 < buckets)
+			grow(&map->stripes[i], buckets);
+}
+
 void idmap_add(struct idmap_stripe *stripe, struct idmap_node *node)
 {
 	struct idmap_node **b;
 
-	if (stripe->count > stripe->mask)
-		grow(stripe);
+	if (stripe->count / CHAIN > stripe->mask)
+		grow(stripe, (stripe->mask + 1) * 2);
 	b = bucket_of(stripe, node->id);
 	node->next = *b;
 	*b = node;

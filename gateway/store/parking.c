@@ -23,7 +23,7 @@ static enum err ask(struct db *db, enum sql slot, const char *text,
 	if (err)
 		return err;
 	query_bind_str(q, 1, whose);
-	sqlite3_bind_int64(q, 2, clock_wall_s());
+	sqlite3_bind_int64(q, 2, clock_steady_s());
 	*n_r = query_step(db, q, &err) > 0 ? sqlite3_column_int64(q, 0) : 0;
 	query_end(q);
 	return err;
@@ -135,7 +135,7 @@ static enum err sweep_run(struct db *db, struct job *job)
 
 	if (err)
 		return err;
-	sqlite3_bind_int64(q, 1, clock_wall_s());
+	sqlite3_bind_int64(q, 1, clock_steady_s());
 	sqlite3_bind_int(q, 2, SWEEP_MAX);
 	err = query_run(db, q);
 	parking->sweep.is_more = !err &&

@@ -3,6 +3,7 @@
 #include <stdatomic.h>
 
 #include "base/clock.h"
+#include "codec/email.h"
 #include "store/db-private.h"
 #include "store/epochs.h"
 #include "store/parking-private.h"
@@ -78,6 +79,23 @@ static enum err take(struct db *db, struct redemption *r, int64_t session_id)
 	return query_run(db, q);
 }
 
+/*
+ * Tombstones from before an upgrade were written by the keys of then.  Of the
+ * address as it is spelled here, since another spelling was another person.
+ */
+static enum err check_old_tombstone(struct db *db, struct redemption *r)
+{
+	char text[EMAIL_KEY_MAX + 1];
+	struct buf key;
+
+	if (str_is_ascii(r->sync.email_key))
+		return ERR_OK;
+	buf_init_fixed(&key, text, sizeof(text));
+	email_add_old_key(&key, r->sync.email, r->sync.email_key);
+	return tombstone_check(r->redemptions->tombstones, db, r->sync.tenant,
+			       false, buf_str(&key), r->sync.minted_ms);
+}
+
 /* Were they ended on the way, or are they not whom the adapter saw? */
 static enum err check_person(struct db *db, struct redemption *r,
 			     struct user_plan *plan)
@@ -86,6 +104,8 @@ static enum err check_person(struct db *db, struct redemption *r,
 				       r->sync.tenant, false,
 				       r->sync.email_key, r->sync.minted_ms);
 
+	if (!err)
+		err = check_old_tombstone(db, r);
 	if (err == ERR_NOT_FOUND)
 		r->note = REDEMPTION_ENDED;
 	if (!err)
@@ -136,8 +156,9 @@ static enum err check_expiry(struct redemption *r, int64_t now_s)
 	return ERR_EXPIRED;
 }
 
-/* Each of these may say no, and none writes; the order is that of what the
- * answer shall name. */
+/* Each of these may say no, and none that does has written; the order is that
+ * of what the answer shall name.  The last takes the parked row away, if it
+ * says yes. */
 static enum err check_all(struct db *db, struct redemption *r, int64_t now_s,
 			  struct user_plan *plan)
 {
@@ -160,12 +181,13 @@ static enum err check_all(struct db *db, struct redemption *r, int64_t now_s,
 static enum err write_all(struct db *db, struct redemption *r, int64_t now_s,
 			  const struct user_plan *plan)
 {
-	enum err err = user_write(db, &r->sync, plan, now_s);
+	enum err err = user_write(db, &r->sync, plan,
+				  now_s + clock_ahead_ms() / 1000);
 
 	if (!err && r->entry)
 		err = open_session(db, r, &plan->view, now_s);
 	if (!err && r->entry)
-		r->session_id = r->entry->node.id;
+		r->session_id = r->entry->id;
 	if (!err)
 		err = take(db, r, r->session_id);
 	if (!err && r->replaces)
@@ -180,7 +202,7 @@ static enum err write_all(struct db *db, struct redemption *r, int64_t now_s,
 
 static enum err redeem(struct db *db, struct redemption *r)
 {
-	int64_t now_s = clock_wall_s();
+	int64_t now_s = clock_steady_s();
 	struct user_plan plan = { 0 };
 	enum err err = check_all(db, r, now_s, &plan);
 
@@ -276,7 +298,7 @@ enum err redemptions_submit(struct redemptions *redemptions,
 
 /* The highest time among those that forget() takes; -1: there are none. */
 static enum err find_last(struct db *db, const uint8_t *before,
-			  int64_t *last_ms_r)
+			  unsigned rows, int64_t *last_ms_r)
 {
 	sqlite3_stmt *q;
 	enum err err = query_begin(db, SQL_REDEMPTION_LAST,
@@ -286,7 +308,7 @@ static enum err find_last(struct db *db, const uint8_t *before,
 	if (err)
 		return err;
 	sqlite3_bind_blob(q, 1, before, REDEMPTION_JTI_LEN, SQLITE_STATIC);
-	sqlite3_bind_int(q, 2, REDEMPTIONS_SWEEP_MAX);
+	sqlite3_bind_int64(q, 2, rows);
 	*last_ms_r = -1;
 	if (query_step(db, q, &err) > 0 && sqlite3_column_bytes(q, 0) ==
 					   REDEMPTION_JTI_LEN)
@@ -310,7 +332,8 @@ static enum err raise_mark(struct db *db, int64_t swept_ms)
 	return !err && sqlite3_changes(db->handle) != 1 ? ERR_INTERNAL : err;
 }
 
-static enum err forget(struct db *db, const uint8_t *before, bool *is_more_r)
+static enum err forget(struct db *db, const uint8_t *before,
+		       struct chore *sweep)
 {
 	sqlite3_stmt *q;
 	enum err err = query_begin(db, SQL_REDEMPTION_DELETE,
@@ -321,9 +344,9 @@ static enum err forget(struct db *db, const uint8_t *before, bool *is_more_r)
 	if (err)
 		return err;
 	sqlite3_bind_blob(q, 1, before, REDEMPTION_JTI_LEN, SQLITE_STATIC);
-	sqlite3_bind_int(q, 2, REDEMPTIONS_SWEEP_MAX);
+	sqlite3_bind_int64(q, 2, sweep->rows);
 	err = query_run(db, q);
-	*is_more_r = sqlite3_changes(db->handle) == REDEMPTIONS_SWEEP_MAX;
+	sweep->is_more = sqlite3_changes(db->handle) == (int)sweep->rows;
 	return err;
 }
 
@@ -334,9 +357,9 @@ static enum err sweep_run(struct db *db, struct job *job)
 	int64_t last_ms = -1;
 	enum err err;
 
-	redemption_jti_time(clock_wall_ms() - REDEMPTION_KEPT_S * 1000LL,
+	redemption_jti_time(clock_steady_ms() - REDEMPTION_KEPT_S * 1000LL,
 			    before);
-	err = find_last(db, before, &last_ms);
+	err = find_last(db, before, rs->sweep.rows, &last_ms);
 	rs->sweeping_ms = atomic_load(&rs->swept_ms);
 	rs->sweep.is_more = false;
 	if (err || last_ms < 0)
@@ -345,7 +368,7 @@ static enum err sweep_run(struct db *db, struct job *job)
 		rs->sweeping_ms = last_ms;
 		err = raise_mark(db, last_ms);
 	}
-	return err ? err : forget(db, before, &rs->sweep.is_more);
+	return err ? err : forget(db, before, &rs->sweep);
 }
 
 /* Before the writer takes the next redemption. */

@@ -12,9 +12,9 @@
  * index by time: rows are swept by the jti alone, REDEMPTION_KEPT_S after that
  * time, which is longer than any token lives.  The latest time that was ever
  * swept is kept, in the sweep's own transaction, and no jti of that time or
- * before is redeemed any more: a wall clock that was ahead and is set back
- * makes no used token look unused.  (While it is that far back nobody's tokens
- * are good; a sweep that forgot nothing locks out nobody.)
+ * before is redeemed any more: no used token looks unused, whatever the clocks
+ * do.  (All times are the steady clock's, so steps of the wall clock do not
+ * come into it; a database that is put back might.)
  */
 #ifndef STORE_REDEMPTIONS_H
 #define STORE_REDEMPTIONS_H
@@ -27,7 +27,6 @@
 
 #define REDEMPTION_JTI_LEN 16
 #define REDEMPTION_KEPT_S 4200	/* ten minutes and an hour */
-#define REDEMPTIONS_SWEEP_MAX 1024	/* rows deleted in one transaction */
 
 struct redemptions;		/* one per store: see store_redemptions() */
 
@@ -45,7 +44,7 @@ enum redemption_note {
  * tenant's epoch has ended, or what was parked for it is gone, or as `note`
  * says; ERR_AUTH: the person is blocked; ERR_LIMIT: they would have too many
  * attributes; ERR_EXPIRED: past exp_s, or, as `note` says, not after what was
- * swept.  ERR_BUSY (a queue or the session table is full), ERR_NOMEM, ERR_IO:
+ * swept.  ERR_BUSY (a queue is full), ERR_NOMEM, ERR_IO:
  * nothing happened, it may be tried again.  Whatever is refused is not spent:
  * nothing is written.
  */

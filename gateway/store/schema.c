@@ -4,8 +4,9 @@
 
 /*
  * users: ids are made by users_new_id(); the table is AUTOINCREMENT because it
- * keeps the highest one ever, so that none is given twice.  The three partial indexes are the three ways to be keyed
- * (see users.h); queries must repeat their WHERE to use them.
+ * keeps the highest one ever, so that none is given twice.  The three partial
+ * indexes are the three ways to be keyed (see users.h); queries must repeat
+ * their WHERE to use them.
  *
  * sessions: no foreign key on user_id, because it would need an index that
  * costs a random page per sign-in; the table in memory knows each user's
@@ -22,10 +23,13 @@
  *
  * ticket_messages: the id is the ticket's times 1024 and the message's place,
  * so that a thread lies together and in order.  The first one has an empty
- * key: its ticket has one.  The index on user_id is for the hourly limits.
+ * key: its ticket has one.  The index on user_id is for the hourly limits, and
+ * so is steady_ms (as is tickets.turned_ms): created_ms is for people.
+ *
+ * outbox: created_ms is of the steady clock, for its sweep alone.
  *
  * epochs: see store/epochs.h.  Without a name it is a slug of a time before
- * there were epochs: whoever has it next is taken for the one who had it.  Sessions
+ * there were epochs: its next owner is taken for the one who had it.  Sessions
  * up to last_session belong to an epoch that ended.
  *
  * redemptions: the jti is in the order of time, so the table grows at its right
@@ -38,7 +42,30 @@
  *
  * tombstones: the id is AUTOINCREMENT, so that the order of ids is that of
  * time.
+ *
+ * outbox_tenants: what each tenant has in the outbox, kept in the transactions
+ * that change it; see store/outbox.h.
+ *
+ * erasures: erased people whose events still have their texts, up to `after`.
+ *
+ * user_keys: see store/user-keys-private.h.  The mark of that name is 1 when
+ * the table is complete.
+ *
+ * trails, refusals: rows of packed records of the audit, see
+ * store/audit-private.h.  Ids are in the order of commits, and so nearly are
+ * times: no index.  The table audit was that of schema 4; it is read still.
  */
+#define AUDIT_TABLE(name)						\
+	"CREATE TABLE " name "("					\
+	"	id INTEGER PRIMARY KEY,"				\
+	"	at_ms INTEGER NOT NULL,"				\
+	"	first_ms INTEGER NOT NULL,"				\
+	"	last_ms INTEGER NOT NULL,"				\
+	"	records INTEGER NOT NULL,"				\
+	"	octets INTEGER NOT NULL,"				\
+	"	body BLOB NOT NULL"					\
+	") STRICT;"
+
 static const char *const steps[] = {
 	/* 0 -> 1 */
 	"CREATE TABLE users("
@@ -211,6 +238,51 @@ static const char *const steps[] = {
 	") STRICT;"
 	"CREATE INDEX parked_client ON parked(client, exp_s);"
 	"CREATE INDEX parked_tenant ON parked(tenant, exp_s, octets);",
+
+	/* 5 -> 6 */
+	AUDIT_TABLE("trails") AUDIT_TABLE("refusals"),
+
+	/* 6 -> 7 */
+	"CREATE INDEX outbox_user ON outbox(user_id);"
+	"CREATE TABLE outbox_tenants("
+	"	tenant TEXT PRIMARY KEY,"
+	"	events INTEGER NOT NULL,"
+	"	octets INTEGER NOT NULL,"
+	"	refused INTEGER NOT NULL DEFAULT 0,"
+	"	expired INTEGER NOT NULL DEFAULT 0"
+	") STRICT, WITHOUT ROWID;"
+	"INSERT INTO outbox_tenants(tenant, events, octets)"
+	"	SELECT tenant, count(*), sum(length(CAST(event AS BLOB)) +"
+	"	length(CAST(body AS BLOB))) FROM outbox GROUP BY tenant;"
+	"CREATE TABLE erasures("
+	"	user_id INTEGER PRIMARY KEY,"
+	"	after INTEGER NOT NULL DEFAULT 0"
+	") STRICT;"
+	/* who was erased when that did not reach their events */
+	"INSERT INTO erasures(user_id) SELECT DISTINCT user_id FROM outbox"
+	"	WHERE user_id NOT IN (SELECT id FROM users);",
+
+	/* 7 -> 8 */
+	"ALTER TABLE ticket_messages ADD COLUMN"
+	"	steady_ms INTEGER NOT NULL DEFAULT 0;"
+	/* what counts towards an hour's limits, and what is older does not */
+	"UPDATE ticket_messages SET steady_ms = created_ms"
+	"	WHERE created_ms > (SELECT max(created_ms) - 3600000"
+	"		FROM ticket_messages);"
+	"DROP INDEX ticket_messages_user;"
+	"CREATE INDEX ticket_messages_user"
+	"	ON ticket_messages(user_id, steady_ms) WHERE user_id > 0;",
+
+	/* 8 -> 9 */
+	"CREATE TABLE user_keys("
+	"	tenant TEXT NOT NULL,"
+	"	key TEXT NOT NULL,"
+	"	verified INTEGER NOT NULL CHECK (verified IN (0, 1)),"
+	"	user_id INTEGER NOT NULL,"
+	"	PRIMARY KEY (tenant, key, verified, user_id)"
+	") STRICT, WITHOUT ROWID;"
+	"INSERT INTO marks"
+	"	SELECT 'user_keys', NOT EXISTS (SELECT 1 FROM users);",
 };
 
 #define STEPS ((int)(N_ELEMENTS(steps)))

@@ -8,7 +8,7 @@
 #include "store/sessions-private.h"
 
 #define ID_COUNTER_BITS 20	/* below the milliseconds */
-#define SWEEP_STRIPES 8		/* looked at in one transaction */
+#define SWEEP_LOOKS 4096	/* sessions, in one transaction */
 
 /*
  * Time-ordered, so that rows are appended; never given twice, because the
@@ -16,7 +16,7 @@
  */
 static int64_t next_id(struct sessions *s)
 {
-	int64_t id = clock_wall_ms() << ID_COUNTER_BITS;
+	int64_t id = clock_steady_ms() << ID_COUNTER_BITS;
 
 	s->last_id = id > s->last_id ? id : s->last_id + 1;
 	return s->last_id;
@@ -28,18 +28,23 @@ enum err session_write(struct sessions *s, struct db *db,
 	struct str tenant = { e->text, e->tenant_len };
 	struct str host = { e->text + e->tenant_len, e->host_len };
 	sqlite3_stmt *q;
-	enum err err = query_begin(db, SQL_SESSION_INSERT,
-		"INSERT INTO sessions(id, hash, tenant, host, user_id,"
-		" created_s, last_seen_s, idle_s, absolute_s, kind)"
-		" VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?6, ?7, ?8, ?9)", &q);
+	enum err err;
 
+	/* it may be the second time */
+	room_undo(s, e);
+	e->id = next_id(s);
+	e->created_s = now_s;
+	list_del(&e->written);
+	list_add(&s->written, &e->written);
+	err = room_make(s, db, e);
+	if (!err)
+		err = query_begin(db, SQL_SESSION_INSERT,
+			"INSERT INTO sessions(id, hash, tenant, host, user_id,"
+			" created_s, last_seen_s, idle_s, absolute_s, kind)"
+			" VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?6, ?7, ?8, ?9)", &q);
 	if (err)
 		return err;
-	e->node.id = next_id(s);
-	e->created_s = e->last_seen_s = e->persisted_s = now_s;
-	list_del(&e->siblings);
-	list_add(&s->written, &e->siblings);
-	sqlite3_bind_int64(q, 1, e->node.id);
+	sqlite3_bind_int64(q, 1, e->id);
 	sqlite3_bind_blob(q, 2, e->hash, SESSION_HASH_LEN, SQLITE_STATIC);
 	query_bind_str(q, 3, tenant);
 	query_bind_str(q, 4, host);
@@ -142,58 +147,75 @@ enum err sessions_end(struct sessions *s, struct session_end *end)
 }
 
 /* Of an epoch that ended?  Asked only in the rounds that follow one. */
-static bool is_stale(const struct sessions *s, const struct session_entry *e)
+static bool is_stale(const struct sessions *s, const struct session_node *n)
 {
-	const struct str tenant = { e->text, e->tenant_len };
-
 	return s->round_ended != s->swept_ended &&
-	       !epochs_is_current(s->epochs, tenant, e->epoch);
+	       !epochs_is_current(s->epochs, n->place->tenant->slug,
+				  n->place->epoch);
 }
 
-/* The ended ones of a stripe, as far as there is room to note them. */
+/*
+ * Note the ended ones of a stripe, from the bucket on where the last
+ * transaction stopped.  False: there was no more room to note them, or it looks
+ * for long enough.  (Should the stripe grow meanwhile, some are looked at
+ * twice, and none is missed.)
+ */
 static bool sweep_stripe(struct sessions *s, struct idmap_stripe *stripe,
-			 int64_t now_s)
+			 int64_t now_s, unsigned *looked)
 {
+	unsigned rows = s->sweep.rows < SESSIONS_SWEEP_MAX ? s->sweep.rows :
+							     SESSIONS_SWEEP_MAX;
 	bool is_whole = true;
 
 	pthread_mutex_lock(&stripe->lock);
-	for (unsigned i = 0; i <= stripe->mask && is_whole; i++) {
-		struct idmap_node *n = stripe->buckets[i];
+	while (is_whole && s->sweep_bucket <= stripe->mask) {
+		struct idmap_node *n = stripe->buckets[s->sweep_bucket];
 
 		for (; n && is_whole; n = n->next) {
-			const struct session_entry *e = (const void *)n;
+			const struct session_node *sn = (const void *)n;
 
-			if (now_s < session_entry_end(e) &&
-			    !is_stale(s, e))
+			++*looked;
+			if (now_s < session_node_end(sn) && !is_stale(s, sn))
 				continue;
-			if (s->swept_count == SESSIONS_SWEEP_MAX)
+			if (s->swept_count == rows)
 				is_whole = false;
 			else
 				s->swept[s->swept_count++] = n->id;
 		}
+		/* a bucket is looked at whole, or once more */
+		s->sweep_bucket += is_whole;
+		is_whole &= *looked < SWEEP_LOOKS;
+	}
+	if (s->sweep_bucket > stripe->mask) {
+		s->sweep_bucket = 0;
+		is_whole = true;
 	}
 	pthread_mutex_unlock(&stripe->lock);
 	return is_whole;
 }
 
-/* A few stripes, or as many expired sessions as one transaction may take. */
+static void begin_round(struct sessions *s)
+{
+	s->sweep_left = IDMAP_STRIPES;
+	s->sweep_bucket = 0;
+	s->round_ended = epochs_ended(s->epochs);
+}
+
+/* As many looks, or as many ended sessions, as one transaction may take. */
 static enum err sweep_run(struct db *db, struct job *job)
 {
 	struct sessions *s = list_entry(job, struct sessions, sweep.job);
-	int64_t now_s = clock_wall_s();
+	int64_t now_s = clock_steady_s();
 	enum err err = ERR_OK;
 	unsigned looked = 0;
 
 	s->swept_count = 0;
-	if (!s->sweep_left) {
-		s->sweep_left = IDMAP_STRIPES;
-		s->round_ended = epochs_ended(s->epochs);
-	}
-	while (looked < SWEEP_STRIPES && s->sweep_left &&
-	       sweep_stripe(s, &s->map.stripes[s->sweep_at], now_s)) {
+	if (!s->sweep_left)
+		begin_round(s);
+	while (looked < SWEEP_LOOKS && s->sweep_left &&
+	       sweep_stripe(s, &s->map.stripes[s->sweep_at], now_s, &looked)) {
 		s->sweep_at = (s->sweep_at + 1) % IDMAP_STRIPES;
 		s->sweep_left--;
-		looked++;
 	}
 	for (unsigned i = 0; !err && i < s->swept_count; i++)
 		err = session_delete(db, s->swept[i]);
@@ -225,86 +247,6 @@ void sessions_sweep_soon(struct sessions *s)
 	}
 }
 
-/* The row that stands ready, into the table. */
-static enum err load_row(struct sessions *s, sqlite3_stmt *q)
-{
-	const struct user_view view = {
-		.id = sqlite3_column_int64(q, 4),
-		.email = query_str(q, 9),
-		.name = query_str(q, 10),
-		.attributes = query_str(q, 11),
-		.is_verified = sqlite3_column_int(q, 12),
-	};
-	const void *hash = sqlite3_column_blob(q, 1);
-	struct user_record *record;
-	struct session_entry *e;
-	enum err err;
-
-	if (!hash || sqlite3_column_bytes(q, 1) != SESSION_HASH_LEN)
-		return ERR_IO;
-	err = session_reserve(s, query_str(q, 2), query_str(q, 3), &e);
-	if (err)
-		return err;
-	record = user_record_new(&view);
-	if (!record) {
-		session_release(s, e);
-		return ERR_NOMEM;
-	}
-	e->node.id = sqlite3_column_int64(q, 0);
-	memcpy(e->hash, hash, SESSION_HASH_LEN);
-	e->user_id = view.id;
-	e->created_s = sqlite3_column_int64(q, 5);
-	e->last_seen_s = e->persisted_s = sqlite3_column_int64(q, 6);
-	e->idle_s = (uint32_t)sqlite3_column_int64(q, 7);
-	e->absolute_s = sqlite3_column_int64(q, 8);
-	e->kind = sqlite3_column_int(q, 13) ? SESSION_EMBEDDED : SESSION_TOP;
-	e->epoch = (uint64_t)sqlite3_column_int64(q, 14);
-	session_publish(s, e, record);
-	return ERR_OK;
-}
-
-/*
- * The newest first, until the table is full: then everything older goes.  A
- * row whose user is gone goes too, and one whose tenant's epoch ended.
- */
-static enum err load(struct sessions *s, struct db *db)
-{
-	sqlite3_stmt *q;
-	enum err err = query_begin(db, SQL_SESSION_ALL,
-		"SELECT s.id, s.hash, s.tenant, s.host, s.user_id, s.created_s,"
-		" s.last_seen_s, s.idle_s, s.absolute_s,"
-		" u.email, u.name, u.attributes, u.verified, s.kind,"
-		" e.number, s.id <= e.last_session"
-		" FROM sessions s LEFT JOIN users u ON u.id = s.user_id"
-		" LEFT JOIN epochs e ON e.tenant = s.tenant"
-		" ORDER BY s.id DESC", &q);
-	bool is_full = false;
-
-	if (err)
-		return err;
-	while (!err && !is_full && query_step(db, q, &err) > 0) {
-		if (sqlite3_column_type(q, 9) == SQLITE_NULL ||
-		    sqlite3_column_int(q, 15))
-			err = session_delete(db, sqlite3_column_int64(q, 0));
-		else
-			err = load_row(s, q);
-		is_full = err == ERR_BUSY;
-	}
-	if (is_full) {
-		int64_t id = sqlite3_column_int64(q, 0);
-
-		query_end(q);
-		err = query_begin(db, SQL_SESSION_SURPLUS,
-			"DELETE FROM sessions WHERE id <= ?1", &q);
-		if (err)
-			return err;
-		sqlite3_bind_int64(q, 1, id);
-		return query_run(db, q);
-	}
-	query_end(q);
-	return err;
-}
-
 static enum err load_last_id(struct sessions *s, struct db *db)
 {
 	sqlite3_stmt *q;
@@ -319,8 +261,9 @@ static enum err load_last_id(struct sessions *s, struct db *db)
 	return err;
 }
 
-enum err sessions_new(struct db *db, unsigned max, struct epochs *epochs,
-		      struct sessions **sessions_r)
+enum err sessions_new(struct db *db, struct db *const *readers,
+		      unsigned reader_count, unsigned max,
+		      struct epochs *epochs, struct sessions **sessions_r)
 {
 	struct sessions *s = calloc(1, sizeof(*s));
 	enum err err;
@@ -332,15 +275,20 @@ enum err sessions_new(struct db *db, unsigned max, struct epochs *epochs,
 	list_init(&s->written);
 	s->sweep.job.run = sweep_run;
 	s->sweep.job.settle = sweep_settle;
+	pthread_mutex_init(&s->evictions.lock, NULL);
 	err = idmap_init(&s->map);
 	if (!err)
 		err = idmap_init(&s->users);
 	if (!err)
+		err = session_places_init(&s->places);
+	if (!err)
 		err = db_begin(db);
 	if (!err) {
-		err = load(s, db);
+		err = load_last_id(s, db);
+		/* no time is before that of what is stored */
+		clock_steady_at_least(s->last_id >> ID_COUNTER_BITS);
 		if (!err)
-			err = load_last_id(s, db);
+			err = sessions_load(s, db, readers, reader_count);
 		if (!err)
 			err = db_commit(db);
 		if (err)
@@ -380,5 +328,7 @@ void sessions_free(struct sessions *s)
 	free_entries(s);
 	idmap_done(&s->map);
 	idmap_done(&s->users);
+	session_places_done(&s->places);
+	pthread_mutex_destroy(&s->evictions.lock);
 	free(s);
 }

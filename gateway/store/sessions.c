@@ -1,13 +1,11 @@
 #include "store/sessions.h"
 
-#include <stdatomic.h>
-
 #include "store/sessions-private.h"
 
 /*
- * Locks: a stripe of `map` first, then one of `users`.  An entry that is found
- * under its stripe's lock keeps its session_user alive, because only an
- * unlinked entry lets go of it.
+ * Locks: a stripe of `map` first, then one of `users`, or a tenant's.  A node
+ * that is found under its stripe's lock keeps its user and its place alive,
+ * because only an unlinked node lets go of them.
  */
 
 struct user_record *user_record_new(const struct user_view *view)
@@ -21,9 +19,9 @@ struct user_record *user_record_new(const struct user_view *view)
 	*r = (struct user_record){
 		.id = view->id,
 		.is_verified = view->is_verified,
-		.email_len = (uint32_t)view->email.len,
-		.name_len = (uint32_t)view->name.len,
-		.attributes_len = (uint32_t)view->attributes.len,
+		.email_len = (uint16_t)view->email.len,
+		.name_len = (uint16_t)view->name.len,
+		.attributes_len = (uint16_t)view->attributes.len,
 	};
 	p = r->text;
 	memcpy(p, view->email.ptr, view->email.len);
@@ -37,29 +35,24 @@ struct user_record *user_record_new(const struct user_view *view)
 enum err session_reserve(struct sessions *s, struct str tenant,
 			 struct str host, struct session_entry **entry_r)
 {
-	struct session_entry *e;
-	struct session_user *u;
+	struct session_entry *e = malloc(sizeof(*e) + tenant.len + host.len);
+	struct session_node *n = malloc(sizeof(*n));
+	struct session_user *u = malloc(sizeof(*u));
 
-	if (atomic_fetch_add(&s->reserved, 1) >= s->max) {
-		atomic_fetch_sub(&s->reserved, 1);
-		return ERR_BUSY;
-	}
-	e = malloc(sizeof(*e) + tenant.len + host.len);
-	u = malloc(sizeof(*u));
-	if (!e || !u) {
+	(void)s;
+	if (!e || !n || !u) {
 		free(e);
+		free(n);
 		free(u);
-		atomic_fetch_sub(&s->reserved, 1);
 		return ERR_NOMEM;
 	}
-	*u = (struct session_user){ 0 };
 	*e = (struct session_entry){
+		.node = n,
 		.user = u,
 		.tenant_len = (uint16_t)tenant.len,
 		.host_len = (uint16_t)host.len,
 	};
-	list_init(&u->entries);
-	list_init(&e->siblings);
+	list_init(&e->written);
 	memcpy(e->text, tenant.ptr, tenant.len);
 	memcpy(e->text + tenant.len, host.ptr, host.len);
 	*entry_r = e;
@@ -70,44 +63,45 @@ void session_release(struct sessions *s, struct session_entry *e)
 {
 	if (!e)
 		return;
-	list_del(&e->siblings);
+	room_undo(s, e);
+	list_del(&e->written);
 	free(e->user);
+	free(e->node);
 	free(e);
-	atomic_fetch_sub(&s->reserved, 1);
 }
 
-/* The user's one shared node: the one that is there, or the entry's own. */
-static void join_user(struct sessions *s, struct session_entry *e,
-		      struct user_record *record)
+/* The user's one shared node: the one that is there, or `own`. */
+static void join_user(struct sessions *s, struct session_node *n,
+		      struct session_user *own, struct user_record *record)
 {
-	struct idmap_stripe *stripe = idmap_lock(&s->users, e->user_id);
-	struct idmap_node *n = idmap_get(stripe, e->user_id);
-	struct session_user *u;
+	struct idmap_stripe *stripe = idmap_lock(&s->users, record->id);
+	struct session_user *u = (struct session_user *)idmap_get(stripe,
+								  record->id);
 
-	if (n) {
-		free(e->user);
-		u = (struct session_user *)n;
+	if (u) {
+		free(own);
 		/* rows are written in order: the later one knows better */
 		free(u->record);
 	} else {
-		u = e->user;
-		u->node.id = e->user_id;
+		u = own;
+		u->node.id = record->id;
+		list_init(&u->entries);
 		idmap_add(stripe, &u->node);
 	}
 	u->record = record;
-	e->user = u;
-	list_add(&u->entries, &e->siblings);
+	n->user = u;
+	list_add(&u->entries, &n->siblings);
 	idmap_unlock(stripe);
 }
 
-static void leave_user(struct sessions *s, struct session_entry *e)
+static void leave_user(struct sessions *s, struct session_node *n)
 {
-	struct session_user *u = e->user;
-	struct idmap_stripe *stripe = idmap_lock(&s->users, e->user_id);
+	struct session_user *u = n->user;
+	struct idmap_stripe *stripe = idmap_lock(&s->users, u->node.id);
 
-	list_del(&e->siblings);
+	list_del(&n->siblings);
 	if (list_is_empty(&u->entries)) {
-		idmap_del(stripe, e->user_id);
+		idmap_del(stripe, u->node.id);
 		free(u->record);
 		free(u);
 	}
@@ -117,27 +111,39 @@ static void leave_user(struct sessions *s, struct session_entry *e)
 void session_publish(struct sessions *s, struct session_entry *e,
 		     struct user_record *record)
 {
+	struct session_node *n = e->node;
 	struct idmap_stripe *stripe;
 
-	list_del(&e->siblings);
-	join_user(s, e, record);
-	stripe = idmap_lock(&s->map, e->node.id);
-	idmap_add(stripe, &e->node);
+	*n = (struct session_node){
+		.node.id = e->id,
+		.place = e->place,
+		.created_s = (uint64_t)e->created_s & SESSION_CREATED_MAX,
+	};
+	memcpy(n->hash, e->hash, sizeof(n->hash));
+	list_init(&n->order);
+	if (!e->is_leaving)
+		room_enter(n);
+	join_user(s, n, e->user, record);
+	stripe = idmap_lock(&s->map, n->node.id);
+	idmap_add(stripe, &n->node);
 	idmap_unlock(stripe);
+	room_taken(s, e);
+	list_del(&e->written);
+	free(e);
 }
 
 void session_drop(struct sessions *s, int64_t id)
 {
 	struct idmap_stripe *stripe = idmap_lock(&s->map, id);
-	struct session_entry *e =
-		(struct session_entry *)idmap_del(stripe, id);
+	struct session_node *n = (struct session_node *)idmap_del(stripe, id);
 
 	idmap_unlock(stripe);
-	if (!e)
+	if (!n)
 		return;
-	leave_user(s, e);
-	free(e);
-	atomic_fetch_sub(&s->reserved, 1);
+	room_leave(s, n);
+	leave_user(s, n);
+	session_place_unref(&s->places, n->place);
+	free(n);
 }
 
 /* Only this thread adds and removes, so it may look without the lock. */
@@ -157,7 +163,7 @@ void sessions_drop_of(struct sessions *s, int64_t user_id)
 	/* the last one takes its user along */
 	while ((u = user_of(s, user_id)))
 		session_drop(s, list_entry(u->entries.next,
-					   struct session_entry,
+					   struct session_node,
 					   siblings)->node.id);
 }
 
@@ -189,7 +195,7 @@ enum err sessions_delete_of(struct sessions *s, struct db *db,
 	if (u) {
 		list_each(pos, safe, &u->entries) {
 			err = session_delete(db, list_entry(pos,
-				struct session_entry, siblings)->node.id);
+				struct session_node, siblings)->node.id);
 			if (err)
 				return err;
 		}
@@ -197,10 +203,10 @@ enum err sessions_delete_of(struct sessions *s, struct db *db,
 	/* and those of this very transaction, which nobody sees yet */
 	list_each(pos, safe, &s->written) {
 		struct session_entry *e = list_entry(pos, struct session_entry,
-						     siblings);
+						     written);
 
 		if (e->user_id == user_id)
-			err = session_delete(db, e->node.id);
+			err = session_delete(db, e->id);
 		if (err)
 			return err;
 	}
@@ -217,11 +223,17 @@ static bool is_same_hash(const uint8_t *a, const uint8_t *b)
 	return diff == 0;
 }
 
-int64_t session_entry_end(const struct session_entry *e)
+int64_t session_node_seen(const struct session_node *n)
 {
-	int64_t idle = e->last_seen_s + (int64_t)e->idle_s;
+	return (int64_t)n->created_s + (int64_t)n->seen_after_s;
+}
 
-	return idle < e->absolute_s ? idle : e->absolute_s;
+int64_t session_node_end(const struct session_node *n)
+{
+	int64_t idle = session_node_seen(n) + (int64_t)n->place->idle_s;
+	int64_t last = (int64_t)n->created_s + (int64_t)n->place->life_s;
+
+	return idle < last ? idle : last;
 }
 
 static struct str cut(char **p, size_t len)
@@ -232,90 +244,101 @@ static struct str cut(char **p, size_t len)
 	return s;
 }
 
-/* Under the entry's lock: one block of the pool for all of the text. */
-static enum err copy_out(struct sessions *s, const struct session_entry *e,
+static char *put(char *p, struct str s)
+{
+	memcpy(p, s.ptr, s.len);
+	return p + s.len;
+}
+
+/* Under the node's lock: one block of the pool for all of the text. */
+static enum err copy_out(struct sessions *s, const struct session_node *n,
 			 struct pool *pool, struct session *out_r)
 {
-	struct idmap_stripe *stripe = idmap_lock(&s->users, e->user_id);
-	const struct user_record *r = e->user->record;
-	size_t own = (size_t)e->tenant_len + e->host_len;
+	struct idmap_stripe *stripe = idmap_lock(&s->users, n->user->node.id);
+	const struct session_place *place = n->place;
+	const struct user_record *r = n->user->record;
+	struct str tenant = place->tenant->slug, host = place->host;
 	size_t text = (size_t)r->email_len + r->name_len + r->attributes_len;
-	char *p = pool_alloc(pool, own + text);
+	char *p = pool_alloc(pool, tenant.len + host.len + text);
 
 	if (!p) {
 		idmap_unlock(stripe);
 		return ERR_NOMEM;
 	}
-	memcpy(p, e->text, own);
-	memcpy(p + own, r->text, text);
-	out_r->id = e->node.id;
-	out_r->kind = e->kind;
-	out_r->epoch = e->epoch;
-	out_r->tenant = cut(&p, e->tenant_len);
-	out_r->host = cut(&p, e->host_len);
+	memcpy(put(put(p, tenant), host), r->text, text);
+	out_r->id = n->node.id;
+	out_r->kind = place->kind;
+	out_r->epoch = place->epoch;
+	out_r->tenant = cut(&p, tenant.len);
+	out_r->host = cut(&p, host.len);
 	out_r->user.id = r->id;
 	out_r->user.is_verified = r->is_verified;
 	out_r->user.email = cut(&p, r->email_len);
 	out_r->user.name = cut(&p, r->name_len);
 	out_r->user.attributes = cut(&p, r->attributes_len);
-	out_r->created_s = e->created_s;
-	out_r->expires_s = session_entry_end(e);
-	out_r->absolute_s = e->absolute_s;
+	out_r->created_s = (int64_t)n->created_s;
+	out_r->expires_s = session_node_end(n);
+	out_r->absolute_s = out_r->created_s + (int64_t)place->life_s;
 	idmap_unlock(stripe);
 	return ERR_OK;
 }
 
 /*
- * Count as activity.  Says whether the row should follow, and what it holds
- * until then, so that a refused write can be tried again.
+ * Count as activity.  Says whether the row should follow: once in each quarter
+ * of the idle time, and again where that was refused.
  */
-static bool touch(struct session_entry *e, int64_t now_s, int64_t *before_r)
+static bool touch(struct session_node *n, int64_t now_s)
 {
-	int64_t every = e->idle_s / 4;
+	int64_t every = n->place->idle_s / 4;
+	int64_t before = (int64_t)n->seen_after_s;
+	int64_t after = now_s - (int64_t)n->created_s;
+	bool persist = n->is_owing;
 
-	if (now_s <= e->last_seen_s)
+	if (after > SESSION_SEEN_MAX)
+		after = SESSION_SEEN_MAX;
+	if (after <= before)
 		return false;
-	e->last_seen_s = now_s;
-	if (now_s - e->persisted_s < (every ? every : 1))
-		return false;
-	*before_r = e->persisted_s;
-	e->persisted_s = now_s;
-	return true;
+	n->seen_after_s = (uint64_t)after & SESSION_SEEN_MAX;
+	if (after / SESSION_ORDER_S != before / SESSION_ORDER_S)
+		room_seen(n);
+	if (!every || after / every != before / every)
+		persist = true;
+	n->is_owing = false;
+	return persist;
 }
 
-static void untouch(struct sessions *s, int64_t id, int64_t before_s)
+/* The row did not follow: it should with the next look. */
+static void owe(struct sessions *s, int64_t id)
 {
 	struct idmap_stripe *stripe = idmap_lock(&s->map, id);
-	struct session_entry *e =
-		(struct session_entry *)idmap_get(stripe, id);
+	struct session_node *n = (struct session_node *)idmap_get(stripe, id);
 
-	if (e)
-		e->persisted_s = before_s;
+	if (n)
+		n->is_owing = true;
 	idmap_unlock(stripe);
 }
 
 enum err sessions_find(struct sessions *s, int64_t id,
 		       const uint8_t hash[SESSION_HASH_LEN], int64_t now_s,
-		       struct pool *pool, struct session *out_r)
+		       bool is_activity, struct pool *pool,
+		       struct session *out_r)
 {
 	struct idmap_stripe *stripe = idmap_lock(&s->map, id);
-	struct session_entry *e =
-		(struct session_entry *)idmap_get(stripe, id);
+	struct session_node *n = (struct session_node *)idmap_get(stripe, id);
 	bool persist = false;
-	int64_t before = 0;
 	enum err err;
 
-	if (!e || !is_same_hash(e->hash, hash)) {
+	if (!n || !is_same_hash(n->hash, hash)) {
 		err = ERR_NOT_FOUND;
-	} else if (now_s >= session_entry_end(e)) {
+	} else if (now_s >= session_node_end(n)) {
 		err = ERR_EXPIRED;
 	} else {
-		persist = touch(e, now_s, &before);
-		err = copy_out(s, e, pool, out_r);
+		persist = is_activity && touch(n, now_s);
+		err = copy_out(s, n, pool, out_r);
 	}
 	idmap_unlock(stripe);
 	if (persist && session_persist(s, id, now_s))
-		untouch(s, id, before);
+		owe(s, id);
 	return err;
 }
 
@@ -342,12 +365,12 @@ bool sessions_is_open(struct sessions *s, int64_t id)
 	return is_open;
 }
 
-static bool is_listed(const struct session_entry *e, struct str tenant,
+static bool is_listed(const struct session_node *n, struct str tenant,
 		      int64_t user_id, int64_t now_s)
 {
-	return str_eq((struct str){ e->text, e->tenant_len }, tenant) &&
-	       (!user_id || e->user_id == user_id) &&
-	       now_s < session_entry_end(e);
+	return str_eq(n->place->tenant->slug, tenant) &&
+	       (!user_id || n->user->node.id == user_id) &&
+	       now_s < session_node_end(n);
 }
 
 enum err sessions_list(struct sessions *s, struct str tenant, int64_t user_id,
@@ -367,13 +390,13 @@ enum err sessions_list(struct sessions *s, struct str tenant, int64_t user_id,
 			struct idmap_node *n = stripe->buckets[b];
 
 			for (; !err && n; n = n->next) {
-				const struct session_entry *e = (void *)n;
+				const struct session_node *sn = (void *)n;
 
-				if (!is_listed(e, tenant, user_id, now_s))
+				if (!is_listed(sn, tenant, user_id, now_s))
 					continue;
 				total++;
 				if (count < max)
-					err = copy_out(s, e, pool,
+					err = copy_out(s, sn, pool,
 						       &list[count++]);
 			}
 		}

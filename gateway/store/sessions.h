@@ -5,13 +5,21 @@
  * for the next start.  Only the writer's thread adds and removes, after the
  * commit that says so and before anybody is told: what was ended is gone by
  * the time its end is acknowledged.  A look-up only moves a session's idle
- * clock, in memory at once and in the database at most once per idle/4, by an
+ * clock, in memory at once and in the database once in each idle/4, by an
  * UPDATE that cannot bring back a row that was deleted.  (So after a kill a
  * session may look idle for up to idle/4 longer than it was.)
  *
  * A session's cookie holds its id and a secret; only a hash of the secret is
  * kept, compared in constant time.  Sessions are opened by redemptions
  * (store/redemptions.h).
+ *
+ * Nobody is refused because the table is full: with SESSIONS_MAX in it, an
+ * opening ends another session, in its own transaction.  A tenant's share is
+ * the table divided by the tenants that have sessions.  One that exceeds its
+ * share pays for itself; for another one pays the tenant that holds most, if
+ * that exceeds its share.  So no tenant loses any to a neighbour up to its
+ * share; where none exceeds it, the one that signs in pays.  Who pays loses
+ * the session that is idle for longest, as far as SESSION_ORDER_S tells.
  *
  * A session of an epoch that ended (store/epochs.h) is deleted by the sweep,
  * which begins at once then, and by the next start; until then it is found, and
@@ -28,10 +36,12 @@
 #include "store/users.h"
 #include "store/writer.h"
 
-#define SESSIONS_MAX 1000000		/* open ones; past that ERR_BUSY */
+#define SESSIONS_MAX 1000000		/* past that the longest idle go */
 #define SESSION_HASH_LEN 32
 #define SESSION_HOST_MAX 255		/* octets */
 #define SESSIONS_SWEEP_MAX 512		/* rows deleted in one transaction */
+#define SESSION_ORDER_S 60		/* how exactly idleness is known */
+#define SESSIONS_EVICTED_MAX 16		/* tenants told of by name */
 
 struct sessions;		/* one per store: see store_sessions() */
 
@@ -53,13 +63,15 @@ struct session {
 };
 
 /*
- * Look up, and count as activity.  Slices live in the pool.  ERR_NOT_FOUND: no
- * such id, or not its secret; ERR_EXPIRED; ERR_NOMEM.  Whether kind, tenant,
- * epoch and host are the right ones is the caller's to check.
+ * Look up; `is_activity` lets it live on.  Slices live in the pool.
+ * ERR_NOT_FOUND: no such id, or not its secret; ERR_EXPIRED; ERR_NOMEM.
+ * Whether kind, tenant, epoch and host are the right ones is the caller's to
+ * check.
  */
 enum err sessions_find(struct sessions *sessions, int64_t id,
 		       const uint8_t hash[SESSION_HASH_LEN], int64_t now_s,
-		       struct pool *pool, struct session *out_r);
+		       bool is_activity, struct pool *pool,
+		       struct session *out_r);
 /*
  * The open ones of a tenant, or of one of its users (user_id not 0), at most
  * `max` of them and in no order; no activity.  *total_r: how many there are.
@@ -74,6 +86,17 @@ enum err sessions_list(struct sessions *sessions, struct str tenant,
 bool sessions_is_open(struct sessions *sessions, int64_t id);
 /* Open ones now, expired but unswept ones included. */
 unsigned sessions_count(struct sessions *sessions);
+
+/* A tenant's sessions that made room for others. */
+struct sessions_evicted {
+	char tenant[USER_TENANT_MAX + 1];	/* "": tenants past the list */
+	uint64_t count;
+};
+/* How many ever did, those that had expired left out. Any thread. */
+uint64_t sessions_evicted(struct sessions *sessions);
+/* By tenant, since the last call. Says how many of the list there are. */
+unsigned sessions_take_evicted(struct sessions *sessions,
+		struct sessions_evicted list[SESSIONS_EVICTED_MAX]);
 
 /* End one session, or (session_id 0) all of a user's. ERR_OK also when there
  * was none. The caller has checked that it may be ended. */

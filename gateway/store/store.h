@@ -33,6 +33,7 @@ struct store;
 struct store_options {
 	unsigned readers;		/* connections: workers, plus others */
 	int64_t sweep_ms;		/* 0: STORE_SWEEP_MS */
+	unsigned keys_at_start;		/* for tests; 0: USER_KEYS_AT_START */
 	void (*batch_done)(void *ctx);	/* see writer_on_batch() */
 	void *batch_ctx;
 };
@@ -63,6 +64,12 @@ void store_close(struct store *store);
  * Before the readers are used by others.  1, 0, or -1 (it cannot be told).
  */
 int store_has_content(struct store *store);
+/*
+ * The same of a directory that is not opened: nothing is written, locked or
+ * made, and a daemon may run on it.  -1 also where it may stand in the WAL
+ * alone.
+ */
+int store_look(const char *dir);
 
 /* The reader connection number `index`, below options->readers. */
 struct db *store_reader(struct store *store, unsigned index);
@@ -73,5 +80,6 @@ struct sessions *store_sessions(struct store *store);
 struct redemptions *store_redemptions(struct store *store);
 struct tickets *store_tickets(struct store *store);
 struct parking *store_parking(struct store *store);
+struct outbox *store_outbox(struct store *store);
 
 #endif

@@ -102,19 +102,28 @@ enum err ticket_find(struct db *db, struct str tenant, int64_t user_id,
 	return err;
 }
 
-enum err ticket_find_key(struct db *db, int64_t user_id, struct str key,
-			 int64_t *number_r)
+enum err ticket_find_key(struct db *db, int64_t user_id,
+			 const struct ticket_new *n, int64_t *number_r)
 {
 	sqlite3_stmt *q;
 	enum err err = query_begin(db, SQL_TICKET_BY_KEY,
-		"SELECT number FROM tickets INDEXED BY tickets_key"
+		"SELECT number, subject = ?3 AND category = ?4 AND ?5 ="
+		" (SELECT body FROM ticket_messages"
+		"  WHERE ticket_messages.id = tickets.id * ?6 + 1)"
+		" FROM tickets INDEXED BY tickets_key"
 		" WHERE user_id = ?1 AND key = ?2", &q);
 
 	if (err)
 		return err;
 	sqlite3_bind_int64(q, 1, user_id);
-	query_bind_str(q, 2, key);
+	query_bind_str(q, 2, n->key);
+	query_bind_str(q, 3, n->subject);
+	query_bind_str(q, 4, n->category);
+	query_bind_str(q, 5, n->body);
+	sqlite3_bind_int64(q, 6, TICKET_PLACES);
 	err = one_row(db, q);
+	if (!err && !sqlite3_column_int(q, 1))
+		err = ERR_USED;
 	if (!err)
 		*number_r = sqlite3_column_int64(q, 0);
 	query_end(q);
@@ -122,35 +131,40 @@ enum err ticket_find_key(struct db *db, int64_t user_id, struct str key,
 }
 
 enum err ticket_find_message_key(struct db *db, int64_t ticket_id,
-				 int64_t user_id, struct str key)
+				 const struct ticket_change *c)
 {
 	sqlite3_stmt *q;
 	enum err err = query_begin(db, SQL_TICKET_MESSAGE_BY_KEY,
-		"SELECT 1 FROM ticket_messages INDEXED BY ticket_messages_key"
+		"SELECT body = ?4"
+		" FROM ticket_messages INDEXED BY ticket_messages_key"
 		" WHERE ticket_id = ?1 AND user_id = ?2 AND key = ?3", &q);
 
 	if (err)
 		return err;
 	sqlite3_bind_int64(q, 1, ticket_id);
-	sqlite3_bind_int64(q, 2, user_id);
-	query_bind_str(q, 3, key);
+	sqlite3_bind_int64(q, 2, c->user_id);
+	query_bind_str(q, 3, c->key);
+	query_bind_str(q, 4, c->body);
 	err = one_row(db, q);
+	if (!err && !sqlite3_column_int(q, 0))
+		err = ERR_USED;
 	query_end(q);
 	return err;
 }
 
-/* Rows from after a clock that was set back do not count. */
+/* Rows of the future do not count: after a boot without the time there may be
+ * some. */
 enum err ticket_find_usage(struct db *db, int64_t user_id, int64_t now_ms,
 			   struct ticket_usage *usage_r)
 {
 	sqlite3_stmt *q;
 	enum err err = query_begin(db, SQL_TICKET_USAGE,
-		"SELECT count(*), min(created_ms),"
+		"SELECT count(*), min(steady_ms),"
 		" count(*) FILTER (WHERE id % ?4 = 1),"
-		" min(created_ms) FILTER (WHERE id % ?4 = 1)"
+		" min(steady_ms) FILTER (WHERE id % ?4 = 1)"
 		" FROM ticket_messages INDEXED BY ticket_messages_user"
 		" WHERE user_id = ?1 AND user_id > 0"
-		" AND created_ms > ?2 AND created_ms <= ?3", &q);
+		" AND steady_ms > ?2 AND steady_ms <= ?3", &q);
 
 	if (err)
 		return err;

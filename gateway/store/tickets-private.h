@@ -36,10 +36,12 @@ struct ticket_row {
 	struct str subject, category;
 	bool is_closed;
 	unsigned messages, turns;
-	int64_t created_ms, turned_ms;
+	int64_t created_ms;		/* wall clock */
+	int64_t turned_ms;		/* steady clock */
 };
 
-/* What a user wrote within the hour before `now_ms`. */
+/* What a user wrote within the hour before `now_ms`; all by the steady
+ * clock. */
 struct ticket_usage {
 	unsigned messages, tickets;
 	int64_t first_message_ms, first_ticket_ms;	/* the oldest of them */
@@ -51,12 +53,14 @@ enum err ticket_find_user(struct db *db, struct str tenant, int64_t user_id,
 /* ERR_NOT_FOUND. `user_id` 0: whosever it is. */
 enum err ticket_find(struct db *db, struct str tenant, int64_t user_id,
 		     int64_t number, struct ticket_row *row_r);
-/* The number of the user's ticket of that key; ERR_NOT_FOUND. */
-enum err ticket_find_key(struct db *db, int64_t user_id, struct str key,
-			 int64_t *number_r);
-/* ERR_OK: `user_id` (0: an agent) wrote one of that key; ERR_NOT_FOUND. */
+/* The number of the user's ticket of that key; ERR_NOT_FOUND; ERR_USED: its
+ * subject, category or text is another. */
+enum err ticket_find_key(struct db *db, int64_t user_id,
+			 const struct ticket_new *n, int64_t *number_r);
+/* ERR_OK: they (or an agent) wrote one of that key; ERR_NOT_FOUND; ERR_USED:
+ * its text is another. */
 enum err ticket_find_message_key(struct db *db, int64_t ticket_id,
-				 int64_t user_id, struct str key);
+				 const struct ticket_change *c);
 enum err ticket_find_usage(struct db *db, int64_t user_id, int64_t now_ms,
 			   struct ticket_usage *usage_r);
 

@@ -131,6 +131,17 @@ static enum err check_change(const struct ticket_change *c)
 	return err;
 }
 
+/* What is told to people, and what limits go by: a user is neither locked out
+ * nor let in by a clock that is set. */
+struct now {
+	int64_t wall_ms, steady_ms;
+};
+
+static struct now read_clocks(void)
+{
+	return (struct now){ clock_wall_ms(), clock_steady_ms() };
+}
+
 /* ---- limits ---- */
 
 /* How long until what was written then is an hour old. */
@@ -170,6 +181,19 @@ struct what {
 	int64_t message;		/* its place */
 	struct str name, body;
 };
+
+struct str ticket_change_event(enum ticket_change_kind kind)
+{
+	switch (kind) {
+	case TICKET_REPLY:
+		return STR("ticket.replied");
+	case TICKET_CLOSE:
+		return STR("ticket.closed");
+	case TICKET_REOPEN:
+		break;
+	}
+	return STR("ticket.reopened");
+}
 
 static void add_ticket(struct buf *b, const struct ticket_row *row)
 {
@@ -240,11 +264,6 @@ static enum err next_number(struct db *db, struct str tenant,
 	return err;
 }
 
-static struct str present(struct str s)
-{
-	return s.ptr ? s : STR("");
-}
-
 static enum err insert_ticket(struct db *db, const struct ticket_new *n,
 			      struct ticket_row *row)
 {
@@ -272,35 +291,37 @@ static enum err insert_ticket(struct db *db, const struct ticket_new *n,
 /* `author` 0: an agent. */
 static enum err insert_message(struct db *db, const struct ticket_row *row,
 			       const struct what *what, int64_t author,
-			       struct str key, int64_t now_ms)
+			       struct str key, const struct now *now)
 {
 	sqlite3_stmt *q;
 	enum err err = query_begin(db, SQL_TICKET_MESSAGE_INSERT,
 		"INSERT INTO ticket_messages(id, ticket_id, user_id,"
-		" created_ms, key, name, body)"
-		" VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)", &q);
+		" created_ms, key, name, body, steady_ms)"
+		" VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)", &q);
 
 	if (err)
 		return err;
 	sqlite3_bind_int64(q, 1, row->id * TICKET_PLACES + what->message);
 	sqlite3_bind_int64(q, 2, row->id);
 	sqlite3_bind_int64(q, 3, author);
-	sqlite3_bind_int64(q, 4, now_ms);
+	sqlite3_bind_int64(q, 4, now->wall_ms);
 	query_bind_str(q, 5, key);
 	query_bind_str(q, 6, what->name);
 	query_bind_str(q, 7, what->body);
+	sqlite3_bind_int64(q, 8, now->steady_ms);
 	return query_run(db, q);
 }
 
 static enum err write_new(struct db *db, struct ticket_new *n,
-			  const struct ticket_user *user, int64_t now_ms)
+			  const struct ticket_user *user,
+			  const struct now *now)
 {
 	struct ticket_row row = {
 		.user = *user,
 		.subject = n->subject,
-		.category = present(n->category),
+		.category = n->category,
 		.messages = 1,
-		.created_ms = now_ms,
+		.created_ms = now->wall_ms,
 	};
 	const struct what what = {
 		.event = STR("ticket.created"),
@@ -314,9 +335,8 @@ static enum err write_new(struct db *db, struct ticket_new *n,
 	if (!err)
 		err = insert_ticket(db, n, &row);
 	if (!err)
-		err = insert_message(db, &row, &what, user->id, STR(""),
-				     now_ms);
-	if (!err)
+		err = insert_message(db, &row, &what, user->id, STR(""), now);
+	if (!err && !n->is_untold)
 		err = append_event(db, n->tenant, &row, &what);
 	if (!err) {
 		n->number = row.number;
@@ -328,7 +348,7 @@ static enum err write_new(struct db *db, struct ticket_new *n,
 static enum err new_run(struct db *db, struct job *job)
 {
 	struct ticket_new *n = (struct ticket_new *)job;
-	int64_t now_ms = clock_wall_ms();
+	const struct now now = read_clocks();
 	struct ticket_user user;
 	enum err err;
 
@@ -341,13 +361,14 @@ static enum err new_run(struct db *db, struct job *job)
 		err = ERR_AUTH;
 	if (err)
 		return err;
-	err = ticket_find_key(db, user.id, n->key, &n->number);
+	err = ticket_find_key(db, user.id, n, &n->number);
 	n->is_repeat = !err;
 	if (err == ERR_NOT_FOUND) {
-		err = check_usage(db, user.id, now_ms, true, &n->retry_s);
+		err = check_usage(db, user.id, now.steady_ms, true,
+				  &n->retry_s);
 		n->is_too_many = err == ERR_LIMIT;
 		if (!err)
-			err = write_new(db, n, &user, now_ms);
+			err = write_new(db, n, &user, &now);
 	}
 	if (!err && n->audit)
 		err = audit_insert(db, n->audit);
@@ -368,6 +389,8 @@ enum err tickets_create(struct tickets *tickets, struct ticket_new *n)
 
 	if (err)
 		return err;
+	if (!n->category.ptr)
+		n->category = STR("");
 	n->tickets = tickets;
 	n->job.run = new_run;
 	n->job.settle = new_settle;
@@ -412,18 +435,17 @@ static enum err update_state(struct db *db, const struct ticket_row *row,
 }
 
 static enum err reply(struct db *db, struct ticket_change *c,
-		      struct ticket_row *row, int64_t now_ms)
+		      struct ticket_row *row, const struct now *now)
 {
 	const struct what what = {
-		.event = STR("ticket.replied"),
+		.event = ticket_change_event(TICKET_REPLY),
 		.is_by_agent = !c->user_id,
 		.is_message = true,
 		.message = row->messages + 1,
 		.name = c->user_id ? row->user.name : c->name,
 		.body = c->body,
 	};
-	enum err err = ticket_find_message_key(db, row->id, c->user_id,
-					       c->key);
+	enum err err = ticket_find_message_key(db, row->id, c);
 
 	if (err != ERR_NOT_FOUND) {
 		c->is_repeat = !err;
@@ -434,16 +456,17 @@ static enum err reply(struct db *db, struct ticket_change *c,
 	if (row->messages >= TICKET_MESSAGES_MAX)
 		return ERR_LIMIT;
 	if (c->user_id) {
-		err = check_usage(db, c->user_id, now_ms, false, &c->retry_s);
+		err = check_usage(db, c->user_id, now->steady_ms, false,
+				  &c->retry_s);
 		c->is_too_many = err == ERR_LIMIT;
 		if (err)
 			return err;
 	}
-	err = insert_message(db, row, &what, c->user_id, c->key, now_ms);
+	err = insert_message(db, row, &what, c->user_id, c->key, now);
 	row->messages++;
 	if (!err)
-		err = update_message(db, row, what.is_by_agent, now_ms);
-	if (!err)
+		err = update_message(db, row, what.is_by_agent, now->wall_ms);
+	if (!err && !c->is_untold)
 		err = append_event(db, c->tenant, row, &what);
 	if (!err)
 		c->changed_id = row->user.id;
@@ -469,12 +492,11 @@ static enum err count_turn(struct ticket_change *c, struct ticket_row *row,
 }
 
 static enum err turn(struct db *db, struct ticket_change *c,
-		     struct ticket_row *row, int64_t now_ms)
+		     struct ticket_row *row, const struct now *now)
 {
 	bool closes = c->kind == TICKET_CLOSE;
 	const struct what what = {
-		.event = closes ? STR("ticket.closed") :
-				  STR("ticket.reopened"),
+		.event = ticket_change_event(c->kind),
 		.is_by_agent = !c->user_id,
 	};
 	enum err err = ERR_OK;
@@ -484,12 +506,12 @@ static enum err turn(struct db *db, struct ticket_change *c,
 		return ERR_OK;
 	}
 	if (c->user_id)
-		err = count_turn(c, row, now_ms);
+		err = count_turn(c, row, now->steady_ms);
 	if (err)
 		return err;
 	row->is_closed = closes;
-	err = update_state(db, row, now_ms);
-	if (!err)
+	err = update_state(db, row, now->wall_ms);
+	if (!err && !c->is_untold)
 		err = append_event(db, c->tenant, row, &what);
 	if (!err)
 		c->changed_id = row->user.id;
@@ -499,7 +521,7 @@ static enum err turn(struct db *db, struct ticket_change *c,
 static enum err change_run(struct db *db, struct job *job)
 {
 	struct ticket_change *c = (struct ticket_change *)job;
-	int64_t now_ms = clock_wall_ms();
+	const struct now now = read_clocks();
 	struct ticket_row row;
 	enum err err;
 
@@ -511,8 +533,8 @@ static enum err change_run(struct db *db, struct job *job)
 	if (!err && c->user_id && row.user.is_blocked)
 		err = ERR_AUTH;
 	if (!err)
-		err = c->kind == TICKET_REPLY ? reply(db, c, &row, now_ms) :
-						turn(db, c, &row, now_ms);
+		err = c->kind == TICKET_REPLY ? reply(db, c, &row, &now) :
+						turn(db, c, &row, &now);
 	if (!err && c->audit)
 		err = audit_insert(db, c->audit);
 	return err;

@@ -26,6 +26,8 @@
  * agents, on that ticket for a message) writes nothing but the audit record,
  * and gives what the first one gave: a double click is one ticket, and a retry
  * after a lost answer is safe, whatever became of limits and ticket meanwhile.
+ * The same key with other words is no retry: ERR_USED, nothing is written, and
+ * whoever wrote them hears it.
  *
  * Text is UTF-8 without control characters, but for LF and TAB in messages;
  * that and the limits are checked here (ERR_UTF8, ERR_CONTROL, ERR_LIMIT), all
@@ -52,7 +54,8 @@
 /*
  * Of one user within an hour: new tickets, and messages (the first one of each
  * ticket counts).  Of one ticket within an hour: how often its user may close
- * or open it again.  Agents have no such limits.
+ * or open it again.  Agents have no such limits.  The hour is the steady
+ * clock's (base/clock.h); the times below are for people, and the wall clock's.
  */
 #define TICKETS_PER_HOUR 30
 #define TICKET_MESSAGES_PER_HOUR 120
@@ -82,6 +85,7 @@ struct ticket_message {
 /*
  * A new ticket.  Result: ERR_OK, also for a repeated key (is_repeat);
  * ERR_NOT_FOUND: no such user of that tenant; ERR_AUTH: they are blocked;
+ * ERR_USED: the key is of a ticket with other words;
  * ERR_LIMIT with is_too_many and retry_s set: past TICKETS_PER_HOUR or
  * TICKET_MESSAGES_PER_HOUR; ERR_BUSY, ERR_NOMEM, ERR_IO: nothing was written,
  * it may be tried again.  (ERR_BUSY and ERR_CONFLICT are the system's alone: a
@@ -93,6 +97,7 @@ struct ticket_new {
 	struct str tenant;
 	int64_t user_id;
 	struct str subject, category, body, key;
+	bool is_untold;			/* no webhook wants its event */
 	const struct audit_record *audit;	/* NULL: none */
 	/* out */
 	int64_t number;
@@ -113,8 +118,8 @@ enum ticket_change_kind {
 };
 
 /*
- * A change of a ticket.  Result as above, and ERR_NOT_FOUND for what is not
- * theirs; ERR_EXPIRED; ERR_LIMIT without is_too_many: it has
+ * A change of a ticket.  Result as above (ERR_USED: of a message with another
+ * text), and ERR_NOT_FOUND for what is not theirs; ERR_EXPIRED; ERR_LIMIT without is_too_many: it has
  * TICKET_MESSAGES_MAX messages.  An agent may write to a blocked user.
  */
 struct ticket_change {
@@ -126,6 +131,7 @@ struct ticket_change {
 	enum ticket_change_kind kind;
 	struct str name;		/* the agent's, for people */
 	struct str body, key;		/* of TICKET_REPLY */
+	bool is_untold;			/* no webhook wants its event */
 	const struct audit_record *audit;	/* NULL: none */
 	/* out */
 	bool is_repeat, is_too_many;
@@ -134,6 +140,8 @@ struct ticket_change {
 	struct tickets *tickets;
 	int64_t changed_id;		/* whose list is another now; 0: none's */
 };
+/* "ticket.replied", "ticket.closed", "ticket.reopened". */
+struct str ticket_change_event(enum ticket_change_kind kind);
 /* As tickets_create(); ERR_SYNTAX also for an agent's reply without a
  * name. */
 enum err tickets_change(struct tickets *tickets, struct ticket_change *change);

@@ -27,5 +27,4 @@ enum err tombstone_write(struct tombstones *tombstones, struct db *db,
 enum err tombstone_check(struct tombstones *tombstones, struct db *db,
 			 struct str tenant, bool is_vouched,
 			 struct str email_key, int64_t minted_ms);
-
 #endif

@@ -17,11 +17,6 @@ struct tombstones {
 	/* at least as many as there are: what was rolled back is counted until
 	 * the next sweep counts anew */
 	int64_t count;
-	/*
-	 * Rows up to `old_id` are older than TOMBSTONE_KEPT_S by the monotonic
-	 * clock; those up to `aging_id` will be that long after `aging_ms`.
-	 */
-	int64_t old_id, aging_id, aging_ms;
 	struct chore sweep;
 };
 
@@ -59,7 +54,7 @@ enum err tombstone_write(struct tombstones *ts, struct db *db,
 		return err;
 	make_tag(ts, tenant, is_vouched, email_key, tag);
 	sqlite3_bind_blob(q, 1, tag, sizeof(tag), SQLITE_STATIC);
-	sqlite3_bind_int64(q, 2, clock_wall_ms());
+	sqlite3_bind_int64(q, 2, clock_steady_ms());
 	ts->count++;
 	return query_run(db, q);
 }
@@ -93,57 +88,44 @@ enum err tombstone_check(struct tombstones *ts, struct db *db,
 
 /* ---- the sweep ---- */
 
-static enum err count_rows(struct db *db, int64_t *count_r, int64_t *last_r)
+static enum err count_rows(struct db *db, int64_t *count_r)
 {
 	sqlite3_stmt *q;
 	enum err err = query_begin(db, SQL_TOMBSTONE_COUNT,
-		"SELECT count(*), ifnull(max(id), 0) FROM tombstones", &q);
+		"SELECT count(*) FROM tombstones", &q);
 
 	if (err)
 		return err;
-	if (query_step(db, q, &err) > 0) {
+	if (query_step(db, q, &err) > 0)
 		*count_r = sqlite3_column_int64(q, 0);
-		*last_r = sqlite3_column_int64(q, 1);
-	}
 	query_end(q);
 	return err;
 }
 
-static enum err forget(struct db *db, int64_t old_id)
+static enum err forget(struct db *db)
 {
-	int64_t now_ms = clock_wall_ms();
+	int64_t now_ms = clock_steady_ms();
 	sqlite3_stmt *q;
 	enum err err = query_begin(db, SQL_TOMBSTONE_DELETE,
 		"DELETE FROM tombstones WHERE id IN (SELECT id FROM tombstones"
-		" WHERE id <= ?1 AND (ended_ms < ?2 OR ended_ms > ?3)"
-		" ORDER BY id LIMIT ?4)", &q);
+		" WHERE ended_ms < ?1 OR ended_ms > ?2 ORDER BY id LIMIT ?3)",
+		&q);
 
 	if (err)
 		return err;
-	sqlite3_bind_int64(q, 1, old_id);
-	sqlite3_bind_int64(q, 2, now_ms - KEPT_MS);
-	sqlite3_bind_int64(q, 3, now_ms + KEPT_MS);
-	sqlite3_bind_int(q, 4, SWEEP_MAX);
+	sqlite3_bind_int64(q, 1, now_ms - KEPT_MS);
+	/* by another clock, of before a restart */
+	sqlite3_bind_int64(q, 2, now_ms + KEPT_MS);
+	sqlite3_bind_int(q, 3, SWEEP_MAX);
 	return query_run(db, q);
 }
 
 static enum err sweep_run(struct db *db, struct job *job)
 {
 	struct tombstones *ts = list_entry(job, struct tombstones, sweep.job);
-	int64_t now_ms = clock_mono_ms(), last = 0;
-	enum err err;
+	enum err err = ts->count ? forget(db) : ERR_OK;
 
-	if (!ts->count)
-		return ERR_OK;
-	err = count_rows(db, &ts->count, &last);
-	if (!err && now_ms - ts->aging_ms > KEPT_MS) {
-		ts->old_id = ts->aging_id;
-		ts->aging_id = last;
-		ts->aging_ms = now_ms;
-	}
-	if (!err && ts->old_id)
-		err = forget(db, ts->old_id);
-	return err;
+	return err || !ts->count ? err : count_rows(db, &ts->count);
 }
 
 /* ---- the table ---- */
@@ -178,12 +160,11 @@ enum err tombstones_new(struct db *db, struct tombstones **tombstones_r)
 	if (!err)
 		err = load_key(db, "tombstone_1", ts->key[1]);
 	if (!err)
-		err = count_rows(db, &ts->count, &ts->aging_id);
+		err = count_rows(db, &ts->count);
 	if (err) {
 		free(ts);
 		return err;
 	}
-	ts->aging_ms = clock_mono_ms();
 	*tombstones_r = ts;
 	return ERR_OK;
 }

@@ -13,8 +13,8 @@
  * Of the person it keeps 128 bits of SipHash of tenant, kind and address, under
  * a key that was drawn with the database: no address, though who has the
  * database may try addresses against it while it is kept.  That is
- * TOMBSTONE_KEPT_S, longer than any token lives, by the wall clock and by the
- * monotonic one too: a wall clock that leaps ahead and back ends none early.
+ * TOMBSTONE_KEPT_S, longer than any token lives, by the steady clock, which
+ * does not leap.
  */
 #ifndef STORE_TOMBSTONES_H
 #define STORE_TOMBSTONES_H

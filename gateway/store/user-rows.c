@@ -4,6 +4,7 @@
 
 #include "codec/json.h"
 #include "store/db-private.h"
+#include "store/user-keys-private.h"
 #include "store/users-private.h"
 
 #define COLUMNS "id, email, name, attributes, verified, tenant, email_key," \
@@ -47,39 +48,74 @@ static enum err read_row(struct db *db, sqlite3_stmt *q, struct pool *pool,
 	return ERR_OK;
 }
 
-enum err users_find(struct db *db, struct str tenant, struct str email_key,
-		    struct pool *pool, struct user *out_r)
+/* By today's key alone, or by an older one, too. */
+static enum err begin_find(struct db *db, struct str tenant, struct str key,
+			   enum sql slot, const char *text, enum sql old_slot,
+			   const char *old_text, sqlite3_stmt **q)
 {
-	sqlite3_stmt *q;
-	enum err err = query_begin(db, SQL_USER_BY_EMAIL,
-		"SELECT " COLUMNS " FROM users"
-		" WHERE tenant = ?1 AND email_key = ?2 AND verified = 0", &q);
+	bool is_ascii = str_is_ascii(key);
+	enum err err = is_ascii ? ERR_OK : users_can_find(db, key);
 
+	if (!err)
+		err = is_ascii ? query_begin(db, slot, text, q) :
+				 query_begin(db, old_slot, old_text, q);
 	if (err)
 		return err;
-	query_bind_str(q, 1, tenant);
-	query_bind_str(q, 2, email_key);
-	err = read_row(db, q, pool, out_r);
-	query_end(q);
+	query_bind_str(*q, 1, tenant);
+	query_bind_str(*q, 2, key);
+	return ERR_OK;
+}
+
+#define UNSIGNED(columns) "SELECT " columns " FROM users"		\
+	" WHERE tenant = ?1 AND email_key = ?2 AND verified = 0"
+#define OLD_UNSIGNED(columns) "SELECT " columns " FROM users"		\
+	" WHERE id IN (" USER_KEYS_SAME_UNSIGNED ") ORDER BY id"
+
+static enum err begin_unsigned(struct db *db, struct str tenant,
+			       struct str key, sqlite3_stmt **q)
+{
+	return begin_find(db, tenant, key, SQL_USER_BY_EMAIL,
+			  UNSIGNED(COLUMNS), SQL_USER_BY_OLD_EMAIL,
+			  OLD_UNSIGNED(COLUMNS), q);
+}
+
+static enum err begin_signed(struct db *db, struct str tenant,
+			     struct str key, sqlite3_stmt **q)
+{
+	return begin_find(db, tenant, key, SQL_USER_SIGNED,
+		"SELECT " COLUMNS " FROM users WHERE tenant = ?1"
+		" AND email_key = ?2 AND verified = 1 AND external_id IS NULL",
+		SQL_USER_OLD_SIGNED,
+		"SELECT " COLUMNS " FROM users"
+		" WHERE id IN (" USER_KEYS_SAME_SIGNED ") ORDER BY id", q);
+}
+
+/* The oldest row was read; a block of any of them holds. */
+static enum err see_blocks(struct db *db, sqlite3_stmt *q, int column,
+			   bool *is_blocked)
+{
+	enum err err = ERR_OK;
+
+	while (!*is_blocked && query_step(db, q, &err) > 0)
+		*is_blocked = sqlite3_column_int(q, column);
 	return err;
 }
 
-static enum err find_signed(struct db *db, struct str tenant,
-			    struct str email_key, struct pool *pool,
-			    struct user *out_r)
+enum err users_find(struct db *db, struct str tenant, struct str email_key,
+		    struct pool *pool, struct user *out_r)
 {
+	struct user user = { 0 };
 	sqlite3_stmt *q;
-	enum err err = query_begin(db, SQL_USER_SIGNED,
-		"SELECT " COLUMNS " FROM users WHERE tenant = ?1"
-		" AND email_key = ?2 AND verified = 1 AND external_id IS NULL",
-		&q);
+	enum err err = begin_unsigned(db, tenant, email_key, &q);
 
 	if (err)
 		return err;
-	query_bind_str(q, 1, tenant);
-	query_bind_str(q, 2, email_key);
-	err = read_row(db, q, pool, out_r);
+	err = read_row(db, q, pool, &user);
+	if (!err)
+		err = see_blocks(db, q, 8, &user.is_blocked);
 	query_end(q);
+	if (!err)
+		*out_r = user;
 	return err;
 }
 
@@ -88,17 +124,90 @@ enum err users_find_all(struct db *db, struct str tenant,
 			struct user *users, unsigned *count_r)
 {
 	unsigned count = 0;
-	enum err err = users_find(db, tenant, email_key, pool, &users[count]);
+	enum err err = ERR_OK;
 
-	count += !err;
-	if (!err || err == ERR_NOT_FOUND)
-		err = find_signed(db, tenant, email_key, pool, &users[count]);
-	count += !err;
-	if (err && err != ERR_NOT_FOUND)
+	for (int i = 0; i < 2 && !err; i++) {
+		sqlite3_stmt *q;
+
+		err = (i ? begin_signed : begin_unsigned)(db, tenant,
+							  email_key, &q);
+		if (err)
+			return err;
+		while (!err && count < USERS_OF_ADDRESS_MAX) {
+			err = read_row(db, q, pool, &users[count]);
+			count += !err;
+		}
+		query_end(q);
+		if (err == ERR_NOT_FOUND)
+			err = ERR_OK;
+	}
+	if (err)
 		return err;
 	if (!count)
 		return ERR_NOT_FOUND;
 	*count_r = count;
+	return ERR_OK;
+}
+
+static enum err begin_conflicts(struct db *db, struct str tenant,
+				sqlite3_stmt **q)
+{
+	enum err err = query_begin(db, SQL_USER_CONFLICTS,
+		"WITH same(tenant, key, verified, id) AS ("
+		"SELECT tenant, key, verified, user_id FROM user_keys"
+		" UNION "
+		"SELECT k.tenant, k.key, 0, u.id FROM user_keys k"
+		" CROSS JOIN users u INDEXED BY users_unsigned"
+		" WHERE k.verified = 0 AND u.verified = 0"
+		" AND u.tenant = k.tenant AND u.email_key = k.key"
+		" UNION "
+		"SELECT k.tenant, k.key, 1, u.id FROM user_keys k"
+		" CROSS JOIN users u INDEXED BY users_signed"
+		" WHERE k.verified = 1 AND u.verified = 1"
+		" AND u.external_id IS NULL"
+		" AND u.tenant = k.tenant AND u.email_key = k.key),"
+		" many AS (SELECT tenant, key, verified FROM same"
+		" WHERE ?1 IS NULL OR tenant = ?1"
+		" GROUP BY tenant, key, verified HAVING count(*) > 1)"
+		"SELECT " COLUMNS ", same_key FROM users JOIN"
+		" (SELECT id AS same_id, key AS same_key FROM many"
+		" JOIN same USING (tenant, key, verified)) ON same_id = id"
+		" ORDER BY tenant, same_key, verified, id LIMIT ?2", q);
+
+	if (err)
+		return err;
+	query_bind_str(*q, 1, tenant);
+	sqlite3_bind_int(*q, 2, USERS_CONFLICTS_MAX + 1);
+	return ERR_OK;
+}
+
+enum err users_conflicts(struct db *db, struct str tenant, struct pool *pool,
+			 struct user_conflict **list_r, unsigned *count_r,
+			 bool *is_more_r)
+{
+	struct user_conflict *list = pool_calloc(pool, USERS_CONFLICTS_MAX + 1,
+						 sizeof(*list));
+	enum err err = list ? users_can_find(db, STR("é")) : ERR_NOMEM;
+	unsigned n = 0;
+	sqlite3_stmt *q;
+
+	if (!err)
+		err = begin_conflicts(db, tenant, &q);
+	if (err)
+		return err;
+	for (; !err && n <= USERS_CONFLICTS_MAX; n += !err) {
+		err = read_row(db, q, pool, &list[n].user);
+		if (!err)
+			list[n].key = pool_str(pool, query_str(q, 13));
+		if (!err && !list[n].key.ptr)
+			err = ERR_NOMEM;
+	}
+	query_end(q);
+	if (err && err != ERR_NOT_FOUND)
+		return err;
+	*is_more_r = n > USERS_CONFLICTS_MAX;
+	*count_r = *is_more_r ? USERS_CONFLICTS_MAX : n;
+	*list_r = list;
 	return ERR_OK;
 }
 
@@ -179,6 +288,7 @@ static enum err merge(struct pool *pool, const struct user_sync *sync,
 /* ---- an arrival ---- */
 
 /* What it compares, no more: each column costs every sign-in. */
+#define STORED "id, email, name, attributes, blocked, minted_ms"
 struct stored {
 	struct user_view view;
 	int64_t minted_ms;
@@ -212,16 +322,16 @@ static enum err find_stored(struct db *db, const struct user_sync *sync,
 			    struct pool *pool, struct stored *out_r)
 {
 	sqlite3_stmt *q;
-	enum err err = query_begin(db, SQL_USER_STORED,
-		"SELECT id, email, name, attributes, blocked, minted_ms"
-		" FROM users WHERE tenant = ?1 AND email_key = ?2"
-		" AND verified = 0", &q);
+	enum err err = begin_find(db, sync->tenant, sync->email_key,
+				  SQL_USER_STORED, UNSIGNED(STORED),
+				  SQL_USER_OLD_STORED, OLD_UNSIGNED(STORED),
+				  &q);
 
 	if (err)
 		return err;
-	query_bind_str(q, 1, sync->tenant);
-	query_bind_str(q, 2, sync->email_key);
 	err = read_stored(db, q, pool, out_r);
+	if (!err)
+		err = see_blocks(db, q, 4, &out_r->is_blocked);
 	query_end(q);
 	return err;
 }
@@ -307,14 +417,19 @@ static enum err insert(struct db *db, const struct user_sync *sync,
 	return query_run(db, q);
 }
 
+/*
+ * One statement for what changed and for what was only seen: the row is
+ * written anew in either case.  The mint is noted even where nothing changes:
+ * what came before it and arrives later must not undo what it found.
+ */
 static enum err update(struct db *db, const struct user_sync *sync,
 		       const struct user_plan *plan, int64_t now_s)
 {
 	sqlite3_stmt *q;
 	enum err err = query_begin(db, SQL_USER_UPDATE,
 		"UPDATE users SET email = ?2, name = ?3, attributes = ?4,"
-		" updated_s = ?5, last_seen_s = ?5, minted_ms = ?6"
-		" WHERE id = ?1", &q);
+		" updated_s = ifnull(?5, updated_s), last_seen_s = ?6,"
+		" minted_ms = ifnull(?7, minted_ms) WHERE id = ?1", &q);
 
 	if (err)
 		return err;
@@ -322,38 +437,19 @@ static enum err update(struct db *db, const struct user_sync *sync,
 	query_bind_str(q, 2, plan->view.email);
 	query_bind_str(q, 3, plan->view.name);
 	query_bind_str(q, 4, plan->view.attributes);
-	sqlite3_bind_int64(q, 5, now_s);
-	sqlite3_bind_int64(q, 6, sync->minted_ms);
-	return query_run(db, q);
-}
-
-/* The mint is noted even where nothing changes: what came before it and
- * arrives later must not undo what it found. */
-static enum err update_seen(struct db *db, const struct user_sync *sync,
-			    const struct user_plan *plan, int64_t now_s)
-{
-	sqlite3_stmt *q;
-	enum err err = query_begin(db, SQL_USER_SEEN,
-		"UPDATE users SET last_seen_s = ?2,"
-		" minted_ms = ifnull(?3, minted_ms) WHERE id = ?1", &q);
-
-	if (err)
-		return err;
-	sqlite3_bind_int64(q, 1, plan->view.id);
-	sqlite3_bind_int64(q, 2, now_s);
+	if (plan->is_changed)
+		sqlite3_bind_int64(q, 5, now_s);
+	sqlite3_bind_int64(q, 6, now_s);
 	if (!plan->is_late)
-		sqlite3_bind_int64(q, 3, sync->minted_ms);
+		sqlite3_bind_int64(q, 7, sync->minted_ms);
 	return query_run(db, q);
 }
 
 enum err user_write(struct db *db, const struct user_sync *sync,
 		    const struct user_plan *plan, int64_t now_s)
 {
-	if (plan->is_new)
-		return insert(db, sync, plan, now_s);
-	if (plan->is_changed)
-		return update(db, sync, plan, now_s);
-	return update_seen(db, sync, plan, now_s);
+	return plan->is_new ? insert(db, sync, plan, now_s) :
+			      update(db, sync, plan, now_s);
 }
 
 enum err user_write_blocked(struct db *db, const struct user_block *b,
@@ -386,4 +482,12 @@ enum err user_sync_check(const struct user_sync *sync)
 	if (!err)
 		err = text_check(sync->name, USER_NAME_MAX);
 	return err;
+}
+
+bool users_conflict_goes_on(const struct user_conflict *list, unsigned i)
+{
+	return i && str_eq(list[i - 1].key, list[i].key) &&
+	       str_eq(list[i - 1].user.tenant, list[i].user.tenant) &&
+	       list[i - 1].user.view.is_verified ==
+	       list[i].user.view.is_verified;
 }

@@ -4,6 +4,7 @@
 #ifndef STORE_USERS_PRIVATE_H
 #define STORE_USERS_PRIVATE_H
 
+#include "store/outbox.h"
 #include "store/sessions.h"
 #include "store/tickets.h"
 #include "store/tombstones-private.h"
@@ -12,9 +13,9 @@
 /* Reads the highest id ever given. None is owned. ERR_NOMEM, ERR_IO. */
 enum err users_new(struct db *db, struct sessions *sessions,
 		   struct tombstones *tombstones, struct users **users_r);
-/* Before any change. Neither is owned. */
+/* Before any change. None is owned. */
 void users_start(struct users *users, struct writer *writer,
-		 struct tickets *tickets);
+		 struct tickets *tickets, struct outbox *outbox);
 /* After the writer ended. Accepts NULL. */
 void users_free(struct users *users);
 

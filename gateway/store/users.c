@@ -4,8 +4,10 @@
 
 #include "base/clock.h"
 #include "store/db-private.h"
+#include "store/outbox-private.h"
 #include "store/sessions-private.h"
 #include "store/tickets-private.h"
+#include "store/user-keys-private.h"
 #include "store/users-private.h"
 
 /*
@@ -20,6 +22,7 @@ struct users {
 	struct sessions *sessions;
 	struct tickets *tickets;
 	struct tombstones *tombstones;
+	struct outbox *outbox;
 	_Atomic int64_t last_id;
 };
 
@@ -56,10 +59,11 @@ enum err users_new(struct db *db, struct sessions *sessions,
 }
 
 void users_start(struct users *u, struct writer *writer,
-		 struct tickets *tickets)
+		 struct tickets *tickets, struct outbox *outbox)
 {
 	u->writer = writer;
 	u->tickets = tickets;
+	u->outbox = outbox;
 }
 
 void users_free(struct users *u)
@@ -69,7 +73,7 @@ void users_free(struct users *u)
 
 int64_t users_new_id(struct users *u)
 {
-	int64_t now = (clock_wall_ms() - ID_EPOCH_MS) *
+	int64_t now = (clock_steady_ms() - ID_EPOCH_MS) *
 		      (1 << ID_COUNTER_BITS);
 	int64_t last = atomic_load(&u->last_id), id;
 
@@ -115,8 +119,10 @@ static enum err set_block(struct db *db, struct user_block *b)
 	if (err)
 		return err;
 	b->user_id = user.view.id;
-	return user.is_blocked == b->is_blocked ? ERR_OK :
-		set_blocked(db, b->user_id, b->is_blocked);
+	if (user.is_blocked != b->is_blocked)
+		err = set_blocked(db, b->user_id, b->is_blocked);
+	return err || !b->is_blocked ? err :
+		user_keys_same(db, &user, b->ended, &b->ended_count);
 }
 
 static enum err block_run(struct db *db, struct job *job)
@@ -126,9 +132,10 @@ static enum err block_run(struct db *db, struct job *job)
 
 	if (b->is_by_address)
 		b->user_id = 0;
+	b->ended_count = 0;
 	err = set_block(db, b);
-	if (!err && b->is_blocked)
-		err = sessions_delete_of(b->users->sessions, db, b->user_id);
+	for (unsigned i = 0; i < b->ended_count && !err; i++)
+		err = sessions_delete_of(b->users->sessions, db, b->ended[i]);
 	if (!err && b->audit)
 		err = audit_insert(db, b->audit);
 	return err;
@@ -138,8 +145,8 @@ static void block_settle(struct job *job)
 {
 	struct user_block *b = (struct user_block *)job;
 
-	if (!job->result && b->is_blocked)
-		sessions_drop_of(b->users->sessions, b->user_id);
+	for (unsigned i = 0; i < b->ended_count && !job->result; i++)
+		sessions_drop_of(b->users->sessions, b->ended[i]);
 }
 
 enum err users_block(struct users *users, struct user_block *b)
@@ -175,6 +182,21 @@ static enum err delete_row(struct db *db, int64_t id)
 	return query_run(db, q);
 }
 
+/* By today's key, as tokens are: an older row may have another one.  One who
+ * was vouched for is ended by that, and the other stays. */
+static enum err bury(struct db *db, struct users *users,
+		     const struct user *user)
+{
+	struct buf key;
+	enum err err;
+
+	buf_init_pool(&key, db->scratch, USER_EMAIL_MAX);
+	err = user_key_today(user, &key);
+	return err ? err : tombstone_write(users->tombstones, db, user->tenant,
+					   user->view.is_verified,
+					   buf_str(&key));
+}
+
 static enum err erase_stored(struct db *db, struct user_erase *e,
 			     const struct user *user)
 {
@@ -184,13 +206,12 @@ static enum err erase_stored(struct db *db, struct user_erase *e,
 	if (!err)
 		err = tickets_delete_of(db, user->view.id);
 	if (!err)
-		err = delete_row(db, user->view.id);
-	/* one who was vouched for is ended by that, and the other stays */
+		err = outbox_erase(db, user->view.id);
 	if (!err)
-		err = tombstone_write(e->users->tombstones, db, user->tenant,
-				      user->view.is_verified,
-				      user->email_key);
-	return err;
+		err = user_keys_forget(db, user);
+	if (!err)
+		err = delete_row(db, user->view.id);
+	return err ? err : bury(db, e->users, user);
 }
 
 static enum err erase_run(struct db *db, struct job *job)
@@ -218,8 +239,13 @@ static void erase_settle(struct job *job)
 {
 	struct user_erase *e = (struct user_erase *)job;
 
-	if (job->result || !e->user_id)
+	if (job->result)
 		return;
+	if (!e->user_id) {
+		writer_wipe(e->users->writer);
+		return;
+	}
+	outbox_erase_soon(e->users->outbox);
 	sessions_drop_of(e->users->sessions, e->user_id);
 	tickets_touch(e->users->tickets, e->user_id);
 }

@@ -6,6 +6,13 @@
  * the signed.  The three never meet: an unsigned request cannot reach a signed
  * user's row.
  *
+ * Rows from before addresses were compared as they are now (codec/email.h) keep
+ * their keys, so several may be one address's: a sign-in finds the oldest, and
+ * is refused where any of them is blocked; users_conflicts() lists them.  After
+ * the upgrade they are looked for (store/user-keys-private.h); until that is
+ * done nobody is found whose address is not ASCII: ERR_BUSY.  Who is asks
+ * nothing of it.
+ *
  * A row is made or brought up to date by the commit that redeems its user's
  * token (store/redemptions.h), and by nothing else: a handoff writes nothing.
  * Each arrival notes when its token was minted, so that an older token that
@@ -38,7 +45,9 @@
 #define USER_EMAIL_MAX 512		/* octets: room for A-labels */
 #define USER_NAME_MAX 1024		/* octets: 255 characters */
 #define USER_ATTRIBUTES_MAX 16384	/* octets of the whole JSON object */
-#define USERS_OF_ADDRESS_MAX 2		/* one proved it, one did not */
+#define USERS_OF_ADDRESS_MAX 16		/* one proved it, one did not, and
+					 * older rows of either */
+#define USERS_CONFLICTS_MAX 500		/* rows that are listed at once */
 /* A token lives 120 s and its time may lie 5 s ahead: no two that are good at
  * once were minted further apart. */
 #define USER_LATE_MS 125000
@@ -72,7 +81,7 @@ struct user_sync {
 	const struct fields *set;	/* attributes; NULL: none */
 	const struct str *del;		/* names of those to remove, before */
 	unsigned del_count;
-	int64_t minted_ms;		/* wall clock: when that was decided */
+	int64_t minted_ms;		/* steady clock: when that was decided */
 };
 
 /* What becomes of them. */
@@ -88,7 +97,7 @@ struct user_plan {
 
 /*
  * Read, and merge; nothing is written.  Slices live in the pool or are sync's.
- * ERR_AUTH: they are blocked; ERR_LIMIT: attributes would grow past
+ * ERR_BUSY: see above; ERR_AUTH: they are blocked; ERR_LIMIT: attributes would grow past
  * USER_ATTRIBUTES_MAX; ERR_NOMEM, ERR_IO, ERR_INTERNAL.
  */
 enum err users_plan(struct db *db, const struct user_sync *sync,
@@ -99,7 +108,8 @@ int64_t users_new_id(struct users *users);
 
 /*
  * Block (sessions end, tokens no longer redeem) or unblock: by `user_id` or,
- * where that is 0, the unsigned one of that address.  Who was never here and is
+ * where that is 0, the unsigned one of that address.  The sessions of all rows
+ * of their address end, as a block of any holds.  Who was never here and is
  * blocked gets a row that says so (name empty, last seen at 0).
  * Result: ERR_OK, also when they were so already; ERR_NOT_FOUND.
  */
@@ -112,6 +122,8 @@ struct user_block {
 	/* private */
 	struct users *users;
 	bool is_by_address;
+	int64_t ended[USERS_OF_ADDRESS_MAX];	/* whose sessions end */
+	unsigned ended_count;
 };
 enum err users_block(struct users *users, struct user_block *block);
 
@@ -119,8 +131,9 @@ enum err users_block(struct users *users, struct user_block *block);
  * Delete the user, their attributes, sessions and tickets, and end the tokens
  * that were minted for them (store/tombstones.h): by `user_id` or, where that
  * is 0, the unsigned one of that address, of whom nothing but tokens needs to
- * be there.  ERR_NOT_FOUND.  What the outbox and the audit trail hold is left
- * to their own retention.
+ * be there.  ERR_NOT_FOUND.  Their events lose their texts soon after, then the
+ * files are free of them (outbox_is_erasing()); what they had parked goes with
+ * its time.  The audit trail has nothing of them and stays.
  */
 struct user_erase {
 	struct job job;
@@ -133,7 +146,10 @@ struct user_erase {
 };
 enum err users_erase(struct users *users, struct user_erase *erase);
 
-/* By id; the unsigned one by address. Slices live in the pool. ERR_NOT_FOUND,
+/* May anybody be looked for by this key?  ERR_BUSY: not yet; ERR_IO. */
+enum err users_can_find(struct db *reader, struct str email_key);
+/* By id; the unsigned one by address, the oldest where there are several, and
+ * blocked where any is. Slices live in the pool. ERR_NOT_FOUND, ERR_BUSY,
  * ERR_NOMEM, ERR_IO. */
 enum err users_get(struct db *reader, int64_t id, struct pool *pool,
 		   struct user *out_r);
@@ -141,9 +157,29 @@ enum err users_find(struct db *reader, struct str tenant,
 		    struct str email_key, struct pool *pool,
 		    struct user *out_r);
 /* All who are keyed by that address (who has an external id is not), into an
- * array of USERS_OF_ADDRESS_MAX: the unsigned one first. ERR_NOT_FOUND: none. */
+ * array of USERS_OF_ADDRESS_MAX: unsigned ones first, the oldest before others.
+ * ERR_NOT_FOUND: none; ERR_BUSY.
+ */
 enum err users_find_all(struct db *reader, struct str tenant,
 			struct str email_key, struct pool *pool,
 			struct user *users, unsigned *count_r);
+
+/* One row of several that are one address's. */
+struct user_conflict {
+	struct str key;		/* of the address, the same for all of them */
+	struct user user;
+};
+
+/*
+ * All of them, of a tenant or (absent) of all tenants: address by address, the
+ * oldest row first, which is the one that is found.  Up to USERS_CONFLICTS_MAX,
+ * in the pool; *is_more_r: there are others.  ERR_BUSY: they are still being
+ * looked for; ERR_NOMEM, ERR_IO.
+ */
+enum err users_conflicts(struct db *reader, struct str tenant,
+			 struct pool *pool, struct user_conflict **list_r,
+			 unsigned *count_r, bool *is_more_r);
+/* Is the one at `i` of the same address as the one before it? */
+bool users_conflict_goes_on(const struct user_conflict *list, unsigned i);
 
 #endif

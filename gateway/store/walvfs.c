@@ -1,10 +1,13 @@
 #include "store/walvfs.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <sqlite3.h>
 #include <stdalign.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -50,8 +53,8 @@ static sqlite3_vfs *system_vfs;
 static sqlite3_vfs wal_vfs;
 
 /*
- * What cannot be written is forgotten: whoever hears of it rolls back, and
- * what it writes then must not be overwritten by it.
+ * What cannot be written is forgotten: the caller hears of it and rolls back,
+ * and what it writes then must not be overwritten by it.
  */
 static int flush(struct wal_file *f)
 {
@@ -231,7 +234,80 @@ static const sqlite3_io_methods wal_methods = {
 	.xDeviceCharacteristics = wal_characteristics,
 };
 
-/* All but a WAL is the system's, as if we were not there. */
+/* ---- the database itself ---- */
+
+#define PAGE 4096		/* octets: no other size is made here */
+#define FIRST_HEADER 100	/* of the file, before the first page's own */
+/*
+ * What is no page of a tree begins with the number of another page, whose
+ * first octet could be mistaken for a tree's from page 2^25 on.  So that none
+ * ever is, nothing is touched from half of that on.
+ */
+#define LARGE (INT64_C(1) << 24)
+
+static const sqlite3_io_methods *main_real;
+static sqlite3_io_methods main_methods;
+static atomic_bool is_large;
+
+static unsigned number_at(const unsigned char *p)
+{
+	return (unsigned)p[0] << 8 | p[1];
+}
+
+/* A page of a tree: clear what lies between its list of cells and its first
+ * cell.  Any other is left alone; so is one whose numbers cannot be. */
+static void clear_gap(unsigned char *page, size_t size, bool is_first)
+{
+	unsigned char *head = page + (is_first ? FIRST_HEADER : 0);
+	size_t from = (size_t)(head - page), to;
+
+	if (head[0] == 2 || head[0] == 5)
+		from += 12;
+	else if (head[0] == 10 || head[0] == 13)
+		from += 8;
+	else
+		return;
+	from += 2 * number_at(head + 3);
+	to = number_at(head + 5);
+	if (from < to && to <= size)
+		memset(page + from, 0, to - from);
+}
+
+static int main_write(sqlite3_file *file, const void *data, int n,
+		      sqlite3_int64 at)
+{
+	unsigned char page[PAGE];
+
+	if (at / PAGE >= LARGE)
+		atomic_store(&is_large, true);
+	if (n != PAGE || at % PAGE || atomic_load(&is_large))
+		return main_real->xWrite(file, data, n, at);
+	memcpy(page, data, PAGE);
+	clear_gap(page, PAGE, at == 0);
+	return main_real->xWrite(file, page, n, at);
+}
+
+/* The system's methods see their own file: they find no other by it. */
+static void watch_main(sqlite3_file *file)
+{
+	static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+	sqlite3_int64 size = 0;
+
+	pthread_mutex_lock(&lock);
+	if (!main_real) {
+		main_methods = *file->pMethods;
+		main_methods.xWrite = main_write;
+		main_real = file->pMethods;
+	}
+	pthread_mutex_unlock(&lock);
+	if (file->pMethods != main_real)
+		return;
+	if (main_real->xFileSize(file, &size) || size / PAGE >= LARGE)
+		atomic_store(&is_large, true);
+	file->pMethods = &main_methods;
+}
+
+/* All but these two is the system's, as if we were not there. */
 static int open_file(sqlite3_vfs *vfs, const char *name, sqlite3_file *file,
 		     int flags, int *flags_r)
 {
@@ -241,9 +317,12 @@ static int open_file(sqlite3_vfs *vfs, const char *name, sqlite3_file *file,
 	int rc;
 
 	(void)vfs;
-	if (!(flags & SQLITE_OPEN_WAL))
-		return system_vfs->xOpen(system_vfs, name, file, flags,
-					 flags_r);
+	if (!(flags & SQLITE_OPEN_WAL)) {
+		rc = system_vfs->xOpen(system_vfs, name, file, flags, flags_r);
+		if (rc == SQLITE_OK && flags & SQLITE_OPEN_MAIN_DB)
+			watch_main(file);
+		return rc;
+	}
 	f->base.pMethods = NULL;	/* else it would be closed */
 	buffer = malloc(WALVFS_BUFFER_MAX);
 	if (!buffer)

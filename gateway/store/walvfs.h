@@ -1,6 +1,6 @@
 /*
  * walvfs: what the writer's connection has below it, to write its WAL in few
- * pieces.
+ * pieces, and no remains into its database.
  *
  * SQLite writes each frame of a transaction as two pieces, its header of 24
  * octets and its page, with a system call each.  This VFS, which leaves all
@@ -14,6 +14,15 @@
  * still under way are ever held back, in the order in which they came, and
  * losing those with the process loses nothing.  A write that fails late is told
  * by the operation that caused it, within the same transaction.
+ *
+ * With secure_delete SQLite overwrites what is deleted; but where it moves rows
+ * from one page of a tree to another, their old octets stay in the gap between
+ * the list of cells and the first cell, where nothing ever looks: who is erased
+ * later stands there still.  A page that goes into the database's file goes
+ * there with that gap cleared (up to 64 GiB; past that, pages stay as they
+ * are).
+ * Only auto_vacuum's pages could be mistaken for those of a tree, and there are
+ * none.
  *
  * https://www.sqlite.org/walformat.html#the_wal_file_format
  */

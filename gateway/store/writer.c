@@ -8,7 +8,7 @@
  *	     v <------------------------------------+
  *	  AT_WORK ---------- nothing to do --------------> IDLE
  *	     ^                                              |
- *	     +----- a job, a chore that is due, a stop -----+
+ *	     +----- a job, a chore's turn, a stop ----------+
  *
  *	                   submitted
  *	                       | full, or stopping: ERR_BUSY, still the caller's
@@ -38,9 +38,10 @@
 #include "base/clock.h"
 #include "base/crash.h"
 #include "base/invariant.h"
+#include "store/audit-private.h"
 #include "store/db-private.h"
 
-/* What the thread does; whoever submits rings accordingly. */
+/* What the thread does; those who submit ring accordingly. */
 enum activity {
 	AT_WORK,	/* looks at the queue by itself before it waits */
 	GATHERING,	/* has jobs that nobody awaits, lets more come */
@@ -60,12 +61,20 @@ struct writer {
 	unsigned unawaited;
 	struct chore *chores[WRITER_CHORES_MAX];
 	unsigned chore_count;
+	bool was_asked;			/* an awaited job was submitted since
+					 * the last chore */
 	void (*batch_done)(void *ctx);
 	void *batch_ctx;
+	int64_t wipe_ms;		/* monotonic; 0: not asked for */
+	int64_t wipe_again_ms;		/* likewise */
+	int64_t wiped_ms;		/* the last time */
 	struct writer_stats stats;
 	struct health health;		/* has a lock of its own */
 	/* the thread's alone */
 	int64_t look_ms;		/* monotonic: the next one is due */
+	int64_t chores_ns;		/* and chores are, beside jobs */
+	int64_t ran_ns;			/* the last job that ran alone */
+	unsigned batches;		/* since the last chore */
 	sqlite3_int64 changes;		/* before this transaction */
 	int checkpointed;		/* pages in the WAL the last time */
 	int checkpoint_at;		/* and those to have for the next */
@@ -102,17 +111,25 @@ static enum err begin(struct writer *w)
 	health_begin(&w->health);
 	db_forget_problem(w->db);
 	w->changes = sqlite3_total_changes64(w->db->handle);
+	audit_begin(w->db);
 	err = db_check_place(w->db);
 	return err ? err : db_begin(w->db);
 }
 
-/* What changes nothing writes nothing, and tells nothing of the disk. */
+/*
+ * With the records of the audit that the jobs left.  What changes nothing
+ * writes nothing, and tells nothing of the disk.
+ */
 static enum err commit(struct writer *w)
 {
-	enum err err = db_commit(w->db);
+	enum err err = audit_flush(w->db);
 
 	if (!err)
+		err = db_commit(w->db);
+	if (!err)
 		err = db_check_place(w->db);
+	if (!err)
+		audit_committed(w->db);
 	if (!err && sqlite3_total_changes64(w->db->handle) != w->changes)
 		health_good(&w->health);
 	return err;
@@ -120,8 +137,14 @@ static enum err commit(struct writer *w)
 
 static enum err run_one(struct writer *w, struct job *job)
 {
+	struct audit_mark mark = audit_mark(w->db);
+	enum err err;
+
 	pool_reset(w->db->scratch);
-	return job->run(w->db, job);
+	err = job->run(w->db, job);
+	if (err)
+		audit_take_back(w->db, mark);
+	return err;
 }
 
 /* Says whether a transaction could be begun at all. */
@@ -131,7 +154,10 @@ static enum err run_alone(struct writer *w, struct job *job)
 	bool is_of_job = false;
 
 	if (!err) {
+		int64_t began_ns = clock_mono_ns();
+
 		err = run_one(w, job);
+		w->ran_ns = clock_mono_ns() - began_ns;
 		is_of_job = err != ERR_OK;
 	}
 	if (!err)
@@ -297,9 +323,40 @@ static void let_others_go_first(struct writer *w)
 	pthread_mutex_lock(&w->lock);
 }
 
-static int64_t earlier(const struct chore *chore, int64_t look_ms)
+/*
+ * When the chore that is due first may run.  Not with jobs waiting before they
+ * had their batches: that is told when they have.  Under the lock.
+ */
+static int64_t turn_ms(const struct writer *w, const struct chore *chore)
 {
-	return chore && chore->due_ms < look_ms ? chore->due_ms : look_ms;
+	int64_t share_ms = (w->chores_ns + 999999) / 1000000;
+
+	if (!chore)
+		return INT64_MAX;
+	return w->was_asked && share_ms > chore->due_ms ? share_ms :
+							  chore->due_ms;
+}
+
+static bool is_turn(const struct writer *w, const struct chore *chore,
+		    bool has_jobs, int64_t now_ms)
+{
+	return turn_ms(w, chore) <= now_ms && !w->is_stopping &&
+	       (!has_jobs || !w->was_asked ||
+		w->batches >= WRITER_CHORE_SHARE);
+}
+
+/* When the WAL is to be emptied; INT64_MAX: not soon. Under the lock. */
+static int64_t wipe_turn_ms(const struct writer *w)
+{
+	int64_t again = w->wipe_again_ms ? w->wipe_again_ms : INT64_MAX;
+
+	return w->wipe_ms && w->wipe_ms < again ? w->wipe_ms : again;
+}
+
+/* When it has business of its own. Under the lock. */
+static int64_t next_look_ms(const struct writer *w)
+{
+	return wipe_turn_ms(w) < w->look_ms ? wipe_turn_ms(w) : w->look_ms;
 }
 
 /* What to do next: jobs, a chore that is due, a look, or (false) end. */
@@ -329,27 +386,53 @@ static bool next_work(struct writer *w, struct job **batch_r,
 			continue;
 		}
 		*batch_r = take(w);
-		if (chore && !w->is_stopping && chore->due_ms <= now_ms)
+		if (is_turn(w, chore, *batch_r != NULL, now_ms))
 			*chore_r = chore;
 		goes_on = *batch_r || *chore_r || !w->is_stopping;
 		if (*batch_r || *chore_r || w->is_stopping ||
-		    w->look_ms <= now_ms)
+		    next_look_ms(w) <= now_ms)
 			break;
-		wait_for_work(w, IDLE, earlier(chore, w->look_ms));
+		wait_for_work(w, IDLE, turn_ms(w, chore) < next_look_ms(w) ?
+			      turn_ms(w, chore) : next_look_ms(w));
 	}
 	pthread_mutex_unlock(&w->lock);
 	return goes_on;
 }
 
+/*
+ * The next one waits for its share.  This one takes as many rows as fit; the
+ * commit is left out, which is no faster for a few.
+ */
+static void pace(struct writer *w, struct chore *chore, int64_t began_ns)
+{
+	const int64_t aim_ns = WRITER_CHORE_MS * INT64_C(1000000);
+	int64_t now_ns = clock_mono_ns(), took_ns = now_ns - began_ns;
+	int64_t rest_ns = took_ns * (WRITER_CHORE_SHARE - 1);
+
+	if (rest_ns > WRITER_CHORE_REST_MS * INT64_C(1000000))
+		rest_ns = WRITER_CHORE_REST_MS * INT64_C(1000000);
+	w->chores_ns = now_ns + rest_ns;
+	w->batches = 0;
+	if (w->ran_ns > aim_ns && chore->rows > WRITER_CHORE_ROWS_MIN)
+		chore->rows /= 2;
+	else if (w->ran_ns < aim_ns / 4 && chore->rows < WRITER_CHORE_ROWS_MAX)
+		chore->rows *= 2;
+}
+
 static void run_chore(struct writer *w, struct chore *chore)
 {
 	struct job *job = &chore->job;
+	int64_t began_ns = clock_mono_ns();
 
 	chore->is_more = false;
 	job->next = NULL;
+	w->ran_ns = 0;
 	run_alone(w, job);
+	pace(w, chore, began_ns);
 	/* one that fails waits its turn: it must not spin on a full disk */
 	pthread_mutex_lock(&w->lock);
+	w->was_asked = w->queued > w->unawaited;
+	w->stats.chores++;
 	chore->due_ms = clock_mono_ms();
 	if (job->result || !chore->is_more)
 		chore->due_ms += chore->interval_ms;
@@ -433,6 +516,63 @@ static void checkpoint(struct writer *w)
 	pthread_mutex_unlock(&w->lock);
 }
 
+static void wiped(struct writer *w, int64_t began_ms, bool is_done)
+{
+	pthread_mutex_lock(&w->lock);
+	if (!is_done) {
+		w->wipe_ms = clock_mono_ms() + WRITER_WIPE_RETRY_MS;
+	} else {
+		/* what was asked for meanwhile is done next time */
+		if (w->wipe_ms <= began_ms)
+			w->wipe_ms = 0;
+		if (w->wipe_again_ms <= began_ms)
+			w->wipe_again_ms = 0;
+		w->wiped_ms = began_ms;
+		w->stats.wipes++;
+	}
+	pthread_mutex_unlock(&w->lock);
+}
+
+/*
+ * What was deleted is overwritten in its page (secure_delete), but the WAL has
+ * the page as it was before.  Of the pages that are cached some hold remains
+ * where nothing is (store/walvfs.h), which the file itself has no more.
+ * Nobody is waited for, neither here nor elsewhere: a reader that is at the WAL
+ * makes this fail at once.
+ */
+static void wipe(struct writer *w)
+{
+	int64_t began_ms = clock_mono_ms();
+	int rc;
+
+	health_begin(&w->health);
+	db_forget_problem(w->db);
+	sqlite3_busy_timeout(w->db->handle, 0);
+	rc = sqlite3_wal_checkpoint_v2(w->db->handle, NULL,
+				       SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+	sqlite3_busy_timeout(w->db->handle, DB_BUSY_MS);
+	sqlite3_db_release_memory(w->db->handle);
+	if (rc == SQLITE_OK) {
+		w->db->wal_pages = 0;
+		w->checkpointed = 0;
+		w->checkpoint_at = WRITER_CHECKPOINT_PAGES;
+	} else if (rc != SQLITE_BUSY && rc != SQLITE_LOCKED) {
+		db_fail(w->db, rc);
+		health_bad(&w->health, w->db->trouble, w->db->problem, false);
+	}
+	wiped(w, began_ms, rc == SQLITE_OK);
+}
+
+static bool is_wipe_due(struct writer *w)
+{
+	bool is_due;
+
+	pthread_mutex_lock(&w->lock);
+	is_due = wipe_turn_ms(w) <= clock_mono_ms();
+	pthread_mutex_unlock(&w->lock);
+	return is_due;
+}
+
 static void *writer_main(void *arg)
 {
 	struct writer *w = arg;
@@ -442,14 +582,18 @@ static void *writer_main(void *arg)
 	crash_watch_thread();
 	pthread_setname_np(pthread_self(), "usher-writer");
 	while (next_work(w, &batch, &chore)) {
-		if (batch)
+		if (batch) {
 			run_batch(w, batch);
+			w->batches++;
+		}
 		if (chore)
 			run_chore(w, chore);
 		if (batch || chore) {
 			tell_batch(w);
 			checkpoint(w);
 		}
+		if (is_wipe_due(w))
+			wipe(w);
 		if (w->look_ms <= clock_mono_ms())
 			look(w);
 	}
@@ -491,6 +635,10 @@ enum err writer_start(struct db *db, struct writer **writer_r)
 	pthread_cond_init(&w->wake, &attr);
 	pthread_cond_init(&w->ended, &attr);
 	pthread_condattr_destroy(&attr);
+	/* what an end by a crash left there */
+	w->wipe_ms = clock_mono_ms();
+	wipe(w);
+	w->wiped_ms = 0;
 	/* signals are the main thread's business */
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
@@ -563,6 +711,7 @@ static enum err submit(struct writer *w, struct job *job, bool is_unawaited)
 		w->tail = &job->next;
 		w->queued++;
 		w->unawaited += is_unawaited;
+		w->was_asked |= !is_unawaited;
 		/* one system call less for all who come while it is at work,
 		 * or gathers and this one changes nothing */
 		if (w->activity == IDLE ||
@@ -598,6 +747,7 @@ enum err writer_add_chore(struct writer *w, struct chore *chore)
 	pthread_mutex_lock(&w->lock);
 	if (w->chore_count < WRITER_CHORES_MAX) {
 		chore->due_ms = clock_mono_ms() + chore->interval_ms;
+		chore->rows = WRITER_CHORE_ROWS_MAX / 8;
 		w->chores[w->chore_count++] = chore;
 		pthread_cond_signal(&w->wake);
 		err = ERR_OK;
@@ -612,6 +762,30 @@ void writer_hurry(struct writer *w, struct chore *chore)
 	chore->due_ms = clock_mono_ms();
 	pthread_cond_signal(&w->wake);
 	pthread_mutex_unlock(&w->lock);
+}
+
+void writer_wipe(struct writer *w)
+{
+	int64_t now_ms = clock_mono_ms();
+
+	pthread_mutex_lock(&w->lock);
+	if (!w->wipe_ms)
+		w->wipe_ms = w->wiped_ms + WRITER_WIPE_EVERY_MS;
+	if (w->wipe_ms < now_ms)
+		w->wipe_ms = now_ms;
+	w->wipe_again_ms = now_ms + WRITER_WIPE_AGAIN_MS;
+	pthread_cond_signal(&w->wake);
+	pthread_mutex_unlock(&w->lock);
+}
+
+bool writer_is_wiping(struct writer *w)
+{
+	bool is_wiping;
+
+	pthread_mutex_lock(&w->lock);
+	is_wiping = w->wipe_ms != 0;
+	pthread_mutex_unlock(&w->lock);
+	return is_wiping;
 }
 
 void writer_on_batch(struct writer *w, void (*batch_done)(void *ctx),

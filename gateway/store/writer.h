@@ -21,6 +21,14 @@
  * gains by waiting behind a disk that does not answer.
  *
  * The order of jobs is the order of their submission.
+ *
+ * Housekeeping (struct chore) has a transaction of its own, and a share of the
+ * time.  Where a job that somebody awaits was submitted since the last chore,
+ * the next one waits until the jobs have had WRITER_CHORE_SHARE - 1 times as
+ * long as that one took and, where jobs are waiting then, that many batches.
+ * Where nobody came it goes on at once.  A chore is told how many rows it may
+ * take, so that it runs for about WRITER_CHORE_MS: who comes meanwhile waits no
+ * longer, but for its commit.
  */
 #ifndef STORE_WRITER_H
 #define STORE_WRITER_H
@@ -37,16 +45,26 @@
 #define WRITER_UNAWAITED_MAX 2048	/* of these, jobs that nobody awaits */
 #define WRITER_BATCH_MAX 1024		/* jobs of one transaction */
 #define WRITER_GATHER_MS 20		/* while nobody awaits any of them */
-#define WRITER_CHORES_MAX 8
+#define WRITER_CHORES_MAX 10
+#define WRITER_CHORE_SHARE 20		/* one part of so many, with jobs */
+#define WRITER_CHORE_MS 2		/* that a run should take */
+#define WRITER_CHORE_REST_MS 10000	/* that it waits at most */
+#define WRITER_CHORE_ROWS_MIN 16
+#define WRITER_CHORE_ROWS_MAX 1024
 #define WRITER_CHECKPOINT_PAGES 2000	/* of the WAL, between checkpoints */
 #define WRITER_LOOK_MS 1000		/* between looks at the files */
+#define WRITER_WIPE_EVERY_MS 1000	/* at most, however many are erased */
+#define WRITER_WIPE_RETRY_MS 100	/* while somebody reads the WAL */
+/* After that again: by then the sweep has taken what was parked for a token
+ * that lived, and was ended. */
+#define WRITER_WIPE_AGAIN_MS 180000
 
 #define JOB_MAGIC 0x6a6f6231u
 
 struct writer;
 
 /*
- * Embedded by whoever wants something written.  It and all it points to stay
+ * Embedded by who wants something written.  It and all it points to stay
  * untouched by others from an accepted submission until done() is called; one
  * that is submitted again before, or is not what was submitted, ends the
  * process (base/invariant.h).
@@ -85,6 +103,8 @@ struct chore {
 	struct job job;		/* runs in a transaction of its own */
 	int64_t interval_ms;
 	bool is_more;		/* set by run(): go on soon, work is left */
+	/* set before run(): so many rows may it write */
+	unsigned rows;
 	/* private */
 	int64_t due_ms;		/* monotonic */
 };
@@ -99,6 +119,8 @@ struct writer_stats {
 	uint64_t refused;		/* queue full, stuck or stopping */
 	uint64_t unawaited_refused;	/* past WRITER_UNAWAITED_MAX */
 	uint64_t checkpoints;
+	uint64_t wipes;			/* of the WAL: writer_wipe() */
+	uint64_t chores;		/* runs of them */
 	unsigned queued;		/* now */
 };
 
@@ -134,10 +156,25 @@ enum err writer_submit_unawaited(struct writer *writer, struct job *job);
  */
 enum err writer_can_write(struct writer *writer);
 
-/* First due one interval from now. ERR_LIMIT. The chore outlives the writer. */
+/*
+ * First due one interval from now. ERR_LIMIT. The chore outlives the writer.
+ * One whose work is not counted in rows leaves `rows` alone, and is short.
+ */
 enum err writer_add_chore(struct writer *writer, struct chore *chore);
-/* Any thread, not from the chore's own run(): it is due now. */
+/* Any thread, not from the chore's own run(): it is due now, and runs when
+ * housekeeping has its turn. */
 void writer_hurry(struct writer *writer, struct chore *chore);
+
+/*
+ * Somebody was erased, and that is durable: copy the WAL into the database,
+ * truncate it, and drop the cached pages, soon and once more after
+ * WRITER_WIPE_AGAIN_MS.  Where a reader is at the WAL it waits for nobody and
+ * tries again each WRITER_WIPE_RETRY_MS.  A start does it too, for what a crash
+ * left.  Any thread.
+ */
+void writer_wipe(struct writer *writer);
+/* Any thread: is that still to be done, the first time? */
+bool writer_is_wiping(struct writer *writer);
 
 /*
  * Called in the writer's thread once per batch (and per chore), after all its

@@ -134,8 +134,12 @@ static void judge_death(struct work *w, const struct harness *harness,
 	buf_init_fixed(&words, said, sizeof(said));
 	buf_puts(&words, "");
 	harness_last_words(harness, &words);
-	findings_add(f, kind, where, "in %s %.*s%s", hook_of(s), STR_ARG(how),
-		     said);
+	/* Where it said so itself, that is enough. */
+	if (str_icontains(how, str_from(hook_of(s))))
+		findings_add(f, kind, where, "%.*s%s", STR_ARG(how), said);
+	else
+		findings_add(f, kind, where, "in %s %.*s%s", hook_of(s),
+			     STR_ARG(how), said);
 }
 
 static void judge_failure(struct work *w, const struct harness *harness,
@@ -172,9 +176,9 @@ static void judge(struct work *w, const struct harness *harness,
 	struct findings *f = &w->o->findings;
 
 	note_outputs(w->o, &s->call);
-	if (s->call.result == ADAPTER_FAILED)
+	if (s->call.result == ADAPTER_FAILED) {
 		judge_failure(w, harness, s, where);
-	else if (s->call.result == ADAPTER_TIMED_OUT) {
+	} else if (s->call.result == ADAPTER_TIMED_OUT) {
 		w->hangs++;
 		findings_add(f, "hang", where, "%s did not return within %d "
 			     "seconds", hook_of(s), HARNESS_DEADLINE_MS / 1000);

@@ -285,7 +285,7 @@ void harness_last_words(const struct harness *harness, struct buf *out)
 			 text.ptr[i] : '?');
 }
 
-/* The sixth number of statm, which whoever may see the process may read. */
+/* The sixth number of statm, readable to all who may see the process. */
 uint64_t harness_memory(const struct harness *harness)
 {
 	struct isolated_stats stats;

@@ -1,13 +1,27 @@
 /*
  * Sends users on as the field "go" of their handoff said: "redirect", "post",
  * "elsewhere" (a target that the tenant does not allow), "deny", "fail".
- * Says so with an event.
+ * Says so with an event; "many" with as many and as large ones as there may be,
+ * nearly.
  */
 #include <string.h>
 
 #include <usher/adapter.h>
 
 #define TEXT(s) (s), sizeof(s) - 1
+
+static int emit_many(struct usher_call *call)
+{
+	char body[4096];
+
+	memset(body, 'x', sizeof(body));
+	memcpy(body, "{\"x\":\"", 6);
+	memcpy(body + sizeof(body) - 2, "\"}", 2);
+	for (int i = 1; i < USHER_EVENTS_MAX; i++)
+		if (call->host->emit(call, "large", body, sizeof(body)))
+			return USHER_FAIL;
+	return USHER_OK;
+}
 
 static int map(void *state, struct usher_call *call)
 {
@@ -19,7 +33,7 @@ static int map(void *state, struct usher_call *call)
 	if (call->host->set_attribute(call, "go", go.ptr, go.len) ||
 	    call->host->emit(call, "mapped", TEXT("{\"by\":\"deliver\"}")))
 		return USHER_FAIL;
-	return USHER_OK;
+	return strcmp(go.ptr, "many") ? USHER_OK : emit_many(call);
 }
 
 static int post(struct usher_call *call)
@@ -46,7 +60,7 @@ static int deliver(void *state, struct usher_call *call)
 		return USHER_DECLINE;
 	if (host->emit(call, "delivered", TEXT("{\"n\":1}")))
 		return USHER_FAIL;
-	if (!strcmp(go.ptr, "redirect"))
+	if (!strcmp(go.ptr, "redirect") || !strcmp(go.ptr, "many"))
 		return host->set_redirect(call,
 			TEXT("https://desk.example/in?user=1")) ? USHER_FAIL :
 								  USHER_OK;

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <linux/futex.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -206,6 +207,53 @@ static long start_thread(void)
 	return errno ? -1 : 0;
 }
 
+static int nothing(void *arg)
+{
+	(void)arg;
+	return 0;
+}
+
+/* Itself, without a library's function between. */
+static long clone_here(void)
+{
+	static char stack[4096] __attribute__((aligned(16)));
+
+	return clone(nothing, stack + sizeof(stack), CLONE_VM, NULL);
+}
+
+/* Nothing that it may set keeps the signal of a forbidden call away. */
+static long fork_deaf(void)
+{
+	sigset_t all;
+
+	signal(SIGSYS, SIG_IGN);
+	sigfillset(&all);
+	sigprocmask(SIG_BLOCK, &all, NULL);
+	return fork();
+}
+
+/* A forbidden call from a stack that cannot be walked: looking for the way to
+ * it is a fault of its own. */
+static long kill_from_nowhere(void)
+{
+#if defined(__x86_64__)
+	int (*volatile call)(pid_t, int) = kill;
+
+	__asm__ volatile("mov $0x1000, %%rsp\n\tjmp *%0"
+			 : : "r"(call), "D"(1L), "S"(0L) : "memory");
+	__builtin_unreachable();
+#else
+	return kill(1, 0);
+#endif
+}
+
+static long crash_in_libc(void)
+{
+	char *volatile nowhere = NULL;
+
+	return (long)strlen(nowhere);
+}
+
 static long fork_bomb(void)
 {
 	for (;;)
@@ -378,6 +426,10 @@ static const struct {
 	{ "take_all", take_all },
 	{ "map_10g", map_10g },
 	{ "start_thread", start_thread },
+	{ "clone_here", clone_here },
+	{ "fork_deaf", fork_deaf },
+	{ "kill_from_nowhere", kill_from_nowhere },
+	{ "crash_in_libc", crash_in_libc },
 	{ "fork_bomb", fork_bomb },
 	{ "run_shell", run_shell },
 	{ "kill_all", kill_all },
@@ -572,6 +624,43 @@ static long look_past_reply(struct lies *lies)
 	return tell_lies(lies);
 }
 
+/* As one that falls by signal 11 has it, from a place with a name of its own. */
+static void add_fell(struct lies *lies)
+{
+	const struct {
+		uint16_t tag, zero;
+		uint32_t a_len, b_len, zero_too;
+		int64_t number;
+	} signal = { WIRE_SIGNAL, 0, ABSENT, ABSENT, 0, SIGSEGV };
+	const struct {
+		uint16_t tag, zero;
+		uint32_t a_len, b_len, zero_too;
+		int64_t number;
+		char name[16];
+	} place = { WIRE_PLACE, 0, 15, ABSENT, 0, 1, "deceived\033[31m.." };
+	unsigned char items[sizeof(signal) + sizeof(place)];
+
+	memcpy(items, &signal, sizeof(signal));
+	memcpy(items + sizeof(signal), &place, sizeof(place));
+	add_frame(lies, WIRE_FELL, 0, items, sizeof(items));
+}
+
+static long fell_often(struct lies *lies)
+{
+	for (unsigned i = 0; i < 3; i++)
+		add_fell(lies);
+	return tell_lies(lies) < 0 ? -1 : await_answer();
+}
+
+/* Its end is another one than it said. */
+static long fell_falsely(struct lies *lies)
+{
+	add_fell(lies);
+	if (tell_lies(lies) < 0)
+		return -1;
+	_exit(0);
+}
+
 /* More lines at once than a process of the gateway's ever has to say. */
 static long say_much_at_once(struct lies *lies)
 {
@@ -600,6 +689,8 @@ static const struct {
 	{ "sign_while_looking", sign_while_looking },
 	{ "reply_while_looking", reply_while_looking },
 	{ "look_past_reply", look_past_reply },
+	{ "fell_often", fell_often },
+	{ "fell_falsely", fell_falsely },
 	{ "look_late", look_late },
 	{ "say_much_at_once", say_much_at_once },
 };

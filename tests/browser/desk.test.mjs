@@ -68,6 +68,7 @@ test('a first question: from nothing to a thread that survives a reload', async 
 	assert.equal(await focused(), 'New ticket');
 	await screenshot(page, 'desk-new');
 	await page.selectOption('#category', 'Orders');
+	assert.doesNotMatch(await page.locator('main').evaluate((node) => node.textContent), /NaN/);
 	await write('My order came without its charger', 'Hello,\n\nthe box was <b>sealed</b>.\n\nZoë');
 	await page.getByRole('button', { name: 'Send' }).click();
 	await page.waitForURL(/\/tickets\/\d+$/);
@@ -213,7 +214,7 @@ test('a draft is of one desk: another tenant\'s on the same host knows nothing o
 	await page.goto(`${host}/tickets/new`);
 	await write('For red', 'Between red and me');
 	await page.goto((await gw.handoff('blue', user)).headers.location);
-	await page.getByRole('button', { name: /Go on as/ }).click();
+	await page.getByRole('button', { name: /Go on at/ }).click();
 	await page.waitForURL(`${host}/dashboard`);
 	await page.goto(`${host}/tickets/new`);
 	assert.equal(await page.inputValue('#subject'), '');
@@ -334,45 +335,126 @@ test('a busy desk says when to try again', async () => {
 	await page.locator('.tickets li').first().waitFor();
 });
 
+/** End a user's session as an operator does. */
+async function endSession(user) {
+	const [{ id }] = sql(gw, `SELECT CAST(s.id AS TEXT) AS id FROM sessions s JOIN users u ON u.id = s.user_id WHERE u.email = '${user.email}'`);
+	assert.equal((await gw.ctl('session', 'end', id)).code, 0);
+}
+/** Nothing of a person is in the page any more, seen or unseen. */
+async function isBlank(at, ...words) {
+	const html = await at.content();
+	for (const word of words)
+		assert.ok(!html.includes(word), word);
+	assert.equal(await at.title(), 'Alpha Supplies');
+	assert.equal(await at.locator('#data, noscript, .tickets, form').count(), 0);
+}
+
 test('the session ends in the middle: the text waits for the next one', async () => {
 	const user = somebody();
 	await enter(gw, page, user);
 	const { number } = await ticket(page);
 	await page.goto(`${HOST}/tickets/${number}`);
 	await page.fill('#message', 'Typed for half an hour');
-	const other = await context.newPage();
-	await other.goto(`${HOST}/dashboard`);
-	await Promise.all([other.waitForEvent('framenavigated'), other.getByRole('button', { name: 'Sign out' }).click()]);
+	await endSession(user);
 	await page.getByRole('button', { name: 'Send answer' }).click();
 	await shows('Your session has ended');
-	await page.bringToFront();
-	assert.equal(await page.inputValue('#message'), 'Typed for half an hour');
-	assert.equal(await page.locator('main .notice a').getAttribute('href').then((url) => new URL(url).origin), 'https://alpha.test');
+	await page.getByText('What you typed is kept.').first().waitFor();
+	await isBlank(page, user.email, user.name, 'It broke', 'Typed for half an hour');
+	assert.equal(await page.locator('main a').getAttribute('href').then((url) => new URL(url).origin), 'https://alpha.test');
 	await screenshot(page, 'desk-expired');
+	await page.getByRole('button', { name: 'Try again' }).click();
+	await page.getByRole('status').getByText('Nobody is signed in yet.').waitFor();
+	const other = await context.newPage();
 	await enter(gw, other, user);
 	await page.getByRole('button', { name: 'Try again' }).click();
+	await page.locator('#message').waitFor();
+	assert.equal(await page.inputValue('#message'), 'Typed for half an hour');
+	await page.getByRole('button', { name: 'Send answer' }).click();
 	await page.locator('.message', { hasText: 'Typed for half an hour' }).locator('time').waitFor();
 	assert.equal(sql(gw, `SELECT messages FROM tickets WHERE number = ${number}`)[0].messages, 2);
 });
 
+test('signing out in one tab ends the view in the others', async () => {
+	const user = somebody('Ann Gone');
+	await enter(gw, page, user);
+	const { number } = await ticket(page, { subject: 'Private matters' });
+	await page.goto(`${HOST}/tickets/${number}`);
+	await page.fill('#message', 'Half a secret');
+	const other = await context.newPage(), third = await context.newPage();
+	await third.goto(`${HOST}/tickets/new`);
+	await third.locator('#subject').waitFor();
+	await other.goto(`${HOST}/dashboard`);
+	await Promise.all([other.waitForURL('https://alpha.test/'), other.getByRole('button', { name: 'Sign out' }).click()]);
+	for (const at of [page, third]) {
+		await shows('You are signed out', at);
+		await isBlank(at, user.email, user.name, 'Private matters', 'Half a secret');
+		assert.deepEqual(await at.evaluate(() => Object.keys(sessionStorage)), []);
+	}
+	await page.bringToFront();
+	await screenshot(page, 'desk-signed-out-elsewhere');
+	await page.goBack();
+	assert.ok(!(await page.content()).includes(user.name));
+	/* what only says so ends nothing */
+	await enter(gw, page, user);
+	await other.goto(`${HOST}/dashboard`);
+	const [told] = await Promise.all([page.waitForResponse(/\/api\/tickets\?limit=1/),
+		other.evaluate(() => { new BroadcastChannel('usher').postMessage('signed-out'); })]);
+	assert.equal(told.request().headers()['x-usher-activity'], 'none');
+	await page.getByRole('link', { name: 'New ticket' }).waitFor();
+	await shows('Private matters');
+});
+
+test('a session that an operator ended: at the next look, or when somebody comes', async () => {
+	const user = somebody('Bea Ended');
+	await enter(gw, page, user);
+	await ticket(page, { subject: 'Seen by nobody' });
+	const looking = await context.newPage();
+	await looking.addInitScript(() => {
+		const real = window.setInterval;
+		window.setInterval = (fn, ms) => real(fn, ms === 60000 ? 50 : ms);
+	});
+	await looking.goto(`${HOST}/dashboard`);
+	await shows('Seen by nobody', looking);
+	await endSession(user);
+	await shows('Your session has ended', looking);
+	await isBlank(looking, user.email, user.name, 'Seen by nobody');
+	await page.evaluate(() => { dispatchEvent(new Event('focus')); });
+	await shows('Your session has ended');
+	await isBlank(page, user.email, user.name, 'Seen by nobody');
+	/* they come back, and so does what they looked at */
+	const other = await context.newPage();
+	await enter(gw, other, user);
+	await page.evaluate(() => { dispatchEvent(new Event('focus')); });
+	await shows('Seen by nobody');
+});
+
+test('a sign-out that gets no answer goes the form\'s way', async () => {
+	const user = somebody();
+	await enter(gw, page, user);
+	await page.route('**/auth/logout', (route) => (route.request().resourceType() === 'fetch' ? route.abort() : route.continue()));
+	await Promise.all([page.waitForURL('https://alpha.test/'), page.getByRole('button', { name: 'Sign out' }).click()]);
+	assert.equal(sql(gw, `SELECT count(*) AS n FROM sessions s JOIN users u ON u.id = s.user_id WHERE u.email = '${user.email}'`)[0].n, 0);
+});
+
 test('somebody else signs in meanwhile: nothing is sent or shown as the one before', async () => {
-	await enter(gw, page, somebody());
+	const user = somebody();
+	await enter(gw, page, user);
 	await page.goto(`${HOST}/tickets/new`);
 	await write('Whose is this?', 'Mine');
 	const other = await context.newPage();
-	await other.goto(`${HOST}/dashboard`);
-	await Promise.all([other.waitForEvent('framenavigated'), other.getByRole('button', { name: 'Sign out' }).click()]);
+	await context.clearCookies();
 	await enter(gw, other, somebody('Mallory'));
 	await ticket(other, { subject: 'Mallory asks' });
 	await page.getByRole('button', { name: 'Send' }).click();
 	await shows('Somebody else is signed in now');
 	assert.equal(sql(gw, "SELECT count(*) AS n FROM tickets WHERE subject = 'Whose is this?'")[0].n, 0);
+	await isBlank(page, user.email, 'Whose is this?', 'Mallory');
 	await page.bringToFront();
 	await screenshot(page, 'desk-other-user');
-	await page.getByRole('link', { name: 'Your tickets' }).click();
-	await page.getByRole('link', { name: 'New ticket' }).waitFor();
-	await page.goBack();
-	assert.equal((await page.textContent('body')).includes('Mallory asks'), false);
+	await page.getByRole('button', { name: 'Load again' }).click();
+	await page.locator('#subject').waitFor();
+	assert.equal(await page.inputValue('#subject'), '');
+	assert.match(await page.innerText('.person'), /Mallory/);
 });
 
 test('back and forward go through the views, and back finds its place', async () => {
@@ -471,15 +553,23 @@ test('on paper there is the conversation, and its times in full', async () => {
 });
 
 test('in a frame on the partner\'s page: the same desk, without a history of its own', async () => {
+	const person = somebody();
 	const site = await sites({ 'https://alpha.test/': `<!doctype html><meta charset="utf-8"><title>Alpha</title>
 <h1>Alpha</h1><div id="support" style="width: 24rem; height: 34rem"></div>
 <script src="https://tickets.test/sdk/usher.js"></script>
-<script>Usher.contactSupport({ tenant: 'alpha', method: 'embed', target: '#support', user: ${JSON.stringify(somebody())} });</script>` });
+<script>Usher.contactSupport({ tenant: 'alpha', method: 'embed', target: '#support', user: ${JSON.stringify(person)} });</script>` });
 	const framed = await browser({ hosts: { 'alpha.test': site.port, '*.test': gw.port }, block: true });
 	try {
 		const partner = await framed.context.newPage();
 		await partner.goto('https://alpha.test/');
 		const frame = partner.frameLocator('#support iframe');
+		for (const width of ['15rem', '24rem', '60rem']) {
+			await partner.evaluate((w) => { document.getElementById('support').style.width = w; }, width);
+			await frame.locator('.person b').getByText(person.name).waitFor();
+			await frame.locator('.brand').getByText('Alpha').waitFor();
+			await screenshot(partner, `desk-frame-${width}`);
+		}
+		await partner.evaluate(() => { document.getElementById('support').style.width = '24rem'; });
 		await frame.getByRole('link', { name: 'New ticket' }).click();
 		await frame.locator('#subject').fill('From a frame');
 		await frame.locator('#message').fill('Hello out there');
@@ -505,5 +595,5 @@ test('what is served is what was written, and it is little', async () => {
 	for (const name of ['desk.css', 'desk.js'])
 		assert.ok(text.includes(fs.readFileSync(path.join(top, 'gateway/desk/assets', name), 'utf8')), name);
 	assert.ok(text.includes('"next":"'), 'a full page of tickets');
-	assert.ok(Buffer.byteLength(text) < 50000, `${Buffer.byteLength(text)} octets`);
+	assert.ok(Buffer.byteLength(text) < 55000, `${Buffer.byteLength(text)} octets`);
 });

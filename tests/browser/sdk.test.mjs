@@ -238,7 +238,7 @@ test('in the frame', async (t) => {
 			await frame.evaluate(() => fetch('/embed/alpha/logout', { method: 'POST' }));
 			await frame.evaluate(() => { location.reload(); });
 			await frame.waitForURL('https://tickets.test/embed/alpha#expired');
-			await frame.getByText('You were signed out after some time without activity.').waitFor();
+			await frame.getByText('Your session has ended.').waitFor();
 			await frame.getByRole('button', { name: 'Sign in again' }).click();
 			await frame.waitForURL('https://tickets.test/embed/alpha/dashboard');
 			assert.equal(await isThere(frame), 200);
@@ -362,6 +362,19 @@ test('what stands in the way is said, with its remedy', async (t) => {
 			await page.evaluate(() => { options.user = undefined; });
 			await page.click('#go');
 			await refused(page, 'no_user', /Nobody is signed in/);
+			await page.close();
+		});
+		await t.test('a guest whose button names a sign-in goes there, and nothing is red', async () => {
+			const page = await visit(context, home, {}), red = [];
+			page.on('console', (m) => m.type() === 'error' && red.push(m.text()));
+			page.on('pageerror', (e) => red.push(String(e)));
+			await page.evaluate(() => {
+				window.authUser = null;
+				document.body.insertAdjacentHTML('beforeend', '<button data-usher="form" data-usher-login="/guest" id="declared">Contact support</button>');
+			});
+			await page.click('#declared');
+			await page.waitForURL('https://alpha.test/guest');
+			assert.deepEqual(red, []);
 			await page.close();
 		});
 		await tries('no tenant', `${home}own-copy`, {}, 'no_tenant', /data-tenant="yourcompany"/);

@@ -104,6 +104,7 @@ const endpoints = {
 	'WebDriver:ExecuteScript': () => ['POST', '/execute/sync'],
 	'WebDriver:GetWindowHandles': () => ['GET', '/window/handles'],
 	'WebDriver:SwitchToWindow': () => ['POST', '/window'],
+	'WebDriver:NewWindow': () => ['POST', '/window/new'],
 	'WebDriver:SwitchToFrame': () => ['POST', '/frame'],
 	'WebDriver:TakeScreenshot': () => ['GET', '/screenshot'],
 	'WebDriver:DeleteSession': () => ['DELETE', ''],
@@ -148,6 +149,12 @@ class Driver {
 	script(script, ...args) { return this.send('WebDriver:ExecuteScript', { script, args }); }
 	windows() { return this.send('WebDriver:GetWindowHandles'); }
 	switchTo(handle) { return this.send('WebDriver:SwitchToWindow', { handle }); }
+	/** Be in a new tab: its handle. */
+	async newTab() {
+		const { handle } = await this.send('WebDriver:NewWindow', { type: 'tab' });
+		await this.switchTo(handle);
+		return handle;
+	}
 	frame(element) { return this.send('WebDriver:SwitchToFrame', { id: element ? { [ELEMENT]: element } : null }); }
 
 	async find(selector) {

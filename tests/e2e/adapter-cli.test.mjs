@@ -82,7 +82,7 @@ test('check: crashes, hangs, lies and forbidden calls name the hook and the requ
 	assert.match(r.findings.find((f) => f.kind === 'crash').with, /in every field/);
 	const said = await adapter('check', build(hook('struct usher_str v; if (!call->host->get(call, USHER_FIELD, "plan", &v) && v.len > 512) { write(2, "too \\033[31mlong\\n", 14); abort(); }', '#include <unistd.h>')));
 	assert.equal(said.code, 1);
-	assert.match(said.out, /signal 6 \(Aborted\); it wrote:\s+too \?\[31mlong/, 'its last words, which do not speak to the terminal');
+	assert.match(said.out, /signal 6 \(Aborted\)[^;]*; it\s+wrote:\s+too\s+\?\[31mlong/, 'its last words, which do not speak to the terminal');
 	assert.ok(!said.out.includes('\x1b'));
 });
 
@@ -168,6 +168,14 @@ test('run: one handoff, hook by hook', async () => {
 	const crashed = await adapter('run', so('hostile'), 'sin=crash');
 	assert.equal(crashed.code, 1);
 	assert.match(crashed.out, /1\. map_fields: did not return\n[^]*  result: failed/);
+	if (!isInstrumented) {
+		assert.match(crashed.out, /signal 11 \(Segmentation fault\) at hostile\.so\+(0x[0-9a-f]+) in map_fields\n/);
+		assert.match(crashed.out, /\nhostile\.so\+(0x[0-9a-f]+): addr2line -e \S+hostile\.so \1 tells the line, as does --lines\n$/);
+		const { out } = await adapter('run', so('hostile'), 'sin=crash', '--lines');
+		assert.match(out, /\nhostile\.so\+0x[0-9a-f]+: (\S*hostile\.c:\d+|addr2line is not installed.*)/);
+		const checked = await adapter('check', so('constructor-crash'), '--lines');
+		assert.match(checked.out, /\nconstructor-crash\.so\+0x[0-9a-f]+: (\S*constructor-crash\.c:\d+|addr2line is not installed.*)/);
+	}
 	const logged = (await adapter('run', so('good'), 'plan=x')).out;
 	assert.match(logged, /init logged: ready/);
 });

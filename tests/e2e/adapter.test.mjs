@@ -10,6 +10,8 @@ import { start, tenant } from './harness.mjs';
 
 const user = { email: 'user@example.com', name: 'John Doe' };
 const adapter = (module, config = '', more = '') => `{ module = "${module}.so"; isolation = "none"; ${more} config = { ${config} }; }`;
+const HOOK = '( { url = "https://hook.test/"; secret_file = "hook"; events = [ "adapter.*" ]; } )';
+const isolated = (module) => `{ module = "${module}.so"; deadline_ms = 30000; }`;
 const on = (slug, module, config, settings = {}) => tenant(slug, { url: null, home: null, adapter: adapter(module, config), ...settings });
 let gw;
 
@@ -32,7 +34,8 @@ before(async () => {
 		map: on('map', 'fieldmap', FIELDMAP),
 		route: on('route', 'plan-router', ROUTER, { redirects: '[ "https://desk.example/" ]' }),
 		rogue: on('rogue', 'misbehave'),
-		away: on('away', 'deliver', '', { redirects: '[ "https://desk.example/" ]' }),
+		away: on('away', 'deliver', '', { redirects: '[ "https://desk.example/" ]', webhooks: HOOK }),
+		apart: tenant('apart', { url: null, home: null, adapter: isolated('deliver'), redirects: '[ "https://desk.example/" ]', webhooks: HOOK }),
 		dead: on('dead', 'init-fails', 'how = "error";'),
 	} });
 });
@@ -79,10 +82,11 @@ test('fieldmap: 422 in Laravel\'s words, all at once, and nobody is stored', asy
 
 test('nested JSON only where it is declared', async () => {
 	const nested = await json('map', { ...user, company_name: { a: 1 } });
-	assert.equal(nested.status, 400, nested.text);
-	assert.match(nested.json().message, /company_name/);
+	assert.equal(nested.status, 422, 'dropped, and it is required');
+	assert.deepEqual(Object.keys(nested.json().errors), ['company_name']);
 	assert.equal((await json('map', { ...user, company_name: 'A', address: [1, { b: null }] })).status, 302);
-	assert.equal((await json('rogue', { ...user, address: { a: 1 } })).status, 400);
+	assert.equal((await json('rogue', { ...user, address: { a: 1 } })).status, 302);
+	assert.equal((await json('rogue', { ...user, name: { a: 1 } })).status, 400);
 });
 
 test('plan-router: the redirect by plan, and never off the allowlist', async () => {
@@ -171,6 +175,19 @@ test('what an adapter emits stands in the outbox, with its user', async () => {
 	assert.equal((await gw.callback(r.headers.location)).status, 302);
 	assert.deepEqual(events(), [{ tenant: 'away', event: 'adapter.mapped', body: '{"by":"deliver"}', state: 0 }, { tenant: 'away', event: 'adapter.delivered', body: '{"n":1}', state: 0 }]);
 });
+
+for (const slug of ['away', 'apart'])
+	test(`what an adapter emits may be as much as it may be: ${slug}`, async () => {
+		const email = 'many@example.com', fields = { email, name: 'M', go: 'many' };
+		const r = await gw.handoff(slug, fields);
+		assert.equal(r.status, 302, r.text);
+		assert.ok(r.headers.location.length <= 3000, `${r.headers.location.length}`);
+		const c = await gw.callback(r.headers.location);
+		assert.equal(c.status, 302, c.text);
+		const found = rows(`SELECT event, length(body) len, count(*) n FROM outbox o JOIN users u ON u.id = user_id WHERE email = '${email}' AND u.tenant = '${slug}' GROUP BY 1, 2 ORDER BY 1`);
+		assert.deepEqual(found, [{ event: 'adapter.delivered', len: 7, n: 1 }, { event: 'adapter.large', len: 4096, n: 15 }, { event: 'adapter.mapped', len: 16, n: 1 }]);
+		assert.deepEqual(rows('SELECT count(*) n FROM parked'), [{ n: 0 }]);
+	});
 
 test('changed, replaced and removed while it runs', async () => {
 	const plugins = path.join(gw.dir, 'plugins');

@@ -264,7 +264,7 @@ test('secrets that came or were made are neither in the log nor in the database'
 	const token = new URL(location).searchParams.get('token');
 	const cookie = (await g.callback(location)).cookies[0].split(';')[0];
 	const value = cookie.split('=')[1];
-	const headers = { 'X-Forwarded-For': canary, Referer: `https://x.test/${canary}`, 'User-Agent': canary, Authorization: `Bearer ${canary}`, Origin: `https://${canary}.test`, Cookie: cookie };
+	const headers = { 'X-Forwarded-For': canary, Referer: `https://x.test/${canary}`, 'User-Agent': canary, Authorization: `Bearer ${canary}`, Origin: `https://user:${canary}@x.test`, Cookie: cookie };
 	for (const [method, target] of [['GET', `/auth/session?tenant=${canary}`], ['GET', `/auth/check?${canary}=%zz`], ['POST', '/auth/logout'], ['GET', `/auth/callback?token=${token}`], ['GET', `/${canary}`]])
 		await g.request({ host: C, method, path: target, headers });
 	await g.handoff(canary, { [canary]: canary }, { headers });

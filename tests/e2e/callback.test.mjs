@@ -1,7 +1,8 @@
 // /auth/callback: which request may redeem, and what all others get.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { start, tenant } from './harness.mjs';
+import net from 'node:net';
+import { start, tenant, until } from './harness.mjs';
 
 let gw;
 const C = 'ticket.alpha.test';
@@ -12,6 +13,7 @@ before(async () => {
 		tenants: {
 			alpha: tenant('alpha'),
 			beta: tenant('beta', { switch_user: '"replace"' }),
+			careful: tenant('careful', { url: null, callback: '"confirm"' }),
 		},
 	});
 });
@@ -147,4 +149,97 @@ test('other methods are 405', async () => {
 		const r = await gw.request({ host: C, method, path: pathOf(await mint()), body: '' });
 		assert.ok([400, 403, 405].includes(r.status), String(r.status));
 	}
+});
+
+test('callback = confirm: who sends no Sec-Fetch headers uses a token up by a button only', async () => {
+	const location = await mint('careful');
+	const token = new URL(location).searchParams.get('token');
+	const own = 'https://tickets.test';
+	const look = (method, headers = {}) => gw.request({ method, path: pathOf(location), headers });
+	for (const headers of [{}, { 'User-Agent': 'Slackbot-LinkExpanding 1.0', Range: 'bytes=0-32768' }, { Accept: 'application/json' }, { Accept: 'text/html' }]) {
+		assert.equal((await look('HEAD', headers)).status, 200);
+		const page = await look('GET', headers);
+		assert.equal(page.status, 200);
+		assert.deepEqual(page.cookies, []);
+		assert.equal(page.headers['cache-control'], 'no-store');
+		assert.equal(page.headers['referrer-policy'], 'no-referrer');
+		assert.match(page.headers['content-security-policy'], /default-src 'none'.*form-action 'self' https:\/\/tickets\.test; frame-ancestors 'none'/);
+		assert.match(page.text, /<meta name="referrer" content="strict-origin">/);
+		assert.match(page.text, new RegExp(`<form method="post" action="/auth/callback">\\s*<input type="hidden" name="token" value="${token}">`));
+		assert.doesNotMatch(page.text, /user@example\.com|John Doe/);
+	}
+	assert.equal((await look('HEAD', { 'Sec-Fetch-Mode': 'navigate', 'Sec-Fetch-Dest': 'document' })).status, 200);
+	const press = (origin) => gw.request({ method: 'POST', path: '/auth/callback', body: `token=${token}`, headers: { 'Content-Type': 'application/x-www-form-urlencoded', Origin: origin } });
+	assert.equal((await press('https://evil.test')).status, 403);
+	assert.equal((await press('null')).status, 403);
+	const signedIn = await press(own);
+	assert.equal(signedIn.status, 302, signedIn.text);
+	assert.match(signedIn.cookies[0], /^__Host-usher=/);
+	assert.equal((await press(own)).status, 410);
+	/* a browser sees no page */
+	assert.equal((await gw.callback(await mint('careful'))).status, 302);
+	await gw.stop();
+	assert.ok(!gw.log.some((line) => line.includes(token)), 'no token in the log');
+	await gw.start();
+});
+
+const workers = '1';	/* so that one that slept would hold up all */
+const used = async (g) => {
+	const { location } = (await g.handoff('alpha', user)).headers;
+	return { location, cookie: (await g.callback(location)).cookies[0].split(';')[0] };
+};
+
+test('two tabs of one link: the second finds the first one\'s session', async () => {
+	const { location, cookie } = await used(gw);
+	const second = await gw.callback(location, { once: true });
+	assert.equal(second.status, 302);
+	assert.equal(second.headers['cache-control'], 'no-store');
+	assert.equal(second.headers['referrer-policy'], 'no-referrer');
+	assert.deepEqual(second.cookies, []);
+	const to = new URL(second.headers.location, location).href;
+	assert.equal(to, `${location}&again=1`);
+	const desk = await gw.callback(to, { cookie });
+	assert.equal(desk.headers.location, 'https://ticket.alpha.test/dashboard');
+	assert.equal((await gw.callback(to)).status, 410, 'once more, not for ever');
+	assert.equal((await gw.callback(location)).status, 410);
+});
+
+test('who pauses holds nobody up, and who goes meanwhile leaves no trace', async () => {
+	const g = await start({ gateway: { workers }, tenants: { alpha: tenant('alpha') } });
+	const { location } = await used(g);
+	const { pathname, search } = new URL(location);
+	const TABS = 60, PAUSE = 300, MAX = 256;
+	const begun = Date.now();
+	const all = await Promise.all(Array.from({ length: TABS }, () => g.callback(location, { once: true })));
+	const took = Date.now() - begun;
+	assert.ok(all.every((r) => r.status === 302 && r.headers.location.endsWith('&again=1')), all.map((r) => r.status).join());
+	assert.ok(took >= PAUSE && took < TABS * PAUSE, `${took} ms`);
+	/* their places come free, however they left */
+	const head = `GET ${pathname}${search} HTTP/1.1\r\nHost: ticket.alpha.test\r\nAccept: text/html\r\n\r\n`;
+	const figure = async (pattern) => Number(pattern.exec(await g.metrics())?.[1] ?? 0);
+	const waiting = () => figure(/^usher_http_waiting (\d+)$/m);
+	for (let seen = 0; seen < 2 * MAX;) {
+		const sockets = await Promise.all(Array.from({ length: 100 }, () => new Promise((resolve, reject) => {
+			const socket = net.connect({ host: '127.0.0.1', port: g.plainPort });
+			socket.on('error', reject);
+			socket.on('connect', () => socket.write(head, () => resolve(socket)));
+		})));
+		seen += await waiting();
+		for (const socket of sockets)
+			socket.removeAllListeners('error').on('error', () => {}).destroy();
+		await until(async () => await waiting() === 0, 'all of them to be over');
+	}
+	assert.equal((await g.callback(location, { once: true })).status, 302);
+	/* the end comes in the middle of it */
+	let last, isOver, paused = 0;
+	while (!paused) {
+		isOver = false;
+		last = Promise.all(Array.from({ length: 20 }, () => g.callback(location, { once: true }).catch((error) => error)));
+		last.then(() => { isOver = true; });
+		while (!isOver && !paused)
+			paused = await waiting();
+	}
+	await g.stop();
+	for (const r of await last)
+		assert.ok([302, 410].includes(r.status) || r.code === 'ECONNREFUSED', `${r.status} ${r}`);
 });

@@ -7,7 +7,7 @@ import http from 'node:http';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { test } from 'node:test';
-import { Gateway, build, collectAdapters, runUsherctl, runUsherd, start, temporary, tenant, top, until } from './harness.mjs';
+import { Gateway, build, certificate, collectAdapters, runUsherctl, runUsherd, start, temporary, tenant, top, until } from './harness.mjs';
 
 const user = { email: 'user@example.com', name: 'John Doe' };
 const plain = { listen: '( { url = "http://127.0.0.1:0"; } )' };
@@ -66,6 +66,43 @@ test('--strict refuses to start over a broken tenant', async () => {
 	assert.equal(r.code, 1);
 	assert.match(r.err, /bad\.conf/);
 	assert.equal((await runUsherd('--config', gw.conf, '--check', '--strict')).code, 1);
+});
+
+test('--check reads certificates, keys and the key ring as a start does', async () => {
+	const { cert, key } = certificate(), dir = temporary('pem');
+	const of = (name) => path.join(dir, name);
+	const openssl = (...args) => execFileSync('openssl', args, { stdio: 'pipe' });
+	openssl('genpkey', '-algorithm', 'EC', '-pkeyopt', 'ec_paramgen_curve:P-256', '-out', of('other.key'));
+	openssl('pkcs8', '-topk8', '-in', key, '-out', of('locked.key'), '-passout', 'pass:secret');
+	fs.writeFileSync(of('empty.pem'), '');
+	const cases = [
+		[cert, key, 0, /the configuration holds/],
+		[cert, of('other.key'), 1, /other\.key: is not the key of its certificate; name the two/],
+		[key, cert, 1, /key\.pem: .*certificate first/],
+		[cert, of('locked.key'), 1, /locked\.key: .*without a passphrase/],
+		[of('empty.pem'), key, 1, /empty\.pem: .*certificate first/],
+	];
+	for (const [c, k, code, says] of cases) {
+		const gw = new Gateway({ gateway: { listen: `( { url = "https://127.0.0.1:0"; certificate = "${c}"; key = "${k}"; } )` } });
+		const check = await runUsherd('--config', gw.conf, '--check');
+		assert.equal(check.code, code, check.out + check.err);
+		assert.match(check.out, says);
+		if (!code)
+			continue;
+		const begun = await runUsherd('--config', gw.conf, '--foreground');
+		assert.equal(begun.code, 1, 'the start refuses what the check refuses');
+		assert.match(begun.err, new RegExp(path.basename(c === cert ? k : c)));
+	}
+	const gw = new Gateway({ gateway: plain });
+	const ring = path.join(gw.state, 'keyring');
+	fs.mkdirSync(gw.state, { mode: 0o700 });
+	assert.equal((await runUsherd('--config', gw.conf, '--check')).code, 0, 'the first start makes the ring');
+	assert.equal((await runUsherctl('--config', gw.conf, 'key', 'new')).code, 0);
+	assert.equal((await runUsherd('--config', gw.conf, '--check')).code, 0);
+	fs.chmodSync(ring, 0o644);
+	const loose = await runUsherd('--config', gw.conf, '--check');
+	assert.equal(loose.code, 1, loose.out);
+	assert.match(loose.out, /keyring: error: its mode is 0644.*chmod 600/);
 });
 
 test('the service manager is told, as sd_notify does', async () => {
@@ -247,8 +284,8 @@ test('started as root it becomes the user that is named', { skip: process.getuid
 	for (const set of ['CapInh', 'CapPrm', 'CapEff', 'CapAmb'])
 		assert.match(status, new RegExp(`^${set}:\t0+$`, 'm'), set);
 	assert.match(status, /^NoNewPrivs:\t1$/m);
-	for (const [port, page, want] of [[80, '/auth/session', 401], [81, '/readyz', 200]])
-		assert.equal(await new Promise((resolve, reject) => http.get({ host: address, port, path: page, headers: { Host: 'tickets.test' }, agent: false }, (r) => { r.resume(); resolve(r.statusCode); }).on('error', reject)), want, page);
+	for (const [port, page, want, name] of [[80, '/auth/session', 401, 'tickets.test'], [81, '/readyz', 200, 'localhost']])
+		assert.equal(await new Promise((resolve, reject) => http.get({ host: address, port, path: page, headers: { Host: name }, agent: false }, (r) => { r.resume(); resolve(r.statusCode); }).on('error', reject)), want, page);
 	assert.equal(fs.statSync(gw.state).uid, nobody);
 	for (const name of fs.readdirSync(gw.state))
 		assert.equal(fs.statSync(path.join(gw.state, name)).uid, nobody, name);

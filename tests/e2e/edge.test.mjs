@@ -62,8 +62,7 @@ const heads = {
 for (const [name, bytes] of Object.entries(heads))
 	test(`refused: ${name}`, async () => {
 		const r = await gw.raw(Buffer.from(bytes, 'latin1'), { end: true });
-		// (libmicrohttpd 0.9.75 writes the head of its own errors twice.)
-		assert.ok(new Set(r.match(/HTTP\/1\.[01] \d+/g)).size <= 1, r);
+		assert.ok((r.match(/HTTP\/1\.[01] \d+/g) ?? []).length <= 1, r);
 		assert.ok(r === '' || /^HTTP\/1\.[01] (400|405|411|413|414|421|431|501|505) /.test(r), JSON.stringify(r.slice(0, 80)));
 		assert.ok(!r.includes('smuggled'));
 	});

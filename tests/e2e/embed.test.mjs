@@ -16,6 +16,7 @@ before(async () => {
 		off: tenant('off', { url: null, enabled: 'false' }),
 		mapped: tenant('mapped', { url: null, origins: '[ "https://alpha.test" ]',
 			adapter: '{ module = "fieldmap.so"; config = { company = { from = "company_name"; required = true; max = 100; }; }; }' }),
+		wild: tenant('wild', { url: null, require_origin: 'true', origins: '[ "https://alpha.test", "https://*.wild.test", "https://*.port.test:8443" ]' }),
 		shared: tenant('shared', { url: null, origins: '[ "https://alpha.test" ]' }),
 	} });
 });
@@ -71,6 +72,41 @@ test('the frame: what it needs no script for', async () => {
 	const head = await gw.request({ path: '/embed/alpha', method: 'HEAD' });
 	assert.equal(head.status, 200);
 	assert.equal(head.text, '');
+});
+
+test('the frame, with a slash behind the slug', async () => {
+	const r = await gw.request({ path: '/embed/alpha/', headers: { Accept: 'text/html', 'Sec-Fetch-Dest': 'iframe' } });
+	assert.equal(r.status, 200);
+	assert.match(r.headers['content-security-policy'], /frame-ancestors https:\/\/alpha\.test /);
+});
+
+test('a wildcard among the origins: one label, for each who reads them', async () => {
+	const ancestors = (r) => r.headers['content-security-policy'].match(/frame-ancestors (.*)$/)[1];
+	const origins = { 'https://a.wild.test': 200, 'https://my_shop.wild.test': 200, 'https://x.port.test:8443': 200, 'https://alpha.test': 200,
+		'https://wild.test': 403, 'https://a.b.wild.test': 403, 'https://*.wild.test': 403, 'https://a.wild.test:8443': 403, 'https://evilwild.test': 403, 'http://a.wild.test': 403 };
+	const cookie = await signIn('wild', zoe, { headers: { 'X-Embedded-By': 'https://alpha.test' } });
+	const page = async (search) => gw.request({ path: `/embed/wild/dashboard${search}`, headers: { Cookie: cookie, Accept: 'text/html', 'Sec-Fetch-Dest': 'iframe' } });
+	for (const [origin, status] of Object.entries(origins)) {
+		const listed = status === 200;
+		const posted = await gw.handoff('wild', { ...zoe, response: 'json' }, { headers: { Origin: origin } });
+		assert.equal(posted.status, status, origin);
+		assert.equal(posted.headers['access-control-allow-origin'], listed ? origin : undefined, 'the origin, not the entry');
+		const framed = await handoff('wild', zoe, { headers: { 'X-Embedded-By': origin } });
+		assert.equal(framed.status, status, origin);
+		const shown = await page(`?in=${encodeURIComponent(origin)}`);
+		assert.equal(shown.status, 200);
+		assert.equal(ancestors(shown), listed ? `https://alpha.test ${origin}` : 'https://alpha.test', 'a policy knows no single label: the page around is named');
+	}
+	for (const search of ['', '?in=', '?in=%', '?in=https://a.wild.test&in=https://b.wild.test', '?in=https%3A%2F%2Fa.wild.test%3B%20script-src%20*'])
+		assert.equal(ancestors(await page(search)), 'https://alpha.test', search);
+	// What shows nothing is open to what a policy takes the star for; its script is not.
+	const frameOf = await frame('wild');
+	assert.equal(ancestors(frameOf), 'https://alpha.test https://*.wild.test https://*.port.test:8443');
+	assert.match(frameOf.text, /data-origins="https:\/\/alpha\.test https:\/\/\*\.wild\.test https:\/\/\*\.port\.test:8443"/);
+	// Without one nothing is asked for.
+	const other = await signIn('alpha');
+	assert.equal(ancestors(await gw.request({ path: '/embed/alpha/dashboard?in=https://evil.test', headers: { Cookie: other, Accept: 'text/html' } })),
+		'https://alpha.test https://www.alpha.test');
 });
 
 test('the frame: refusals are seen inside it, and told to the page around', async () => {

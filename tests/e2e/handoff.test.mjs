@@ -1,7 +1,7 @@
 // The handoff, row by row, against the real daemon over TLS.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { start, tenant } from './harness.mjs';
+import { start, tenant, until } from './harness.mjs';
 
 let gw;
 const user = { email: 'user@example.com', name: 'John Doe' };
@@ -149,7 +149,8 @@ test('bodies that are refused, with the status that says why', async () => {
 		[400, 'application/json', '{"email":"a@b","email":"c@d","name":"x"}'],
 		[400, 'application/json', '{"email":"a@b","name":"x"} trailing'],
 		[400, 'application/json', '["a@b"]'],
-		[400, 'application/json', '{"email":"a@b","name":"x","address":{"city":"y"}}'],
+		[400, 'application/json', '{"email":"a@b","name":{"first":"x"}}'],
+		[400, 'application/json', JSON.stringify('{"email":"a@b","name":"x"}')],
 		[400, 'multipart/form-data', 'x'],
 		[400, 'multipart/form-data; boundary=b', '--b\r\nContent-Disposition: form-data\r\n\r\nx\r\n--b--\r\n'],
 	];
@@ -159,6 +160,50 @@ test('bodies that are refused, with the status that says why', async () => {
 		assert.ok(r.json().code, 'a stable code');
 		assert.ok(r.json().message.length > 10, 'a message for people');
 	}
+});
+
+test('bodies of real pages: what nobody asked for, and what lies around it, keeps nobody out', async () => {
+	const form = 'application/x-www-form-urlencoded', json = 'application/json', part = (head, body) => `--b\r\nContent-Disposition: form-data; ${head}\r\n\r\n${body}\r\n`;
+	const multipart = `${part('name="email"', ' page@example.com\t')}${part('name="name"', 'P')}${part('name="cv"; filename="cv.pdf"\r\nContent-Type: application/pdf', '%PDF')}${part('name="none"; filename=""', '')}--b--\r\n`;
+	const cases = [
+		[form, 'email=page%40example.com&name=P&tags%5B%5D=a&tags%5B%5D=b&empty&note=one%0D%0Atwo%09three'],
+		[form, '\ufeffemail=page%40example.com&name=P'],
+		[`${form}; charset="UTF-8"`, 'email=%20page%40example.com%0D%0A&name=P'],
+		[`${form}; charset=utf8`, 'email=page%40example.com&name=P'],
+		[`${json}; charset=us-ascii`, '{"email":"page@example.com","name":"P"}'],
+		[json, '\ufeff{"email":"page@example.com","name":"P","address":{"city":"y"},"a":1,"a":2,"list":[1]}'],
+		['multipart/form-data; boundary=b', multipart],
+	];
+	for (const [type, body] of cases) {
+		const r = await gw.request({ method: 'POST', path: '/api/auth/redirect/alpha', body, headers: { 'Content-Type': type } });
+		assert.equal(r.status, 302, `${type}: ${body.slice(0, 80)} -> ${r.text}`);
+		const c = await gw.callback(r.headers.location);
+		assert.equal(c.status, 302, c.text);
+		const session = await gw.request({ path: '/auth/session', host: 'ticket.alpha.test', headers: { Cookie: c.cookies[0].split(';')[0] } });
+		assert.equal(session.json().user.email, 'page@example.com');
+		assert.deepEqual(session.json().user.attributes, {});
+	}
+	const lines = await gw.handoff('alpha', { email: 'page@example.com', name: 'P\nQ' });
+	assert.equal(lines.status, 422);
+	assert.deepEqual(Object.keys(lines.json().errors), ['name']);
+});
+
+test('usherctl explain tells what a body lost, and what was escaped for HTML', async () => {
+	const explain = async (r, line) => {
+		const id = r.headers['x-request-id'];
+		await until(async () => line.test((await gw.ctl('explain', id)).out), `the trail of ${id} to say ${line}`);
+		const { out } = await gw.ctl('explain', id);
+		assert.doesNotMatch(out, /brien|secret/i, 'neither names nor values');
+	};
+	const body = 'email=page%40example.com&name=O%26%23039%3BBrien&secret%5B%5D=a&secret%5B%5D=b';
+	const send = (fields) => gw.request({ method: 'POST', path: '/api/auth/redirect/alpha', body: fields, headers: { 'Content-Type': 'application/x-www-form-urlencoded' } });
+	const kept = await send(body);
+	assert.equal(kept.status, 302);
+	await explain(kept, /read_body .*dropped, as nobody asks for them: files 0, nested values 0, repeated values 2; HTML references in name not read \(decode_html = false\)/);
+	const refused = await send('email=o%26%23039%3Bbrien%40example.com&name=x');
+	assert.equal(refused.status, 422);
+	assert.match(refused.json().errors.email[0], /^The email field was escaped for HTML before it was sent: .* The page has to send the address as it is\./);
+	await explain(refused, /read_body .*HTML references in email not read \(decode_html = false\)/);
 });
 
 test('CORS: an echo for listed origins on every status, never for others', async () => {
@@ -197,7 +242,8 @@ test('the preflight', async () => {
 	assert.equal(r.headers['access-control-allow-origin'], ORIGIN);
 	assert.equal(r.headers['access-control-allow-credentials'], 'true');
 	assert.match(r.headers['access-control-allow-methods'], /POST/);
-	assert.match(r.headers['access-control-allow-headers'], /content-type/i);
+	assert.deepEqual(r.headers['access-control-allow-headers'].split(', '), ['content-type', 'accept', 'x-requested-with', 'x-csrf-token', 'x-xsrf-token'],
+		'what axios and Laravel send');
 	assert.equal(r.headers['access-control-max-age'], '600');
 	assert.match(r.headers.vary, /\bOrigin\b/);
 	const foreign = await gw.request({ method: 'OPTIONS', path: '/api/auth/redirect/alpha', headers: { Origin: 'https://evil.test' } });
@@ -225,8 +271,43 @@ test('hosts, methods and paths that do not exist', async () => {
 	const get = await gw.request({ path: '/api/auth/redirect/alpha' });
 	assert.equal(get.status, 405);
 	assert.match(get.headers.allow, /POST/);
-	for (const path of ['/api/auth/redirect/alpha/', '/api/auth/redirect/', '/api/auth/redirect/al%70ha', '/api//auth/redirect/alpha', '/healthz', '/metrics'])
+	for (const path of ['/api/auth/redirect/alpha//', '/api/auth/redirect/', '/api/auth/redirect/al%70ha', '/api//auth/redirect/alpha', '/healthz', '/metrics'])
 		assert.equal((await gw.request({ method: 'POST', path, body: 'email=a@b&name=x', headers: { 'Content-Type': 'application/x-www-form-urlencoded' } })).status, 404, path);
+});
+
+test('a slash behind the slug', async () => {
+	for (const headers of [{}, { Origin: ORIGIN }]) {
+		const r = await gw.request({ method: 'POST', path: '/api/auth/redirect/alpha/', body: 'email=a@example.com&name=x',
+			headers: { 'Content-Type': 'application/x-www-form-urlencoded', ...headers } });
+		assert.equal(r.status, 302, r.text);
+		assert.equal(r.headers['access-control-allow-origin'], headers.Origin);
+		assert.equal((await gw.callback(r.headers.location)).status, 302);
+	}
+	const preflight = await gw.request({ method: 'OPTIONS', path: '/api/auth/redirect/alpha/', headers: { Origin: ORIGIN } });
+	assert.equal(preflight.status, 204);
+	assert.equal(preflight.headers['access-control-allow-origin'], ORIGIN);
+	assert.equal((await gw.request({ path: '/api/auth/redirect/alpha/' })).status, 405);
+});
+
+test('near misses under /api/auth/: any page may read the answer, on each host', async () => {
+	for (const [host, path] of [['tickets.test', '/api/auth'], ['tickets.test', '/api/auth/redirekt/alpha'], ['tickets.test', '/api/auth/redirect'],
+		['tickets.test', '/API/auth/redirect/alpha'], ['ticket.alpha.test', '/api/auth/redirect/alpha'], ['tickets.test', '/api/auth/redirect/Alpha']]) {
+		const what = `${host}${path}`;
+		const headers = { Origin: 'https://nobody-lists-it.test', 'Access-Control-Request-Method': 'POST', 'Access-Control-Request-Headers': 'content-type,x-csrf-token' };
+		const asked = await gw.request({ host, path, method: 'OPTIONS', headers });
+		assert.equal(asked.status, 204, what);
+		assert.equal(asked.headers['access-control-allow-origin'], '*', what);
+		assert.match(asked.headers['access-control-allow-headers'], /x-csrf-token/, what);
+		assert.match(asked.headers['access-control-allow-methods'], /POST/, what);
+		const r = await gw.request({ host, path, method: 'POST', body: '{}', headers: { Origin: 'https://nobody-lists-it.test', 'Content-Type': 'application/json' } });
+		assert.equal(r.status, 404, what);
+		assert.equal(r.headers['access-control-allow-origin'], '*', what);
+		assert.ok(r.json().hint, what);
+		for (const answer of [asked, r])
+			assert.equal(answer.headers['access-control-allow-credentials'], undefined, what);
+	}
+	for (const path of ['/nothing', '/auth/session', '/dashboard'])
+		assert.equal((await gw.request({ host: 'ticket.alpha.test', path, headers: { Origin: 'https://evil.test' } })).headers['access-control-allow-origin'], undefined, path);
 });
 
 test('special characters round-trip', async () => {

@@ -51,7 +51,7 @@ export function certificate() {
 	fs.writeFileSync(path.join(dir, 'ext'),
 		'subjectAltName=DNS:tickets.test,DNS:ticket.alpha.test,DNS:ticket.beta.test,DNS:alpha.test,DNS:beta.test,DNS:evil.test,DNS:*.alpha.test\n' +
 		'basicConstraints=CA:FALSE\nextendedKeyUsage=serverAuth\n');
-	run('x509', '-req', '-in', 'cert.csr', '-CA', 'ca.pem', '-CAkey', 'ca.key', '-CAcreateserial', '-days', '20', '-extfile', 'ext', '-out', 'cert.pem');
+	run('x509', '-req', '-in', 'cert.csr', '-CA', 'ca.pem', '-CAkey', 'ca.key', '-CAcreateserial', '-days', '30', '-extfile', 'ext', '-out', 'cert.pem');
 	certificates = { dir, ca: path.join(dir, 'ca.pem'), cert: path.join(dir, 'cert.pem'), key: path.join(dir, 'key.pem') };
 	return certificates;
 }
@@ -275,15 +275,18 @@ export class Gateway {
 		});
 	}
 
-	/** Follow a handoff's Location as a browser's navigation does. */
-	callback(location, { headers = {}, cookie, ...rest } = {}) {
+	/** Follow a handoff's Location as a browser's navigation does, and once more where it leads to itself (unless `once`). */
+	async callback(location, { headers = {}, cookie, once = false, ...rest } = {}) {
 		const url = new URL(location);
-		return this.request({
+		const r = await this.request({
 			host: url.host, path: url.pathname + url.search, headers: {
 				Accept: 'text/html', 'Sec-Fetch-Mode': 'navigate', 'Sec-Fetch-Dest': 'document', 'Sec-Fetch-Site': 'cross-site',
 				...(cookie ? { Cookie: cookie } : {}), ...headers,
 			}, ...rest,
 		});
+		if (once || !r.headers.location?.startsWith('/auth/callback?'))
+			return r;
+		return this.callback(new URL(r.headers.location, location).href, { headers, cookie, once: true, ...rest });
 	}
 
 	/** Handoff and callback: the session's Cookie header value. */

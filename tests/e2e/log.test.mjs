@@ -52,7 +52,8 @@ const generation = async (gw) => JSON.parse((await gw.ctl('--json', 'status')).o
 
 test('a pipe that nobody reads stops nobody, and the loss is told', guard, async () => {
 	const stderr = pipe();
-	const many = Object.fromEntries(Array.from({ length: 150 }, (_, i) => [`t${i}`, tenant(`t${i}`, { url: null })]));
+	// Broken, each in words of its own: what several have in common is one line.
+	const many = Object.fromEntries(Array.from({ length: 150 }, (_, i) => [`t${i}`, tenant(`t${i}`, { url: null, home: `"home-${i}"` })]));
 	const gw = await start({
 		through: stderr.through,
 		tenants: { ...many, alpha: tenant('alpha', adapter('good.so')), beta: tenant('beta', adapter('faults.so')) },
@@ -69,12 +70,12 @@ test('a pipe that nobody reads stops nobody, and the loss is told', guard, async
 		assert.equal((await gw.handoff('alpha', person)).status, 302);
 	// The operator's ways in.
 	const before = await generation(gw);
-	assert.equal((await gw.reload()).code, 0);
+	assert.equal((await gw.reload()).code, 1);
 	gw.child.kill('SIGHUP');
 	await until(async () => await generation(gw) === before + 2, 'the reload');
 	// Until there is more than is kept.
 	await until(async () => {
-		assert.equal((await gw.reload()).code, 0);
+		assert.equal((await gw.reload()).code, 1);
 		return await metric(gw, 'usher_log_dropped_total') > 100;
 	}, 'lines to be dropped', 200000);
 	assert.equal((await gw.handoff('alpha', person)).status, 302);
@@ -135,7 +136,7 @@ test('a log file is opened anew after a rotation', guard, async () => {
 test('a log file that cannot be made keeps it from starting, and it says why', guard, async () => {
 	const file = path.join(temporary('log'), 'no/such/place');
 	const gw = new Gateway({ gateway: { log: `{ format = "json"; file = "${file}"; }` }, tenants: { alpha: tenant('alpha') } });
-	await assert.rejects(gw.start(), (error) => error.message.includes('"log_not_opened"') && error.message.includes(file) && error.message.includes('No such file'));
+	await assert.rejects(gw.start(), (error) => error.message.includes('"config_finding"') && error.message.includes(file) && error.message.includes('No such file'));
 	assert.equal(gw.exited.code, 1);
 });
 

@@ -75,3 +75,32 @@ test('a broken limits file is a warning, not a crash', async () => {
 	assert.equal((await gw.handoff('alpha', user)).status, 302);
 	await gw.stop();
 });
+
+test('a trusted proxy that says who asks in another header is told once, and heard where it is configured', async () => {
+	const settings = { rate_limit: '{ requests = 2; per = 3600; }', trusted_proxies: '[ "127.0.0.1" ]' };
+	const gw = await start(limited(settings));
+	const real = (address, more) => ({ headers: { 'X-Real-IP': address, ...more } });
+	assert.deepEqual([...await spend(gw, 1, real('192.0.2.1')), ...await spend(gw, 1, real('192.0.2.2')), ...await spend(gw, 1, real('192.0.2.3'))], [302, 302, 429], 'all are one');
+	const line = JSON.parse(await gw.logs((l) => l.includes('"proxy_tells_no_client"')));
+	assert.equal(line.peer, '127.0.0.1');
+	assert.match(line.remedy, /client_header = "X-Real-IP"/);
+	assert.match((await gw.ctl('status')).out, /PROXY 127\.0\.0\.1 TELLS NO CLIENT.*3 requests.*client_header = "X-Real-IP"/);
+	const status = JSON.parse((await gw.ctl('--json', 'status')).out);
+	assert.equal(status.proxies_untold, 3);
+	assert.deepEqual([status.proxies.length, status.proxies[0].proxy, status.proxies[0].untold], [1, '127.0.0.1', 3]);
+	// Forwarded is understood at once, and no forgery beside X-Forwarded-For counts.
+	const forwarded = (value, more) => ({ headers: { Forwarded: value, ...more } });
+	assert.deepEqual(await spend(gw, 3, forwarded('for="[2001:db8::1]:80";proto=https')), [302, 302, 429]);
+	assert.deepEqual(await spend(gw, 1, forwarded('for=192.0.2.99', { 'X-Forwarded-For': '2001:db8::1' })), [429]);
+	assert.deepEqual(await spend(gw, 1, forwarded('for=192.0.2.99, for="[2001:db8::1]"')), [429]);
+	assert.equal((await gw.handoff('alpha', user, forwarded('for="'))).json().code, 'bad_forwarded_for');
+	assert.equal(gw.log.filter((l) => l.includes('"proxy_tells_no_client"')).length, 1);
+	// As told: no restart is needed.
+	const conf = (await import('node:fs')).readFileSync(`${gw.conf}/gateway.conf`, 'utf8');
+	gw.writeConf('gateway', conf.replace('gateway = {', 'gateway = {\n\tclient_header = "X-Real-IP";'));
+	assert.equal((await gw.reload()).code, 0);
+	assert.deepEqual(await spend(gw, 3, real('198.51.100.1', { 'X-Forwarded-For': '198.51.100.77', Forwarded: 'for=198.51.100.78' })), [302, 302, 429]);
+	assert.deepEqual(await spend(gw, 1, real('198.51.100.2')), [302]);
+	assert.equal((await gw.handoff('alpha', user, { headers: { X_Real_IP: '198.51.100.3' } })).status, 400);
+	await gw.stop();
+});

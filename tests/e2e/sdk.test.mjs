@@ -43,6 +43,11 @@ test('asked again, it is not sent again', async () => {
 		assert.equal(r.headers['cache-control'], 'public, max-age=3600');
 		assert.equal(r.headers['access-control-allow-origin'], '*');
 	}
+	// A 304's length is that of the file (RFC 9110 section 8.6), and none of it follows.
+	const ask = ['GET /sdk/usher.js HTTP/1.1', 'Host: tickets.test', `If-None-Match: ${etag}`];
+	const raw = await gw.raw(`${ask.join('\r\n')}\r\nConnection: close\r\n\r\n`);
+	assert.match(raw, /^HTTP\/1\.1 304 [^]*\r\n\r\n$/);
+	assert.equal(/\r\ncontent-length: (\d+)\r\n/i.exec(raw)?.[1], String(file.length));
 	for (const other of ['"other"', etag.slice(1, -1), '', `${etag}x`, ',,'])
 		assert.equal((await get('usher.js', { 'If-None-Match': other })).status, 200, other);
 	const head = await gw.request({ method: 'HEAD', path: '/sdk/usher.js' });

@@ -38,7 +38,8 @@ function status(pid) {
 		return {};
 	}
 }
-const alive = (pid) => status(pid).State !== undefined && !status(pid).State.startsWith('Z');
+// One read: between two the process may have gone.
+const alive = (pid) => /^[^Z]/.test(status(pid).State ?? '');
 const children = (pid) => fs.readdirSync('/proc').filter((p) => /^\d+$/.test(p) && status(p).PPid === String(pid)).map(Number);
 const uidOf = (pid) => Number(status(pid).Uid?.split('\t')[0]);
 /** The first user of the block that a process's is in. */
@@ -328,5 +329,5 @@ test('root is not a user to become', { skip }, async () => {
 	const other = asNobody({ gateway: { user: '"root"' } });
 	const r = await runUsherd('--config', other.conf, '--foreground');
 	assert.equal(r.code, 1);
-	assert.match(r.err, /user_is_root/);
+	assert.match(r.err, /"setting":"user","problem":"is root, which has root's rights"/);
 });

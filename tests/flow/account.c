@@ -3,6 +3,8 @@
  */
 #include "flow/flow.h"
 
+#include "handoff/session.h"
+
 #define C "ticket.alpha.test"
 #define USER "email=user%40example.com&name=Zo%C3%AB+Doe"
 
@@ -19,6 +21,8 @@ static const struct flow_file files[] = {
 	  "tenant = { slug = \"ids\"; identity = \"unsigned\";\n"
 	  "url = \"https://ticket.ids.test\"; desk_user = \"{slug}/{id}\";\n"
 	  "desk_header_encoding = \"percent\"; };\n" },
+	{ "conf.d/here.conf",
+	  "tenant = { slug = \"here\"; identity = \"unsigned\"; };\n" },
 	{ NULL, NULL }
 };
 
@@ -49,6 +53,8 @@ START_TEST(nobody_is_nobody)
 	ck_answer(ex, 401, "not_signed_in");
 	ck_assert_uint_eq(ex->answer.body.len, 0);
 	ck_assert(!flow_header(ex, "Remote-User").ptr);
+	ck_str_is(flow_header(ex, "Cross-Origin-Resource-Policy"),
+		  "same-origin");
 }
 END_TEST
 
@@ -72,6 +78,8 @@ START_TEST(a_session_says_who_is_there)
 		ck_str_is(flow_header(ex, "Remote-Name"), "Zo\xc3\xab Doe");
 		ck_str_is(flow_header(ex, "Remote-Tenant"), "alpha");
 		ck_str_is(flow_header(ex, "Remote-Verified"), "false");
+		ck_str_is(flow_header(ex, "Cross-Origin-Resource-Policy"),
+			  "same-origin");
 	}
 	ck_answer(check(cookie, "tenant=alpha"), 200, "");
 	ck_answer(check(cookie, "tenant=beta"), 401, "not_signed_in");
@@ -165,6 +173,36 @@ START_TEST(a_session_ends_by_itself)
 }
 END_TEST
 
+static struct exchange *glance(const char *cookie, const char *header)
+{
+	return flow_call(&steps_session, .host = C,
+			 .cookie = cookie, .headers = { header });
+}
+
+/* A page that is left open asks and asks, and nobody is there. */
+START_TEST(who_only_looks_keeps_no_session_from_ending)
+{
+	const int64_t start = INT64_C(1795370000000);
+	const char *cookie;
+
+	clock_hold(start);
+	cookie = flow_sign_in("alpha", C, USER);
+	for (int64_t at = 100; at < 1800; at += 100) {
+		clock_hold(start + at * 1000);
+		ck_answer(glance(cookie, "X-Usher-Activity: none"), 200, "");
+	}
+	clock_hold(start + INT64_C(1800) * 1000);
+	ck_answer(glance(cookie, "X-Usher-Activity: none"), 401,
+		  "not_signed_in");
+	clock_hold(start);
+	cookie = flow_sign_in("alpha", C, USER);
+	clock_hold(start + INT64_C(1000) * 1000);
+	ck_answer(glance(cookie, "X-Usher-Activity: some"), 200, "");
+	clock_hold(start + INT64_C(2000) * 1000);
+	ck_answer(glance(cookie, "X-Usher-Activity: none"), 200, "");
+}
+END_TEST
+
 START_TEST(only_the_exact_cookie_counts_and_two_are_nobody)
 {
 	const char *mine = flow_sign_in("alpha", C, USER);
@@ -209,6 +247,46 @@ START_TEST(only_the_exact_cookie_counts_and_two_are_nobody)
 			    .headers = { pool_printf(keep->pool, "Cookie: %s",
 						     mine).ptr }),
 		  401, "not_signed_in");
+}
+END_TEST
+
+static int found;
+
+static enum step_result look(struct exchange *ex)
+{
+	const struct tenant *tenant;
+	struct session session;
+
+	found = session_current(ex, &session, &tenant);
+	return answer_empty(ex, 204);
+}
+
+static const struct step look_list[] = { { "look", look, NULL }, { 0 } };
+static const struct steps top = { .name = "top", .list = look_list };
+static const struct steps framed = { .name = "framed", .list = look_list,
+				     .is_embedded = true };
+
+/* Of a tenant on the gateway's own host, which has the frames, too. */
+START_TEST(a_session_is_of_a_kind_and_of_an_epoch)
+{
+	const char *cookie = flow_sign_in("here", B, USER);
+	char other[256];
+	struct snapshot *now;
+
+	flow_call(&top, .cookie = cookie);
+	ck_assert_int_eq(found, 1);
+	/* In the frame's name it is nobody's. */
+	snprintf(other, sizeof(other), "__Host-usher-embed%s",
+		 strchr(cookie, '='));
+	flow_call(&framed, .cookie = other);
+	ck_assert_int_eq(found, 0);
+	/* The slug has come to mean somebody else. */
+	now = snapshot_slot_get(flow.gateway.snapshots);
+	for (unsigned i = 0; i < now->tenant_count; i++)
+		now->tenants[i]->epoch++;
+	snapshot_unref(now);
+	flow_call(&top, .cookie = cookie);
+	ck_assert_int_eq(found, 0);
 }
 END_TEST
 
@@ -263,6 +341,24 @@ START_TEST(signing_out_takes_a_page_of_our_own)
 	ck_answer(flow_call(&steps_logout, .method = METHOD_POST, .host = C,
 			    .cookie = cookie,
 			    .headers = { "Origin: https://" C }), 204, "");
+}
+END_TEST
+
+/* Or whoever signs nobody out, again and again, pushed out what was done. */
+START_TEST(who_signs_nobody_out_is_not_on_record)
+{
+	const char *cookie = flow_sign_in("alpha", C, USER);
+	struct exchange *ex = flow_call(&steps_logout, .method = METHOD_POST,
+		.host = C, .headers = { "Origin: https://" C });
+	struct audit_record record;
+
+	ck_answer(ex, 204, "");
+	flow_settle();
+	ck_assert_int_eq(audit_find(ex->reader, (struct str){ ex->id,
+			 REQUEST_ID_LEN }, ex->pool, &record), ERR_NOT_FOUND);
+	ex = flow_call(&steps_logout, .method = METHOD_POST, .host = C,
+		       .cookie = cookie, .headers = { "Origin: https://" C });
+	ck_assert_int_eq(flow_audit(ex).status, 204);
 }
 END_TEST
 
@@ -405,10 +501,13 @@ static void account_tests(TCase *tcase)
 	tcase_add_test(tcase, a_desk_is_told_what_its_tenant_says);
 	tcase_add_test(tcase, of_a_tenant_that_is_broken_nobody_knows);
 	tcase_add_test(tcase, a_session_ends_by_itself);
+	tcase_add_test(tcase, who_only_looks_keeps_no_session_from_ending);
 	tcase_add_test(tcase, only_the_exact_cookie_counts_and_two_are_nobody);
+	tcase_add_test(tcase, a_session_is_of_a_kind_and_of_an_epoch);
 	tcase_add_test(tcase, no_bit_of_a_cookie_may_change);
 	tcase_add_test(tcase, signing_out_takes_a_page_of_our_own);
 	tcase_add_test(tcase, a_browser_that_signs_out_goes_home);
+	tcase_add_test(tcase, who_signs_nobody_out_is_not_on_record);
 	tcase_add_test(tcase, one_logout_leaves_other_devices_alone);
 	tcase_add_test(tcase, a_changed_name_shows_in_open_sessions);
 	tcase_add_test(tcase, front_pages_and_what_is_not_there);

@@ -208,6 +208,7 @@ enum err adapter_json_fields(const struct adapter_setting *settings,
 }
 
 static const struct flow_file files[] = {
+	{ "actor.so", "never loaded: the adapter's services are this file's" },
 	{ "conf.d/alpha.conf",
 	  "tenant = { slug = \"alpha\"; name = \"Alpha\";\n"
 	  "url = \"https://" C "\"; home = \"https://alpha.test/\";\n"
@@ -216,6 +217,8 @@ static const struct flow_file files[] = {
 	  "\"https://help.elsewhere.test/a/\",\n"
 	  "\"https://help.elsewhere.test/b/\",\n"
 	  "\"https://desk.elsewhere.test:8443/\" ];\n"
+	  "webhooks = ( { url = \"https://h.test/\"; secret_file = \"h\";"
+	  " events = [ \"adapter.*\", \"one\", \"two\" ]; } );"
 	  "adapter = { module = \"actor.so\"; isolation = \"none\"; }; };" },
 	{ "conf.d/gamma.conf",
 	  "tenant = { slug = \"gamma\"; identity = \"unsigned\";\n"
@@ -223,6 +226,10 @@ static const struct flow_file files[] = {
 	  "redirects = [ \"https://desk.elsewhere.test/\" ];\n"
 	  "adapter = { module = \"actor.so\"; isolation = \"none\";\n"
 	  "on_failure = \"default\"; }; };" },
+	{ "conf.d/escapes.conf",
+	  "tenant = { slug = \"escapes\"; identity = \"unsigned\";\n"
+	  "decode_html = true; adapter = { module = \"actor.so\";\n"
+	  "isolation = \"none\"; }; };" },
 	{ "conf.d/beta.conf",
 	  "tenant = { slug = \"beta\"; identity = \"unsigned\";\n"
 	  "url = \"https://ticket.beta.test\"; };" },
@@ -242,12 +249,18 @@ static void teardown(void)
 	flow_stop();
 }
 
+static bool has_person(struct exchange *ex, const char *tenant,
+		       const char *email, struct user *user)
+{
+	flow_settle();
+	return users_find(ex->reader, str_from(tenant), str_from(email),
+			  ex->pool, user) == ERR_OK;
+}
+
 static bool has_user_of(struct exchange *ex, const char *tenant,
 			struct user *user)
 {
-	flow_settle();
-	return users_find(ex->reader, str_from(tenant),
-			  STR("user@example.com"), ex->pool, user) == ERR_OK;
+	return has_person(ex, tenant, "user@example.com", user);
 }
 
 static bool has_user(struct exchange *ex, struct user *user)
@@ -283,6 +296,18 @@ static void deny(struct adapter_call *call)
 	call->result = ADAPTER_DENIED;
 	call->deny_code = STR("no_plan");
 	call->deny_reason = STR("Your plan has <no> support.");
+}
+
+/* Each octet becomes six, in JSON as in HTML. */
+static void deny_at_length(struct adapter_call *call)
+{
+	static char reason[USHER_MESSAGE_MAX + 1];
+
+	memset(reason, '<', USHER_MESSAGE_MAX);
+	reason[0] = '"';
+	call->result = ADAPTER_DENIED;
+	call->deny_code = STR("no_plan");
+	call->deny_reason = (struct str){ reason, USHER_MESSAGE_MAX };
 }
 
 static void deny_silently(struct adapter_call *call)
@@ -331,6 +356,7 @@ static const struct {
 	const char *code;
 } refusals[] = {
 	{ deny, 403, "no_plan" },
+	{ deny_at_length, 403, "no_plan" },
 	{ deny_silently, 403, "denied" },
 	{ fall_over, 502, "adapter_failed" },
 	{ time_out, 504, "adapter_timeout" },
@@ -495,6 +521,59 @@ START_TEST(it_may_supply_what_the_partner_named_otherwise)
 	play.handoff = supply_nonsense;
 	ck_answer(flow_call(&steps_handoff, .method = METHOD_POST,
 			    .param = "alpha", .type = JSON, .body = body),
+		  422, "validation_failed");
+}
+END_TEST
+
+static void supply_escaped(struct adapter_call *call)
+{
+	ck_str_is(fields_value(call->fields, STR("name")), "Smith & Sons");
+	ck_str_is(fields_value(call->fields, STR("company")), "A &amp; B");
+	call->email = STR("o&#039;brien@example.com");
+}
+
+/* What it supplies is of the same page. */
+START_TEST(what_it_supplies_may_have_been_escaped)
+{
+	static const char body[] = "name=Smith+%26amp%3B+Sons&"
+				   "company=A+%26amp%3B+B";
+	struct exchange *ex;
+	struct user user;
+
+	play.handoff = supply_escaped;
+	ex = flow_post("escapes", body);
+	ck_answer(ex, 302, "");
+	ck_assert(str_icontains(flow_audit(ex).trail,
+		STR("\"why\":\"HTML references in email read\"")));
+	ck_answer(flow_visit(B, flow_token(ex), NULL), 302, "");
+	ck_assert(has_person(ex, "escapes", "o'brien@example.com", &user));
+	ck_str_is(user.view.name, "Smith & Sons");
+}
+END_TEST
+
+static void supply_what_it_saw(struct adapter_call *call)
+{
+	call->email = fields_value(call->fields, STR("email"));
+	call->name = fields_value(call->fields, STR("name"));
+}
+
+/* An adapter that fills in what is missing says the rest as it got it. */
+START_TEST(what_it_says_again_is_read_once)
+{
+	static const char body[] = "email=o%26%23039%3Bbrien@example.com&"
+				   "name=How+to+write+%26amp%3Bamp%3B";
+	struct exchange *ex;
+	struct user user;
+
+	play.handoff = supply_what_it_saw;
+	ex = flow_post("escapes", body);
+	ck_answer(ex, 302, "");
+	ck_answer(flow_visit(B, flow_token(ex), NULL), 302, "");
+	ck_assert(has_person(ex, "escapes", "o'brien@example.com", &user));
+	ck_str_is(user.view.name, "How to write &amp;");
+	/* twice escaped is no address, whoever says it */
+	ck_answer(flow_post("escapes", "name=X&email="
+			    "o%26amp%3B%23039%3Bbrien@example.com"),
 		  422, "validation_failed");
 }
 END_TEST
@@ -943,7 +1022,7 @@ END_TEST
 
 START_TEST(a_refusal_is_never_passed_over)
 {
-	static const unsigned which[] = { 0, 1, 5, 6 };
+	static const unsigned which[] = { 0, 2, 6, 7 };
 	unsigned at = which[_i / 2];
 	struct exchange *ex;
 	struct user user;
@@ -999,6 +1078,8 @@ static void adapter_tests(TCase *tcase)
 	tcase_add_loop_test(tcase,
 		what_it_says_is_stored_and_where_it_sends_is_gone_to, 0, 2);
 	tcase_add_test(tcase, it_may_supply_what_the_partner_named_otherwise);
+	tcase_add_test(tcase, what_it_supplies_may_have_been_escaped);
+	tcase_add_test(tcase, what_it_says_again_is_read_once);
 	tcase_add_loop_test(tcase,
 		deliver_sends_the_user_on_in_place_of_a_session, 0, 2);
 	tcase_add_test(tcase, deliver_may_post_the_user_on);

@@ -5,6 +5,7 @@
 #include "flow/flow.h"
 
 #define C "ticket.alpha.test"
+#define G "ticket.gamma.test"
 #define USER "email=user%40example.com&name=John+Doe"
 #define OTHER "email=mallory%40example.com&name=Mallory+%3Cb%3E"
 #define DASHBOARD "https://" C "/dashboard"
@@ -20,6 +21,11 @@ static const struct flow_file files[] = {
 	  "tenant = { slug = \"beta\"; url = \"https://ticket.beta.test\";\n"
 	  "origins = [ \"https://beta.test\" ]; identity = \"unsigned\";\n"
 	  "switch_user = \"replace\"; };\n" },
+	{ "conf.d/gamma.conf",
+	  "tenant = { slug = \"gamma\"; name = \"Gamma & Sons\";\n"
+	  "url = \"https://" G "\"; home = \"https://gamma.test\";\n"
+	  "redirects = [ \"https://shop.gamma.test/\" ];\n"
+	  "identity = \"unsigned\"; callback = \"confirm\"; };\n" },
 	{ NULL, NULL }
 };
 
@@ -177,7 +183,8 @@ START_TEST(spectators_do_not_redeem)
 		ck_str_is(flow_header(ex, "Access-Control-Allow-Methods"),
 			  "GET");
 		ck_str_is(flow_header(ex, "Access-Control-Allow-Headers"),
-			  "content-type");
+			  "content-type, accept, x-requested-with, "
+			  "x-csrf-token, x-xsrf-token");
 	}
 	ck_answer(flow_visit(C, query, NULL), 302, "");
 }
@@ -488,10 +495,10 @@ END_TEST
 START_TEST(errors_are_pages_for_browsers)
 {
 	const char *query = flow_mint("alpha", USER);
-	struct exchange *ex;
+	struct exchange *ex = flow_visit(C, query, NULL);
+	const char *again = pool_printf(ex->pool, "%s&again=1", query).ptr;
 
-	flow_visit(C, query, NULL);
-	ex = flow_call(&steps_callback, .host = C, .query = query,
+	ex = flow_call(&steps_callback, .host = C, .query = again,
 		       .headers = { BROWSER, "Sec-Fetch-Mode: navigate" });
 	ck_answer(ex, 410, "token_used");
 	ck_str_is(flow_header(ex, "Content-Type"), "text/html; charset=utf-8");
@@ -647,6 +654,180 @@ START_TEST(who_is_signed_in_is_asked_unless_it_is_the_same_person)
 }
 END_TEST
 
+/* Nothing of it is known to come from a browser. */
+static struct exchange *glance(const char *host, const char *query,
+			       const char *cookie)
+{
+	return flow_call(&steps_callback, .host = host, .query = query,
+			 .cookie = cookie, .headers = { BROWSER });
+}
+
+static struct exchange *press(const char *host, const char *token,
+			      const char *cookie)
+{
+	return flow_call(&steps_callback, .host = host, .cookie = cookie,
+			 .method = METHOD_POST, .type = FORM, .body = token,
+			 .headers = { "Origin: https://" G });
+}
+
+START_TEST(who_may_be_a_program_presses_a_button)
+{
+	const char *query = flow_mint("gamma", OTHER "&redirect_url=https%3A%2F"
+				      "%2Fshop.gamma.test%2Fx");
+	struct exchange *ex = NULL;
+	struct str csp;
+
+	for (int i = 0; i < 3; i++) {
+		ex = glance(G, query, NULL);
+		ck_answer(ex, 200, "confirm_arrival");
+		ck_assert(!flow_header(ex, "Set-Cookie").ptr);
+	}
+	ck_str_is(flow_header(ex, "Vary"), VARY);
+	ck_str_is(flow_header(ex, "Cross-Origin-Opener-Policy"),
+		  "same-origin");
+	csp = flow_header(ex, "Content-Security-Policy");
+	ck_assert(str_icontains(csp, STR("form-action 'self' "
+					 "https://shop.gamma.test;")));
+	ck_assert(str_icontains(csp, STR("frame-ancestors 'none'")));
+	ck_assert(flow_body_has(ex, "Gamma &amp; Sons"));
+	ck_assert(flow_body_has(ex, query + strlen("token=")));
+	/* what a preview shows to many tells of nobody */
+	ck_assert(!flow_body_has(ex, "allory"));
+	ck_assert_int_eq(flow_count("users"), 0);
+	ex = press(G, query, NULL);
+	ck_answer(ex, 302, "");
+	ck_str_is(flow_header(ex, "Location"), "https://shop.gamma.test/x");
+	ck_answer(session(G, flow_cookie(ex)), 200, "");
+	ck_answer(press(G, query, NULL), 410, "token_used");
+	ck_answer(press(G, query, flow_cookie(ex)), 302,
+		  "token_used_by_this_session");
+}
+END_TEST
+
+START_TEST(who_says_to_be_a_browser_presses_none)
+{
+	static const char *const headers[] = {
+		"Sec-Fetch-Mode: navigate", "Sec-Fetch-Dest: document",
+		"sec-fetch-site: cross-site", "Sec-Fetch-User: ?1",
+	};
+
+	for (size_t i = 0; i < sizeof(headers) / sizeof(headers[0]); i++)
+		ck_answer(flow_call(&steps_callback, .host = G,
+				    .query = flow_mint("gamma", USER),
+				    .headers = { headers[i] }), 302, "");
+	ck_answer(flow_call(&steps_callback, .host = G,
+			    .query = flow_mint("gamma", USER),
+			    .headers = { "Sec-Fetch-: x", "Sec-Fetch: x",
+					 "X-Sec-Fetch-Mode: navigate" }), 200,
+		  "confirm_arrival");
+	/* where nobody asked for it all is as before */
+	ck_answer(glance(C, flow_mint("alpha", USER), NULL), 302, "");
+}
+END_TEST
+
+START_TEST(the_button_hides_no_answer)
+{
+	const char *mine, *query = flow_mint("gamma", USER);
+	struct exchange *ex;
+
+	ck_answer(flow_call(&steps_callback, .host = G, .query = query,
+			    .method = METHOD_HEAD), 200, "");
+	ck_answer(flow_call(&steps_callback, .host = G, .query = query,
+			    .method = METHOD_HEAD,
+			    .headers = { "Sec-Fetch-Mode: navigate" }), 200,
+		  "");
+	ck_answer(glance(G, "token=x", NULL), 401, "token_invalid");
+	ex = flow_call(&steps_callback, .host = G, .query = query,
+		       .headers = { "Origin: https://gamma.test" });
+	ck_str_is(ex->answer.body, "{}");
+	ck_answer(flow_call(&steps_callback, .host = G, .query = query,
+			    .headers = { "Purpose: prefetch" }), 503,
+		  "prefetch_refused");
+	ck_answer(flow_call(&steps_callback, .host = G, .method = METHOD_POST,
+			    .type = FORM, .body = query,
+			    .headers = { "Origin: https://evil.test" }), 403,
+		  "origin_refused");
+	/* who is here as somebody else is asked that, by one page */
+	mine = flow_cookie(press(G, query, NULL));
+	query = flow_mint("gamma", OTHER);
+	ck_answer(glance(G, query, mine), 200, "confirm");
+	ck_answer(press(G, query, mine), 302, "");
+	ck_answer(session(G, mine), 401, "not_signed_in");
+}
+END_TEST
+
+static struct exchange *browse(const char *query, const char *cookie)
+{
+	return flow_call(&steps_callback, .host = C, .query = query,
+			 .cookie = cookie,
+			 .headers = { BROWSER, "Sec-Fetch-Mode: navigate",
+				      "Sec-Fetch-Dest: document" });
+}
+
+/* Two tabs open one link at once: the second one's request had no cookie. */
+START_TEST(a_browser_comes_to_a_used_link_once_more)
+{
+	const char *query = flow_mint("alpha", USER), *again;
+	struct exchange *ex = browse(query, NULL);
+	const char *cookie = flow_cookie(ex);
+	struct str location, rest;
+
+	ck_answer(ex, 302, "");
+	ex = browse(query, NULL);
+	ck_answer(ex, 302, "token_tried_again");
+	ck_assert(!flow_header(ex, "Set-Cookie").ptr);
+	location = flow_header(ex, "Location");
+	ck_str_is(location, pool_printf(ex->pool, "/auth/callback?%s&again=1",
+					query).ptr);
+	ck_assert_uint_eq(flow.gateway.paused, 0);
+	str_cut(location, '?', &rest);
+	again = flow_keep_text(ex, rest);
+	/* what comes of it is on record, not that it was tried */
+	flow_settle();
+	ck_assert_int_eq(audit_find(ex->reader, (struct str){
+			 ex->id, REQUEST_ID_LEN }, ex->pool,
+			 &(struct audit_record){ 0 }), ERR_NOT_FOUND);
+	ex = browse(again, cookie);
+	ck_answer(ex, 302, "token_used_by_this_session");
+	ck_str_is(flow_header(ex, "Location"), DASHBOARD);
+	ex = browse(again, NULL);
+	ck_answer(ex, 410, "token_used");
+	ck_assert_int_eq(flow_audit(ex).status, 410);
+	/* one that is good is redeemed, whatever stands beside it */
+	query = pool_printf(ex->pool, "%s&again=1",
+			    flow_mint("alpha", USER)).ptr;
+	ck_answer(browse(query, NULL), 302, "");
+	ck_answer(browse(query, NULL), 410, "token_used");
+}
+END_TEST
+
+START_TEST(who_cannot_be_a_second_tab_learns_it_at_once)
+{
+	const char *query = flow_mint("alpha", USER);
+	const char *cookie = flow_cookie(flow_visit(C, query, NULL));
+	const char *later = flow_sign_in("alpha", C, USER);
+
+	ck_answer(session(C, cookie), 200, "");
+	ck_answer(flow_call(&steps_callback, .host = C, .query = query,
+			    .headers = { PROGRAM }), 410, "token_used");
+	ck_answer(flow_visit(C, query, NULL), 410, "token_used");
+	ck_answer(browse(query, later), 410, "token_used");
+	ck_answer(flow_call(&steps_callback, .host = C, .method = METHOD_POST,
+			    .type = FORM, .body = query,
+			    .headers = { BROWSER, "Origin: https://" C }), 410,
+		  "token_used");
+	/* many that come again cost no more than so many */
+	flow.gateway.paused = EXCHANGE_PAUSED_MAX - 1;
+	ck_answer(browse(query, NULL), 302, "token_tried_again");
+	flow.gateway.paused = EXCHANGE_PAUSED_MAX;
+	ck_answer(browse(query, NULL), 410, "token_used");
+	ck_assert_uint_eq(flow.gateway.paused, EXCHANGE_PAUSED_MAX);
+	flow.gateway.paused = 0;
+	flow.gateway.is_draining = true;
+	ck_answer(browse(query, NULL), 410, "token_used");
+}
+END_TEST
+
 static void callback_tests(TCase *tcase)
 {
 	tcase_add_checked_fixture(tcase, setup, flow_stop);
@@ -676,6 +857,11 @@ static void callback_tests(TCase *tcase)
 	tcase_add_test(tcase, the_audit_keeps_what_became_of_it);
 	tcase_add_test(tcase, of_any_number_of_racers_one_wins);
 	tcase_add_test(tcase, a_restart_brings_no_token_back);
+	tcase_add_test(tcase, a_browser_comes_to_a_used_link_once_more);
+	tcase_add_test(tcase, who_cannot_be_a_second_tab_learns_it_at_once);
+	tcase_add_test(tcase, who_may_be_a_program_presses_a_button);
+	tcase_add_test(tcase, who_says_to_be_a_browser_presses_none);
+	tcase_add_test(tcase, the_button_hides_no_answer);
 }
 
 UNIT_MAIN("callback", callback_tests)

@@ -365,6 +365,119 @@ static struct visitor enter_frame(int64_t user_id)
 	return v;
 }
 
+/* One page of the list: its JSON, and the cursor of the next ("": none). */
+static struct exchange *page(const struct visitor *v, const char *query,
+			     char cursor_r[64])
+{
+	struct exchange *ex = flow_call(&steps_tickets_list, .host = v->host,
+					.cookie = v->cookie, .query = query);
+	const char *next;
+
+	ck_answer(ex, 200, "");
+	next = memmem(ex->answer.body.ptr, ex->answer.body.len, "\"next\":",
+		      7);
+	ck_assert_ptr_nonnull(next);
+	cursor_r[0] = '\0';
+	if (next[7] == '"')
+		snprintf(cursor_r, 64, "%.*s", (int)strcspn(next + 8, "\""),
+			 next + 8);
+	else
+		ck_assert_int_eq(strncmp(next + 7, "null", 4), 0);
+	return ex;
+}
+
+START_TEST(pages_hold_each_ticket_once)
+{
+	struct visitor v = enter(USER);
+	char cursor[64], query[128], number[32];
+	struct exchange *ex;
+
+	for (int i = 0; i < 5; i++) {
+		char key[] = { (char)('a' + i), '\0' };
+
+		ck_answer(post(&steps_tickets_create, &v, NULL, key, TICKET),
+			  201, "");
+	}
+	snprintf(query, sizeof(query), "limit=2");
+	for (int shown = 0; shown < 5;) {
+		ex = page(&v, query, cursor);
+		for (int i = 1; i <= 5; i++) {
+			bool is_here = i == 5 - shown || i == 4 - shown;
+
+			snprintf(number, sizeof(number), "\"number\":%d,", i);
+			ck_assert_msg(flow_body_has(ex, number) == is_here,
+				      "%d: %.*s", i,
+				      STR_ARG(ex->answer.body));
+		}
+		shown += 2;
+		ck_assert_int_eq(cursor[0] != '\0', shown < 5);
+		snprintf(query, sizeof(query), "limit=2&before=%s", cursor);
+	}
+	/* One that is just full is the last. */
+	page(&v, "limit=5", cursor);
+	ck_assert_str_eq(cursor, "");
+	page(&v, "limit=4", cursor);
+	ck_assert_str_ne(cursor, "");
+}
+END_TEST
+
+static bool shows(const struct listing *listing, const char *text)
+{
+	return str_icontains(listing->json, str_from(text));
+}
+
+START_TEST(a_thread_is_shown_from_its_end)
+{
+	struct visitor v = enter(USER);
+	struct exchange *ex;
+	struct listing part;
+
+	ck_answer(post(&steps_tickets_create, &v, NULL, "a", TICKET), 201, "");
+	ck_answer(post(&steps_ticket_reply, &v, "1", "b", MESSAGE), 201, "");
+	ck_answer(post(&steps_ticket_reply, &v, "1", "c", MESSAGE), 201, "");
+	ex = get(&steps_ticket_show, &v, "1");
+	ck_answer(ex, 200, "");
+	/* However little there is room for, there is one. */
+	ck_assert_int_eq(listing_thread(ex, flow_user(), 1, 0, 1, &part),
+			 ERR_OK);
+	ck_assert(shows(&part, "\"thread\":[{\"id\":3,"));
+	ck_assert(shows(&part, "}],\"earlier\":3}"));
+	listing_done(&part);
+	ck_assert_int_eq(listing_thread(ex, flow_user(), 1, 3, 1000, &part),
+			 ERR_OK);
+	ck_assert(shows(&part, "\"thread\":[{\"id\":1,"));
+	ck_assert(shows(&part, "{\"id\":2,") && !shows(&part, "{\"id\":3,"));
+	ck_assert(shows(&part, "}],\"earlier\":null}"));
+	listing_done(&part);
+	ck_assert_int_eq(listing_thread(ex, flow_user() + 1, 1, 0, 1000,
+					&part), ERR_NOT_FOUND);
+	ck_assert_int_eq(listing_thread(ex, flow_user(), 2, 0, 1000, &part),
+			 ERR_NOT_FOUND);
+	listing_done(&(struct listing){ .pool = NULL });
+}
+END_TEST
+
+START_TEST(a_page_of_a_tab_is_in_nobodys_frame)
+{
+	struct visitor v = enter(USER);
+	struct exchange *ex = get(&steps_desk_page, &v, NULL);
+	struct str csp = flow_header(ex, "Content-Security-Policy");
+
+	ck_assert(str_icontains(csp, STR("frame-ancestors 'none'")));
+	/* Signing out leads home. */
+	ck_assert(str_icontains(csp, STR("form-action 'self' "
+					 "https://alpha.test;")));
+	v = enter_frame(flow_user());
+	ex = get(&steps_frame_desk_page, &v, NULL);
+	csp = flow_header(ex, "Content-Security-Policy");
+	ck_assert(str_icontains(csp, STR("frame-ancestors "
+					 "https://alpha.test")));
+	/* A ticket that is not theirs is no page. */
+	ck_answer(get(&steps_frame_desk_page, &v, "7"), 404,
+		  "not_found");
+}
+END_TEST
+
 START_TEST(a_frame_has_the_same_desk_with_its_own_cookie)
 {
 	struct visitor tab = enter(USER), frame = enter_frame(flow_user()), odd;
@@ -511,6 +624,9 @@ static void desk_tests(TCase *tcase)
 	tcase_add_test(tcase, who_is_blocked_meanwhile_is_nobody);
 	tcase_add_test(tcase, what_was_erased_is_not_shown_from_memory);
 	tcase_add_test(tcase, lists_are_the_same_with_and_without_the_cache);
+	tcase_add_test(tcase, pages_hold_each_ticket_once);
+	tcase_add_test(tcase, a_thread_is_shown_from_its_end);
+	tcase_add_test(tcase, a_page_of_a_tab_is_in_nobodys_frame);
 	tcase_add_test(tcase, a_frame_has_the_same_desk_with_its_own_cookie);
 	tcase_add_test(tcase, the_worst_page_is_a_page);
 	tcase_add_test(tcase, for_want_of_memory_it_says_so);

@@ -171,6 +171,8 @@ static inline void flow_start(const char *settings,
 	flow.keyring = keyring_new_throwaway();
 	flow.gateway.snapshots = snapshot_slot_new(flow_load());
 	flow.gateway.limiter = ratelimit_new(0);
+	flow.gateway.refusals = refusals_new();
+	flow.gateway.strangers = strangers_new();
 	flow_open_store();
 }
 
@@ -191,6 +193,8 @@ static inline void flow_stop(void)
 		exchange_free(flow.all[i]);
 	store_close(flow.gateway.store);
 	ratelimit_free(flow.gateway.limiter);
+	refusals_free(flow.gateway.refusals);
+	strangers_free(flow.gateway.strangers);
 	snapshot_slot_free(flow.gateway.snapshots);
 	keyring_free(flow.keyring);
 	clock_hold(0);
@@ -229,6 +233,9 @@ static inline void flow_check(const struct exchange *ex)
 			 answer->body.len > 0);
 	ck_assert_int_eq(answer->body.len > 0,
 			 flow_header(ex, "Content-Type").len > 0);
+	if (answer->status >= 400 &&
+	    str_eq(flow_header(ex, "Content-Type"), STR("application/json")))
+		ck_assert(flow_header(ex, "Cross-Origin-Resource-Policy").ptr);
 	for (i = 0; i < answer->header_count; i++) {
 		const struct header *h = &answer->headers[i];
 
@@ -307,6 +314,8 @@ static inline void flow_finish(struct exchange *ex, const struct steps *steps)
 	ex->wake = flow_wake;
 	exchange_begin(ex, steps);
 	while (exchange_run(ex) == EXCHANGE_WAITING) {
+		if (exchange_is_paused(ex))
+			continue;
 		pthread_mutex_lock(&waiter.lock);
 		while (!waiter.is_woken)
 			pthread_cond_wait(&waiter.cond, &waiter.lock);

@@ -3,10 +3,16 @@
  */
 #include "flow/flow.h"
 
+#include "base/metric.h"
+#include "handoff/proxies.h"
+#include "handoff/token.h"
+
 #include <signal.h>
 #include <sys/resource.h>
 
 #define ALPHA "https://alpha.test"
+#define FIELDS "content-type, accept, x-requested-with, x-csrf-token, " \
+	"x-xsrf-token"
 #define USER "email=user%40example.com&name=John+Doe"
 
 static const struct flow_file files[] = {
@@ -21,6 +27,9 @@ static const struct flow_file files[] = {
 	{ "conf.d/nullish.conf",
 	  "tenant = { slug = \"nullish\"; origins = [ \"" ALPHA "\" ];\n"
 	  "require_origin = true; allow_null_origin = true;\n"
+	  "identity = \"unsigned\"; };\n" },
+	{ "conf.d/escapes.conf",
+	  "tenant = { slug = \"escapes\"; decode_html = true;\n"
 	  "identity = \"unsigned\"; };\n" },
 	{ "conf.d/off.conf",
 	  "tenant = { slug = \"off\"; origins = [ \"" ALPHA "\" ];\n"
@@ -109,7 +118,7 @@ END_TEST
 START_TEST(unknown_and_disabled_tenants_are_one_answer)
 {
 	static const char *const slugs[] = {
-		"nobody", "off", "", "ALPHA", "al%70ha", "alpha%00",
+		"nobody", "off", "", "al%70ha", "alpha%00",
 		"alpha.", "../alpha", "<script>"
 	};
 
@@ -213,8 +222,7 @@ START_TEST(preflights_are_never_limited)
 	ck_str_is(flow_header(ex, "Access-Control-Allow-Origin"), ALPHA);
 	ck_str_is(flow_header(ex, "Access-Control-Allow-Credentials"), "true");
 	ck_str_is(flow_header(ex, "Access-Control-Allow-Methods"), "POST");
-	ck_str_is(flow_header(ex, "Access-Control-Allow-Headers"),
-		  "content-type");
+	ck_str_is(flow_header(ex, "Access-Control-Allow-Headers"), FIELDS);
 	ck_str_is(flow_header(ex, "Access-Control-Max-Age"), "600");
 	ck_str_is(flow_header(ex, "Vary"), "Origin");
 	ck_answer(flow_post("alpha", USER), 302, "");
@@ -300,6 +308,171 @@ START_TEST(no_other_origin_is_ever_echoed)
 }
 END_TEST
 
+static bool anybody_may_read(const struct exchange *ex)
+{
+	ck_assert(!flow_header(ex, "Access-Control-Allow-Credentials").ptr);
+	if (!flow_header(ex, "Access-Control-Allow-Origin").ptr)
+		return false;
+	ck_str_is(flow_header(ex, "Access-Control-Allow-Origin"), "*");
+	return true;
+}
+
+START_TEST(a_slug_in_capitals_is_answered_with_how_to_write_it)
+{
+	static const char *const slugs[] = { "ALPHA", "Nobody", "aLPHA-2" };
+	static const char *const none[] = { "nobody", "AL_PHA", "-ALPHA", "" };
+	struct exchange *ex;
+	size_t i;
+
+	ex = flow_post("Alpha", USER);
+	ck_answer(ex, 404, "tenant_not_found");
+	ck_str_is(ex->answer.body,
+		  "{\"message\":\"Tenant not found.\",\"error\":"
+		  "\"The specified tenant does not exist.\","
+		  "\"hint\":\"Names of tenants are in lower case: write "
+		  "alpha.\",\"code\":\"tenant_not_found\"}");
+	/* It says nothing about whom there is. */
+	for (i = 0; i < N_ELEMENTS(slugs); i++)
+		ck_assert(flow_body_has(flow_post(slugs[i], USER),
+					"in lower case"));
+	for (i = 0; i < N_ELEMENTS(none); i++)
+		ck_assert(!flow_body_has(flow_post(none[i], USER), "hint"));
+	ex = flow_call(&steps_handoff, .method = METHOD_POST, .param = "Alpha",
+		       .type = FORM, .body = USER, .headers = { BROWSER });
+	ck_assert(flow_body_has(ex, "Names of tenants are in lower case: "
+				"write alpha."));
+	ex = flow_call(&steps_redeem, .method = METHOD_POST, .param = "Alpha",
+		       .type = FORM, .body = "token=x");
+	ck_assert(flow_body_has(ex, "write alpha."));
+}
+END_TEST
+
+START_TEST(who_mistyped_the_tenant_may_read_it)
+{
+	static const struct {
+		const char *slug, *origin;
+		bool is_readable;	/* the answer to a POST */
+		bool is_asked;		/* and to the preflight before it */
+	} cases[] = {
+		{ "nobody", "Origin: " ALPHA, true, false },
+		{ "nobody", "Origin: null", true, false },
+		{ "nobody", NULL, true, false },
+		/* as if there were none */
+		{ "off", "Origin: https://evil.test", true, false },
+		/* no tenant can be called so: a preflight tells nothing */
+		{ "ALPHA", "Origin: " ALPHA, true, true },
+		{ "al_pha", "Origin: https://evil.test", true, true },
+		{ "alpha", "Origin: https://evil.test", false, false },
+		{ "strict", "Origin: https://evil.test", false, false },
+		{ "broken", "Origin: https://evil.test", false, false },
+	};
+	struct exchange *ex;
+
+	for (size_t i = 0; i < N_ELEMENTS(cases); i++) {
+		ex = flow_call(&steps_handoff, .method = METHOD_POST,
+			       .param = cases[i].slug, .type = FORM,
+			       .body = USER, .headers = { cases[i].origin });
+		ck_assert_msg(anybody_may_read(ex) == cases[i].is_readable,
+			      "%s", cases[i].slug);
+		ex = flow_call(&steps_preflight, .method = METHOD_OPTIONS,
+			       .param = cases[i].slug,
+			       .headers = { cases[i].origin });
+		ck_answer(ex, 204, "");
+		ck_assert_msg(anybody_may_read(ex) == cases[i].is_asked, "%s",
+			      cases[i].slug);
+	}
+}
+END_TEST
+
+/* Or slugs could be tried for nothing, with what the headers say. */
+START_TEST(past_the_limit_unknown_tenants_look_like_known_ones)
+{
+	struct exchange *ex;
+
+	for (int i = 0; i < 60; i++) {
+		ex = flow_post("nobody", USER);
+		ck_answer(ex, 404, "tenant_not_found");
+		ck_assert(anybody_may_read(ex));
+	}
+	ex = flow_post("nobody", USER);
+	ck_answer(ex, 429, "too_many_requests");
+	ck_assert(!anybody_may_read(ex));
+	/* another method is free, and tells nothing either */
+	ex = flow_call(&steps_handoff_method, .method = METHOD_GET,
+		       .param = "nobody", .headers = { "Origin: " ALPHA });
+	ck_answer(ex, 405, "method_not_allowed");
+	ck_assert(!anybody_may_read(ex));
+}
+END_TEST
+
+START_TEST(beside_the_paths_of_partners_any_page_may_read_where_they_are)
+{
+	static const char *const origins[] = {
+		"Origin: " ALPHA, "Origin: https://evil.test", "Origin: null",
+		NULL,
+	};
+	struct exchange *ex;
+
+	for (size_t i = 0; i < N_ELEMENTS(origins); i++) {
+		ex = flow_call(&steps_near_miss, .method = METHOD_POST,
+			       .type = FORM, .body = USER,
+			       .headers = { origins[i] });
+		ck_answer(ex, 404, "not_found");
+		ck_assert(anybody_may_read(ex));
+		ck_str_is(ex->answer.body,
+			  "{\"message\":\"There is nothing here.\","
+			  "\"hint\":\"Pages post to /api/auth/redirect/"
+			  "{tenant}, on the gateway's own host.\","
+			  "\"code\":\"not_found\"}");
+		ex = flow_call(&steps_near_miss, .method = METHOD_OPTIONS,
+			       .headers = { origins[i] });
+		ck_answer(ex, 204, "");
+		ck_assert(anybody_may_read(ex));
+		ck_str_is(flow_header(ex, "Access-Control-Allow-Methods"),
+			  "GET, HEAD, POST");
+		ck_str_is(flow_header(ex, "Access-Control-Allow-Headers"),
+			  FIELDS);
+		ck_str_is(flow_header(ex, "Access-Control-Max-Age"), "600");
+	}
+}
+END_TEST
+
+START_TEST(a_refused_origin_is_told_with_what_helps)
+{
+	static const struct { const char *headers[2], *hint; } cases[] = {
+		{ { NULL }, "\"hint\":\"The request has no Origin: post" },
+		{ { "Origin: null" }, "\"hint\":\"The request says \\\"Origin: "
+		  "null\\\", as pages do that are sandboxed or have a "
+		  "Referrer-Policy of no-referrer" },
+		{ { "Origin: null" }, "strict-origin-when-cross-origin, or "
+		  "have the desk set allow_null_origin" },
+		{ { "Origin: https://www.alpha.test" }, "Origin is "
+		  "https://www.alpha.test: have the desk add it" },
+		{ { "Origin: https://evil.test/<script>" }, NULL },
+		{ { "Origin: " ALPHA, "Origin: " ALPHA }, "several Origin" },
+	};
+	struct exchange *ex;
+
+	for (size_t i = 0; i < N_ELEMENTS(cases); i++) {
+		ex = flow_call(&steps_handoff, .method = METHOD_POST,
+			       .param = "strict", .type = FORM, .body = USER,
+			       .headers = { cases[i].headers[0],
+					    cases[i].headers[1] });
+		ck_answer(ex, 403, "origin_refused");
+		if (cases[i].hint)
+			ck_assert_msg(flow_body_has(ex, cases[i].hint), "%.*s",
+				      STR_ARG(ex->answer.body));
+		else
+			ck_assert(!flow_body_has(ex, "evil"));
+	}
+	ex = flow_call(&steps_handoff, .method = METHOD_POST,
+		       .param = "strict", .type = FORM, .body = USER,
+		       .headers = { BROWSER, "Origin: null" });
+	ck_assert(flow_body_has(ex, "For who made the page that you came from: "
+				"The request says &quot;Origin: null&quot;"));
+}
+END_TEST
+
 START_TEST(some_tenants_insist_on_an_origin)
 {
 	static const struct { const char *slug, *origin; int status; }
@@ -341,7 +514,9 @@ START_TEST(a_bad_body_is_told_what_is_wrong_and_where)
 		{ 400, "malformed_body", FORM, "email=a%40b&name=%zz" },
 		{ 400, "malformed_body", FORM, "email=a%40b&name=%ff" },
 		{ 400, "malformed_body", FORM, "email=a%40b&name=x%00y" },
-		{ 400, "malformed_body", FORM, "email=a%40b%0d%0ax&name=y" },
+		{ 400, "malformed_body", FORM, "email=a%40b%1b&name=y" },
+		{ 400, "malformed_body", FORM, "{\"email\":\"a@b\"}" },
+		{ 400, "malformed_body", JSON, "\"{\\\"email\\\":1}\"" },
 		{ 400, "malformed_body", FORM, "email=a%40b&email=c%40d" },
 		{ 400, "malformed_body", JSON, "{\"email\":\"a\",\"email\":"
 		  "\"b\"}" },
@@ -349,7 +524,7 @@ START_TEST(a_bad_body_is_told_what_is_wrong_and_where)
 		{ 400, "malformed_body", JSON, "[\"a@b\"]" },
 		{ 400, "malformed_body", JSON, "" },
 		{ 400, "nested_value", JSON, "{\"email\":\"a@b\",\"name\":"
-		  "\"x\",\"address\":{\"city\":\"y\"}}" },
+		  "{\"first\":\"y\"}}" },
 		{ 400, "nested_value", JSON, "{\"email\":[\"a@b\"]}" },
 		{ 400, "malformed_body", "multipart/form-data", "x" },
 		{ 400, "malformed_body", "multipart/form-data; boundary=b",
@@ -381,6 +556,202 @@ START_TEST(a_bad_body_is_told_what_is_wrong_and_where)
 }
 END_TEST
 
+START_TEST(what_nobody_uses_makes_no_request_fail)
+{
+	static const struct { const char *type, *body; } cases[] = {
+		{ FORM, USER "&tags[]=a&tags[]=b&empty&note=a%0d%0ab%09c" },
+		{ FORM, "&&empty&" USER "&&" },
+		{ FORM, "email=%0a%20a%40b%0d%0a&name=%09Ann%0a" },
+		{ FORM, "\xef\xbb\xbf" USER },
+		{ FORM ";charset=\"UTF-8\"", USER },
+		{ FORM ";charset=utf8", USER },
+		{ FORM "; charset=us-ascii", USER },
+		{ JSON, "\xef\xbb\xbf{\"email\":\"a@b\",\"name\":\"x\"}" },
+		{ JSON, "{\"email\":\"a@b\",\"name\":\"x\",\"cart\":[{}]}" },
+		{ JSON, "{\"email\":\"a@b\",\"name\":\"x\",\"c\":1,\"c\":2}" },
+		{ JSON, "{\"email\":\"a@b\",\"name\":null,\"n\":-1.5e3,"
+		  "\"t\":true,\"f\":false,\"z\":null,\"redirect_url\":null,"
+		  "\"response\":null}" },
+		{ JSON, "{\"email\":\"a@b\",\"name\":false}" },
+		{ "multipart/form-data; boundary=b",
+		  "--b\r\nContent-Disposition: form-data; name=\"email\"\r\n\r\n"
+		  "a@b\r\n--b\r\nContent-Disposition: form-data; name=\"name\""
+		  "\r\n\r\nx\r\n--b\r\nContent-Disposition: form-data; name="
+		  "\"f\"; filename=\"\"\r\nContent-Type: application/octet-"
+		  "stream\r\n\r\n\r\n--b--\r\n" },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		ck_answer(flow_call(&steps_handoff, .method = METHOD_POST,
+				    .param = "alpha", .type = cases[i].type,
+				    .body = cases[i].body), 302, "");
+}
+END_TEST
+
+START_TEST(what_was_encoded_twice_is_told_as_such)
+{
+	static const char *const bodies[] = {
+		"\"{\\\"email\\\":\\\"a@b\\\",\\\"name\\\":\\\"x\\\"}\"",
+		" \"{}\"\n", "\xef\xbb\xbf\"{\\\"email\\\":1}\"",
+	};
+
+	for (size_t i = 0; i < N_ELEMENTS(bodies); i++) {
+		struct exchange *ex = flow_call(&steps_handoff,
+			.method = METHOD_POST, .param = "alpha", .type = JSON,
+			.body = bodies[i]);
+
+		ck_answer(ex, 400, "malformed_body");
+		ck_assert_msg(flow_body_has(ex, "{\"message\":\"The JSON body "
+			"is malformed at byte "), "%.*s",
+			STR_ARG(ex->answer.body));
+		ck_assert_msg(flow_body_has(ex, ": a string that holds JSON "
+			"(encoded twice).\""), "%.*s",
+			STR_ARG(ex->answer.body));
+	}
+	ck_assert(!flow_body_has(flow_call(&steps_handoff,
+		.method = METHOD_POST, .param = "alpha", .type = JSON,
+		.body = "\"email=a%40b\""), "encoded twice"));
+}
+END_TEST
+
+/* What the trail of its read_body has, of a handoff that is answered `status`
+ * with `code`. */
+static void check_why(struct exchange *ex, int status, const char *code,
+		      const char *why)
+{
+	struct audit_record record;
+	char text[AUDIT_WHY_MAX + 16];
+
+	ck_answer(ex, status, code);
+	record = flow_audit(ex);
+	snprintf(text, sizeof(text), "\"why\":\"%s\"", why ? why : "");
+	ck_assert_msg(why ? str_icontains(record.trail, str_from(text)) :
+			    !str_icontains(record.trail, STR("\"why\"")),
+		      "%.*s has no %s", STR_ARG(record.trail), text);
+}
+
+/* Counted, never named: names are the client's words. */
+START_TEST(the_trail_says_how_much_was_dropped)
+{
+	static const struct { const char *type, *body, *why; } cases[] = {
+		{ FORM, USER "&tags[]=secret&tags[]=b&x&x&x",
+		  "dropped, as nobody asks for them: files 0, nested values "
+		  "0, repeated values 5" },
+		{ JSON, "{\"email\":\"a@b\",\"name\":\"x\",\"cart\":[{}],"
+		  "\"z\":null}",
+		  "dropped, as nobody asks for them: files 0, nested values "
+		  "1, repeated values 0" },
+		{ "multipart/form-data; boundary=b",
+		  "--b\r\nContent-Disposition: form-data; name=\"email\"\r\n\r\n"
+		  "a@b\r\n--b\r\nContent-Disposition: form-data; name=\"name\""
+		  "\r\n\r\nx\r\n--b\r\nContent-Disposition: form-data; name="
+		  "\"f\"; filename=\"\"\r\n\r\n\r\n--b--\r\n",
+		  "dropped, as nobody asks for them: files 1, nested values "
+		  "0, repeated values 0" },
+		{ FORM, USER "&empty&&note=a%0ab&", NULL },
+	};
+
+	for (size_t i = 0; i < N_ELEMENTS(cases); i++)
+		check_why(flow_call(&steps_handoff, .method = METHOD_POST,
+				    .param = "alpha", .type = cases[i].type,
+				    .body = cases[i].body), 302, "",
+			  cases[i].why);
+}
+END_TEST
+
+/* Who arrives, as the token says: "email|name". */
+static void check_person(struct exchange *ex, const char *want)
+{
+	struct token token;
+
+	ck_answer(ex, 302, "");
+	ck_assert_int_eq(token_open(ex->tenant,
+		ex->snapshot->gateway.public_origin,
+		str_from(flow_token(ex) + strlen("token=")),
+		clock_steady_s(), ex->pool, &token), ERR_OK);
+	ck_str_is(pool_printf(ex->pool, "%.*s|%.*s", STR_ARG(token.email),
+			      STR_ARG(token.name)), want);
+}
+
+#define BRIEN "email=o%26%23039%3Bbrien%40example.com"
+#define SONS "name=Smith+%26amp%3B+Sons"
+
+START_TEST(what_another_layer_escaped_is_read_where_the_tenant_says)
+{
+	static const struct { const char *body, *person; } cases[] = {
+		{ BRIEN "&" SONS, "o'brien@example.com|Smith & Sons" },
+		{ "email=%26%2332%3Ba%26%2364%3Bb%26%2310%3B&name=",
+		  "a@b|a" },
+		{ "email=a%40b&name=%26amp%3Blt%3B", "a@b|&lt;" },
+		{ "email=a%40b&name=Jos%26eacute%3B", "a@b|Jos&eacute;" },
+		{ "email=a%40b&name=%26%230%3B", "a@b|&#0;" },
+		{ "email=a%40b&name=x%26amp", "a@b|x&amp" },
+	};
+	struct exchange *ex;
+
+	for (size_t i = 0; i < N_ELEMENTS(cases); i++)
+		check_person(flow_post("escapes", cases[i].body),
+			     cases[i].person);
+	/* then each is held to what holds for all */
+	ex = flow_post("escapes", "email=a%40b%26%2310%3Bc&"
+		       "name=a%26%239%3Bb");
+	ck_answer(ex, 422, "validation_failed");
+	ck_assert(flow_body_has(ex, "\"email\":[\"The email field must not "
+				"contain line breaks or tabs.\"],\"name\":[\"The "
+				"name field must not contain line breaks or "
+				"tabs.\"]"));
+	/* once: of what was escaped twice the page is told */
+	ex = flow_post("escapes", "email=a%26amp%3B%2339%3Bb%40c&name=x");
+	ck_answer(ex, 422, "validation_failed");
+	ck_assert(flow_body_has(ex, "was escaped for HTML"));
+	check_why(flow_post("escapes", BRIEN "&" SONS), 302, "",
+		  "HTML references in email read; "
+		  "HTML references in name read");
+	check_why(flow_post("escapes", "email=a%40b&name=%26amp%3Blt%3B"), 302,
+		  "", "HTML references in name read once, some stay");
+	check_why(flow_post("escapes", USER), 302, "", NULL);
+}
+END_TEST
+
+/* There is room on record for all that can be said. */
+static void check_all_at_once(void)
+{
+	char body[4096] = BRIEN "&" SONS "&redirect_url=%26amp%3B";
+	size_t len = strlen(body);
+
+	for (unsigned i = 0; i < FIELDS_MAX - 3; i++)
+		len += (size_t)snprintf(body + len, sizeof(body) - len, "&x");
+	check_why(flow_post("alpha", body), 422, "validation_failed",
+		  "dropped, as nobody asks for them: files 0, nested values "
+		  "0, repeated values 253; HTML references in email not read "
+		  "(decode_html = false); HTML references in name not read "
+		  "(decode_html = false); HTML references in redirect_url "
+		  "never read");
+}
+
+START_TEST(elsewhere_an_escaped_address_is_refused_and_a_name_is_told)
+{
+	struct exchange *ex = flow_post("alpha", BRIEN "&" SONS);
+
+	check_why(ex, 422, "validation_failed", "HTML references in email not "
+		  "read (decode_html = false); HTML references in name not "
+		  "read (decode_html = false)");
+	ck_assert(flow_body_has(ex, "\"errors\":{\"email\":[\"The email field was "
+				"escaped for HTML before it was sent"));
+	check_why(flow_post("alpha", "email=a%40b&x&x&" SONS), 302, "",
+		  "dropped, as nobody asks for them: files 0, nested values "
+		  "0, repeated values 2; HTML references in name not read "
+		  "(decode_html = false)");
+	check_person(flow_post("alpha", "email=a%40b&" SONS),
+		     "a@b|Smith &amp; Sons");
+	/* a target is sent on as it is, and told of */
+	check_why(flow_post("escapes", USER "&redirect_url=https%3A%2F%2F"
+			    "tickets.test%2Fa%3Fb%26amp%3Bc"), 302, "",
+		  "HTML references in redirect_url never read");
+	check_all_at_once();
+}
+END_TEST
+
 START_TEST(every_failing_field_is_named_at_once)
 {
 	static const struct { const char *body, *errors; } cases[] = {
@@ -388,6 +759,8 @@ START_TEST(every_failing_field_is_named_at_once)
 		  "\"errors\":{\"email\":[\"The email field is required.\"],"
 		  "\"name\":[\"The name field is required.\"]}" },
 		{ "email=%20&name=x",
+		  "\"errors\":{\"email\":[\"The email field is required.\"]}" },
+		{ "email&name=x",
 		  "\"errors\":{\"email\":[\"The email field is required.\"]}" },
 		{ "email=nonsense&name=x", "\"errors\":{\"email\":[" },
 		{ "email=a%40evil%40company.com&name=x",
@@ -400,6 +773,13 @@ START_TEST(every_failing_field_is_named_at_once)
 		  ".test%2Fauth%2Flogout", "\"errors\":{\"redirect_url\":[" },
 		{ "email=a%40b&name=x&redirect_url=%2Fdashboard",
 		  "\"errors\":{\"redirect_url\":[" },
+		/* a line end or a tab: named, for each field */
+		{ "email=a%40b%0d%0ax&name=y%0az&redirect_url=https%3A%2F%2F"
+		  "ticket.alpha.test%09.evil.test", "\"errors\":{\"email\":["
+		  "\"The email field must not contain line breaks or tabs.\"],"
+		  "\"name\":[\"The name field must not contain line breaks or "
+		  "tabs.\"],\"redirect_url\":[\"The redirect url field must "
+		  "not contain line breaks or tabs.\"]}" },
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -411,10 +791,6 @@ START_TEST(every_failing_field_is_named_at_once)
 		ck_assert_msg(flow_body_has(ex, cases[i].errors), "%.*s",
 			      STR_ARG(ex->answer.body));
 	}
-	/* A tab or line end in a target never gets that far. */
-	ck_answer(flow_post("alpha", "email=a%40b&name=x&redirect_url=https"
-			    "%3A%2F%2Fticket.alpha.test%09.evil.test"),
-		  400, "malformed_body");
 }
 END_TEST
 
@@ -538,37 +914,77 @@ START_TEST(the_audit_tells_what_was_decided)
 }
 END_TEST
 
-/* Whoever is refused for nothing cannot push others out of the audit. */
-START_TEST(a_flood_of_refusals_is_sampled)
+static unsigned on_record(unsigned from, unsigned to)
 {
-	struct exchange *ex, *first = NULL;
 	struct audit_record record;
-	unsigned i, kept = 0;
+	unsigned kept = 0;
 
-	for (i = 0; i < 1000; i++) {
-		/* nor by holding every other request open for a second */
-		clock_hold(INT64_C(1795370000000) - i % 2 * 1000);
-		ex = flow_new(&(struct call){
-			.method = METHOD_POST, .param = "nobody",
-			.type = FORM, .body = USER });
-		clock_hold(INT64_C(1795370000000));
-		flow_finish(ex, &steps_handoff);
-		if (!first)
-			first = ex;
-	}
 	flow_settle();
-	for (i = 0; i < flow.count; i++)
+	for (unsigned i = from; i < to; i++)
 		kept += !audit_find(flow.all[i]->reader, (struct str){
 				    flow.all[i]->id, REQUEST_ID_LEN },
 				    flow.all[i]->pool, &record);
-	ck_assert_uint_eq(kept, 100 + 9);
-	ck_assert_int_eq(flow_audit(first).status, 404);
-	/* What was done is kept in any case. */
+	return kept;
+}
+
+/* Whoever is refused for nothing cannot push others out of the audit. */
+START_TEST(a_flood_of_refusals_is_sampled)
+{
+	struct exchange *ex = NULL;
+	struct metric *left_out = metric_get(usher_audit_sampled_out_total,
+					     "");
+	char *log;
+	unsigned i;
+
+	clock_hold(INT64_C(1795370000000));
+	for (i = 0; i < 1000; i++) {
+		ex = flow_new(&(struct call){
+			.method = METHOD_POST, .param = "nobody",
+			.type = FORM, .body = USER });
+		flow_finish(ex, &steps_handoff);
+		/* all are answered alike, on record or not */
+		ck_answer(ex, 404, "tenant_not_found");
+	}
+	ck_assert_uint_eq(on_record(0, REFUSALS_A_DAY), REFUSALS_A_DAY);
+	ck_assert_uint_eq(on_record(REFUSALS_A_DAY, 1000), 1);
+	ck_assert_int_eq(metric_value(left_out), 999 - REFUSALS_A_DAY);
+	log = flow_log();
+	ck_assert_ptr_nonnull(strstr(log, "\"refusals_left_out\""));
+	free(log);
+	/* Another client's are on record... */
+	ex = flow_call(&steps_handoff, .method = METHOD_POST,
+		       .param = "nobody", .type = FORM, .body = USER,
+		       .peer = "192.0.2.2");
+	ck_assert_int_eq(flow_audit(ex).status, 404);
+	/* ... and what was done is in any case, past its budget too. */
+	for (i = 0; i < REFUSALS_A_DAY; i++)
+		flow_call(&steps_callback, .host = "ticket.alpha.test",
+			  .query = "nothing", .peer = "192.0.2.2");
 	ex = flow_call(&steps_handoff, .method = METHOD_POST,
 		       .param = "alpha", .type = FORM, .body = USER,
 		       .peer = "192.0.2.2");
 	ck_answer(ex, 302, "");
 	ck_assert_int_eq(flow_audit(ex).status, 302);
+}
+END_TEST
+
+START_TEST(a_flood_of_wrong_tokens_costs_no_records)
+{
+	struct exchange *ex;
+	unsigned i;
+
+	clock_hold(INT64_C(1795370000000));
+	for (i = 0; i < 500; i++) {
+		ex = flow_call(&steps_callback,
+			       .host = "ticket.alpha.test",
+			       .query = "token=x");
+		ck_assert_int_ge(ex->answer.status, 400);
+		ck_assert(str_has_prefix(str_from(ex->code), STR("token_")));
+	}
+	ck_assert_uint_eq(on_record(0, 500), REFUSALS_TOKENS_A_DAY + 1);
+	/* their other refusals have a budget that this leaves alone */
+	ex = flow_post("alpha", "");
+	ck_assert_int_eq(flow_audit(ex).status, 422);
 }
 END_TEST
 
@@ -699,6 +1115,283 @@ START_TEST(an_untrusted_proxy_next_door_is_worth_a_warning)
 }
 END_TEST
 
+static struct exchange *posted(const char *slug, const char *origin,
+			       const char *mode)
+{
+	return flow_call(&steps_handoff, .method = METHOD_POST, .param = slug,
+			 .type = FORM, .body = USER,
+			 .headers = { origin ? origin : "X: y", mode });
+}
+
+static struct exchange *preflighted(const char *slug, const char *origin,
+				    const char *peer)
+{
+	return flow_call(&steps_preflight, .method = METHOD_OPTIONS,
+			 .param = slug, .peer = peer,
+			 .headers = { origin, "Access-Control-Request-Method: "
+				      "POST" });
+}
+
+static struct metric *refused_of(const char *slug)
+{
+	struct snapshot *running = snapshot_slot_get(flow.gateway.snapshots);
+	struct metric *metric =
+		snapshot_tenant(running, str_from(slug))->origin_refused;
+
+	snapshot_unref(running);
+	return metric;
+}
+
+static void setup_behind(void)
+{
+	flow_start("rate_limit = { requests = 2; per = 3600; };\n"
+		   "trusted_proxies = [ \"10.0.0.0/8\" ];", files);
+}
+
+static void setup_behind_single(void)
+{
+	flow_start("rate_limit = { requests = 2; per = 3600; };\n"
+		   "trusted_proxies = [ \"10.0.0.0/8\" ];\n"
+		   "client_header = \"X-Real-IP\";", files);
+}
+
+static int through(const char *proxy, const char *one, const char *two)
+{
+	return flow_call(&steps_handoff, .method = METHOD_POST,
+			 .param = "alpha", .type = FORM, .body = USER,
+			 .peer = proxy, .headers = { one ? one : "X: y", two })
+		->answer.status;
+}
+
+START_TEST(a_proxy_may_say_forwarded)
+{
+	ck_assert_int_eq(through("10.0.0.1", "Forwarded: for=192.0.2.1", NULL),
+			 302);
+	ck_assert_int_eq(through("10.0.0.2", "Forwarded: for=192.0.2.1, for="
+				 "10.0.0.1", NULL), 302);
+	ck_assert_int_eq(through("10.0.0.1", "Forwarded: for=192.0.2.1", NULL),
+			 429);
+	ck_assert_int_eq(through("10.0.0.1", "Forwarded: for=192.0.2.2", NULL),
+			 302);
+	/* who forges one beside the proxy's own header gains nothing */
+	ck_assert_int_eq(through("10.0.0.1", "Forwarded: for=192.0.2.77",
+				 "X-Forwarded-For: 192.0.2.1"), 429);
+	ck_assert_int_eq(through("10.0.0.1", "Forwarded: for=192.0.2.77, "
+				 "for=192.0.2.1", NULL), 429);
+	ck_assert_int_eq(through("10.0.0.1", "X-Real-IP: 192.0.2.1", NULL),
+			 302);
+	ck_assert_int_eq(through("10.0.0.1", "Forwarded: for=\"", NULL), 400);
+	/* nor does who is no proxy */
+	ck_assert_int_eq(through("192.0.2.1", "Forwarded: for=192.0.2.77",
+				 NULL), 429);
+}
+END_TEST
+
+START_TEST(a_single_header_counts_where_it_is_named)
+{
+	ck_assert_int_eq(through("10.0.0.1", "X-Real-IP: 192.0.2.1", NULL),
+			 302);
+	ck_assert_int_eq(through("10.0.0.1", "x-real-ip: 192.0.2.1", NULL),
+			 302);
+	ck_assert_int_eq(through("10.0.0.1", "X-Real-IP: 192.0.2.1",
+				 "X-Forwarded-For: 192.0.2.77"), 429);
+	ck_assert_int_eq(through("10.0.0.1", "X-Real-IP: 192.0.2.1",
+				 "Forwarded: for=192.0.2.77"), 429);
+	ck_assert_int_eq(through("10.0.0.1", "X-Real-IP: 192.0.2.2", NULL),
+			 302);
+	ck_assert_int_eq(through("10.0.0.1", "X-Real-IP: 192.0.2.2",
+				 "X-Real-IP: 192.0.2.3"), 400);
+	ck_assert_int_eq(through("10.0.0.1", "X_Real_IP: 192.0.2.2", NULL),
+			 400);
+	ck_assert_int_eq(through("10.0.0.1", "X-Forwarded-For: 192.0.2.1",
+				 NULL), 302);
+	ck_assert_int_eq(through("10.0.0.1", "Forwarded: for=192.0.2.9",
+				 NULL), 302);
+	ck_assert_int_eq(through("10.0.0.1", "X-Forwarded-For: 192.0.2.9",
+				 NULL), 429);
+}
+END_TEST
+
+static unsigned count_lines(const char *name)
+{
+	char *log = flow_log();
+	unsigned n = 0;
+
+	for (char *p = log; (p = strstr(p, name)); p++)
+		n++;
+	free(log);
+	return n;
+}
+
+/* All of its clients are one, and nobody would know. */
+START_TEST(a_proxy_that_names_nobody_is_told_once)
+{
+	struct proxy_seen list[PROXIES_TOLD_MAX];
+	uint64_t total;
+	char peer[32];
+
+	through("10.0.0.1", "X-Forwarded-For: 192.0.2.1", NULL);
+	through("10.0.0.1", "Forwarded: for=192.0.2.1", NULL);
+	/* a probe of the proxy's own */
+	flow_call(&steps_session, .host = "ticket.alpha.test",
+		  .peer = "10.0.0.1");
+	ck_assert_uint_eq(proxies_list(list, &total), 0);
+	through("10.0.0.1", "X-Real-IP: 192.0.2.1", NULL);
+	through("10.0.0.1", "X-Real-IP: 192.0.2.2", NULL);
+	through("10.0.0.1", "X-Real-IP: 192.0.2.3", NULL);
+	ck_assert_uint_eq(count_lines("\"proxy_tells_no_client\""), 1);
+	ck_assert_uint_eq(count_lines("client_header = \\\"X-Real-IP"), 1);
+	ck_assert_uint_eq(proxies_list(list, &total), 1);
+	ck_assert_uint_eq(list[0].count, 3);
+	ck_assert_ptr_nonnull(strstr(list[0].remedy, "X-Real-IP"));
+	through("10.0.0.2", "Forwarded: for=_hidden", NULL);
+	ck_assert_uint_eq(proxies_list(list, &total), 2);
+	ck_assert_ptr_nonnull(strstr(list[1].problem, "Forwarded"));
+	/* however many there are, the list and the log end */
+	for (unsigned i = 3; i < 40; i++) {
+		snprintf(peer, sizeof(peer), "10.0.0.%u", i);
+		through(peer, NULL, NULL);
+	}
+	ck_assert_uint_eq(proxies_list(list, &total), PROXIES_TOLD_MAX);
+	ck_assert_uint_eq(total, 3 + 1 + 37);
+	ck_assert_uint_eq(count_lines("\"proxy_tells_no_client\""),
+			  PROXIES_TOLD_MAX);
+}
+END_TEST
+
+#define CORS "Sec-Fetch-Mode: cors"
+#define EVIL "https://evil.test"
+
+/* Nobody is told anything but the browser's own words; so we tell. */
+START_TEST(a_page_that_is_not_listed_leaves_a_trace)
+{
+	const struct {
+		struct exchange *ex;
+		int status;
+		const char *code, *trail;
+	} cases[] = {
+		{ posted("strict", "Origin: " EVIL, NULL), 403,
+		  "origin_refused", "\"why\":\"Origin " EVIL "\"" },
+		{ posted("strict", "Origin: null", NULL), 403,
+		  "origin_refused", "\"why\":\"Origin null\"" },
+		{ posted("strict", NULL, NULL), 403, "origin_refused",
+		  "\"why\":\"Origin (none)\"" },
+		{ posted("strict", "Origin: https://u:secret@evil.test/",
+			 NULL), 403, "origin_refused",
+		  "\"why\":\"Origin (malformed)\"" },
+		/* its script cannot read the answer */
+		{ posted("alpha", "Origin: " EVIL, CORS), 302, "",
+		  "\"verdict\":\"unreadable\"" },
+		{ preflighted("alpha", "Origin: " EVIL, NULL), 204,
+		  "origin_refused", "\"why\":\"Origin " EVIL "\"" },
+		/* nothing is amiss */
+		{ posted("alpha", "Origin: " ALPHA, CORS), 302, "", NULL },
+		{ posted("alpha", "Origin: " EVIL, "Sec-Fetch-Mode: navigate"),
+		  302, "", NULL },
+		/* as node's own fetch says, which keeps nothing from anybody,
+		 * and a page of the gateway's */
+		{ posted("alpha", NULL, CORS), 302, "", NULL },
+		{ posted("alpha", "Origin: https://tickets.test", CORS), 302,
+		  "", NULL },
+	};
+
+	for (size_t i = 0; i < N_ELEMENTS(cases); i++) {
+		struct audit_record r = flow_audit(cases[i].ex);
+		char text[AUDIT_NETWORK_TEXT_MAX];
+
+		ck_assert_int_eq(cases[i].ex->answer.status, cases[i].status);
+		ck_assert_int_eq(r.status, cases[i].status);
+		ck_str_is(r.code, cases[i].code);
+		ck_assert_msg(str_icontains(r.trail, cases[i].trail ?
+			      str_from(cases[i].trail) : STR("check_origin")),
+			      "case %zu: %.*s", i, STR_ARG(r.trail));
+		if (!cases[i].trail)
+			ck_assert(!str_icontains(r.trail, STR("\"why\"")));
+		ck_assert(!str_icontains(r.trail, STR("secret")));
+		audit_network_text(&r.network, text);
+		ck_assert_str_eq(text, "192.0.2.0/24");
+	}
+	ck_assert_int_eq(metric_value(refused_of("strict")), 4);
+	ck_assert_int_eq(metric_value(refused_of("alpha")), 2);
+}
+END_TEST
+
+START_TEST(the_counter_is_there_from_the_start)
+{
+	struct buf text;
+
+	buf_init(&text, 1 << 20);
+	metric_render(&text);
+	buf_addc(&text, '\0');
+	ck_assert_ptr_nonnull(strstr(text.ptr, "usher_origin_refused_total"
+				     "{tenant=\"nullish\"} 0\n"));
+	buf_done(&text);
+}
+END_TEST
+
+/* Any page can have its visitors send these, for nothing. */
+START_TEST(a_flood_of_preflights_is_sampled_and_pushes_out_nothing)
+{
+	struct exchange *ex, *other;
+	unsigned i;
+
+	clock_hold(INT64_C(1795370000000));
+	for (i = 0; i < 500; i++)
+		ck_answer(preflighted("alpha", "Origin: " EVIL, NULL), 204,
+			  "origin_refused");
+	ck_assert_uint_eq(on_record(0, 500), REFUSALS_ORIGINS_A_DAY + 1);
+	ck_assert_int_eq(metric_value(refused_of("alpha")), 500);
+	/* the same visitor's other refusals, and others' preflights */
+	ck_assert_int_eq(flow_audit(flow_post("alpha", "")).status, 422);
+	ck_assert_int_eq(flow_audit(preflighted("alpha", "Origin: " EVIL,
+						"192.0.2.2")).status, 204);
+	/* they lie where refusals do, not where what was done lies */
+	flow_settle();
+	ck_assert_int_eq(flow_count("trails"), 0);
+	/* what is no preflight, or is allowed, is nothing to keep */
+	ex = preflighted("alpha", "Origin: " ALPHA, "192.0.2.3");
+	other = flow_call(&steps_preflight, .method = METHOD_OPTIONS,
+			  .param = "alpha", .peer = "192.0.2.3");
+	ck_answer(ex, 204, "");
+	ck_answer(other, 204, "");
+	ck_answer(preflighted("ALPHA", "Origin: " EVIL, "192.0.2.3"), 204, "");
+	ck_assert_uint_eq(on_record(502, flow.count), 0);
+	/* whether there is a tenant is not to be learnt from one */
+	other = preflighted("nobody", "Origin: " EVIL, "192.0.2.4");
+	ex = preflighted("alpha", "Origin: " EVIL, "192.0.2.4");
+	ck_assert_int_eq(other->answer.status, ex->answer.status);
+	ck_assert_uint_eq(other->answer.header_count,
+			  ex->answer.header_count);
+}
+END_TEST
+
+START_TEST(a_422_names_its_fields_and_no_values)
+{
+	static const struct { const char *body, *why; } cases[] = {
+		{ "", "\"why\":\"email, name\"" },
+		{ "email=nonsense&name=x", "\"why\":\"email\"" },
+		{ "email=a%40b&name=x&redirect_url=javascript%3Asecret",
+		  "\"why\":\"redirect_url\"" },
+		{ "email=a%40b&name=sec%0aret", "\"why\":\"name\"" },
+		/* read_body has said something before */
+		{ "email=a%40b&x&x&name=sec%0aret",
+		  "\"why\":\"name; dropped, as nobody asks for them: files 0, "
+		  "nested values 0, repeated values 2\"" },
+	};
+
+	for (size_t i = 0; i < N_ELEMENTS(cases); i++) {
+		struct audit_record r = flow_audit(flow_post("alpha",
+							cases[i].body));
+
+		ck_assert_int_eq(r.status, 422);
+		ck_assert_msg(str_icontains(r.trail, str_from(cases[i].why)),
+			      "%.*s", STR_ARG(r.trail));
+		ck_assert(!str_icontains(r.trail, STR("sec")));
+		ck_assert(!str_icontains(r.trail, STR("nonsense")));
+	}
+}
+END_TEST
+
 static void handoff_tests(TCase *tcase)
 {
 	tcase_add_checked_fixture(tcase, setup, flow_stop);
@@ -709,8 +1402,21 @@ static void handoff_tests(TCase *tcase)
 	tcase_add_test(tcase, the_gateway_host_alone_takes_handoffs);
 	tcase_add_test(tcase, a_listed_origin_may_read_every_status);
 	tcase_add_test(tcase, no_other_origin_is_ever_echoed);
+	tcase_add_test(tcase,
+		       a_slug_in_capitals_is_answered_with_how_to_write_it);
+	tcase_add_test(tcase, who_mistyped_the_tenant_may_read_it);
+	tcase_add_test(tcase,
+		beside_the_paths_of_partners_any_page_may_read_where_they_are);
+	tcase_add_test(tcase, a_refused_origin_is_told_with_what_helps);
 	tcase_add_test(tcase, some_tenants_insist_on_an_origin);
 	tcase_add_test(tcase, a_bad_body_is_told_what_is_wrong_and_where);
+	tcase_add_test(tcase, what_nobody_uses_makes_no_request_fail);
+	tcase_add_test(tcase, what_was_encoded_twice_is_told_as_such);
+	tcase_add_test(tcase, the_trail_says_how_much_was_dropped);
+	tcase_add_test(tcase,
+		       what_another_layer_escaped_is_read_where_the_tenant_says);
+	tcase_add_test(tcase,
+		elsewhere_an_escaped_address_is_refused_and_a_name_is_told);
 	tcase_add_test(tcase, every_failing_field_is_named_at_once);
 	tcase_add_test(tcase, a_browser_gets_a_page_with_the_same_status);
 	tcase_add_test(tcase, nobody_is_stored_before_they_arrive);
@@ -718,6 +1424,7 @@ static void handoff_tests(TCase *tcase)
 	tcase_add_test(tcase, a_refused_handoff_stores_nobody);
 	tcase_add_test(tcase, the_audit_tells_what_was_decided);
 	tcase_add_test(tcase, a_flood_of_refusals_is_sampled);
+	tcase_add_test(tcase, a_flood_of_wrong_tokens_costs_no_records);
 	tcase_add_test(tcase, a_mode_that_is_not_there_yet_lets_nobody_in);
 	tcase_add_test(tcase, a_full_disk_is_503_and_nothing_is_half_done);
 	tcase_add_test(tcase, a_gateway_that_stops_takes_nothing_new);
@@ -726,6 +1433,11 @@ static void handoff_tests(TCase *tcase)
 	tcase_add_test(tcase,
 		       a_forwarded_address_counts_from_trusted_proxies_only);
 	tcase_add_test(tcase, an_untrusted_proxy_next_door_is_worth_a_warning);
+	tcase_add_test(tcase, a_page_that_is_not_listed_leaves_a_trace);
+	tcase_add_test(tcase, the_counter_is_there_from_the_start);
+	tcase_add_test(tcase,
+		a_flood_of_preflights_is_sampled_and_pushes_out_nothing);
+	tcase_add_test(tcase, a_422_names_its_fields_and_no_values);
 }
 
 static void limit_tests(Suite *suite)
@@ -734,10 +1446,28 @@ static void limit_tests(Suite *suite)
 
 	tcase_set_timeout(tcase, 60);
 	tcase_add_checked_fixture(tcase, setup_limited, flow_stop);
+	tcase_add_test(tcase,
+		       past_the_limit_unknown_tenants_look_like_known_ones);
 	tcase_add_test(tcase, sixty_an_hour_and_then_as_the_guide_says);
 	tcase_add_test(tcase, a_tenants_own_rule_replaces_the_gateways);
 	tcase_add_test(tcase, preflights_are_never_limited);
 	suite_add_tcase(suite, tcase);
+}
+
+static void proxy_tests(Suite *suite)
+{
+	TCase *behind = tcase_create("behind a proxy");
+	TCase *single = tcase_create("behind one with a header of its own");
+
+	tcase_set_timeout(behind, 60);
+	tcase_add_checked_fixture(behind, setup_behind, flow_stop);
+	tcase_add_test(behind, a_proxy_may_say_forwarded);
+	tcase_add_test(behind, a_proxy_that_names_nobody_is_told_once);
+	suite_add_tcase(suite, behind);
+	tcase_set_timeout(single, 60);
+	tcase_add_checked_fixture(single, setup_behind_single, flow_stop);
+	tcase_add_test(single, a_single_header_counts_where_it_is_named);
+	suite_add_tcase(suite, single);
 }
 
 int main(void)
@@ -752,6 +1482,7 @@ int main(void)
 	handoff_tests(tcase);
 	suite_add_tcase(suite, tcase);
 	limit_tests(suite);
+	proxy_tests(suite);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_ENV);
 	failed = srunner_ntests_failed(runner);

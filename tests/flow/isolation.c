@@ -20,13 +20,18 @@ static const struct flow_file files[] = {
 	  "origins = [ \"https://beta.test\" ]; identity = \"unsigned\"; };" },
 	{ "conf.d/red.conf",
 	  "tenant = { slug = \"red\"; origins = [ \"https://red.test\" ];\n"
+	  "name = \"Red <i>\";\n"
 	  "identity = \"unsigned\"; switch_user = \"replace\"; };" },
 	{ "conf.d/blue.conf",
 	  "tenant = { slug = \"blue\"; origins = [ \"https://blue.test\" ];\n"
+	  "name = \"Blue\";\n"
 	  "identity = \"unsigned\"; };" },
 	{ "conf.d/green.conf",
 	  "tenant = { slug = \"green\"; identity = \"unsigned\";\n"
 	  "switch_user = \"replace\"; };" },
+	{ "conf.d/copy.conf",
+	  "tenant = { slug = \"copy\"; identity = \"unsigned\";\n"
+	  "name = \"Blue\"; };" },
 	{ NULL, NULL }
 };
 
@@ -147,8 +152,16 @@ START_TEST(on_a_shared_host_another_tenant_asks_and_then_replaces)
 	const char *token = flow_mint("blue", USER);
 	struct exchange *ex = flow_visit(B, token, red);
 
-	/* The same address: yet somebody else. */
+	/* The same address: yet somebody else, and the page says of whom. */
 	ck_answer(ex, 200, "confirm");
+	ck_assert(flow_body_has(ex, "signed in at <b><bdi>Red &lt;i&gt;</bdi>"
+				"</b> as<"));
+	ck_assert(flow_body_has(ex, "go on at <b><bdi>Blue</bdi></b> as<"));
+	ck_assert(flow_body_has(ex, "<button>Go on at <b><bdi>Blue</bdi></b>"));
+	ck_assert(flow_body_has(ex, ">No, stay at <b><bdi>Red &lt;i&gt;</bdi>"
+				"</b></a>"));
+	ck_assert(flow_body_has(ex, "signed out of <b><bdi>Red &lt;i&gt;</bdi>"
+				"</b>."));
 	ck_answer(press(B, token, red, "Origin: https://blue.test"), 403,
 		  "origin_refused");
 	ex = press(B, token, red, "Origin: https://" B);
@@ -156,6 +169,22 @@ START_TEST(on_a_shared_host_another_tenant_asks_and_then_replaces)
 	ck_str_is(flow_header(session(B, flow_cookie(ex)), "Remote-Tenant"),
 		  "blue");
 	ck_answer(session(B, red), 401, "not_signed_in");
+}
+END_TEST
+
+START_TEST(tenants_of_one_name_are_told_apart)
+{
+	const char *blue = flow_sign_in("blue", B, USER);
+	struct exchange *ex = flow_visit(B, flow_mint("copy", USER), blue);
+
+	ck_answer(ex, 200, "confirm");
+	ck_assert(flow_body_has(ex, "at <b><bdi>Blue</bdi></b> (blue) as<"));
+	ck_assert(flow_body_has(ex, "at <b><bdi>Blue</bdi></b> (copy) as<"));
+	/* of one tenant there is nothing to tell apart */
+	ex = flow_visit(B, flow_mint("blue", OTHER), blue);
+	ck_answer(ex, 200, "confirm");
+	ck_assert(flow_body_has(ex, "you are signed in as<"));
+	ck_assert(flow_body_has(ex, "want to go on as<"));
 }
 END_TEST
 
@@ -208,6 +237,7 @@ static void isolation_tests(TCase *tcase)
 	tcase_add_test(tcase, on_a_shared_host_the_tenant_is_always_named);
 	tcase_add_test(tcase,
 		       on_a_shared_host_another_tenant_asks_and_then_replaces);
+	tcase_add_test(tcase, tenants_of_one_name_are_told_apart);
 	tcase_add_test(tcase, no_tenant_waives_the_question_for_another);
 	tcase_add_test(tcase,
 		       the_constant_answer_echoes_what_any_of_the_host_lists);

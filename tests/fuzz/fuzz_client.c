@@ -11,7 +11,12 @@ static struct ip proxy;
 static enum err ask(const struct str *lines, unsigned count,
 		    struct client *out_r)
 {
-	return client_address(&trusted, 1, &proxy, lines, count, out_r);
+	const struct client_trust trust = { &trusted, 1, CLIENT_AUTO };
+	const struct client_request request = {
+		.peer = proxy, .forwarded_for = { lines, count },
+	};
+
+	return client_address(&trust, &request, out_r);
 }
 
 static void check_same(enum err a, const struct client *one, enum err b,
@@ -66,8 +71,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	fuzz_assert(ip_eq(&other.ip, &real));
 
 	/* And nobody else is believed. */
-	fuzz_assert(!client_address(&trusted, 1, &stranger, lines, count + 1,
-				    &other));
+	proxy = stranger;
+	fuzz_assert(!ask(lines, count + 1, &other));
 	fuzz_assert(ip_eq(&other.ip, &stranger));
 	return 0;
 }

@@ -3,6 +3,7 @@
  * the rest is one frame, and by the way a datagram.  What is read can be written, and is then the same
  * to the octet; a reply is also taken, as the gateway takes it.
  */
+#include "sandbox/fall.h"
 #include "sandbox/marshal.h"
 #include "sandbox/wire.h"
 #include "base/hash.h"
@@ -70,6 +71,21 @@ static void take_reply(bool is_deliver)
 		check_outputs(&call);
 	pool_free(scratch);
 	pool_free(pool);
+}
+
+/* What is said of it is short, and is printable ASCII whatever it said. */
+static void take_fall(void)
+{
+	char text[512];
+	struct fall fall;
+	struct buf said;
+
+	fall_read(&frame, &fall);
+	buf_init_fixed(&said, text, sizeof(text));
+	fall_say(&fall, STR("a.so"), &said);
+	fuzz_assert(said.len > 0 && buf_is_ok(&said));
+	for (size_t i = 0; i < said.len; i++)
+		fuzz_assert(text[i] >= ' ' && text[i] <= '~');
 }
 
 /* As the end of a hook that runs, and as the beginning of the next. */
@@ -157,6 +173,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		take_reply(data[0] & 2);
 	if (frame.head.type == WIRE_STEP)
 		take_step();
+	if (frame.head.type == WIRE_FELL)
+		take_fall();
 	if (frame.head.type == WIRE_CALL)
 		take_call();
 	if (frame.head.type == WIRE_USER)

@@ -9,6 +9,7 @@ const HOME = 'dashboard', NEW = 'tickets/new';
 const SUBJECT_MAX = 200, MESSAGE_MAX = 5000;	/* characters */
 const PATIENCE_MS = 20000;
 const STALE_MS = 15000;
+const LOOK_MS = 60000;
 
 /* ---- elements ---- */
 
@@ -111,6 +112,9 @@ const drafts = {
 	drop(name) {
 		delete store[PREFIX + name];
 	},
+	any() {
+		return Object.keys(store).some((key) => key.startsWith(PREFIX));
+	},
 	/* all, or what others left in this tab */
 	clear(isTheirs) {
 		for (const key of Object.keys(store))
@@ -156,8 +160,11 @@ function failure(response, answer) {
 		id: response.headers.get('X-Request-Id'), until: wait > 0 ? Date.now() + wait * 1000 : 0 };
 }
 
-async function send(url, body, key) {
-	const headers = { Accept: 'application/json', 'X-CSRF-Token': csrf };
+/* What a page asks by itself is no activity: an idle session ends even so. */
+const QUIET = { 'X-Usher-Activity': 'none' };
+
+async function send(url, body, key, quiet) {
+	const headers = { Accept: 'application/json', 'X-CSRF-Token': csrf, ...(quiet && QUIET) };
 	if (body)
 		headers['Content-Type'] = 'application/json';
 	if (key)
@@ -174,14 +181,15 @@ async function send(url, body, key) {
 }
 
 /* The next session's token, if it is the same person's. */
-async function renew() {
-	const { response, text } = await fetchText(base + HOME, { headers: { Accept: 'text/html' } });
+async function renew(quiet) {
+	const { response, text } = await fetchText(base + HOME, { headers: { Accept: 'text/html', ...(quiet && QUIET) } });
 	if (!response.ok)
 		throw failure(response, {});
 	/* no DOMParser: it would hold that page's style against this one's policy */
 	const found = / id="data"[^>]*>(.*?)<\/script>/s.exec(text);
-	const next = found ? JSON.parse(found[1]) : { user: {} };
-	if (next.user.email !== user.email)
+	const next = found ? JSON.parse(found[1]) : { user: {}, tenant: {} };
+	/* on a shared host the same address at another tenant is somebody else */
+	if (next.user.email !== user.email || next.tenant.slug !== tenant.slug)
 		throw { code: 'other_user' };
 	csrf = next.csrf;
 	ended = false;
@@ -190,16 +198,26 @@ async function renew() {
 
 /* The token goes with every question: what a session that came after answers
  * may be somebody else's. */
-async function ask(url, body, key) {
+async function tryTo(url, body, key, quiet) {
 	if (ended)
-		await renew();
+		await renew(quiet);
 	try {
-		return await send(url, body, key);
+		return await send(url, body, key, quiet);
 	} catch (error) {
 		if (error.code !== 'csrf_refused')
 			throw error;
-		await renew();
-		return send(url, body, key);
+		await renew(quiet);
+		return send(url, body, key, quiet);
+	}
+}
+
+async function ask(url, body, key, quiet) {
+	try {
+		return await tryTo(url, body, key, quiet);
+	} catch (error) {
+		if (error.status === 401 || error.code === 'other_user')
+			close(error);
+		throw error;
 	}
 }
 
@@ -233,13 +251,13 @@ function remember(ticket) {
 	return ticket;
 }
 
-async function loadList(state, before) {
+async function loadList(state, before, quiet) {
 	const query = new URLSearchParams();
 	if (state)
 		query.set('state', state);
 	if (before)
 		query.set('before', before);
-	const answer = await ask(`${api}${query.toString() && '?'}${query}`);
+	const answer = await ask(`${api}${query.toString() && '?'}${query}`, null, null, quiet);
 	const known = before ? lists.get(state).tickets : [];
 	const numbers = new Set(known.map((ticket) => ticket.number));
 	const list = { tickets: known.concat(answer.tickets.filter((ticket) => !numbers.has(ticket.number))),
@@ -248,8 +266,8 @@ async function loadList(state, before) {
 	return list;
 }
 
-const loadThread = async (number) =>
-	remember((await ask(`${api}/${number}`)).ticket);
+const loadThread = async (number, quiet) =>
+	remember((await ask(`${api}/${number}`, null, null, quiet)).ticket);
 
 /* ---- what went wrong, in words ---- */
 
@@ -259,12 +277,8 @@ const wayBack = (text) => tenant.home && !embedded &&
 const inWords = {	/* by code, or by status */
 	offline: ['You are offline', 'Connect again, then try once more.'],
 	no_answer: ['No answer', 'The desk could not be reached.'],
-	other_user: ['Somebody else is signed in now',
-		`This page belongs to ${user.email}, but this browser has signed in as somebody else since. Copy what you still need, then load the page again.`],
 	ticket_closed: ['This ticket was closed in the meantime', 'Reopen it to answer.'],
 	ticket_full: ['This ticket is full', 'It holds as many messages as it can. Please open a new one.'],
-	401: ['Your session has ended', embedded ? 'Load the page around this desk again to sign in.' :
-		`Sign in again ${tenant.home ? `through ${tenant.name}` : 'where you came from'}, then come back to this tab and try again.`],
 	403: ['That was not allowed', 'Load the page again and try once more.'],
 	404: ['There is no such ticket', 'It may belong to another account, or the address is mistyped.'],
 	409: ['That did not fit any more', 'The ticket has changed in the meantime.'],
@@ -276,11 +290,8 @@ const inWords = {	/* by code, or by status */
 /* A notice about `error`: what happened, how long it lasts, what can be done. */
 function trouble(error, { kept = false, retry, label = 'Try again' } = {}) {
 	const [title, what] = inWords[error.code] || inWords[error.status] || ['Something went wrong', 'It is not your fault. Please try again.'];
-	const text = what + (kept && error.code !== 'other_user' ? ' Your text is kept.' : '');
+	const text = what + (kept ? ' Your text is kept.' : '');
 	const left = el('p', { class: 'left' });
-	const again = retry && button(label, retry);
-	const actions = [error.status === 401 && wayBack(),
-		error.code === 'other_user' ? button('Load again', () => location.reload()) : again];
 	const tick = () => {
 		const s = Math.ceil((error.until - Date.now()) / 1000);
 		left.textContent = s > 0 ? `You can try again in ${span(s)}.` : 'You can try again now.';
@@ -290,7 +301,7 @@ function trouble(error, { kept = false, retry, label = 'Try again' } = {}) {
 	const box = el('div', { class: 'notice', tabindex: '-1' }, icon(ALERT), el('div', {},
 		el('p', { class: 'title' }, title), el('p', {}, text), error.until ? left : null,
 		error.id && error.status >= 500 ? el('p', { class: 'soft' }, `If it happens again, quote ${error.id}`) : null,
-		el('div', { class: 'actions' }, ...actions)));
+		el('div', { class: 'actions' }, retry && button(label, retry))));
 	if (error.until)
 		setTimeout(tick);
 	announce(`${title}. ${text}`);
@@ -326,7 +337,7 @@ function tabIcon() {
 }
 
 function shell() {
-	const signOut = data.logout && el('form', { method: 'post', action: data.logout, onsubmit: () => drafts.clear() },
+	const signOut = data.logout && el('form', { method: 'post', action: data.logout, onsubmit: leave },
 		el('button', { class: 'button' }, 'Sign out'));
 	const foot = [tenant.attribution && el('span', { dir: 'auto' }, tenant.attribution),
 		tenant.terms && el('a', { href: tenant.terms, target: embedded && '_blank', rel: 'noopener' }, 'Terms'),
@@ -337,16 +348,119 @@ function shell() {
 		el('header', { class: 'top' }, el('div', {},
 			link(HOME, { class: 'brand' }, mark(tenant.name), el('span', { dir: 'auto' }, tenant.name)),
 			el('p', { class: 'person' }, el('span', { class: 'hidden' }, 'Signed in as '),
-				user.name !== user.email && el('b', { dir: 'auto' }, user.name), ' ', el('span', { class: 'soft' }, user.email)),
+				user.name !== user.email && el('b', { dir: 'auto' }, user.name), ' ', el('span', { class: 'soft', dir: 'auto' }, user.email)),
 			signOut)),
 		banner, main, foot.length ? el('footer', {}, el('p', {}, ...foot)) : '', live);
+}
+
+/* ---- the end: nobody is signed in here any more, or somebody else is ---- */
+
+let over = '';		/* why nothing is shown any more */
+let toldOut = false;	/* by another tab */
+let isLooking = false, looksAgain = false, isLeaving = false;
+let others = null;	/* the other tabs of this desk */
+try {
+	others = new BroadcastChannel('usher');
+	others.onmessage = (event) => {
+		if (event.data !== 'signed-out')
+			return;
+		toldOut = true;
+		look();
+	};
+} catch { /* an old browser: they look from time to time */ }
+
+const last = {	/* by reason */
+	'signed-out': ['You are signed out', 'You signed out in another tab, so this one shows nothing any more.'],
+	expired: ['Your session has ended', `Sign in again ${tenant.home ? `through ${tenant.name}` : 'where you came from'}, then come back to this tab.`],
+	other: ['Somebody else is signed in now', 'This browser has signed in as somebody else since, so this tab shows nothing of before any more.'],
+};
+
+/* What was shown is taken out of the page, not hidden. */
+function close(error) {
+	if (isLeaving)
+		return;
+	const reason = error.code === 'other_user' ? 'other' : toldOut ? 'signed-out' : 'expired';
+	if (reason === 'signed-out')
+		drafts.clear();
+	if (reason === over)
+		return;
+	over = reason;
+	turn++;
+	refresh = () => {};
+	lists.clear();
+	threads.clear();
+	for (const node of document.querySelectorAll('#data, noscript'))
+		node.remove();
+	document.title = tenant.name;
+	const [title, what] = last[reason];
+	const kept = reason === 'expired' && drafts.any() ? ' What you typed is kept.' : '';
+	main.replaceChildren(el('div', { class: 'empty' }, el('h1', { tabindex: '-1' }, title), el('p', {}, what + kept),
+		el('div', { class: 'actions' }, reason !== 'other' && wayBack(),
+			reason === 'other' ? button('Load again', () => location.reload()) : button('Try again', tryAgain))));
+	document.getElementById('desk').replaceChildren(el('header', { class: 'top' }, el('div', {},
+		el('p', { class: 'brand' }, mark(tenant.name), el('span', { dir: 'auto' }, tenant.name)))), main, live);
+	announce(`${title}. ${what}${kept}`);
+	if (document.hasFocus())
+		main.querySelector('h1').focus({ preventScroll: true });
+	/* the frame's first page says it, and signs in again */
+	if (embedded && reason !== 'other')
+		location.replace(`${base.slice(0, -1)}#${reason}`);
+}
+
+/* Is whoever this page is of still signed in? */
+async function look() {
+	/* who only comes back to the tab has just been looked for */
+	if (isLooking) {
+		looksAgain = toldOut;
+		return;
+	}
+	isLooking = true;
+	do {
+		looksAgain = false;
+		try {
+			await ask(`${api}?limit=1`, null, null, true);
+			toldOut = false;
+			if (over)
+				location.reload();	/* they are back */
+		} catch { /* close() has said so, or the next look will tell */ }
+	} while (looksAgain);
+	isLooking = false;
+}
+
+async function tryAgain() {
+	const reason = over;
+	await look();
+	if (over === reason)
+		announce('Nobody is signed in yet.');
+}
+
+/* The session ends first, then the other tabs are told, who look for themselves. */
+async function leave(event) {
+	const form = event.currentTarget;
+	event.preventDefault();
+	if (isLeaving)
+		return;
+	isLeaving = true;
+	drafts.clear();
+	try {
+		const { response } = await fetchText(data.logout, { method: 'POST', headers: { Accept: 'application/json' } });
+		isLeaving = response.ok;
+	} catch {
+		isLeaving = false;
+	}
+	if (isLeaving && others)
+		others.postMessage('signed-out');
+	if (isLeaving && tenant.home && !embedded)
+		location.assign(tenant.home);
+	else
+		form.submit();	/* whose answer says the rest */
 }
 
 /* ---- where we are ---- */
 
 let place = embedded ? HOME : '';	/* in a frame there is no history */
 let turn = 0;		/* counts views: a late answer is not shown in the next */
-let refresh = () => {};	/* of the view that is shown */
+let refresh = () => {};	/* of the view that is shown; quiet: nobody asked */
 let lastOpened = 0;
 
 function where() {
@@ -373,6 +487,8 @@ function visit(to, replace) {
 }
 
 function show({ first = false, focus } = {}) {
+	if (over)
+		return;
 	const { view, argument } = where();
 	turn++;
 	refresh = () => {};
@@ -385,7 +501,8 @@ function show({ first = false, focus } = {}) {
 }
 
 function head(title, { back = true, aside, sub } = {}) {
-	document.title = `${title} – ${tenant.name}`;
+	/* there is no element here that keeps a turned direction to itself */
+	document.title = `${title.replace(/[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, '')} – ${tenant.name}`;
 	return el('div', { class: 'head' },
 		back && link(HOME, { class: 'back' }, icon(BACK), 'Your tickets'),
 		el('div', { class: 'line' }, el('h1', { tabindex: '-1', dir: 'auto' }, title), aside), sub);
@@ -461,27 +578,25 @@ function listView(state) {
 		announce(plural(now.tickets.length - tickets.length, 'more ticket'));
 	});
 
-	async function load() {
+	async function load(quiet) {
 		try {
-			const list = await loadList(state);
+			const list = await loadList(state, null, quiet);
 			if (mine === turn)
 				fill(list);
 		} catch (error) {
 			if (mine !== turn)
 				return;
-			if (lists.has(state))
-				background(error);
-			else
+			if (!lists.has(state))
 				body.replaceChildren(trouble(error, { retry: () => { body.replaceChildren(waiting('tickets')); load(); } }));
 		}
 	}
 
 	const known = lists.get(state);
-	refresh = () => {
+	refresh = (quiet) => {
 		const list = lists.get(state);
 		/* what was opened with "Show more" is not folded up again */
 		if (list && list.tickets.length <= 50 && Date.now() - list.at > STALE_MS)
-			load();
+			load(quiet);
 	};
 	if (known) {
 		fill(known);
@@ -490,12 +605,6 @@ function listView(state) {
 		body.append(waiting('tickets'));
 		load();
 	}
-}
-
-/* Of a look in the background only the end of the session is news. */
-function background(error) {
-	if (error.status === 401)
-		say(trouble(error, { kept: true }));
 }
 
 /* ---- fields ---- */
@@ -524,8 +633,10 @@ function field(name, label, control, { max, optional } = {}) {
 			control.removeAttribute('aria-describedby');
 	};
 	const count = () => {
+		if (!max)
+			return;
 		const n = max - Array.from(control.value).length;
-		left.hidden = !max || n > max / 10;
+		left.hidden = n > max / 10;
 		left.textContent = n < 0 ? `${plural(-n, 'character')} too many` : `${plural(n, 'character')} left`;
 		describe();
 	};
@@ -814,17 +925,15 @@ function threadView(number) {
 		}
 	}
 
-	async function load() {
+	async function load(quiet) {
 		try {
-			const ticket = await loadThread(number);
+			const ticket = await loadThread(number, quiet);
 			if (mine === turn && !isSending)
 				fill(ticket);
 		} catch (error) {
 			if (mine !== turn)
 				return;
-			if (known)
-				background(error);
-			else
+			if (!known)
 				main.replaceChildren(head(error.status === 404 ? 'Not found' : 'Your ticket'),
 					trouble(error, { retry: error.status === 404 ? null : () => { show(); } }));
 		}
@@ -833,9 +942,9 @@ function threadView(number) {
 	lastOpened = number;
 	answer.control.value = drafts.get(name).message || '';
 	answer.count();
-	refresh = () => {
+	refresh = (quiet) => {
 		if (known && Date.now() - threads.get(number).at > STALE_MS)
-			load();
+			load(quiet);
 	};
 	if (threads.has(number)) {
 		fill(threads.get(number).ticket);
@@ -863,9 +972,16 @@ shell();
 show({ first: true });
 addEventListener('popstate', () => show({ focus: `[data-number="${lastOpened}"]` }));
 addEventListener('offline', () => say(el('p', { class: 'notice' }, icon(ALERT), 'You are offline. What you type is kept.')));
-addEventListener('online', () => { say(null); refresh(); });
+addEventListener('online', () => { say(null); refresh(true); });
 document.addEventListener('visibilitychange', () => {
-	if (document.visibilityState === 'visible')
-		refresh();
+	if (document.visibilityState !== 'visible')
+		return;
+	refresh();
+	look();
 });
+addEventListener('focus', look);
+setInterval(() => {
+	if (document.visibilityState === 'visible')
+		look();
+}, LOOK_MS);
 })();

@@ -15,7 +15,7 @@
 //		{type: 'again'}		the user pressed the button
 //		{type: 'refused', status, body, request}
 //
-// The hello says nothing that anybody may not know, so it goes to whoever is
+// The hello says nothing secret, so it goes to any page that is
 // there.  Everything else goes over the port, and that is taken from the page
 // around alone, and only where the browser says that it is of one of the
 // tenant's origins.
@@ -25,7 +25,7 @@
 	const line = main.querySelector('[role=status]');
 	const button = main.querySelector('button');
 	const origins = main.dataset.origins.split(' ');
-	const base = location.pathname;
+	const base = location.pathname.replace(/\/$/, '');	// a slash may follow the tenant
 	const was = location.hash.slice(1);
 	let port = null;
 	let embedder = '';
@@ -36,7 +36,7 @@
 		    !event.data || event.data.usher !== 'connect' ||
 		    !event.ports.length)
 			return;
-		if (event.origin === 'null' || !origins.includes(event.origin)) {
+		if (event.origin === 'null' || !origins.some((entry) => isMatched(entry, event.origin))) {
 			console.warn(`usher: ${event.origin} may not embed this desk`);
 			return;
 		}
@@ -55,6 +55,16 @@
 		say('One moment, please…');
 		port.postMessage({ type: 'again' });
 	});
+
+	// As the gateway reads its list: a star is one label, exactly.
+	function isMatched(entry, origin) {
+		const [head, tail] = entry.split('*');
+
+		if (tail === undefined)
+			return entry === origin;
+		return origin.length > head.length + tail.length && origin.startsWith(head) && origin.endsWith(tail) &&
+			/^[a-z0-9_-]{1,63}$/.test(origin.slice(head.length, origin.length - tail.length));
+	}
 
 	function say(text, label) {
 		line.textContent = text;
@@ -132,7 +142,8 @@
 			return;
 		}
 		port.postMessage({ type: 'signed-in' });
-		location.replace(`${base}/dashboard`);
+		// A policy cannot say "one label": the desk is told whose page is around.
+		location.replace(`${base}/dashboard${origins.includes(embedder) ? '' : `?in=${encodeURIComponent(embedder)}`}`);
 	}
 
 	async function handOff(mode, fields) {
@@ -152,6 +163,12 @@
 		const ended = await ask('/logout', {});
 		if (!ended.ok)
 			return refuse(ended.status, ended.body, ended.request);
+		try {
+			// The desks of other tabs, who look for themselves.
+			new BroadcastChannel('usher').postMessage('signed-out');
+		} catch (error) {
+			// an old browser: they look from time to time
+		}
 		say('You are signed out.');
 		port.postMessage({ type: 'signed-out' });
 	}
@@ -168,7 +185,7 @@
 	else if (was === 'signed-out')
 		say('You are signed out.', 'Sign in again');
 	else if (was === 'expired')
-		say('You were signed out after some time without activity.', 'Sign in again');
+		say('Your session has ended.', 'Sign in again');
 	if (parent !== window)
 		parent.postMessage({ usher: 'hello', version: 1, was }, '*');
 })();

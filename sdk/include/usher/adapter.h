@@ -240,10 +240,17 @@ struct usher_host {
 			   unsigned char mac[USHER_MAC_LEN] /* out */);
 
 	/*
-	 * [all] What two addresses, or two host names, are compared by: small
-	 * letters, the domain as A-labels (IDNA 2008, so "Bücher.example"
-	 * is "xn--bcher-kva.example").  White space around is left out, as it
-	 * is where the gateway reads a field.  In the arena.  USHER_E_INVAL for
+	 * [all] What two addresses, or two host names, are compared by: the
+	 * case folded and composed (Unicode 14.0's case folding and form C, so
+	 * "JOSÉ" and "josé" are one however the letter is composed, and a
+	 * final sigma is a sigma), the domain as A-labels (IDNA 2008, so
+	 * "Bücher.example" is "xn--bcher-kva.example").  The key of an address
+	 * whose local part has another character than ASCII has one, too: no
+	 * look-alike of an ASCII address has its key.  Keys do not depend on
+	 * the system or its libraries.  Up to release 0.1 local parts were in
+	 * small letters alone: make stored keys that are not ASCII anew.
+	 * White space around is left out, as it is where the gateway reads a
+	 * field.  In the arena.  USHER_E_INVAL for
 	 * what the gateway takes for no address or no host name, USHER_E_NOMEM.
 	 */
 	int (*email_key)(struct usher_call *call, const char *email,
@@ -277,7 +284,8 @@ struct usher_host {
 	/*
 	 * [map_fields, sync_user] Store an attribute of the user, in place of
 	 * one of that name.  Those not named stay as they are.  Names: a letter
-	 * or '_', then letters, digits, '_', '.', '-'.
+	 * or '_', then letters, digits, '_', '.', '-'; not "__proto__", which
+	 * a page's script would take for an object's prototype.
 	 */
 	int (*set_attribute)(struct usher_call *call, const char *name,
 			     const char *value, size_t len);
@@ -321,7 +329,8 @@ struct usher_host {
 			const char *reason, size_t len);
 	/*
 	 * [handoff, deliver] An event for the tenant's webhooks, sent at least
-	 * once after the user has arrived; dropped where they never do.
+	 * once after the user has arrived; dropped where they never do, where
+	 * no webhook of the tenant names it, or where its outbox is full.
 	 * `event` is named as codes are, '.' allowed too, and arrives as
 	 * "adapter." and that name.  `json` is one JSON object (RFC 8259),
 	 * member names unique, strings without control characters.
@@ -377,8 +386,8 @@ struct usher_adapter {
 	/*
 	 * At the handoff these three run one after the other, before the
 	 * gateway checks anything.  What they decide is stored when the user
-	 * arrives, within two minutes, or not at all.  The first that refuses or fails
-	 * is the last to run.
+	 * arrives, within two minutes, or not at all.  The first that refuses
+	 * or fails is the last to run.
 	 *
 	 * map_fields: from posted fields to attributes, e-mail address and
 	 * name; checks of fields.

@@ -210,7 +210,7 @@ START_TEST(a_failing_init_is_a_failed_load_that_says_why)
 		{ "error_ok", "config.how: was seen too late" },
 		{ "fail", "init returned USHER_FAIL" },
 		{ "decline", "init returned 1" },
-		{ "deny", "init returned USHER_FAIL" },
+		{ "deny", "init called set_deny(), which only map_fields, " },
 	};
 	struct adapter_options options = options_for("init-fails");
 	struct adapter_setting how = { .key = STR("how") };

@@ -158,6 +158,107 @@ START_TEST(a_bad_file_changes_nothing)
 }
 END_TEST
 
+static FILE *told;
+
+/* How many complaints the log has by now. */
+static unsigned complaints(void)
+{
+	static char text[65536];
+	unsigned count = 0;
+	size_t len;
+
+	rewind(told);
+	len = fread(text, 1, sizeof(text) - 1, told);
+	text[len] = '\0';
+	for (const char *p = text; (p = strstr(p, "keyring_not_taken_up")); p++)
+		count++;
+	return count;
+}
+
+static void date_back(time_t s, long ns)
+{
+	const struct timespec times[] = { { s, ns }, { s, ns } };
+
+	ck_assert_int_eq(utimensat(AT_FDCWD, path, times, 0), 0);
+}
+
+static void grow(void)
+{
+	FILE *f = fopen(path, "ae");
+
+	ck_assert_ptr_nonnull(f);
+	fputs("x", f);
+	fclose(f);
+	date_back(1000, 0);
+}
+
+static void be_another(void)
+{
+	char other[PATH_MAX + 64], command[2 * PATH_MAX + 256];
+
+	snprintf(other, sizeof(other), "%s.other", path);
+	snprintf(command, sizeof(command), "cp -p '%s' '%s'", path, other);
+	ck_assert_int_eq(system(command), 0);
+	ck_assert_int_eq(rename(other, path), 0);
+	date_back(1000, 0);
+}
+
+static void change_mode(void)
+{
+	ck_assert_int_eq(chmod(path, 0640), 0);
+}
+
+static void be_younger(void)
+{
+	date_back(2000, 0);
+}
+
+static void be_a_little_younger(void)
+{
+	date_back(2000, 5);
+}
+
+/* The same in all that a program can set. */
+static void be_touched(void)
+{
+	date_back(2000, 5);
+}
+
+/* Fresh: it is read at each look, as it may change within the second. */
+static void be_fresh(void)
+{
+	date_back(time(NULL) + 3600, 0);
+}
+
+/* It is looked at often, and a complaint is news once: until it is another file
+ * in anything that its stat tells. */
+START_TEST(a_bad_file_is_complained_of_once)
+{
+	static void (*const changes[])(void) = {
+		grow, be_another, change_mode, be_younger,
+		be_a_little_younger, be_touched, be_fresh,
+	};
+
+	told = tmpfile();
+	ck_assert_ptr_nonnull(told);
+	log_to_fd(dup(fileno(told)));
+	ck_assert_int_eq(chmod(path, 0644), 0);
+	date_back(1000, 0);
+	for (unsigned i = 0; i < N_ELEMENTS(changes); i++) {
+		ck_assert(!take_up());
+		ck_assert(!take_up());
+		ck_assert_msg(complaints() == i + 1, "before change %u: %u",
+			      i, complaints());
+		changes[i]();
+	}
+	ck_assert(!take_up());
+	ck_assert(!take_up());
+	ck_assert_uint_eq(complaints(), N_ELEMENTS(changes) + 1);
+	ck_assert_str_ne(problem(), "");
+	fclose(told);
+}
+END_TEST
+
 /* Rotated and retired at once is not that, however few keys are the same. */
 START_TEST(an_older_copy_is_no_news)
 {
@@ -329,6 +430,7 @@ static void keeper_tests(TCase *tc)
 	tcase_add_test(tc, a_rotation_is_offered_once);
 	tcase_add_test(tc, what_was_read_before_a_reload_is_void);
 	tcase_add_test(tc, a_bad_file_changes_nothing);
+	tcase_add_test(tc, a_bad_file_is_complained_of_once);
 	tcase_add_test(tc, an_older_copy_is_no_news);
 	tcase_add_test(tc, a_key_goes_when_nothing_of_it_can_be_alive);
 	tcase_add_test(tc, a_key_that_seals_here_never_goes);

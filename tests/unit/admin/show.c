@@ -197,6 +197,18 @@ START_TEST(a_buffer_without_room_fails_and_no_more)
 }
 END_TEST
 
+/* A file's name may hold anything, and so may what was wrong in it. */
+START_TEST(a_broken_tenant_cannot_steer_a_terminal)
+{
+	new_tenant("gamma", TENANT_BROKEN);
+	tenants[0].file = STR("\x1b[2J.conf");
+	tenants[0].problem = STR("is \"\xff\a\"");
+	show_tenants(&snapshot, false, &out);
+	ck_assert(str_icontains(buf_str(&out), STR("\n  \xef\xbf\xbd[2J.conf:"
+		"7: is \"\xef\xbf\xbd\xef\xbf\xbd\"\n")));
+}
+END_TEST
+
 START_TEST(an_adapter_is_told_below_its_tenant)
 {
 	char message[ADAPTER_LOAD_PROBLEM_MAX];
@@ -288,6 +300,7 @@ static void show_tests(TCase *tc)
 	tcase_add_test(tc, tenants_are_an_array);
 	tcase_add_test(tc, what_is_in_the_buffer_before_changes_nothing);
 	tcase_add_test(tc, a_buffer_without_room_fails_and_no_more);
+	tcase_add_test(tc, a_broken_tenant_cannot_steer_a_terminal);
 	tcase_add_test(tc, an_adapter_is_told_below_its_tenant);
 	tcase_add_test(tc, the_newest_key_seals_and_the_others_open);
 	tcase_add_test(tc, keys_are_an_array_for_programs);

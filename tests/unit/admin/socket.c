@@ -8,8 +8,8 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 
+#include "admin/ask.h"
 #include "admin/socket.h"
-#include "console/ask.h"
 
 static const char *path_of(const char *name)
 {

@@ -4,7 +4,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "unit/unit.h"
+#include "unit/store/rig.h"
 
 #define MINUTE_MS 60000
 
@@ -134,6 +134,100 @@ START_TEST(a_stuck_store_is_told_with_no_failure_at_all)
 }
 END_TEST
 
+/* A full table of sessions: a line for each tenant, and then a minute's. */
+START_TEST(sessions_that_made_room_are_told_once_a_minute)
+{
+	const struct sessions_evicted list[] = {
+		{ "acme", 3 }, { "globex", 1200 }, { "", 7 },
+	};
+	struct storewatch watch = { 0 };
+
+	ck_assert(storewatch_may_tell(&watch, 1000));
+	storewatch_tell_evicted(&watch, list, 0, 1000);
+	ck_assert_uint_eq(logged("session"), 0);
+	/* nothing was told: the next one is not late */
+	ck_assert(storewatch_may_tell(&watch, 2000));
+	storewatch_tell_evicted(&watch, list, 2, 2000);
+	ck_assert_uint_eq(logged("\"sessions_evicted\",\"tenant\":"), 2);
+	storewatch_tell_evicted(&watch, &list[1], 1, 2000);
+	ck_assert_uint_eq(logged("\"tenant\":\"globex\",\"count\":1200,"
+				 "\"remedy\":\"let the sessions"), 1);
+	ck_assert(!storewatch_may_tell(&watch, 2000 + MINUTE_MS - 1));
+	ck_assert(storewatch_may_tell(&watch, 2000 + MINUTE_MS));
+	/* those that had no line of their own */
+	storewatch_tell_evicted(&watch, &list[2], 1, 2000 + MINUTE_MS);
+	ck_assert_uint_eq(logged("\"sessions_evicted\",\"count\":7,"), 1);
+}
+END_TEST
+
+/* The level is the event's, and whose it is and how much stands in the line. */
+START_TEST(an_outbox_is_told_by_its_level)
+{
+	const struct outbox_usage list[] = {
+		{ .tenant = "acme", .events = 5, .octets = 70, .refused = 2,
+		  .level = OUTBOX_FULL },
+		{ .tenant = "globex", .events = 4, .octets = 60,
+		  .level = OUTBOX_FILLING },
+		{ .tenant = "initech", .events = 3, .refused = 9,
+		  .level = OUTBOX_WELL },
+	};
+
+	storewatch_tell_outbox(list, 0);
+	ck_assert_uint_eq(logged("outbox"), 0);
+	storewatch_tell_outbox(&list[0], 1);
+	ck_assert_uint_eq(logged("\"error\",\"event\":\"outbox_full\","
+				 "\"tenant\":\"acme\",\"events\":5,"
+				 "\"octets\":70,\"refused\":2,\"remedy\":"
+				 "\"name fewer events"), 1);
+	storewatch_tell_outbox(&list[1], 1);
+	ck_assert_uint_eq(logged("\"warn\",\"event\":\"outbox_filling\","
+				 "\"tenant\":\"globex\",\"events\":4,"
+				 "\"octets\":60,\"remedy\":"), 1);
+	storewatch_tell_outbox(&list[2], 1);
+	ck_assert_uint_eq(logged("\"info\",\"event\":\"outbox_well\","
+				 "\"tenant\":\"initech\",\"events\":3,"
+				 "\"refused\":9}"), 1);
+	storewatch_tell_outbox(list, 3);
+	ck_assert_uint_eq(logged("\"event\":\"outbox_"), 3);
+}
+END_TEST
+
+/* Once for each start, and while it is not known, that. */
+START_TEST(addresses_of_several_users_are_told_once)
+{
+	struct storewatch watch = { 0 }, next = { 0 };
+	struct db *db;
+	struct rig rig;
+
+	rig_open(&rig);
+	db = store_reader(rig.store, 0);
+	storewatch_look_keys(&next, db);
+	ck_assert_uint_eq(logged("user_"), 0);
+	next.is_keys_told = false;
+	rig_sql(&rig, "INSERT INTO users(id, tenant, email_key, email, name,"
+		" created_s, updated_s, last_seen_s) VALUES"
+		" (1, 'a', 'é@b', 'e', 'N', 1, 1, 1),"
+		" (2, 'a', 'e\xcc\x81@b', 'e', 'N', 1, 1, 1),"
+		" (3, 'c', 'é@b', 'e', 'N', 1, 1, 1),"
+		" (4, 'c', 'e\xcc\x81@b', 'e', 'N', 1, 1, 1)");
+	rig_sql(&rig, "INSERT INTO user_keys VALUES('a', 'é@b', 0, 2),"
+		" ('c', 'é@b', 0, 4)");
+	rig_sql(&rig, "UPDATE marks SET value = 0 WHERE name = 'user_keys'");
+	storewatch_look_keys(&watch, db);
+	storewatch_look_keys(&watch, db);
+	ck_assert_uint_eq(logged("user_keys_pending"), 1);
+	rig_sql(&rig, "UPDATE marks SET value = 1 WHERE name = 'user_keys'");
+	storewatch_look_keys(&next, db);
+	ck_assert_uint_eq(logged("\"count\":2"), 1);
+	storewatch_look_keys(&watch, db);
+	storewatch_look_keys(&watch, db);
+	ck_assert(watch.is_keys_told);
+	/* done, and the warning */
+	ck_assert_uint_eq(logged("\"event\":\"user_"), 2);
+	rig_close(&rig);
+}
+END_TEST
+
 START_TEST(a_line_for_people_names_the_reason_and_what_helps)
 {
 	struct health_report r = bad(1), none = well(1);
@@ -159,6 +253,9 @@ static void storewatch_tests(TCase *tc)
 	tcase_add_test(tc, one_that_comes_and_goes_does_not_fill_the_log);
 	tcase_add_test(tc, a_short_failure_is_told_too);
 	tcase_add_test(tc, a_stuck_store_is_told_with_no_failure_at_all);
+	tcase_add_test(tc, sessions_that_made_room_are_told_once_a_minute);
+	tcase_add_test(tc, an_outbox_is_told_by_its_level);
+	tcase_add_test(tc, addresses_of_several_users_are_told_once);
 	tcase_add_test(tc, a_line_for_people_names_the_reason_and_what_helps);
 }
 

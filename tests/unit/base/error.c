@@ -1,5 +1,7 @@
 #include "base/error.h"
 
+#include <errno.h>
+
 #include "unit/unit.h"
 
 START_TEST(test_every_error_has_a_text_of_its_own)
@@ -18,6 +20,14 @@ START_TEST(test_every_error_has_a_text_of_its_own)
 }
 END_TEST
 
+START_TEST(test_the_systems_errors_have_texts_in_english)
+{
+	ck_assert_str_eq(errno_text(ENOENT), "No such file or directory");
+	ck_assert_str_eq(errno_text(-1), "error");
+	ck_assert_str_eq(errno_text(100000), "error");
+}
+END_TEST
+
 START_TEST(test_a_fault_is_filled_and_its_error_returned)
 {
 	struct fault f = { 0 };
@@ -33,6 +43,7 @@ END_TEST
 static void error_tests(TCase *t)
 {
 	tcase_add_test(t, test_every_error_has_a_text_of_its_own);
+	tcase_add_test(t, test_the_systems_errors_have_texts_in_english);
 	tcase_add_test(t, test_a_fault_is_filled_and_its_error_returned);
 }
 

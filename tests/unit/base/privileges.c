@@ -13,6 +13,7 @@
 #include "unit/unit.h"
 
 #define OTHERS 65534	/* nobody */
+#define TEAM 4711	/* a group more of theirs */
 
 /* What `body` returns, in a process that may change. */
 static int outcome(int (*body)(void))
@@ -39,6 +40,11 @@ START_TEST(only_users_that_are_not_root_are_found)
 	ck_assert_str_eq(user.name, "nobody");
 	ck_assert_uint_eq(user.uid, getpwnam("nobody")->pw_uid);
 	ck_assert_uint_eq(user.gid, getpwnam("nobody")->pw_gid);
+	ck_assert_int_eq(user.group_count, 0);
+	privileges_find_groups(&user);
+	/* their own group is one of them */
+	ck_assert_int_ge(user.group_count, 1);
+	ck_assert_uint_eq(user.groups[0], user.gid);
 }
 END_TEST
 
@@ -74,8 +80,9 @@ END_TEST
 
 static int drop_without_rights(void)
 {
-	const struct privileges_user root = { "root", 0, 0 };
-	const struct privileges_user other = { "daemon", 1, 1 };
+	const struct privileges_user root = { .name = "root" };
+	const struct privileges_user other = { .name = "daemon", .uid = 1,
+					       .gid = 1 };
 
 	if (geteuid() == 0 && (setgroups(0, NULL) || setgid(OTHERS) ||
 			       setuid(OTHERS)))
@@ -94,7 +101,7 @@ END_TEST
 /* Root that "becomes" root could be root again, and hears of it. */
 static int drop_to_root(void)
 {
-	const struct privileges_user root = { "root", 0, 0 };
+	const struct privileges_user root = { .name = "root" };
 
 	return privileges_drop(&root) == ERR_IO && errno == 0 ? 0 : 1;
 }
@@ -126,6 +133,43 @@ START_TEST(nothing_of_memory_leaves_a_hardened_process)
 }
 END_TEST
 
+START_TEST(rights_are_told_for_another_user)
+{
+	static const struct {
+		mode_t mode;
+		uid_t uid;
+		gid_t gid;
+		int how;
+		bool may;
+	} cases[] = {
+		{ 0600, OTHERS, 0, R_OK | W_OK, true },
+		{ 0400, OTHERS, 0, R_OK | W_OK, false },
+		{ 0600, 0, 0, R_OK, false },
+		{ 0644, 0, 0, R_OK, true },
+		{ 0644, 0, 0, W_OK, false },
+		{ 0660, 0, OTHERS, R_OK | W_OK, true },
+		{ 0606, 0, OTHERS, R_OK, false },
+		{ 0660, 0, TEAM, R_OK | W_OK, true },
+		{ 0606, 0, TEAM, R_OK, false },
+		/* its own bits count, not those of others */
+		{ 0077, OTHERS, 0, R_OK, false },
+		{ 0700, OTHERS, 0, R_OK | W_OK | X_OK, true },
+		{ 0755, 0, 0, R_OK | X_OK, true },
+	};
+	const struct privileges_user nobody = { .name = "nobody",
+		.uid = OTHERS, .gid = OTHERS,
+		.groups = { OTHERS, TEAM }, .group_count = 2 };
+
+	for (size_t i = 0; i < N_ELEMENTS(cases); i++) {
+		const struct stat st = { .st_mode = S_IFREG | cases[i].mode,
+			.st_uid = cases[i].uid, .st_gid = cases[i].gid };
+
+		ck_assert_msg(privileges_may(&nobody, &st, cases[i].how) ==
+			      cases[i].may, "case %zu", i);
+	}
+}
+END_TEST
+
 static void privileges_tests(TCase *tc)
 {
 	tcase_add_test(tc, only_users_that_are_not_root_are_found);
@@ -133,6 +177,7 @@ static void privileges_tests(TCase *tc)
 	tcase_add_test(tc, who_may_not_is_told);
 	tcase_add_test(tc, a_way_back_is_an_error);
 	tcase_add_test(tc, nothing_of_memory_leaves_a_hardened_process);
+	tcase_add_test(tc, rights_are_told_for_another_user);
 }
 
 UNIT_MAIN("privileges", privileges_tests)

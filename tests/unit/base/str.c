@@ -62,6 +62,8 @@ END_TEST
 
 START_TEST(test_searching)
 {
+	ck_assert(str_is_ascii(STR("")) && str_is_ascii(STR("a\0~\x7f")));
+	ck_assert(!str_is_ascii(STR("a\x80")) && !str_is_ascii(STR("é")));
 	ck_assert(str_has_prefix(STR("abc"), STR("ab")));
 	ck_assert(str_has_prefix(STR("abc"), STR("")));
 	ck_assert(!str_has_prefix(STR("ab"), STR("abc")));

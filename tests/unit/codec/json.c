@@ -71,6 +71,8 @@ static const struct parsing bad[] = {
 	{ BYTES("{\"a\":1/*b*/}"), ERR_SYNTAX, 7, NULL },
 	{ BYTES("\xef\xbb\xbf{}"), ERR_SYNTAX, 3, NULL },
 	{ BYTES("{\"\":1}"), ERR_SYNTAX, 1, NULL },
+	{ BYTES("\"{\\\"a\\\":1}\""), ERR_SYNTAX, 0, NULL },
+	{ BYTES(" "), ERR_SYNTAX, 1, NULL },
 	{ BYTES("{\"a\":{\"\":1},\"\":null}"), ERR_SYNTAX, 12, NULL },
 	/* names */
 	{ BYTES("{\"a\":1,\"a\":2}"), ERR_DUPLICATE, 10, NULL },

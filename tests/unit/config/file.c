@@ -73,7 +73,9 @@ START_TEST(refused_texts_name_line_and_remedy)
 		  "*/" },
 		{ "a = \xe2\x80\x9c" "b\xe2\x80\x9d;", 1,
 		  "'\xe2\x80\x9c' cannot stand here", "straight" },
-		{ "a = 'b';", 1, "''' cannot stand here", "straight" },
+		{ "a = 'b';", 1, "a text stands in single quotation marks",
+		  "straight double" },
+		{ "a = 'no';", 1, "'no' cannot stand here", "true or false" },
 		{ "a={a={a={a={a={a={a={a={a={a={a={a={a={};};};};};};};};};};"
 		  "};};};", 1, "nested too deeply", "12 levels" },
 		/* grammar */
@@ -91,7 +93,7 @@ START_TEST(refused_texts_name_line_and_remedy)
 		{ "a = 1\n\nb 2;", 3, "'2' stands where '=' is expected",
 		  "name = value;" },
 		{ "a = b;", 1, "'b' is not a value", "quotation marks" },
-		{ "a = yes;", 1, "'yes' is not a value", "quotation marks" },
+		{ "a = yes;", 1, "'yes' is not a value", "true or false" },
 		{ "a = ;", 1, "';' stands where a value is expected",
 		  "[ ... ]" },
 		{ "a = { = 1; };", 1, "'=' stands where a setting's name",
@@ -106,9 +108,9 @@ START_TEST(refused_texts_name_line_and_remedy)
 		{ "a = \"x\" = 1;", 1, "'=' does not belong", "';'" },
 		{ "a", 1, "ends in the middle of a setting", "name = value;" },
 		{ "\na =\n\n", 2, "ends in the middle of a setting", "" },
-		/* what only libconfig sees */
-		{ "a = 1;\na = 2;", 2, "gives a setting twice", "keep one" },
-		{ "a = { b = 1; b = true; };", 1, "gives a setting twice",
+		{ "a = 1;\na = 2;", 2, "'a' is given twice, first on line 1",
+		  "keep one" },
+		{ "a = { b = 1; b = true; };", 1, "'b' is given twice",
 		  "keep one" },
 	};
 	size_t i;
@@ -297,6 +299,39 @@ START_TEST(a_directory_is_listed_in_byte_order)
 }
 END_TEST
 
+START_TEST(a_name_that_was_meant_to_be_read_is_told)
+{
+	char where[] = "/tmp/usher-names-XXXXXX", path[4096];
+	static const char *const names[] = {
+		"a.conf", "acme.cfg", ".hidden.cfg", "b.conf.dpkg-new", ".cfg",
+	};
+	struct pool *pool = pool_new(100000);
+	struct str *list;
+	unsigned count;
+
+	begin();
+	ck_assert_ptr_nonnull(mkdtemp(where));
+	for (size_t i = 0; i < N_ELEMENTS(names); i++) {
+		snprintf(path, sizeof(path), "%s/%s", where, names[i]);
+		write_file(path, "", 0600);
+	}
+	ck_assert_int_eq(config_file_list(where, pool, &list, &count, &report),
+			 0);
+	ck_assert_uint_eq(count, 1);
+	ck_assert_uint_eq(report.count, 1);
+	ck_assert_int_eq(report.v[0].level, REPORT_WARNING);
+	ck_assert(str_icontains(report.v[0].file, STR("/acme.cfg")));
+	ck_assert(str_icontains(report.v[0].remedy, STR("only *.conf")));
+	for (size_t i = 0; i < N_ELEMENTS(names); i++) {
+		snprintf(path, sizeof(path), "%s/%s", where, names[i]);
+		ck_assert_int_eq(unlink(path), 0);
+	}
+	ck_assert_int_eq(rmdir(where), 0);
+	pool_free(pool);
+	end();
+}
+END_TEST
+
 /* Read `name` of a fresh directory and expect it to be refused. */
 static void expect_unreadable(int dirfd, const char *name,
 			      const char *problem)
@@ -368,6 +403,8 @@ static void file_tests(TCase *tcase)
 	tcase_add_test(tcase, a_group_has_a_number_of_settings_at_most);
 	tcase_add_test(tcase, a_directory_is_listed_in_byte_order);
 	tcase_add_test(tcase, what_is_no_ordinary_file_is_refused);
+	tcase_add_test(tcase,
+		       a_name_that_was_meant_to_be_read_is_told);
 }
 
 UNIT_MAIN("file", file_tests)

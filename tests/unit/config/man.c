@@ -3,7 +3,8 @@
  * the range and the default that the tables have.
  *
  * In the page each setting is an item `.It Ic a.b` of its subsection (.Ss
- * gateway, .Ss tenant), and the line that follows is its type.
+ * gateway, .Ss tenant), and the line that follows is its type, its default, and
+ * whether only a restart takes it up.
  */
 #include "unit/unit.h"
 
@@ -139,6 +140,8 @@ static unsigned hold(const struct setting *table, const char *prefix,
 		ck_assert_msg(strstr(text, item) != NULL,
 			      "%s does not stand in usher.conf(5)", name);
 		describe(s, &line);
+		if (s->is_at_start)
+			buf_puts(&line, "; read at a start only");
 		buf_puts(&line, ".\n");
 		ck_assert(buf_is_ok(&line));
 		ck_assert_msg(strstr(text, item) != NULL,

@@ -11,17 +11,28 @@
 #include "base/log.h"
 #include "handoff/exchange.h"
 #include "handoff/token.h"
+#include "http/cert.h"
 #include "http/daemon.h"
 #include "http/deadline.h"
+#include "policy/refusals.h"
+#include "policy/strangers.h"
 #include "sandbox/sandbox.h"
+#include "store/audit.h"
 #include "store/health.h"
+#include "store/outbox.h"
 #include "store/redemptions.h"
+#include "store/sessions.h"
 #include "store/tickets.h"
+#include "store/tombstones.h"
+#include "store/user-keys-private.h"
+#include "store/users.h"
+#include "store/writer.h"
 #include "usherd.h"
 
 #define DOCUMENT_MAX (1024 * 1024)
 #define USHERD "gateway/man/usherd.8"
 #define CONF "gateway/man/usher.conf.5"
+#define USHERCTL "gateway/man/usherctl.1"
 
 /* Past an hour: a key is kept for the token's life, and the clocks' distance,
  * which the page leaves out. */
@@ -30,6 +41,8 @@ _Static_assert(KEYRING_KEEP_S == 3600 + TOKEN_TTL_S + TOKEN_SKEW_S,
 
 _Static_assert(REDEMPTION_KEPT_S == 4200,
 	       "usherd(8): forgotten seventy minutes after they were minted");
+_Static_assert(WRITER_CHORE_SHARE == 20, "usherd(8): a twentieth");
+_Static_assert(SESSION_ORDER_S == 60, "usherd(8): to the minute");
 _Static_assert(WATCH_SETTLE_MS == 500, "usher.conf(5): half a second");
 
 static const struct {
@@ -37,6 +50,13 @@ static const struct {
 	const char *phrase;
 	int numbers[3];
 } told[] = {
+	{ USHERCTL, "At most %d users are listed.", { USERS_CONFLICTS_MAX } },
+	{ USHERCTL, "at most %d of a tenant.", { STRANGERS_KEPT } },
+	{ USHERD, "how many there are, of %d rows", { USERS_CONFLICTS_MAX } },
+	{ USHERD, "looks for such rows, %d while it starts",
+	  { USER_KEYS_AT_START } },
+	{ USHERD, "Certificates that expire within %d days",
+	  { CERT_WARN_DAYS } },
 	{ USHERD, "is good for one use and %d seconds.", { TOKEN_TTL_S } },
 	{ USHERD, "the token has %d octets at most", { TOKEN_LOCATION_MAX } },
 	{ USHERD, "may have %d of these at a time, of %d KiB each, and one "
@@ -45,6 +65,8 @@ static const struct {
 	    PARKED_TENANT_MAX / 1024 / 1024 } },
 	{ USHERD, "a user may open %d tickets, write %d messages",
 	  { TICKETS_PER_HOUR, TICKET_MESSAGES_PER_HOUR } },
+	{ USHERD, "once more after %d milliseconds", { EXCHANGE_PAUSE_MS } },
+	{ USHERD, "At most %d are kept waiting so", { EXCHANGE_PAUSED_MAX } },
 	{ USHERD, "reopen one ticket %d times", { TICKET_TURNS_PER_HOUR } },
 	{ USHERD, "has up to %d characters, a message %d, a ticket %d "
 		  "messages.",
@@ -60,12 +82,58 @@ static const struct {
 	  { REQUEST_BODY_MAX / 1024, REQUEST_TEXT_MAX / 1024 } },
 	{ USHERD, "an answer %d seconds to be read.",
 	  { DEADLINE_ANSWER_MS / 1000 } },
+	{ USHERD, "No more than %d sessions are open.", { SESSIONS_MAX } },
+	{ USHERD, "the last %d origins of a tenant", { STRANGERS_KEPT } },
+	{ USHERD, "It has %d origins of each tenant.", { STRANGERS_KEPT } },
+	{ USHERD, "one client brings in %d of them at most",
+	  { STRANGERS_OF_CLIENT } },
+	{ USHERD, "so may %d of them stay.", { STRANGERS_SHARED } },
+	{ USHERD, "an address without its last %d bits, or an IPv6 /%d,",
+	  { 32 - AUDIT_NET4_BITS, AUDIT_NET6_BITS } },
+	{ USHERD, "%d octets of attributes a user", { USER_ATTRIBUTES_MAX } },
+	{ USHERD, "%d in all, with a share for each", { SESSIONS_MAX } },
+	{ USHERD, "%d seconds; as many as sign-ins", { REDEMPTION_KEPT_S } },
+	{ USHERD, "%d seconds and a sweep; %d of a client, %d MiB of a tenant",
+	  { TOKEN_TTL_S, PARKED_CLIENT_MAX, PARKED_TENANT_MAX / 1048576 } },
+	{ USHERD, "by user and hour %d tickets and %d messages, %d messages a "
+		  "ticket",
+	  { TICKETS_PER_HOUR, TICKET_MESSAGES_PER_HOUR,
+	    TICKET_MESSAGES_MAX } },
+	{ USHERD, "%d events", { OUTBOX_TENANT_MAX } },
+	{ USHERD, "and %d MiB of a tenant",
+	  { (int)(OUTBOX_TENANT_OCTETS_MAX / 1048576) } },
+	{ USHERD, "%d days; %d records and %d MiB of what was done",
+	  { AUDIT_DAYS_MAX, AUDIT_ROWS_MAX,
+	    (int)(AUDIT_OCTETS_MAX / 1048576) } },
+	{ USHERD, "%d and %d MiB of refusals",
+	  { AUDIT_REFUSALS_MAX, (int)(AUDIT_REFUSAL_OCTETS_MAX / 1048576) } },
+	{ USHERD, "%d seconds and a sweep; 16 octets each",
+	  { TOMBSTONE_KEPT_S } },
+	{ USHERD, "outbox is %d percent full", { OUTBOX_FILLING_PERCENT } },
+	{ USHERD, "below %d percent again", { OUTBOX_WELL_PERCENT } },
+	{ USHERD, "once more %d seconds after",
+	  { WRITER_WIPE_AGAIN_MS / 1000 } },
+	{ CONF, "they may have %d MiB besides",
+	  { (int)(OUTBOX_TENANT_OCTETS_MAX / 1048576) } },
 	{ USHERD, "the disk has not answered for %d seconds",
 	  { HEALTH_STUCK_MS / 1000 } },
 	{ USHERD, "It may use %d MiB of addresses",
 	  { (int)(SANDBOX_ADDRESS_SPACE / (1024 * 1024)) } },
 	{ USHERD, "Up to %d lines and %d MiB wait for a terminal",
 	  { LOG_RING_LINES, LOG_RING_OCTETS / (1024 * 1024) } },
+	{ USHERD, "is on record for %d days", { AUDIT_DAYS_MAX } },
+	{ USHERD, "The newest %d requests that were served are kept, and "
+		  "apart from them the newest %d that were refused",
+	  { AUDIT_ROWS_MAX, AUDIT_REFUSALS_MAX } },
+	{ USHERD, "no more than %d a day, and %d with a token that is no "
+		  "good, and %d for their",
+	  { REFUSALS_A_DAY, REFUSALS_TOKENS_A_DAY,
+	    REFUSALS_ORIGINS_A_DAY } },
+	{ USHERD, "one of a client in %d minutes, %d a minute in all, of "
+		  "which %d at most", { REFUSALS_CLIENT_S / 60,
+	    REFUSALS_SAMPLES * 60 / REFUSALS_SAMPLES_S,
+	    REFUSALS_SAMPLES / 3 * 60 / REFUSALS_SAMPLES_S } },
+	{ CONF, "and its chain, at most %d in all", { CERT_CHAIN_MAX } },
 	{ CONF, "come to rest, and %d seconds after the first change",
 	  { WATCH_LATEST_MS / 1000 } },
 	{ "README.md", "mint a token: one use, %d s |", { TOKEN_TTL_S } },

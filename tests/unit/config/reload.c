@@ -1,6 +1,7 @@
 /* The next configuration beside the running one. */
 #include <pthread.h>
 
+#include "config/schema.h"
 #include "crypto/jwe.h"
 #include "unit/config/rig.h"
 
@@ -478,6 +479,56 @@ START_TEST(what_needs_a_restart_is_named)
 }
 END_TEST
 
+/* Each setting that the table says is read at a start only is one that is
+ * compared, and there are no others. */
+START_TEST(the_table_says_what_needs_a_restart)
+{
+	/* all of them */
+	static const char text[] = "gateway = { "
+		"public_url = \"https://x.example\"; "
+		"listen = ( { url = \"http://127.0.0.1:81\"; } ); "
+		"admin = \"unix:/x\"; metrics = \"http://127.0.0.1:1\"; "
+		"state = \"/x\"; plugins = \"/x\"; "
+		"rate_limit = { requests = 1; per = 1; }; "
+		"metrics_hosts = [ \"x\" ]; "
+		"trusted_proxies = [ \"10.0.0.0/8\" ]; user = \"x\"; "
+		"client_header = \"X-Real-IP\"; "
+		"connections_per_client = 8; "
+		"development = true; watch = true; "
+		"log = { level = \"warn\"; format = \"text\"; "
+		"file = \"/x\"; }; adapter_log = 1; workers = 1; "
+		"request_deadline = 1; adapter_start = 1; "
+		"connections_max = 64; outbox_max = 1; "
+		"retention = { outbox = 60; }; };";
+	struct snapshot *s = begin(), *next;
+	char array[512], want[512];
+	struct buf needed, flagged;
+
+	rig_write("gateway.conf", text);
+	next = rig_load(s);
+	ck_assert_ptr_nonnull(next);
+	buf_init_fixed(&needed, array, sizeof(array));
+	snapshot_restart_needed(s, next, &needed);
+	buf_init_fixed(&flagged, want, sizeof(want));
+	for (const struct setting *t = schema_gateway; t->name; t++) {
+		const struct setting *m = t->members;
+
+		ck_assert_msg(strstr(text, t->name) != NULL, "%s", t->name);
+		if (t->is_at_start)
+			buf_printf(&flagged, "%s%s", flagged.len ? ", " : "",
+				   t->name);
+		for (; !t->is_at_start && m && m->name; m++)
+			if (m->is_at_start)
+				buf_printf(&flagged, "%s%s.%s",
+					   flagged.len ? ", " : "", t->name,
+					   m->name);
+	}
+	ck_assert_str_eq(array, want);
+	snapshot_unref(next);
+	end(s);
+}
+END_TEST
+
 static void reload_tests(TCase *tcase)
 {
 	tcase_add_test(tcase, a_change_is_taken_up);
@@ -497,6 +548,7 @@ static void reload_tests(TCase *tcase)
 	tcase_add_test(tcase, a_pinned_snapshot_stays_whole);
 	tcase_add_test(tcase, readers_never_notice_a_swap);
 	tcase_add_test(tcase, what_needs_a_restart_is_named);
+	tcase_add_test(tcase, the_table_says_what_needs_a_restart);
 }
 
 UNIT_MAIN("reload", reload_tests)

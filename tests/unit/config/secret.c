@@ -190,6 +190,12 @@ START_TEST(what_is_no_regular_file_is_refused_at_once)
 	path = STR("/dev/zero");
 	ck_assert_int_eq(look(MIN), -1);
 	ck_assert_int_eq(secret_check_pem(place, path, false), -1);
+	ck_assert_str_eq(problem(),
+			 "names /dev/zero, which is not a regular file");
+	/* ... and of a key no path, which may be the key itself */
+	ck_assert_int_eq(secret_check_pem(place, path, true), -1);
+	ck_assert_str_eq(problem(),
+			 "names something, which is not a regular file");
 }
 END_TEST
 
@@ -223,6 +229,29 @@ START_TEST(a_certificate_may_be_open_and_its_key_not)
 	ck_assert_int_eq(report.v[0].level, REPORT_WARNING);
 	unlink(path.ptr);
 	ck_assert_int_eq(secret_check_pem(place, path, false), -1);
+}
+END_TEST
+
+START_TEST(where_a_certificate_was_looked_for_is_told)
+{
+	const struct finding *f;
+	struct str other;
+
+	put("PEM", 3, 0600);
+	other = pool_printf(pool, "%s/Secret.pem", unit_dir());
+	ck_assert_int_eq(secret_check_pem(place, other, false), -1);
+	ck_assert_ptr_nonnull(strstr(problem(), other.ptr));
+	f = &report.v[report.count - 1];
+	ck_str_is(f->remedy, "did you mean secret?");
+	/* The path of a key is nobody's to read, the name beside it is. */
+	ck_assert_int_eq(secret_check_pem(place, other, true), -1);
+	ck_assert_ptr_null(strstr(problem(), other.ptr));
+	f = &report.v[report.count - 1];
+	ck_str_is(f->remedy, "did you mean secret?");
+	other = pool_printf(pool, "%s/hunter2/x", unit_dir());
+	ck_assert_int_eq(secret_check_pem(place, other, true), -1);
+	f = &report.v[report.count - 1];
+	ck_assert(!str_icontains(f->remedy, STR("hunter2")));
 }
 END_TEST
 
@@ -265,6 +294,7 @@ static void secret_tests(TCase *tc)
 	tcase_add_test(tc, what_is_no_regular_file_is_refused_at_once);
 	tcase_add_test(tc, neither_the_secret_nor_its_path_is_quoted);
 	tcase_add_test(tc, a_certificate_may_be_open_and_its_key_not);
+	tcase_add_test(tc, where_a_certificate_was_looked_for_is_told);
 	tcase_add_test(tc, paths_begin_where_the_file_is);
 	tcase_add_test(tc, without_memory_it_says_so);
 }

@@ -44,6 +44,8 @@ START_TEST(a_small_configuration_is_all_defaults)
 	ck_assert_uint_eq(t->cors.count, 0);
 	ck_assert(!t->cors.require_origin && !t->cors.allow_null_origin);
 	ck_assert_int_eq(t->switch_user, SWITCH_CONFIRM);
+	ck_assert(!t->decode_html);
+	ck_assert_int_eq(t->callback, CALLBACK_AUTO);
 	ck_str_is(t->dashboard, "https://tickets.example/dashboard");
 	ck_assert_int_eq(t->identity, IDENTITY_UNSIGNED);
 	ck_assert_int_eq(t->on_conflict, ON_CONFLICT_REJECT);
@@ -75,6 +77,7 @@ static const char full_gateway[] =
 	"watch = true; log = { level = \"debug\"; format = \"json\";\n"
 	"	file = \"logs/all\"; }; adapter_log = 7;\n"
 	"workers = 3; request_deadline = 9; connections_max = 64;\n"
+	"connections_per_client = 8; metrics_hosts = [ \"a.b\", \"c.d\" ];\n"
 	"};\n";
 
 START_TEST(every_gateway_setting_arrives)
@@ -93,8 +96,11 @@ START_TEST(every_gateway_setting_arrives)
 		 rig_path("tls/k"), slash + 4);
 	rig_write("gateway.conf", text);
 	s = rig_load_good(NULL);
-	ck_assert_uint_eq(rig_report.count, 0);
+	/* there is no tenant, and nothing else to say */
+	ck_assert_uint_eq(rig_report.count, 1);
+	ck_assert(rig_found("holds no tenant: nobody can sign in"));
 	g = &s->gateway;
+	ck_str_is(g->file, rig_path("gateway.conf"));
 	ck_str_is(g->public_origin, "https://tickets.example:8443");
 	ck_assert_uint_eq(g->listener_count, 2);
 	ck_assert(g->listeners[0].is_https && g->listeners[0].close_always);
@@ -124,6 +130,9 @@ START_TEST(every_gateway_setting_arrives)
 	ck_assert_uint_eq(g->workers, 3);
 	ck_assert_uint_eq(g->request_deadline_s, 9);
 	ck_assert_uint_eq(g->connections_max, 64);
+	ck_assert_uint_eq(g->connections_per_client, 8);
+	ck_assert_uint_eq(g->metrics_host_count, 2);
+	ck_str_is(g->metrics_hosts[1], "c.d");
 	snapshot_unref(s);
 
 	/* The command line has the last word. */
@@ -155,7 +164,8 @@ START_TEST(every_tenant_setting_arrives)
 		"origins = [ \"https://acme.example\",\n"
 		"\"https://b.example:1\" ];\n"
 		"require_origin = true; allow_null_origin = true;\n"
-		"switch_user = \"replace\"; dashboard = \"/d?x=1\";\n"
+		"switch_user = \"replace\"; callback = \"confirm\";\n"
+		"decode_html = true; dashboard = \"/d?x=1\";\n"
 		"redirects = [ \"https://acme.example/support/\" ];\n"
 		"redeem_secret_file = \"redeem\"; on_conflict = \"update\";\n"
 		"rate_limit = { requests = 2; }; certificate = \"c.pem\";\n"
@@ -178,6 +188,8 @@ START_TEST(every_tenant_setting_arrives)
 	ck_str_is(t->cors.origins[1], "https://b.example:1");
 	ck_assert(t->cors.require_origin && t->cors.allow_null_origin);
 	ck_assert_int_eq(t->switch_user, SWITCH_REPLACE);
+	ck_assert(t->decode_html);
+	ck_assert_int_eq(t->callback, CALLBACK_CONFIRM);
 	ck_str_is(t->dashboard, "https://desk.acme.example/d?x=1");
 	ck_assert_uint_eq(t->redirects.own_count, 1);
 	ck_assert(t->redirects.own == &t->url);
@@ -249,19 +261,22 @@ START_TEST(broken_gateways_are_refused)
 		{ "", 1, "public_url", "is missing", "add e.g." },
 		{ PUBLIC, 1, "listen", "is missing", "add e.g. listen" },
 		{ LISTEN "\npublic_url = \"tickets.example\";", 2,
-		  "public_url", "must start with https://", "write it like" },
+		  "public_url", "must start with https://",
+		  "write \"https://tickets.example/\"" },
 		{ LISTEN "public_url = \"http://a.example\";", 1, "public_url",
 		  "must be https://", "development = true" },
 		{ LISTEN "public_url = \"http://a.example\";\n"
 		  "development = true;", 1, "public_url", "loopback names only",
 		  ".localhost" },
 		{ LISTEN "public_url = \"https://a.example/x\";", 1,
-		  "public_url", "not a path on it", "leave out" },
+		  "public_url", "not a path on it",
+		  "write \"https://a.example\": leave out" },
 		{ PUBLIC "\nlisten = ( { url = \"https://[::]:1\"; } );", 2,
 		  "listen[0].certificate", "key is missing", "name both" },
 		{ PUBLIC "listen = ( { url = \"https://[::]:1\";\n"
 		  "certificate = \"nowhere\"; key = \"nowhere\"; } );", 2,
-		  "listen[0].certificate", "No such file", "relative to" },
+		  "listen[0].certificate", "/nowhere, which cannot be read: No "
+		  "such file", "holds gateway.conf" },
 		{ PUBLIC "listen = ( { url = \"http://127.0.0.1:1\";\n"
 		  "certificate = \"x\"; } );", 2, "listen[0].certificate",
 		  "does not go with an http:// listener", "leave out" },
@@ -270,6 +285,24 @@ START_TEST(broken_gateways_are_refused)
 		{ PUBLIC "listen = ( { url = \"http://b.example:1\"; } );", 1,
 		  "listen[0].url", "must name an address", "public_url" },
 		{ PUBLIC "listen = ( { url = \"http://127.0.0.1:1/x\"; } );",
+		  1, "listen[0].url", "not an address to listen at",
+		  "https://[::]:8443" },
+		{ PUBLIC "listen = ( { url = \"http://127.0.0.1:1?x\"; } );",
+		  1, "listen[0].url", "not an address to listen at",
+		  "https://[::]:8443" },
+		{ PUBLIC "listen = ( { url = \"http://127.0.0.1:1#x\"; } );",
+		  1, "listen[0].url", "not an address to listen at",
+		  "https://[::]:8443" },
+		{ PUBLIC "listen = ( { url = \":0\"; } );",
+		  1, "listen[0].url", "not an address to listen at",
+		  "https://[::]:8443" },
+		{ PUBLIC "listen = ( { url = \"127.0.0.1:8080\"; } );",
+		  1, "listen[0].url", "not an address to listen at: ",
+		  "https://[::]:8443" },
+		{ PUBLIC "listen = ( { url = \"http://a:b@127.0.0.1:1\"; } );",
+		  1, "listen[0].url", "not an address to listen at: ",
+		  "https://[::]:8443" },
+		{ PUBLIC "listen = ( { url = \"http://[::1:0\"; } );",
 		  1, "listen[0].url", "not an address to listen at",
 		  "https://[::]:8443" },
 		{ PUBLIC "listen = ( { url = \"http://127.0.0.1:1\"; },\n"
@@ -333,9 +366,23 @@ START_TEST(broken_tenants_are_refused)
 		{ "terms = \"http://a.example/\";", 3, "terms",
 		  "must be https://", "development" },
 		{ "\norigins = [ \"https://a.example/\" ];", 4, "origins[0]",
-		  "is not an origin", "https://yourcompany.com" },
+		  "is not an origin", "write \"https://a.example\"" },
+		{ "origins = [ \"Shop.example:443/x\" ];", 3, "origins[0]",
+		  "is not an origin", "write \"https://shop.example\"" },
+		{ "origins = [ \"https://joe:pw@a.example\" ];", 3,
+		  "origins[0]", "is not an origin", "write it like" },
+		{ "redirects = [ \"a.example/x/\" ];", 3, "redirects[0]",
+		  "cannot be a redirect target",
+		  "write \"https://a.example/x/\"" },
 		{ "origins = [ \"http://a.example\" ];", 3, "origins[0]",
 		  "must be https://", "development" },
+		{ "\norigins = [ \"https://a.b\", \"https://*.co.uk\" ];", 4,
+		  "origins[1]", "lets anybody in, *.co.uk: everybody may have "
+		  "a name under co.uk", "the partner's alone" },
+		{ "origins = [ \"http://*.a.example\" ];", 3, "origins[0]",
+		  "http", "https" },
+		{ "origins = [ \"https://*.a.b\", \"https://*.a.b\" ];", 3,
+		  "origins[1]", "is listed twice", "keep one" },
 		{ "origins = [ \"null\" ];", 3, "origins[0]",
 		  "is not an origin", "https://" },
 		{ "origins = [ \"https://a.b\", \"https://a.b\" ];", 3,
@@ -362,7 +409,8 @@ START_TEST(broken_tenants_are_refused)
 		{ "certificate = \"a\";", 3, "key", "is missing", "both" },
 		{ "key = \"a\";", 3, "certificate", "is missing", "both" },
 		{ "certificate = \"a\"; key = \"b\";", 3, "certificate",
-		  "No such file", "relative to" },
+		  "/a, which cannot be read: No such file",
+		  " holds bad.conf, gateway.conf" },
 		{ "redeem_secret_file = \"a\";", 3, "redeem_secret_file",
 		  "No such file", "relative to" },
 		{ "redeem_secret_file = \"..\";", 3, "redeem_secret_file",
@@ -380,17 +428,19 @@ START_TEST(broken_tenants_are_refused)
 		  "\"s\"; events = [ \"e\" ]; } );", 3, "webhooks[0].url",
 		  "must be https://", "" },
 		{ "adapter = { module = \"fieldmap.so\"; };", 3,
-		  "adapter.module", "fieldmap.so cannot be used: ", "" },
+		  "adapter.module", "fieldmap.so is not in the gateway's plugins "
+		  "directory, /", "" },
 		{ "adapter = { module = \"fieldmap.so\";\n"
 		  "isolation = \"process\"; };", 3, "adapter.module",
-		  "nobody to keep a process", "" },
+		  "is not in the gateway's plugins directory", "" },
 		{ "adapter = { module = \"../x.so\"; isolation = \"none\"; };",
 		  3, "adapter.module", "a file name without a path",
 		  "plugins directory" },
 		{ "adapter = { module = \".x.so\"; isolation = \"none\"; };",
 		  3, "adapter.module", "a file name without a path", "" },
 		{ "adapter = { module = \"none.so\"; isolation = \"none\"; };",
-		  3, "adapter.module", "none.so cannot be used: ", "" },
+		  3, "adapter.module", "none.so is not in the gateway's "
+		  "plugins directory", "" },
 		{ "adapter = { module = \"m\"; isolation = \"none\";\n"
 		  "secrets = ( { name = \"a\"; file = \"nowhere\"; } ); };",
 		  4, "adapter.secrets[0].file", "No such file", "" },

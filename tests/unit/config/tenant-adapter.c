@@ -85,6 +85,53 @@ static void check_flattened(const char *config, const char *key)
 	rig_end();
 }
 
+START_TEST(a_module_that_is_not_there_is_told_with_what_is)
+{
+	struct snapshot *s;
+
+	begin();
+	rig_write("a.conf", TENANT("a", ADAPTER("Good.so", "")));
+	rig_write("b.conf", TENANT("b", ADAPTER("feildmap", "")));
+	rig_write("c.conf", TENANT("c", ADAPTER("zendesk.so", "")));
+	s = rig_load(NULL);
+	ck_assert(rig_found("Good.so is not in the gateway's plugins "
+			    "directory, "));
+	ck_assert(rig_found(rig_dir));
+	for (unsigned i = 0, n = 0; i < rig_report.count; i++) {
+		static const char *const wanted[] = {
+			"did you mean good.so?", "did you mean fieldmap.so?",
+			" holds fieldmap.so, good.so, init-fails.so",
+		};
+
+		if (rig_report.v[i].level != REPORT_TENANT)
+			continue;
+		ck_str_is(rig_report.v[i].setting, "adapter.module");
+		ck_assert_msg(n < 3 && strstr(rig_report.v[i].remedy.ptr,
+					      wanted[n]), "%s",
+			      rig_report.v[i].remedy.ptr);
+		n++;
+	}
+	ck_assert_uint_eq(report_count(&rig_report, REPORT_TENANT), 3);
+	snapshot_unref(s);
+	rig_end();
+}
+END_TEST
+
+START_TEST(a_process_of_its_own_needs_who_keeps_it)
+{
+	struct snapshot *s;
+
+	begin();
+	rig_write("a.conf", TENANT("a", "adapter = { module = \"good.so\"; "
+				   "};"));
+	s = rig_load(NULL);
+	ck_assert(rig_found("good.so cannot be used: there is nobody to keep "
+			    "a process of its own"));
+	snapshot_unref(s);
+	rig_end();
+}
+END_TEST
+
 START_TEST(settings_are_flattened)
 {
 	check_flattened("a = \"x\";", "a");
@@ -264,6 +311,8 @@ END_TEST
 static void adapter_tests(TCase *tcase)
 {
 	tcase_add_test(tcase, an_adapter_is_loaded_and_named);
+	tcase_add_test(tcase, a_module_that_is_not_there_is_told_with_what_is);
+	tcase_add_test(tcase, a_process_of_its_own_needs_who_keeps_it);
 	tcase_add_test(tcase, settings_are_flattened);
 	tcase_add_test(tcase, settings_have_limits);
 	tcase_add_test(tcase, an_unchanged_adapter_goes_on);

@@ -6,7 +6,7 @@
 
 #include "unit/config/rig.h"
 
-#define SDK_FILE "/sdk/usher-1.0.0.js"
+#define SDK_FILE "/sdk/usher-1.0.1.js"
 #define ABC "sha384-ywB1P0WjXou1oD1pmsZQBycsMqsO3tFjGotgWkP/W+2AhgcroefMI1i67" \
 	"KE0yCWn"			/* of "abc": FIPS 180-4's example */
 #define NAMED(name) "tenant = { slug = \"acme\"; identity = \"unsigned\";\n" \
@@ -78,7 +78,7 @@ static bool has(const char *text)
 static bool has_mark_left(void)
 {
 	static const char *const marks[] = { "@tenant", "@script@",
-		"@integrity", "@title", "@assertion" };
+		"@integrity", "@title", "@assertion", "@action" };
 
 	for (size_t i = 0; i < N_ELEMENTS(marks); i++)
 		if (has(marks[i]))
@@ -98,6 +98,63 @@ START_TEST(each_is_whole_and_pins_the_sdk)
 		ck_assert(has("acme"));
 		ck_assert(!has("assertion"));
 	}
+}
+END_TEST
+
+/* A gateway that hangs holds up no page; who clicks meanwhile, or where the
+ * script is kept out, is posted by the page's own form. */
+START_TEST(none_waits_for_the_gateway_nor_needs_its_script)
+{
+	for (size_t i = 0; i < N_ELEMENTS(frameworks); i++) {
+		bool is_react = !strcmp(frameworks[i], "react");
+
+		ck_assert_int_eq(run("acme", frameworks[i]), COMMAND_DONE);
+		if (!is_react)
+			ck_assert(has("<script async src=\"https://tickets."
+				      "example" SDK_FILE "\""));
+		ck_assert(!has("<script src"));
+		ck_assert_msg(has("<form method=\"post\" action=\"https://"
+				  "tickets.example/api/auth/redirect/acme\""),
+			      "%s", out);
+		ck_assert(has("name=\"email\"") || has("foreach ($user as"));
+		ck_assert(has("name=\"name\"") || has("foreach ($user as"));
+		ck_assert(!has("<button type=\"button\" data-usher"));
+		ck_assert(!has("data-usher-login"));
+		/* no line is left of what was not filled in */
+		ck_assert_msg(!has("email\">\n\n") && !has(",\n\n") &&
+			      !has(" />\n\n"), "%s", out);
+	}
+}
+END_TEST
+
+START_TEST(laravel_is_told_by_what_blade_leaves_alone)
+{
+	ck_assert_int_eq(run("acme", "laravel"), COMMAND_DONE);
+	ck_assert(!has("@json"));
+	ck_assert_msg(has("{!! json_encode($supportUser, "), "%s", out);
+	ck_assert(has("JSON_HEX_TAG | JSON_HEX_AMP | JSON_HEX_APOS | "
+		      "JSON_HEX_QUOT) !!}"));
+}
+END_TEST
+
+START_TEST(wordpress_gives_what_people_typed_and_keeps_no_page)
+{
+	ck_assert_int_eq(run("acme", "wordpress"), COMMAND_DONE);
+	ck_assert(has("wp_specialchars_decode($user->user_email, ENT_QUOTES)"));
+	ck_assert(has("wp_specialchars_decode($user->display_name, "
+		      "ENT_QUOTES)"));
+	ck_assert(has("add_filter('wp_headers'"));
+	ck_assert(has("'no-store, private'"));
+}
+END_TEST
+
+START_TEST(react_is_a_client_component_that_names_its_tenant)
+{
+	ck_assert_int_eq(run("acme", "react"), COMMAND_DONE);
+	ck_assert_int_eq(strncmp(out, "'use client';\n", 14), 0);
+	ck_assert(has("script.dataset.tenant = 'acme';"));
+	ck_assert(has("script.onerror = "));
+	ck_assert(has("user.email"));
 }
 END_TEST
 
@@ -207,6 +264,11 @@ static void snippet_tests(TCase *tc)
 {
 	tcase_add_checked_fixture(tc, set_up, rig_end);
 	tcase_add_test(tc, each_is_whole_and_pins_the_sdk);
+	tcase_add_test(tc, none_waits_for_the_gateway_nor_needs_its_script);
+	tcase_add_test(tc, laravel_is_told_by_what_blade_leaves_alone);
+	tcase_add_test(tc,
+		       wordpress_gives_what_people_typed_and_keeps_no_page);
+	tcase_add_test(tc, react_is_a_client_component_that_names_its_tenant);
 	tcase_add_test(tc, the_plain_one_is_what_is_meant_without_a_name);
 	tcase_add_test(tc, other_names_are_refused_before_anything_is_read);
 	tcase_add_test(tc, a_tenant_of_signed_users_has_none_yet);

@@ -16,6 +16,14 @@ static void set_up(void)
 	lone_tenant.cors = (struct cors){ .origins = origins, .count = 2 };
 }
 
+/* What its maker can do. */
+static void ck_hint(const char *part)
+{
+	ck_assert_msg(strstr(lone.answer.body.ptr, "\"hint\":\"") &&
+		      strstr(lone.answer.body.ptr, part), "%s lacks %s",
+		      lone.answer.body.ptr, part);
+}
+
 START_TEST(it_works_inside_another_page_alone)
 {
 	static const char *const bad[] = {
@@ -29,6 +37,7 @@ START_TEST(it_works_inside_another_page_alone)
 	ck_assert_int_eq(lone_run("check_place"), STEP_NEXT);
 	lone_says("Sec-Fetch-Dest", "iframe");
 	ck_refused(lone_run("check_place"), 403, "not_a_frame");
+	ck_hint("for an iframe");
 	lone_again();
 	lone_says("Sec-Fetch-Dest", "frame");
 	ck_assert_int_eq(lone_run("check_place"), STEP_NEXT);
@@ -44,6 +53,7 @@ START_TEST(a_tenant_without_origins_has_no_frame)
 {
 	lone_tenant.cors.count = 0;
 	ck_refused(lone_run("check_origins"), 403, "embedding_off");
+	ck_hint("Have the desk add the page's origin");
 }
 END_TEST
 
@@ -135,6 +145,7 @@ START_TEST(as_many_origins_as_fit_in_a_head)
 	list(CORS_ORIGINS_MAX, ANCESTORS_MAX + 1);
 	ck_assert_int_eq(lone_run("check_origins"), STEP_ANSWER);
 	ck_assert_str_eq(lone.code, "too_many_origins");
+	ck_hint("list fewer origins");
 	ck_assert_uint_eq(lone_header("Content-Security-Policy").len, 0);
 }
 END_TEST

@@ -110,6 +110,57 @@ START_TEST(the_page_around_must_be_listed_whatever_a_form_may)
 }
 END_TEST
 
+static void ck_hint(const char *part)
+{
+	ck_assert_msg(strstr(lone.answer.body.ptr, "\"hint\":\"") &&
+		      strstr(lone.answer.body.ptr, part), "%s lacks %s",
+		      lone.answer.body.ptr, part);
+}
+
+/* Else its maker sees "refused", and nobody says what was. */
+START_TEST(a_refusal_says_what_its_maker_can_do)
+{
+	static const struct { const char *origin, *hint; } cases[] = {
+		{ "http://www.acme.test", "http://www.acme.test: serve it over "
+		  "https, and have the desk add" },
+		{ "https://www.acme.test", "The page around the frame is of "
+		  "https://www.acme.test: have the desk add it to the tenant's "
+		  "origins." },
+		{ "null", "sandboxed or opened from a file" },
+		{ NULL, "names no page around the frame" },
+	};
+
+	for (size_t i = 0; i < N_ELEMENTS(cases); i++) {
+		lone_again();
+		if (cases[i].origin)
+			lone_says(EMBED_HEADER, cases[i].origin);
+		ck_refused(embed_check_embedder(&lone), 403,
+			   "embedder_refused");
+		ck_hint(cases[i].hint);
+		/* what is listed is the tenant's business */
+		ck_assert_ptr_null(strstr(lone.answer.body.ptr, "8443"));
+	}
+	lone_again();
+	lone_says(EMBED_HEADER, origins[0].ptr);
+	lone_says(EMBED_HEADER, origins[0].ptr);
+	ck_refused(embed_check_embedder(&lone), 403, "embedder_refused");
+	ck_hint("several pages around the frame");
+	/* what is no origin is not said after them */
+	lone_again();
+	lone_says(EMBED_HEADER, "<script>");
+	ck_refused(embed_check_embedder(&lone), 403, "embedder_refused");
+	ck_assert_ptr_null(strstr(lone.answer.body.ptr, "hint"));
+	lone_again();
+	lone_says("Origin", "https://acme.test");
+	ck_refused(embed_check_frame(&lone), 403, "origin_refused");
+	ck_hint("Only the desk's own pages may ask for this");
+	lone_again();
+	lone_tenant.desk = false;
+	ck_refused(lone_run("check_desk"), 404, "desk_off");
+	ck_hint("mode \\\"tab\\\", or its method \\\"form\\\"");
+}
+END_TEST
+
 START_TEST(fields_come_as_json_alone)
 {
 	static const char *const good[] = {
@@ -218,6 +269,7 @@ static void embed_tests(TCase *tc)
 	tcase_add_test(tc, where_the_browser_says_the_site_it_must_be_ours);
 	tcase_add_test(tc, the_page_around_must_be_listed);
 	tcase_add_test(tc, the_page_around_must_be_listed_whatever_a_form_may);
+	tcase_add_test(tc, a_refusal_says_what_its_maker_can_do);
 	tcase_add_test(tc, fields_come_as_json_alone);
 	tcase_add_test(tc, want_of_memory_is_not_a_wrong_type);
 	tcase_add_test(tc, a_tenant_without_a_desk_has_none_in_a_frame);

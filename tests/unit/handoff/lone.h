@@ -44,6 +44,7 @@ __attribute__((unused)) static void lone_again(void)
 {
 	lone.answer = (struct answer){ 0 };
 	lone.code = NULL;
+	lone.hint = STR_NULL;
 	lone.request.header_count = 0;
 }
 

@@ -91,11 +91,11 @@ START_TEST(the_way_back_is_named_after_whose_it_is)
 	lone_tenant.home = STR("https://acme.test/?a=1&b=\"");
 	ck_assert(page_notice(&lone, "Title", "Text."));
 	ck_assert(lone_body_has("href=\"https://acme.test/?a=1&amp;b=&quot;\">"
-				"Back to Acme</a>"));
+				"Back to <bdi>Acme</bdi></a>"));
 	lone_again();
 	lone_tenant.name = STR("");
 	ck_assert(page_notice(&lone, "Title", "Text."));
-	ck_assert(lone_body_has(">Back to https://acme.test/?a=1&amp;b"));
+	ck_assert(lone_body_has(">Back to <bdi>https://acme.test/?a=1&amp;b"));
 }
 END_TEST
 

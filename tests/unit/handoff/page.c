@@ -212,13 +212,36 @@ START_TEST(an_error_in_a_frame_is_seen_there_and_told)
 }
 END_TEST
 
+static const struct page_button button = {
+	.token = { "tok.en\"x", 8 },
+	.targets = { { "https://shop.test", 17 } },
+	.target_count = 1,
+};
+
+START_TEST(who_may_be_a_program_learns_of_nobody_and_finds_a_button)
+{
+	ck_assert(page_arrive(&ex, &button));
+	check_page(200, "'self' https://shop.test");
+	ck_assert_uint_eq(count("<form method=\"post\" "
+				"action=\"/auth/callback\">"), 1);
+	ck_assert_uint_eq(count("<button"), 1);
+	ck_assert(body_has("value=\"tok.en&quot;x\"") ||
+		  body_has("value=\"tok.en&#34;x\""));
+	ck_assert(body_has("<meta name=\"referrer\" "
+			   "content=\"strict-origin\">"));
+	/* the second click of a double one is none */
+	ck_assert(body_has("e.preventDefault()"));
+}
+END_TEST
+
 START_TEST(the_question_has_one_button_and_the_token_in_it)
 {
-	struct page_person now = { STR("Ann " EVIL), STR("ann@example.com") };
-	struct page_person next = { STR("Bob " EVIL), STR("bob@example.com") };
-	struct str targets[] = { STR("https://shop.test") };
+	struct page_person now = { STR("Ann " EVIL), STR("ann@example.com"),
+				   ex.tenant };
+	struct page_person next = { STR("Bob " EVIL), STR("bob@example.com"),
+				    ex.tenant };
 
-	ck_assert(page_confirm(&ex, now, next, STR("tok.en\"x"), targets, 1,
+	ck_assert(page_confirm(&ex, now, next, &button,
 			       STR("https://ticket.acme.test/dashboard")));
 	check_page(200, "'self' https://shop.test");
 	ck_assert_uint_eq(count("<form method=\"post\" "
@@ -228,6 +251,11 @@ START_TEST(the_question_has_one_button_and_the_token_in_it)
 		  body_has("value=\"tok.en&#34;x\""));
 	ck_assert(body_has("ann@example.com"));
 	ck_assert(body_has("bob@example.com"));
+	/* a name may turn the direction of what follows it */
+	ck_assert(body_has("Go on as <bdi>"));
+	ck_assert(body_has("No, stay <bdi>"));
+	ck_assert_uint_eq(count("<b dir=\"auto\">"), 2);
+	ck_assert_uint_eq(count("<span dir=\"auto\">"), 3);
 	ck_assert(body_has("href=\"https://ticket.acme.test/dashboard\""));
 	ck_assert(!body_has("<script>alert"));
 	/* Without it the POST would arrive with `Origin: null`. */
@@ -376,6 +404,8 @@ static void page_tests(TCase *tcase)
 	tcase_add_test(tcase, an_error_of_nobody_has_no_way_back);
 	tcase_add_test(tcase, a_host_of_one_tenant_says_whose_it_is);
 	tcase_add_test(tcase, an_error_in_a_frame_is_seen_there_and_told);
+	tcase_add_test(tcase,
+		who_may_be_a_program_learns_of_nobody_and_finds_a_button);
 	tcase_add_test(tcase, the_question_has_one_button_and_the_token_in_it);
 	tcase_add_test(tcase, a_form_that_posts_itself_names_its_target_alone);
 	tcase_add_test(tcase, a_page_that_does_not_fit_sets_nothing);

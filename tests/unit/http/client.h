@@ -11,20 +11,20 @@
 
 #include "unit/http/edge.h"
 
-struct client {
+struct raw_client {
 	int fd;
 	gnutls_session_t session;
 	gnutls_certificate_credentials_t credentials;
 	char name[256];			/* of the certificate */
 };
 
-__attribute__((unused)) static void client_connect(struct client *client)
+__attribute__((unused)) static void client_connect(struct raw_client *client)
 {
-	*client = (struct client){ .fd = edge_connect(0) };
+	*client = (struct raw_client){ .fd = edge_connect(0) };
 }
 
 /* The handshake's result. */
-__attribute__((unused)) static int client_shake(struct client *client,
+__attribute__((unused)) static int client_shake(struct raw_client *client,
 						const char *priorities,
 						const char *sni,
 						const gnutls_datum_t *ticket)
@@ -64,7 +64,7 @@ __attribute__((unused)) static int client_shake(struct client *client,
 	return rc;
 }
 
-__attribute__((unused)) static void client_close(struct client *client)
+__attribute__((unused)) static void client_close(struct raw_client *client)
 {
 	gnutls_deinit(client->session);
 	gnutls_certificate_free_credentials(client->credentials);

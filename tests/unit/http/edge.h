@@ -56,10 +56,12 @@ __attribute__((unused)) static void edge_write(const char *name,
 }
 
 /* A self-signed certificate for `host` in NAME.pem, its key in NAME.key;
+ * `names`: its subjectAltName, a name, an IP or a mail address (NULL: none);
  * valid from now - `ago` for `days`. */
-__attribute__((unused)) static void edge_certify(const char *name,
-						 const char *host, time_t ago,
-						 int days)
+__attribute__((unused)) static void edge_certify_for(const char *name,
+						     const char *host,
+						     const char *names,
+						     time_t ago, int days)
 {
 	gnutls_x509_privkey_t key;
 	gnutls_x509_crt_t crt;
@@ -79,6 +81,19 @@ __attribute__((unused)) static void edge_certify(const char *name,
 						 (time_t)days * 86400);
 	gnutls_x509_crt_set_dn_by_oid(crt, GNUTLS_OID_X520_COMMON_NAME, 0,
 				      host, (unsigned)strlen(host));
+	if (names) {
+		unsigned char ip[16];
+		bool is_v4 = inet_pton(AF_INET, names, ip) == 1;
+		bool is_ip = is_v4 || inet_pton(AF_INET6, names, ip) == 1;
+
+		ck_assert_int_eq(gnutls_x509_crt_set_subject_alt_name(
+			crt, is_ip ? GNUTLS_SAN_IPADDRESS :
+			strchr(names, '@') ? GNUTLS_SAN_RFC822NAME :
+					     GNUTLS_SAN_DNSNAME,
+			is_ip ? (const void *)ip : names,
+			is_v4 ? 4 : is_ip ? 16 : (unsigned)strlen(names),
+			GNUTLS_FSAN_SET), 0);
+	}
 	gnutls_x509_crt_set_key(crt, key);
 	ck_assert_int_eq(gnutls_x509_crt_sign2(crt, crt, key,
 					       GNUTLS_DIG_SHA256, 0), 0);
@@ -95,6 +110,14 @@ __attribute__((unused)) static void edge_certify(const char *name,
 	gnutls_free(pem.data);
 	gnutls_x509_crt_deinit(crt);
 	gnutls_x509_privkey_deinit(key);
+}
+
+/* The same, with its host for a name. */
+__attribute__((unused)) static void edge_certify(const char *name,
+						 const char *host, time_t ago,
+						 int days)
+{
+	edge_certify_for(name, host, host, ago, days);
 }
 
 /* ---- the server --------------------------------------------------------- */
@@ -147,6 +170,7 @@ __attribute__((unused)) static void edge_start(const struct route *routes,
 {
 	char why[SERVER_WHY_MAX];
 	struct snapshot *first;
+	struct report report;
 
 	edge_keys = keyring_new_throwaway();
 	first = edge_load();
@@ -157,8 +181,11 @@ __attribute__((unused)) static void edge_start(const struct route *routes,
 				    &edge_server, why, sizeof(why)) == ERR_OK,
 		      "%s", why);
 	server_set_routes(edge_server, routes);
-	ck_assert_msg(server_run(edge_server, first, why, sizeof(why)) ==
-		      ERR_OK, "%s", why);
+	ck_assert_int_eq(report_init(&report), 0);
+	ck_assert_int_eq(server_reload(edge_server, first, &report), ERR_OK);
+	report_done(&report);
+	ck_assert_msg(server_run(edge_server, why, sizeof(why)) == ERR_OK,
+		      "%s", why);
 }
 
 __attribute__((unused)) static void edge_stop(int64_t ms)

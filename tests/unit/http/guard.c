@@ -155,6 +155,31 @@ START_TEST(bad_heads_do_not)
 }
 END_TEST
 
+/* Values and targets are read by eight. */
+START_TEST(each_octet_counts_wherever_it_stands)
+{
+	enum { LEN = 19, VALUE_AT = 19, TARGET_AT = 5 };
+	unsigned wrong = 0;
+
+	for (unsigned i = 0; i < 2 * LEN * 256; i++) {
+		char value[] = "GET /p HTTP/1.1\r\nA:xxxxxxxxxxxxxxxxxxx\r\n"
+			       "Host: a\r\n\r\n";
+		char target[] = "GET /xxxxxxxxxxxxxxxxxxx HTTP/1.1\r\n"
+				"Host: a\r\n\r\n";
+		bool is_target = i & 1;
+		unsigned char c = (unsigned char)(i >> 1);
+		char *head = is_target ? target : value;
+		bool is_good = is_target ? c > ' ' && c < 0x7f && c != '#' :
+			       c == '\t' || (c >= ' ' && c != 0x7f);
+
+		head[(is_target ? TARGET_AT : VALUE_AT) + i / 512] = (char)c;
+		wrong += is_good != heads_accepts(head, is_target ?
+			sizeof(target) - 1 : sizeof(value) - 1, SIZE_MAX);
+	}
+	ck_assert_uint_eq(wrong, 0);
+}
+END_TEST
+
 START_TEST(the_reader_of_this_test_agrees)
 {
 	struct reading reading;
@@ -261,6 +286,7 @@ static void add_tests(TCase *tcase)
 			    sizeof(bad) / sizeof(bad[0]));
 	tcase_add_loop_test(tcase, the_reader_of_this_test_agrees, 0,
 			    sizeof(bad) / sizeof(bad[0]));
+	tcase_add_test(tcase, each_octet_counts_wherever_it_stands);
 	tcase_add_test(tcase, headers_are_counted);
 	tcase_add_test(tcase, framing_is_told);
 	tcase_add_test(tcase, the_library_passes_the_self_test);

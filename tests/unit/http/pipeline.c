@@ -326,7 +326,7 @@ END_TEST
 START_TEST(what_comes_in_one_record_is_not_acted_on)
 {
 	char both[512], text[2048];
-	struct client client;
+	struct raw_client client;
 	size_t len = 0;
 	ssize_t n;
 

@@ -1,6 +1,7 @@
 #include "unit/unit.h"
 
 #include "desk/desk.h"
+#include "desk/frame.h"
 #include "handoff/steps.h"
 #include "http/router.h"
 
@@ -15,6 +16,7 @@ static const struct host tenant_host = { .tenants = tenants,
 					 .tenant_count = 1 };
 
 #define NOT_FOUND &steps_not_found
+#define NEAR_MISS &steps_near_miss
 #define NOT_ALLOWED &steps_not_allowed
 
 static const struct {
@@ -38,11 +40,45 @@ static const struct {
 	  "acme", NULL },
 	{ METHOD_OPTIONS, "/api/auth/redeem/acme", &gateway_shared,
 	  NOT_ALLOWED, NULL, "POST" },
-	{ METHOD_POST, "/api/auth/redirect/acme", &tenant_host, NOT_FOUND,
+	{ METHOD_POST, "/api/auth/redirect/acme", &tenant_host, NEAR_MISS,
 	  NULL, NULL },
-	{ METHOD_GET, "/api/auth/redirect/acme", &tenant_host, NOT_FOUND, NULL,
+	{ METHOD_GET, "/api/auth/redirect/acme", &tenant_host, NEAR_MISS, NULL,
 	  NULL },
-	{ METHOD_POST, "/api/auth/redeem/acme", &tenant_host, NOT_FOUND, NULL,
+	{ METHOD_POST, "/api/auth/redeem/acme", &tenant_host, NEAR_MISS, NULL,
+	  NULL },
+	/* a slash behind the slug, and nowhere else */
+	{ METHOD_POST, "/api/auth/redirect/acme/", &gateway_alone,
+	  &steps_handoff, "acme", NULL },
+	{ METHOD_OPTIONS, "/api/auth/redirect/acme/", &gateway_alone,
+	  &steps_preflight, "acme", NULL },
+	{ METHOD_GET, "/api/auth/redirect/acme/", &gateway_alone,
+	  &steps_handoff_method, "acme", "POST, OPTIONS" },
+	{ METHOD_POST, "/api/auth/redeem/acme/", &gateway_alone, &steps_redeem,
+	  "acme", NULL },
+	{ METHOD_GET, "/embed/acme", &gateway_alone, &steps_frame, "acme",
+	  NULL },
+	{ METHOD_GET, "/embed/acme/", &gateway_alone, &steps_frame, "acme",
+	  NULL },
+	{ METHOD_GET, "/embed/acme//", &gateway_alone, NOT_FOUND, NULL, NULL },
+	{ METHOD_POST, "/embed/acme/handoff/", &gateway_alone, NOT_FOUND, NULL,
+	  NULL },
+	{ METHOD_POST, "/api/auth/redirect/acme//", &gateway_alone, NEAR_MISS,
+	  NULL, NULL },
+	{ METHOD_POST, "/api/auth/redirect//acme", &gateway_alone, NEAR_MISS,
+	  NULL, NULL },
+	{ METHOD_POST, "/api/auth/redirect//", &gateway_alone, NEAR_MISS, NULL,
+	  NULL },
+	/* beside the endpoints of partners */
+	{ METHOD_OPTIONS, "/api/auth/redirekt/acme", &gateway_alone, NEAR_MISS,
+	  NULL, NULL },
+	{ METHOD_GET, "/api/auth", &gateway_alone, NEAR_MISS, NULL, NULL },
+	{ METHOD_GET, "/api/auth/", &tenant_host, NEAR_MISS, NULL, NULL },
+	{ METHOD_POST, "/API/Auth/Redirect/acme", &gateway_alone, NEAR_MISS,
+	  NULL, NULL },
+	{ METHOD_POST, "/api/authx/redirect/acme", &gateway_alone, NOT_FOUND,
+	  NULL, NULL },
+	{ METHOD_POST, "/api/aut", &gateway_alone, NOT_FOUND, NULL, NULL },
+	{ METHOD_POST, "/auth/redirect/acme", &gateway_alone, NOT_FOUND, NULL,
 	  NULL },
 	/* C: where tenants live */
 	{ METHOD_GET, "/auth/callback", &tenant_host, &steps_callback, NULL,
@@ -139,13 +175,11 @@ static const struct {
 	{ METHOD_GET, "/auth/sessions", &tenant_host, NOT_FOUND, NULL, NULL },
 	{ METHOD_GET, "/healthz", &gateway_alone, NOT_FOUND, NULL, NULL },
 	{ METHOD_GET, "/metrics", &gateway_alone, NOT_FOUND, NULL, NULL },
-	{ METHOD_POST, "/api/auth/redirect/", &gateway_alone, NOT_FOUND, NULL,
+	{ METHOD_POST, "/api/auth/redirect/", &gateway_alone, NEAR_MISS, NULL,
 	  NULL },
-	{ METHOD_POST, "/api/auth/redirect", &gateway_alone, NOT_FOUND, NULL,
+	{ METHOD_POST, "/api/auth/redirect", &gateway_alone, NEAR_MISS, NULL,
 	  NULL },
-	{ METHOD_POST, "/api/auth/redirect/a/b", &gateway_alone, NOT_FOUND,
-	  NULL, NULL },
-	{ METHOD_POST, "/api/auth/redirect/acme/", &gateway_alone, NOT_FOUND,
+	{ METHOD_POST, "/api/auth/redirect/a/b", &gateway_alone, NEAR_MISS,
 	  NULL, NULL },
 	{ METHOD_POST, "/api/auth/redirect/{}", &gateway_alone, &steps_handoff,
 	  "{}", NULL },

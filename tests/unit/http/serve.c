@@ -3,6 +3,9 @@
  * clients that dawdle or go away, and every way to stop.
  */
 #include <pthread.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include "unit/http/edge.h"
 
@@ -84,6 +87,22 @@ static void wake_all(void)
 		all[i]->wake(all[i]);
 }
 
+/* As an adapter that asks for the stored user does. */
+static enum step_result answer_asker(struct exchange *ex)
+{
+	atomic_fetch_add(&slow.resumed, 1);
+	if (!ex->is_awaited)
+		return STEP_NEXT;
+	ex->is_awaited = false;
+	return hand_over(ex);
+}
+
+static enum step_result be_asked(struct exchange *ex)
+{
+	ex->is_awaited = true;
+	return hand_over(ex);
+}
+
 /* So fast that it is done before the step has returned. */
 static enum step_result wake_at_once(struct exchange *ex)
 {
@@ -123,6 +142,7 @@ static const struct steps wide_steps = {
 	.name = "wide", .list = echo_steps_list, .body_max = REQUEST_TEXT_MAX,
 };
 LIST(slow_steps, { "slow", hand_over, take_back }, { "echo", echo, NULL });
+LIST(asked_steps, { "asked", be_asked, answer_asker }, { "echo", echo, NULL });
 LIST(twice_steps, { "slow", hand_over, take_back },
      { "again", hand_over, take_back }, { "echo", echo, NULL });
 LIST(hasty_steps, { "hasty", wake_at_once, take_back },
@@ -138,6 +158,7 @@ static const struct route routes[] = {
 	{ "/item/{}", METHOD_GET, ROUTE_ANY, &echo_steps },
 	{ "/slow", METHOD_GET, ROUTE_ANY, &slow_steps },
 	{ "/slow", METHOD_POST, ROUTE_ANY, &slow_steps },
+	{ "/asked", METHOD_GET, ROUTE_ANY, &asked_steps },
 	{ "/twice", METHOD_GET, ROUTE_ANY, &twice_steps },
 	{ "/hasty", METHOD_GET, ROUTE_ANY, &hasty_steps },
 	{ "/location", METHOD_GET, ROUTE_ANY, &location_steps },
@@ -573,6 +594,34 @@ START_TEST(a_client_may_go_away_while_it_waits)
 }
 END_TEST
 
+/* Whoever asked would wait for ever, and has no deadline of its own. */
+START_TEST(a_step_that_is_awaited_goes_on_without_its_client)
+{
+	struct metric *waiting = metric_get(usher_http_waiting, "");
+	struct metric *vanished = metric_get(usher_http_vanished_total, "");
+	const struct linger reset = { 1, 0 };
+	int64_t gone = metric_value(vanished);
+	int fd;
+
+	start_with("", "poll");
+	atomic_store(&slow.resumed, 0);
+	fd = edge_connect(0);
+	edge_puts(fd, GET("/asked"));
+	await_waiting(1);
+	setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
+	close(fd);
+	edge_await(vanished, gone + 1);
+	wake_all();
+	await_waiting(1);
+	ck_assert_int_eq(atomic_load(&slow.resumed), 1);
+	/* what comes next nobody waits for */
+	wake_all();
+	edge_await(waiting, 0);
+	ck_assert_int_eq(atomic_load(&slow.resumed), 1);
+	stop();
+}
+END_TEST
+
 /* ---- slow clients ------------------------------------------------------- */
 
 START_TEST(who_dawdles_is_cut_at_the_deadline)
@@ -776,6 +825,110 @@ START_TEST(the_metrics_listener_serves_its_pages_alone)
 }
 END_TEST
 
+/* Others are read by a page elsewhere whose name leads here. */
+START_TEST(the_metrics_listener_knows_its_names)
+{
+	static const struct {
+		const char *host;
+		int status;
+	} cases[] = {
+		{ "127.0.0.1", 200 }, { "127.0.0.1:9", 200 },
+		{ "192.0.2.1", 200 }, { "[::1]", 200 }, { "[::1]:9", 200 },
+		{ "[2001:db8::1]", 200 }, { "[not::one::of::them]", 421 },
+		{ "localhost", 200 }, { "LOCALHOST:9", 200 },
+		{ "prometheus", 200 }, { "a.localhost", 200 },
+		{ "a.LOCALHOST", 200 }, { ".localhost", 421 },
+		{ "metrics.example", 200 }, { "Metrics.Example:9", 200 },
+		{ "metrics.example.evil.example", 421 },
+		{ "evil.example", 421 }, { "alocalhost.example", 421 },
+	};
+
+	setenv(SERVER_WAIT_VARIABLE, "suspend", 1);
+	edge_configure(LISTEN, "metrics = \"http://127.0.0.1:0\"; "
+		       "metrics_hosts = [ \"metrics.example\" ];", "");
+	edge_start(routes, 1);
+	for (size_t i = 0; i < N_ELEMENTS(cases); i++) {
+		int fd = edge_connect(1), status;
+		char request[256];
+
+		snprintf(request, sizeof(request), "GET /healthz HTTP/1.1\r\n"
+			 "Host: %s\r\n\r\n", cases[i].host);
+		status = edge_ask(fd, request, &answer);
+		if (cases[i].status != 200)
+			ck_assert_msg(status >= 400, "%s: %d", cases[i].host,
+				      status);
+		else
+			ck_assert_msg(status == 200, "%s: %d", cases[i].host,
+				      status);
+		ck_assert_int_eq(!strcmp(answer.body, "ok\n"), status == 200);
+		edge_expect_end(fd);
+	}
+	stop();
+}
+END_TEST
+
+static struct rlimit descriptors;
+
+static void allow_descriptors(rlim_t soft, rlim_t hard)
+{
+	const struct rlimit limit = { soft, hard };
+
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+}
+
+/* What the log says of a server that listens as somebody who is not root, with
+ * so many descriptors and workers. */
+static const char *listen_with(rlim_t soft, rlim_t hard, unsigned workers)
+{
+	static char log[4096];
+	char why[SERVER_WHY_MAX];
+	struct snapshot *snapshot;
+	int fd = memfd_create("log", MFD_CLOEXEC);
+	ssize_t n;
+	enum err err;
+
+	log_setup(LOG_LEVEL_INFO, LOG_FORMAT_JSON);
+	log_to_fd(fd);
+	edge_keys = keyring_new_throwaway();
+	snapshot = edge_load();
+	allow_descriptors(soft, hard);
+	(void)!seteuid(65534);	/* root may have more than the limit */
+	err = server_listen(&edge_gateway, &snapshot->gateway, workers,
+			    &edge_server, why, sizeof(why));
+	(void)!seteuid(getuid());
+	ck_assert_msg(err == ERR_OK, "%s", why);
+	getrlimit(RLIMIT_NOFILE, &descriptors);
+	server_free(edge_server);
+	snapshot_unref(snapshot);
+	keyring_free(edge_keys);
+	n = pread(fd, log, sizeof(log) - 1, 0);
+	log[n < 0 ? 0 : n] = '\0';
+	log_to_fd(2);
+	close(fd);
+	return log;
+}
+
+/* Never so many connections that accept(2) runs out of them. */
+START_TEST(few_descriptors_are_few_connections)
+{
+	const char *log;
+
+	edge_configure(LISTEN, "connections_max = 1000;", "");
+	/* what the system allows is taken: nothing to tell */
+	log = listen_with(128, 4000, 2);
+	ck_assert_str_eq(log, "");
+	ck_assert_uint_gt(descriptors.rlim_cur, 1000);
+	log = listen_with(600, 600, 2);
+	ck_assert_msg(strstr(log, "\"few_descriptors\",\"limit\":600,") &&
+		      strstr(log, "\"connections_max\":150,") &&
+		      strstr(log, "raise the limit"), "%s", log);
+	/* one for each worker, whatever the limit is */
+	log = listen_with(200, 200, 64);
+	ck_assert_msg(strstr(log, "\"limit\":200,") &&
+		      strstr(log, "\"connections_max\":64,"), "%s", log);
+}
+END_TEST
+
 START_TEST(close_always_means_it)
 {
 	int fd;
@@ -820,6 +973,7 @@ static void add_tests(TCase *tcase)
 	tcase_add_loop_test(tcase, it_may_wait_twice_or_not_at_all, 0, 2);
 	tcase_add_loop_test(tcase, wakes_of_one_batch_ring_once, 0, 2);
 	tcase_add_loop_test(tcase, a_client_may_go_away_while_it_waits, 0, 2);
+	tcase_add_test(tcase, a_step_that_is_awaited_goes_on_without_its_client);
 	tcase_add_test(tcase, who_dawdles_is_cut_at_the_deadline);
 	tcase_add_test(tcase, new_clients_find_room_when_it_is_full);
 	tcase_add_loop_test(tcase, what_waits_is_finished_before_the_end, 0, 2);
@@ -829,6 +983,8 @@ static void add_tests(TCase *tcase)
 	tcase_add_test(tcase, a_server_that_never_ran_can_be_stopped);
 	tcase_add_test(tcase, addresses_tell_the_real_ports);
 	tcase_add_test(tcase, the_metrics_listener_serves_its_pages_alone);
+	tcase_add_test(tcase, the_metrics_listener_knows_its_names);
+	tcase_add_test(tcase, few_descriptors_are_few_connections);
 	tcase_add_test(tcase, close_always_means_it);
 	tcase_add_test(tcase, a_port_in_use_is_named);
 }

@@ -177,7 +177,7 @@ static void expect_served(int fd)
 
 /* ---- what has come ------------------------------------------------------ */
 
-static void shaken(struct client *client)
+static void shaken(struct raw_client *client)
 {
 	char text[1024];
 	ssize_t n;
@@ -197,7 +197,7 @@ static void shaken(struct client *client)
 	}
 }
 
-static void expect_served_tls(struct client *client)
+static void expect_served_tls(struct raw_client *client)
 {
 	size_t len = 0;
 	ssize_t n;
@@ -221,7 +221,7 @@ static void expect_served_tls(struct client *client)
 START_TEST(what_has_come_is_served)
 {
 	int kept[POSTS], lined_up[POSTS], holders[64];
-	struct client tls[POSTS];
+	struct raw_client tls[POSTS];
 	unsigned count;
 
 	start();
@@ -342,7 +342,7 @@ END_TEST
 START_TEST(who_is_idle_goes_at_once)
 {
 	int kept, spare;
-	struct client tls;
+	struct raw_client tls;
 
 	start();
 	spare = edge_connect(1);

@@ -46,6 +46,51 @@ START_TEST(heads_are_told_from_what_looks_alike)
 }
 END_TEST
 
+/* What the library would answer by itself, wherever the head is cut. */
+START_TEST(what_the_library_must_not_see_is_told)
+{
+	static const struct {
+		const char *head;
+		enum tap_fault fault;
+	} heads[] = {
+		{ "GET / HTTP/1.1\r\nHost: a\r\n\r\n", TAP_FINE },
+		{ "GET / HTTP/1.1\r\nhOST:a\r\nContent-Length: \t7\r\n"
+		  "\r\n", TAP_FINE },
+		{ "GET / HTTP/1.1\r\nHosts: a\r\n\r\n", TAP_HOST },
+		{ "GET / HTTP/1.0\r\n\r\n", TAP_HOST },
+		{ "GET / HTTP/1.1\r\nHost: a\r\n: b\r\n\r\n",
+		  TAP_MALFORMED },
+		{ "GET / HTTP/1.1\r\nHost: a\n\r\n", TAP_MALFORMED },
+		{ "GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 7 \r\n"
+		  "\r\n", TAP_LENGTH },
+		{ "GET / HTTP/1.1\r\nHost: a\r\nContent-Length:\r\n\r\n",
+		  TAP_LENGTH },
+		{ "GET / HTTP/1.1\r\nHost: a\r\ncontent-length: -1\r\n\r\n",
+		  TAP_LENGTH },
+		{ "GET / HTTP/1.1\r\nHost: a\r\nContent-Length: "
+		  "9223372036854775808\r\n\r\n", TAP_LENGTH },
+		/* 14 records, the head, the cookies once more */
+		{ "GET /?a&b HTTP/1.1\r\nHost: a\r\nCookie: a;b;c;d;e;f;g;h"
+		  "\r\n\r\n", TAP_COOKIES },
+		{ "GET / HTTP/1.1\r\nHost: a\r\nCookie: a;b\r\n"
+		  "Cookie: a;b;c;d;e;f;g;h\r\n\r\n", TAP_FINE },
+	};
+
+	for (size_t i = 0; i < N_ELEMENTS(heads); i++) {
+		size_t len = strlen(heads[i].head);
+
+		for (size_t cut = 0; cut <= len; cut++) {
+			struct tap tap = { .memory = 1024 + 750 };
+
+			tap_feed(&tap, heads[i].head, cut);
+			tap_feed(&tap, heads[i].head + cut, len - cut);
+			ck_assert_msg(tap.fault == heads[i].fault,
+				      "%zu cut at %zu: %d", i, cut, tap.fault);
+		}
+	}
+}
+END_TEST
+
 START_TEST(one_request_after_the_other_is_seen)
 {
 	struct tap tap = { 0 };
@@ -113,6 +158,7 @@ static void add_tests(TCase *tcase)
 {
 	tcase_add_loop_test(tcase, heads_are_told_from_what_looks_alike, 0,
 			    sizeof(cases) / sizeof(cases[0]));
+	tcase_add_test(tcase, what_the_library_must_not_see_is_told);
 	tcase_add_test(tcase, one_request_after_the_other_is_seen);
 	tcase_add_test(tcase, one_request_with_the_other_is_not);
 	tcase_add_test(tcase, only_watched_sockets_are_looked_at);

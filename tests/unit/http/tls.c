@@ -3,8 +3,8 @@
  */
 #include <dlfcn.h>
 #include <gnutls/crypto.h>
+#include <netinet/tcp.h>
 #include <stdatomic.h>
-#include <sys/mman.h>
 
 #include "unit/http/client.h"
 
@@ -28,7 +28,6 @@ void gnutls_rnd_refresh(void)
 #define SECURE "NORMAL"
 
 static struct edge_answer answer;
-static int log_fd;
 
 static enum step_result hello(struct exchange *ex)
 {
@@ -62,9 +61,6 @@ static void configure(const char *listener, const char *tenant)
 
 static void start(void)
 {
-	log_fd = memfd_create("log", MFD_CLOEXEC);
-	log_setup(LOG_LEVEL_INFO, LOG_FORMAT_JSON);
-	log_to_fd(log_fd);
 	edge_certify("one", "one.example", 3600, 365);
 	edge_certify("two", "two.example", 3600, 365);
 	edge_certify("acme", "acme.localhost", 3600, 365);
@@ -76,14 +72,30 @@ static void stop(void)
 {
 	edge_stop(EDGE_PATIENCE_MS);
 	edge_free();
-	log_to_fd(2);
-	close(log_fd);
 }
 
-static enum err reload(char *why)
+/* What the last load said. */
+static char said[64 * 1024];
+
+static enum err reload_as(struct snapshot *next)
+{
+	struct report report;
+	struct buf text;
+	enum err err;
+
+	ck_assert_int_eq(report_init(&report), 0);
+	err = server_reload(edge_server, next, &report);
+	ck_assert_int_eq(err != ERR_OK, report_worst(&report) == REPORT_FATAL);
+	buf_init_fixed(&text, said, sizeof(said));
+	report_text(&report, &text);
+	report_done(&report);
+	return err;
+}
+
+static enum err reload(void)
 {
 	struct snapshot *next = edge_load();
-	enum err err = server_reload(edge_server, next, why, SERVER_WHY_MAX);
+	enum err err = reload_as(next);
 
 	snapshot_unref(next);
 	return err;
@@ -91,25 +103,15 @@ static enum err reload(char *why)
 
 static void reload_well(void)
 {
-	char why[SERVER_WHY_MAX] = "";
-
-	ck_assert_msg(reload(why) == ERR_OK, "%s", why);
+	ck_assert_msg(reload() == ERR_OK, "%s", said);
 }
 
-static bool log_says(const char *text)
-{
-	static char log[256 * 1024];
-	ssize_t n = pread(log_fd, log, sizeof(log) - 1, 0);
-
-	ck_assert_int_ge(n, 0);
-	log[n] = '\0';
-	return strstr(log, text) != NULL;
-}
+#define ck_said(what) ck_assert_msg(strstr(said, what) != NULL, "%s", said)
 
 /* ---- the client's ------------------------------------------------------- */
 
 /* Until the end of the answer's body, which is known. */
-static void client_ask(struct client *client, const char *request)
+static void client_ask(struct raw_client *client, const char *request)
 {
 	answer.len = 0;
 	answer.text[0] = '\0';
@@ -136,7 +138,7 @@ static void client_ask(struct client *client, const char *request)
 /* Whose certificate does a client get that names `sni`? */
 static void expect_name(const char *sni, const char *name)
 {
-	struct client client;
+	struct raw_client client;
 
 	client_connect(&client);
 	ck_assert_int_eq(client_shake(&client, SECURE, sni, NULL), 0);
@@ -189,7 +191,7 @@ START_TEST(only_good_ciphers_are_spoken)
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		struct client client;
+		struct raw_client client;
 
 		client_connect(&client);
 		ck_assert_msg((client_shake(&client, cases[i].priorities, NULL,
@@ -208,7 +210,7 @@ START_TEST(what_hides_in_a_head_is_seen_under_tls_too)
 	};
 
 	for (int i = 0; i < 2; i++) {
-		struct client client;
+		struct raw_client client;
 		char end[64];
 
 		client_connect(&client);
@@ -224,10 +226,62 @@ START_TEST(what_hides_in_a_head_is_seen_under_tls_too)
 }
 END_TEST
 
+/* The first octets tell what is spoken; a person who asked the wrong port reads
+ * what to do, and nobody else gets http. */
+START_TEST(plain_http_is_told_that_it_is_the_wrong_port)
+{
+	static const char people[] = "This port speaks https.";
+	static const struct {
+		const char *pieces[3];
+		bool is_http, has_body;
+	} cases[] = {
+		{ { "GET / HTTP/1.1\r\n" HOST "\r\n" }, true, true },
+		{ { "HEAD / HTTP/1.1\r\n" HOST "\r\n" }, true, false },
+		{ { "POST / HTTP/1.1\r\n" HOST "\r\n" }, true, true },
+		{ { "ANYTHINGATALL / HTTP/1.1\r\n" HOST "\r\n" }, true,
+		  true },
+		/* as it comes */
+		{ { "G", "ET", " / HTTP/1.1\r\n" HOST "\r\n" }, true, true },
+		{ { "HEA", "D / HTTP/1.1\r\n" HOST "\r\n" }, true, false },
+		/* no method: GnuTLS says what it is */
+		{ { "get / HTTP/1.1\r\n" HOST "\r\n" }, false, false },
+		{ { "GET/ HTTP/1.1\r\n" HOST "\r\n" }, false, false },
+		{ { "LONGERTHANANYMETHODIS / HTTP/1.1\r\n" HOST "\r\n" },
+		  false, false },
+		{ { "SSH-2.0-client\r\n" }, false, false },
+		{ { " GET / HTTP/1.1\r\n" HOST "\r\n" }, false, false },
+	};
+
+	for (size_t i = 0; i < N_ELEMENTS(cases); i++) {
+		char text[4096];
+		size_t len = 0;
+		ssize_t n;
+		int fd = edge_connect(0), on = 1;
+
+		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+		for (unsigned j = 0; j < 3 && cases[i].pieces[j]; j++)
+			edge_puts(fd, cases[i].pieces[j]);
+		while ((n = edge_read(fd, text + len,
+				      sizeof(text) - 1 - len)) > 0)
+			len += (size_t)n;
+		close(fd);
+		text[len] = '\0';
+		ck_assert_msg(!strncmp(text, "HTTP/1.1 400 ", 13) ==
+			      cases[i].is_http, "case %zu: %s", i, text);
+		ck_assert_msg(!strstr(text, people) != cases[i].has_body,
+			      "case %zu: %s", i, text);
+		ck_assert(!cases[i].is_http ||
+			  strstr(text, "Connection: close"));
+	}
+	/* and TLS is served as before */
+	expect_name("acme.localhost", "acme.localhost");
+}
+END_TEST
+
 START_TEST(a_renewed_certificate_serves_from_the_next_handshake_on)
 {
 	struct metric *open_now = metric_get(usher_http_connections, "");
-	struct client before;
+	struct raw_client before;
 
 	client_connect(&before);
 	edge_await(open_now, 1);
@@ -249,7 +303,7 @@ END_TEST
 START_TEST(handshakes_go_on_while_certificates_change)
 {
 	for (int i = 0; i < 30; i++) {
-		struct client client;
+		struct raw_client client;
 
 		edge_certify("one", i % 2 ? "odd.example" : "even.example",
 			     3600, 365);
@@ -272,7 +326,6 @@ START_TEST(a_bad_certificate_changes_nothing)
 		{ "junk.pem", "-----BEGIN CERTIFICATE-----\njunk\n", "junk",
 		  "junk.pem: " },
 	};
-	char why[SERVER_WHY_MAX];
 
 	edge_write("empty.key", "", 0);
 	edge_write("junk.key", "", 0);
@@ -280,9 +333,9 @@ START_TEST(a_bad_certificate_changes_nothing)
 		edge_write(cases[i].file, cases[i].text,
 			   strlen(cases[i].text));
 		configure(cases[i].listener, "acme");
-		ck_assert_int_ne(reload(why), ERR_OK);
-		ck_assert_msg(strstr(why, cases[i].says) &&
-			      strstr(why, "https://127.0.0.1"), "%s", why);
+		ck_assert_int_ne(reload(), ERR_OK);
+		ck_said(cases[i].says);
+		ck_said("conf.d/gateway.conf:4: error: listen[0].certificate");
 		expect_name(NULL, "one.example");
 		expect_name("acme.localhost", "acme.localhost");
 	}
@@ -292,12 +345,11 @@ END_TEST
 START_TEST(a_file_may_go_away_after_it_was_configured)
 {
 	struct snapshot *next = edge_load();
-	char why[SERVER_WHY_MAX];
 
 	ck_assert_int_eq(unlink(edge_path("one.key")), 0);
-	ck_assert_int_eq(server_reload(edge_server, next, why, sizeof(why)),
-			 ERR_IO);
-	ck_assert_msg(strstr(why, "one.key: No such file"), "%s", why);
+	ck_assert_int_eq(reload_as(next), ERR_IO);
+	ck_said("listen[0].key names ");
+	ck_said("one.key: No such file");
 	snapshot_unref(next);
 	expect_name(NULL, "one.example");
 }
@@ -305,13 +357,13 @@ END_TEST
 
 START_TEST(a_key_has_to_fit)
 {
-	char why[SERVER_WHY_MAX], listen[512];
+	char listen[512];
 
 	snprintf(listen, sizeof(listen), "{ url = \"https://127.0.0.1:0\"; "
 		 "certificate = \"../one.pem\"; key = \"../two.key\"; }");
 	edge_configure(listen, "", "");
-	ck_assert_int_eq(reload(why), ERR_CONFLICT);
-	ck_assert_msg(strstr(why, "two.key: is not the key"), "%s", why);
+	ck_assert_int_eq(reload(), ERR_CONFLICT);
+	ck_said("two.key: is not the key");
 	expect_name(NULL, "one.example");
 }
 END_TEST
@@ -320,9 +372,9 @@ START_TEST(a_tenant_keeps_its_last_good_certificate)
 {
 	edge_write("acme.pem", "broken", 6);
 	reload_well();
-	ck_assert(log_says("certificate_not_loaded"));
-	ck_assert(log_says("\"tenant\":\"acme\""));
-	ck_assert(log_says("its last good certificate serves"));
+	ck_said("conf.d/acme.conf:3: error: tenant acme: certificate names ");
+	ck_said("acme.pem: ");
+	ck_said("its last good certificate serves");
 	expect_name("acme.localhost", "acme.localhost");
 	/* again: the one that was kept is kept on */
 	reload_well();
@@ -335,14 +387,85 @@ START_TEST(dates_are_warned_about)
 {
 	edge_certify("one", "old.example", 10 * 86400, 5);
 	reload_well();
-	ck_assert(log_says("certificate_expired"));
+	ck_said("one.pem, which expired 5 days ago: browsers refuse it; renew");
 	expect_name(NULL, "old.example");
 	edge_certify("one", "soon.example", 3600, 7);
+	edge_certify("acme", "acme.localhost", 3600, 5);
 	reload_well();
-	ck_assert(log_says("certificate_expires"));
+	ck_said("conf.d/gateway.conf:4: warning: listen[0].certificate names ");
+	ck_said("one.pem, which expires in 6 days; renew");
+	ck_said("warning: tenant acme: certificate names ");
+	ck_said("acme.pem, which expires in 4 days");
 	edge_certify("one", "early.example", -86400, 30);
 	reload_well();
-	ck_assert(log_says("certificate_not_valid_yet"));
+	ck_said("which begins to hold only in");
+}
+END_TEST
+
+/* As on a later day, without anything being read again. */
+START_TEST(what_serves_is_judged_by_the_day)
+{
+	struct snapshot *running = edge_load();
+	const int64_t day_ms = INT64_C(86400000);
+	struct report report;
+
+	edge_certify("one", "one.example", 3600, 30);
+	reload_well();
+	ck_assert_ptr_null(strstr(said, "expires"));
+	ck_assert_int_eq(unlink(edge_path("one.pem")), 0);
+	ck_assert_int_eq(report_init(&report), 0);
+	server_judge_dates(edge_server, running, &report);
+	ck_assert_uint_eq(report.count, 0);
+	clock_hold(clock_wall_ms() + 20 * day_ms);
+	server_judge_dates(edge_server, running, &report);
+	clock_hold(0);
+	ck_assert_uint_eq(report.count, 1);
+	ck_assert(report.v[0].is_of_now);
+	ck_assert(str_icontains(report.v[0].problem,
+				STR("one.pem, which expires in 9 days")));
+	report_done(&report);
+	snapshot_unref(running);
+}
+END_TEST
+
+/* The addresses that the configuration promises, over TLS. */
+static void configure_hosts(const char *public_url, const char *tenant)
+{
+	char text[1024];
+	int n = snprintf(text, sizeof(text), "gateway = {\n"
+			 "public_url = \"%s\";\nstate = \"%s\";\n"
+			 "listen = ( { url = \"https://127.0.0.1:0\"; "
+			 "certificate = \"../one.pem\"; "
+			 "key = \"../one.key\"; } ); };\n", public_url,
+			 unit_dir());
+
+	edge_write("conf.d/gateway.conf", text, (size_t)n);
+	n = snprintf(text, sizeof(text), "tenant = { slug = \"acme\";\n"
+		     "identity = \"unsigned\"; %s };\n", tenant);
+	edge_write("conf.d/acme.conf", text, (size_t)n);
+}
+
+START_TEST(hosts_without_a_certificate_are_told)
+{
+	configure_hosts("https://one.example", "");
+	reload_well();
+	ck_assert_ptr_null(strstr(said, "is not for"));
+	configure_hosts("https://other.example",
+			"url = \"https://desk.example\";");
+	reload_well();
+	ck_said("conf.d/gateway.conf:2: warning: public_url has a host that "
+		"the certificate ");
+	ck_said("one.pem is not for: browsers refuse it; get one");
+	ck_said("conf.d/acme.conf:2: warning: tenant acme: url has a host");
+	/* its own is for it, and the gateway's host is told once */
+	configure_hosts("https://other.example", "url = \"https://acme."
+			"localhost\"; certificate = \"../acme.pem\"; "
+			"key = \"../acme.key\";");
+	reload_well();
+	ck_assert_ptr_null(strstr(said, "tenant acme: url"));
+	configure_hosts("https://other.example", "");
+	reload_well();
+	ck_assert_ptr_null(strstr(said, "tenant acme: url"));
 }
 END_TEST
 
@@ -352,7 +475,7 @@ START_TEST(sessions_are_resumed_by_ticket)
 		"NORMAL:-VERS-ALL:+VERS-TLS1.3",
 		"NORMAL:-VERS-ALL:+VERS-TLS1.2",
 	};
-	struct client client;
+	struct raw_client client;
 	gnutls_datum_t ticket;
 
 	client_connect(&client);
@@ -375,14 +498,15 @@ START_TEST(what_did_not_change_is_shared)
 {
 	struct snapshot *snapshot = edge_load();
 	struct tls_set *first, *second;
-	char why[SERVER_WHY_MAX];
+	struct report report;
 
+	ck_assert_int_eq(report_init(&report), 0);
 	ck_assert_int_eq(tls_set_load(snapshot->gateway.listeners, 1, snapshot,
-				      NULL, &first, why, sizeof(why)), ERR_OK);
+				      NULL, &first, &report), ERR_OK);
 	edge_certify("acme", "acme.localhost", 3600, 365);
 	ck_assert_int_eq(tls_set_load(snapshot->gateway.listeners, 1, snapshot,
-				      first, &second, why, sizeof(why)),
-			 ERR_OK);
+				      first, &second, &report), ERR_OK);
+	report_done(&report);
 	ck_assert_ptr_eq(tls_set_find(first, 0, STR("")),
 			 tls_set_find(second, 0, STR("")));
 	ck_assert_ptr_ne(tls_set_find(first, 0, STR("acme.localhost")),
@@ -404,6 +528,8 @@ static void add_tests(TCase *tcase)
 	tcase_add_test(tcase, only_good_ciphers_are_spoken);
 	tcase_add_test(tcase, what_hides_in_a_head_is_seen_under_tls_too);
 	tcase_add_test(tcase,
+		plain_http_is_told_that_it_is_the_wrong_port);
+	tcase_add_test(tcase,
 		       a_renewed_certificate_serves_from_the_next_handshake_on);
 	tcase_add_test(tcase, handshakes_go_on_while_certificates_change);
 	tcase_add_test(tcase, a_bad_certificate_changes_nothing);
@@ -411,6 +537,8 @@ static void add_tests(TCase *tcase)
 	tcase_add_test(tcase, a_key_has_to_fit);
 	tcase_add_test(tcase, a_tenant_keeps_its_last_good_certificate);
 	tcase_add_test(tcase, dates_are_warned_about);
+	tcase_add_test(tcase, what_serves_is_judged_by_the_day);
+	tcase_add_test(tcase, hosts_without_a_certificate_are_told);
 	tcase_add_loop_test(tcase, sessions_are_resumed_by_ticket, 0, 2);
 	tcase_add_test(tcase, what_did_not_change_is_shared);
 }

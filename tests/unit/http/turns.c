@@ -95,22 +95,22 @@ static int64_t cpu_ms(void)
 	       (used.ru_utime.tv_usec + used.ru_stime.tv_usec) / 1000;
 }
 
-static void shaken(struct client *client)
+static void shaken(struct raw_client *client)
 {
 	client_connect(client);
 	ck_assert_int_eq(client_shake(client, "NORMAL", NULL, NULL), 0);
 }
 
 /* Octets of a ClientHello, then nothing. */
-static void leave_hello(struct client *client)
+static void leave_hello(struct raw_client *client)
 {
-	*client = (struct client){ .fd = edge_connect(0) };
+	*client = (struct raw_client){ .fd = edge_connect(0) };
 	edge_send(client->fd, "\x16\x03\x01\x02\x00\x01", 6);
 }
 
 static ssize_t send_once(gnutls_transport_ptr_t at, const void *data, size_t n)
 {
-	struct client *client = at;
+	struct raw_client *client = at;
 
 	/* the first flight goes out, later ones are lost */
 	if (client->name[0])
@@ -120,7 +120,7 @@ static ssize_t send_once(gnutls_transport_ptr_t at, const void *data, size_t n)
 
 static ssize_t receive(gnutls_transport_ptr_t at, void *data, size_t n)
 {
-	struct client *client = at;
+	struct raw_client *client = at;
 
 	/* after the server's flight has begun there is no other of ours */
 	client->name[0] = 'x';
@@ -129,14 +129,14 @@ static ssize_t receive(gnutls_transport_ptr_t at, void *data, size_t n)
 
 static int is_readable(gnutls_transport_ptr_t at, unsigned ms)
 {
-	struct client *client = at;
+	struct raw_client *client = at;
 	struct pollfd event = { .fd = client->fd, .events = POLLIN };
 
 	return poll(&event, 1, (int)ms);
 }
 
 /* A whole ClientHello, the server's flight read, then nothing. */
-static void leave_flight(struct client *client)
+static void leave_flight(struct raw_client *client)
 {
 	client_connect(client);
 	gnutls_init(&client->session, GNUTLS_CLIENT);
@@ -156,19 +156,19 @@ static void leave_flight(struct client *client)
 	ck_assert_int_eq(gnutls_handshake(client->session), 0);
 }
 
-static void leave_shaken(struct client *client)
+static void leave_shaken(struct raw_client *client)
 {
 	shaken(client);
 }
 
 /* A record's header and some octets of it. */
-static void leave_record(struct client *client)
+static void leave_record(struct raw_client *client)
 {
 	shaken(client);
 	edge_send(client->fd, "\x17\x03\x03\x01\x00\x01\x02\x03", 8);
 }
 
-static void leave_tls_head(struct client *client)
+static void leave_tls_head(struct raw_client *client)
 {
 	static const char part[] = "GET /hello HTTP/1.1\r\nHo";
 
@@ -177,7 +177,7 @@ static void leave_tls_head(struct client *client)
 					    sizeof(part) - 1), 0);
 }
 
-static void leave_tls_body(struct client *client)
+static void leave_tls_body(struct raw_client *client)
 {
 	static const char part[] = "POST /hello HTTP/1.1\r\n" HOST
 				   "Content-Length: 9\r\n\r\nabc";
@@ -188,14 +188,14 @@ static void leave_tls_body(struct client *client)
 }
 
 /* Said goodbye, but keeps the socket. */
-static void leave_goodbye(struct client *client)
+static void leave_goodbye(struct raw_client *client)
 {
 	shaken(client);
 	gnutls_bye(client->session, GNUTLS_SHUT_WR);
 }
 
 /* TLS 1.2's renegotiation. */
-static void leave_renegotiation(struct client *client)
+static void leave_renegotiation(struct raw_client *client)
 {
 	client_connect(client);
 	ck_assert_int_eq(client_shake(client, "NORMAL:-VERS-ALL:+VERS-TLS1.2",
@@ -206,7 +206,7 @@ static void leave_renegotiation(struct client *client)
 }
 
 /* An answer that is not read. */
-static void leave_tls_answer(struct client *client)
+static void leave_tls_answer(struct raw_client *client)
 {
 	static const char text[] = "GET /flood HTTP/1.1\r\n" HOST "\r\n";
 
@@ -216,43 +216,43 @@ static void leave_tls_answer(struct client *client)
 	ck_assert_int_eq(is_readable(client, EDGE_PATIENCE_MS), 1);
 }
 
-static void leave_plain(struct client *client, const char *text)
+static void leave_plain(struct raw_client *client, const char *text)
 {
-	*client = (struct client){ .fd = edge_connect(1) };
+	*client = (struct raw_client){ .fd = edge_connect(1) };
 	edge_puts(client->fd, text);
 }
 
-static void leave_head(struct client *client)
+static void leave_head(struct raw_client *client)
 {
 	leave_plain(client, "GET /hello HTTP/1.1\r\nHo");
 }
 
-static void leave_body(struct client *client)
+static void leave_body(struct raw_client *client)
 {
 	leave_plain(client, "POST /hello HTTP/1.1\r\n" HOST
 		    "Content-Length: 9\r\n\r\nabc");
 }
 
-static void leave_chunk(struct client *client)
+static void leave_chunk(struct raw_client *client)
 {
 	leave_plain(client, "POST /hello HTTP/1.1\r\n" HOST
 		    "Transfer-Encoding: chunked\r\n\r\n9\r\nabc");
 }
 
-static void leave_continue(struct client *client)
+static void leave_continue(struct raw_client *client)
 {
 	leave_plain(client, "POST /hello HTTP/1.1\r\n" HOST
 		    "Expect: 100-continue\r\nContent-Length: 9\r\n\r\n");
 }
 
-static void leave_half_closed(struct client *client)
+static void leave_half_closed(struct raw_client *client)
 {
 	leave_plain(client, "GET /hello HTTP/1.1\r\nHo");
 	/* the library may take the end for later octets, and wait for them */
 	shutdown(client->fd, SHUT_WR);
 }
 
-static void leave_answer(struct client *client)
+static void leave_answer(struct raw_client *client)
 {
 	leave_plain(client, "GET /flood HTTP/1.1\r\n" HOST "\r\n");
 	ck_assert_int_eq(is_readable(client, EDGE_PATIENCE_MS), 1);
@@ -260,7 +260,7 @@ static void leave_answer(struct client *client)
 
 static const struct {
 	const char *name;
-	void (*leave)(struct client *client);
+	void (*leave)(struct raw_client *client);
 	int open;		/* that the server keeps; -1: either */
 } kinds[] = {
 	{ "a part of a ClientHello", leave_hello, SILENT },
@@ -295,7 +295,7 @@ static void settle(void)
 
 START_TEST(silence_costs_nothing)
 {
-	static struct client clients[SILENT];
+	static struct raw_client clients[SILENT];
 	int64_t before, cpu;
 
 	for (int i = 0; i < SILENT; i++)
@@ -321,7 +321,7 @@ START_TEST(silence_costs_nothing)
 }
 END_TEST
 
-static void expect_answer(struct client *client)
+static void expect_answer(struct raw_client *client)
 {
 	char text[1024];
 	size_t len = 0;
@@ -344,7 +344,7 @@ static void expect_answer(struct client *client)
 START_TEST(a_sign_in_is_a_few_turns)
 {
 	enum { COUNT = 20 };
-	static struct client silent[SILENT];
+	static struct raw_client silent[SILENT];
 	const bool is_crowded = _i;
 	int64_t before, begin;
 
@@ -356,7 +356,7 @@ START_TEST(a_sign_in_is_a_few_turns)
 	before = metric_value(turns);
 	begin = clock_mono_ms();
 	for (int i = 0; i < COUNT; i++) {
-		struct client client;
+		struct raw_client client;
 
 		shaken(&client);
 		ck_assert_int_gt(gnutls_record_send(client.session, GET,
@@ -377,7 +377,7 @@ END_TEST
 START_TEST(what_is_decrypted_is_not_left_lying)
 {
 	static char text[12000];
-	struct client client;
+	struct raw_client client;
 	int n;
 
 	shaken(&client);

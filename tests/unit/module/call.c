@@ -353,6 +353,7 @@ static const struct {
 	{ MAP, ATTRIBUTE, "a", "\xc2\x85", USHER_E_INVAL },
 	{ MAP, ATTRIBUTE, "a", big, USHER_E_LIMIT },
 	{ MAP, ATTRIBUTE, "", "x", USHER_E_INVAL },
+	{ MAP, ATTRIBUTE, "__proto__", "x", USHER_E_INVAL },
 	{ MAP, ATTRIBUTE, "1a", "x", USHER_E_INVAL },
 	{ MAP, ATTRIBUTE, "a b", "x", USHER_E_INVAL },
 	{ MAP, ATTRIBUTE, "a\n", "x", USHER_E_INVAL },
@@ -417,13 +418,86 @@ START_TEST(a_refused_output_fails_the_call_even_when_the_hook_says_ok)
 				   lies[i].value) == lies[i].error,
 			      "case %u", i);
 		ck_assert_msg(leave(USHER_OK) == ADAPTER_FAILED, "case %u", i);
-		ck_assert_msg(strstr(call.problem, "refused") != NULL,
+		ck_assert_msg(strstr(call.problem,
+				     lies[i].error == USHER_E_PHASE ?
+				     ", which only " : "refused") != NULL,
 			      "case %u: '%s'", i, call.problem);
 		ck_assert_uint_eq(call.change_count, 0);
 		ck_assert_uint_eq(call.event_count, 0);
 		ck_assert(str_is_null(call.redirect));
 		ck_assert(str_is_null(call.post_url));
 	}
+}
+END_TEST
+
+/* The wrong hook is told with the right ones, whatever it returns then. */
+START_TEST(the_right_hook_is_named)
+{
+	static const struct {
+		enum adapter_phase phase;
+		enum function function;
+		const char *problem;
+	} cases[] = {
+		{ SYNC, FIELD, "sync_user called set_field(), which only "
+		  "map_fields may" },
+		{ CHOOSE, ATTRIBUTE, "choose_redirect called set_attribute(), "
+		  "which only map_fields and sync_user may" },
+		{ SYNC, DELETE, NULL },
+		{ DELIVER, DELETE, "deliver called del_attribute(), which only "
+		  "map_fields and sync_user may" },
+		{ MAP, REDIRECT, "map_fields called set_redirect(), which only "
+		  "choose_redirect and deliver may" },
+		{ CHOOSE, POST, "choose_redirect called set_post(), which only "
+		  "deliver may" },
+		{ DELIVER, ERROR, "deliver called set_error(), which only "
+		  "init, map_fields, sync_user and choose_redirect may" },
+		{ ADAPTER_PHASE_INIT, DENY, "init called set_deny(), which "
+		  "only map_fields, sync_user, choose_redirect and deliver "
+		  "may" },
+		{ ADAPTER_PHASE_INIT, EMIT, "init called emit(), which only "
+		  "map_fields, sync_user, choose_redirect and deliver may" },
+	};
+
+	for (unsigned i = 0; i < 2 * COUNT(cases); i++) {
+		unsigned n = i / 2;
+
+		teardown();
+		setup();
+		enter(cases[n].phase);
+		give(cases[n].function, "a", "https://a.example/");
+		if (cases[n].problem) {
+			ck_assert_int_eq(leave(i % 2 ? USHER_OK : USHER_FAIL),
+					 ADAPTER_FAILED);
+			ck_assert_str_eq(call.problem, cases[n].problem);
+		} else {
+			leave(USHER_OK);
+			ck_assert_ptr_null(strstr(call.problem, ", which only"));
+		}
+	}
+}
+END_TEST
+
+/* It may look at what there is; an init that cannot do without fails by it. */
+START_TEST(an_init_that_asks_for_a_user_is_told_when)
+{
+	struct usher_str value;
+
+	enter(ADAPTER_PHASE_INIT);
+	ck_assert_int_eq(host->get(public, USHER_FIELD, "email", &value),
+			 USHER_E_PHASE);
+	ck_assert_int_eq(host->type(public, USHER_FIELD, "email"),
+			 USHER_E_PHASE);
+	ck_assert_int_eq(leave(USHER_FAIL), ADAPTER_FAILED);
+	ck_assert_str_eq(call.problem, "init called get(), which only "
+			 "map_fields, sync_user, choose_redirect and deliver "
+			 "may");
+	teardown();
+	setup();
+	enter(ADAPTER_PHASE_INIT);
+	ck_assert_int_eq(host->at(public, USHER_INFO, 0, &value, &value),
+			 USHER_E_PHASE);
+	ck_assert_int_eq(leave(USHER_OK), ADAPTER_OK);
+	ck_assert_str_eq(call.problem, "");
 }
 END_TEST
 
@@ -938,6 +1012,8 @@ static void add_tests(TCase *t)
 	tcase_add_test(t, who_was_posted_or_signed_stays);
 	tcase_add_test(t,
 		a_refused_output_fails_the_call_even_when_the_hook_says_ok);
+	tcase_add_test(t, the_right_hook_is_named);
+	tcase_add_test(t, an_init_that_asks_for_a_user_is_told_when);
 	tcase_add_test(t, a_refused_output_and_then_a_refusal_is_a_refusal);
 	tcase_add_test(t, every_count_and_the_sum_of_outputs_have_a_limit);
 	tcase_add_test(t, a_form_replaces_a_redirect_and_the_other_way_round);

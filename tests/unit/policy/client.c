@@ -14,6 +14,19 @@ static void trust(void)
 	ck_assert(!cidr_parse(STR("fd00::/8"), &proxies[2]));
 }
 
+/* The X-Forwarded-For lines alone, with nothing configured. */
+static enum err ask(unsigned trusted, const struct ip *peer,
+		    const struct str *lines, unsigned count,
+		    struct client *client_r)
+{
+	const struct client_trust rule = { proxies, trusted, CLIENT_AUTO };
+	const struct client_request request = {
+		.peer = *peer, .forwarded_for = { lines, count },
+	};
+
+	return client_address(&rule, &request, client_r);
+}
+
 /*
  * Who asks, with which X-Forwarded-For lines, behind proxies 10.0.0.0/8,
  * 127.0.0.1 and fd00::/8 or none: the client, or NULL for a refusal.
@@ -129,8 +142,7 @@ START_TEST(the_client_is_the_right_most_untrusted_hop)
 		lines[count] = str_from(cases[_i].lines[count]);
 		count++;
 	}
-	err = client_address(proxies, cases[_i].trusted, &peer, lines, count,
-			     &client);
+	err = ask(cases[_i].trusted, &peer, lines, count, &client);
 	if (!cases[_i].client) {
 		ck_assert_int_eq(err, ERR_SYNTAX);
 		ck_assert_int_eq(client.ip.family, 99);
@@ -159,7 +171,7 @@ static enum err walk(unsigned junk, unsigned hops, struct client *client_r)
 		buf_puts(&buf, ",10.1.1.1");
 	line = buf_str(&buf);
 	ck_assert(!ip_parse(STR("10.0.0.1"), &peer));
-	err = client_address(proxies, TRUST_ALL, &peer, &line, 1, client_r);
+	err = ask(TRUST_ALL, &peer, &line, 1, client_r);
 	buf_done(&buf);
 	return err;
 }
@@ -190,10 +202,154 @@ START_TEST(a_unix_socket_is_a_client_of_its_own)
 	struct client client;
 
 	trust();
-	ck_assert(!client_address(proxies, TRUST_ALL, &none, &line, 1,
-				  &client));
+	ck_assert(!ask(TRUST_ALL, &none, &line, 1, &client));
 	ck_assert_int_eq(client.ip.family, 0);
 	ck_assert(!client.suspicious_forward);
+}
+END_TEST
+
+#define A "198.51.100.1"
+#define EVIL "203.0.113.66"
+#define PROXY "10.0.0.1"
+#define OTHER "10.1.1.1"
+
+/*
+ * One line each of X-Forwarded-For, Forwarded and X-Real-IP, or none, and which
+ * of them is configured: the client, or NULL for a refusal.
+ */
+static const struct {
+	enum client_header header;
+	const char *xff, *forwarded, *single, *client;
+	bool is_untold;
+} mixed[] = {
+	/* Nothing is configured: as ever, and Forwarded where that is none. */
+	{ CLIENT_AUTO, A, NULL, NULL, A, false },
+	{ CLIENT_AUTO, NULL, "for=" A, NULL, A, false },
+	{ CLIENT_AUTO, NULL, NULL, A, PROXY, true },
+	{ CLIENT_AUTO, NULL, NULL, NULL, PROXY, true },
+	/* What a client forges beside what the proxy says. */
+	{ CLIENT_AUTO, A, "for=" EVIL, EVIL, A, false },
+	{ CLIENT_AUTO, A, "for=\"", NULL, A, false },
+	{ CLIENT_AUTO, "", "for=" EVIL, NULL, PROXY, true },
+	{ CLIENT_AUTO, OTHER, "for=" EVIL, NULL, OTHER, false },
+	{ CLIENT_AUTO, "garbage", "for=" A, NULL, NULL, false },
+	{ CLIENT_FORWARDED_FOR, A, "for=" EVIL, EVIL, A, false },
+	{ CLIENT_FORWARDED_FOR, NULL, "for=" EVIL, EVIL, PROXY, true },
+	{ CLIENT_FORWARDED, EVIL, "for=" A, EVIL, A, false },
+	{ CLIENT_FORWARDED, EVIL, NULL, EVIL, PROXY, true },
+	{ CLIENT_SINGLE, EVIL, "for=" EVIL, A, A, false },
+	{ CLIENT_SINGLE, EVIL, "for=" EVIL, NULL, PROXY, true },
+	{ CLIENT_SINGLE, "garbage", "for=\"", A, A, false },
+	/* Forwarded: the right-most that is no proxy. */
+	{ CLIENT_AUTO, NULL, "for=" EVIL ", for=" A, NULL, A, false },
+	{ CLIENT_AUTO, NULL, "for=" EVIL ",for=" A ";by=" PROXY ", For=\""
+	  OTHER ":80\"", NULL, A, false },
+	{ CLIENT_AUTO, NULL, "for=" OTHER ", for=10.2.2.2", NULL, OTHER,
+	  false },
+	/* A proxy that will not tell: its clients are one. */
+	{ CLIENT_AUTO, NULL, "for=" EVIL ", for=unknown, for=" OTHER, NULL,
+	  OTHER, true },
+	{ CLIENT_AUTO, NULL, "for=" EVIL ", for=_abc", NULL, PROXY, true },
+	{ CLIENT_AUTO, NULL, "proto=https;by=_x", NULL, PROXY, true },
+	{ CLIENT_AUTO, NULL, "", NULL, PROXY, true },
+	/* What a client cannot do is hide behind a mark of its own. */
+	{ CLIENT_AUTO, NULL, "for=\", for=" A, NULL, NULL, false },
+	{ CLIENT_AUTO, NULL, "x=\"\\, for=\"" A "\"", NULL, NULL, false },
+	{ CLIENT_AUTO, NULL, "for=" A ";for=" EVIL, NULL, NULL, false },
+	/* A single header: one address, and no list. */
+	{ CLIENT_SINGLE, NULL, NULL, " [2001:db8::9]:80 ", "2001:db8::9",
+	  false },
+	{ CLIENT_SINGLE, NULL, NULL, "::ffff:" A, A, false },
+	{ CLIENT_SINGLE, NULL, NULL, A ":4711", A, false },
+	{ CLIENT_SINGLE, NULL, NULL, EVIL ", " A, NULL, false },
+	{ CLIENT_SINGLE, NULL, NULL, "unknown", NULL, false },
+	{ CLIENT_SINGLE, NULL, NULL, " ", PROXY, true },
+	/* The next proxy wrote over it what it saw: the first one. */
+	{ CLIENT_SINGLE, NULL, NULL, OTHER, OTHER, true },
+};
+
+START_TEST(one_header_counts_whatever_the_others_say)
+{
+	const struct client_trust rule = { proxies, TRUST_ALL,
+					   mixed[_i].header };
+	struct client client = { .ip = { .family = 99 } };
+	struct client_request request = { 0 };
+	struct str xff, forwarded, single;
+	char text[IP_TEXT_MAX];
+	enum err err;
+
+	trust();
+	ck_assert(!ip_parse(STR(PROXY), &request.peer));
+#define LINE(member, line) do {						\
+	line = str_from(mixed[_i].line ? mixed[_i].line : "");		\
+	request.member = (struct client_lines){ &line,			\
+						mixed[_i].line != NULL };\
+} while (0)
+	LINE(forwarded_for, xff);
+	LINE(forwarded, forwarded);
+	LINE(single, single);
+#undef LINE
+	err = client_address(&rule, &request, &client);
+	if (!mixed[_i].client) {
+		ck_assert_msg(err == ERR_SYNTAX, "case %d", _i);
+		ck_assert_int_eq(client.ip.family, 99);
+		return;
+	}
+	ck_assert_msg(!err, "case %d", _i);
+	ip_text(&client.ip, text);
+	ck_assert_msg(!strcmp(text, mixed[_i].client), "case %d: %s", _i,
+		      text);
+	ck_assert_msg(client.is_untold == mixed[_i].is_untold, "case %d", _i);
+	/* From somebody who is not trusted all of it means nothing. */
+	ck_assert(!ip_parse(STR("192.168.1.1"), &request.peer));
+	ck_assert(!client_address(&rule, &request, &client));
+	ck_assert(ip_eq(&client.ip, &request.peer) && !client.is_untold);
+}
+END_TEST
+
+START_TEST(a_single_header_comes_once)
+{
+	const struct client_trust rule = { proxies, TRUST_ALL,
+					   CLIENT_SINGLE };
+	const struct str lines[] = { STR(A), STR(A) };
+	struct client_request request = { .single = { lines, 2 } };
+	struct client client;
+
+	trust();
+	ck_assert(!ip_parse(STR(PROXY), &request.peer));
+	ck_assert_int_eq(client_address(&rule, &request, &client),
+			 ERR_SYNTAX);
+}
+END_TEST
+
+/* Each line is a proxy's own: one further left is not looked at. */
+START_TEST(lines_of_forwarded_are_read_from_the_last)
+{
+	const struct client_trust rule = { proxies, TRUST_ALL, CLIENT_AUTO };
+	const struct str lines[] = { STR("for=\"broken"), STR("for=" A),
+				     STR("for=" OTHER) };
+	struct client_request request = { .forwarded = { lines, 3 } };
+	struct client client;
+	struct buf buf;
+	struct str hops;
+
+	trust();
+	ck_assert(!ip_parse(STR(PROXY), &request.peer));
+	ck_assert(!client_address(&rule, &request, &client));
+	ck_assert_int_eq(client.ip.bytes[0], 198);
+	/* proxies in a row: 32 are, 33 are a loop */
+	buf_init(&buf, 65536);
+	for (unsigned i = 0; i < CLIENT_HOPS_MAX / 2; i++)
+		buf_puts(&buf, i ? ",for=" OTHER : "for=" OTHER);
+	hops = buf_str(&buf);
+	request.forwarded = (struct client_lines){
+		(struct str[]){ STR("for=" OTHER), hops, hops }, 3 };
+	ck_assert_int_eq(client_address(&rule, &request, &client),
+			 ERR_LIMIT);
+	request.forwarded.v++;
+	request.forwarded.count--;
+	ck_assert_int_eq(client_address(&rule, &request, &client), ERR_OK);
+	buf_done(&buf);
 }
 END_TEST
 
@@ -204,6 +360,10 @@ static void client_tests(TCase *tcase)
 	tcase_add_test(tcase, too_many_trusted_hops_are_refused);
 	tcase_add_test(tcase, what_the_client_sent_is_never_counted);
 	tcase_add_test(tcase, a_unix_socket_is_a_client_of_its_own);
+	tcase_add_loop_test(tcase, one_header_counts_whatever_the_others_say,
+			    0, N_ELEMENTS(mixed));
+	tcase_add_test(tcase, a_single_header_comes_once);
+	tcase_add_test(tcase, lines_of_forwarded_are_read_from_the_last);
 }
 
 UNIT_MAIN("client", client_tests)

@@ -87,6 +87,8 @@ static const struct {
 	  WHITE OWN "/x" WHITE, "user@example.com", "John  Doe", OWN "/x" },
 	{ "a@b", "x", NULL, "a@b", "x", NULL },
 	{ "user@example.com", E255, NULL, "user@example.com", E255, NULL },
+	{ "smith&sons#39@example.com", "Smith &amp; Sons", NULL,
+	  "smith&sons#39@example.com", "Smith &amp; Sons", NULL },
 	{ "user@example.com", "Zo\xc3\xab \"<b>\" O'Neil", NULL,
 	  "user@example.com", "Zo\xc3\xab \"<b>\" O'Neil", NULL },
 	{ "user@example.com", "x", "HTTPS://TICKET.yourcompany.com:443/a/../b",
@@ -115,11 +117,21 @@ END_TEST
 #define REQUIRED_NAME "\"name\":[\"The name field is required.\"]"
 #define BAD_EMAIL \
 	"\"email\":[\"The email field must be a valid email address.\"]"
+#define ESCAPED_EMAIL "\"email\":[\"The email field was escaped for HTML " \
+	"before it was sent: it holds a character reference such as " \
+	"\\u0026#039; or \\u0026amp;. The page has to send the address as it " \
+	"is. In a script write it as JSON (json_encode(), @json), not with " \
+	"{{ }} or htmlspecialchars(); in WordPress decode it first " \
+	"(wp_specialchars_decode()).\"]"
 #define LONG_EMAIL "\"email\":[\"The email field must not be greater than " \
 	"254 characters.\"]"
 #define LONG_NAME "\"name\":[\"The name field must not be greater than " \
 	"255 characters.\"]"
 #define TEXT_NAME "\"name\":[\"The name field must be a string.\"]"
+#define LINE_EMAIL "\"email\":[\"The email field must not contain line " \
+	"breaks or tabs.\"]"
+#define LINE_URL "\"redirect_url\":[\"The redirect url field must not " \
+	"contain line breaks or tabs.\"]"
 #define BAD_URL "\"redirect_url\":[\"The redirect url field must be a valid " \
 	"URL.\"]"
 #define FOREIGN_URL "\"redirect_url\":[\"The redirect url field must lead " \
@@ -140,7 +152,16 @@ static const struct {
 	{ "user", "", NULL, "{" BAD_EMAIL "}" },
 	{ "a@evil@company.com", "x", NULL, "{" BAD_EMAIL "}" },
 	{ "us er@example.com", "x", NULL, "{" BAD_EMAIL "}" },
-	{ "user@example.com\nx", "x", NULL, "{" BAD_EMAIL "}" },
+	/* what another layer escaped, of whatever kind; a name may have it */
+	{ "o&#039;brien@example.com", "x", NULL, "{" ESCAPED_EMAIL "}" },
+	{ "o&#x27;brien@example.com", "x", NULL, "{" ESCAPED_EMAIL "}" },
+	{ "smith&amp;sons@example.com", "", NULL, "{" ESCAPED_EMAIL "}" },
+	{ "jos&eacute;@example.com", "x", NULL, "{" ESCAPED_EMAIL "}" },
+	{ "&lt;user@example.com&gt;", "a &amp; b", NULL,
+	  "{" ESCAPED_EMAIL "}" },
+	{ A250 "&amp;@example.com", "x", NULL, "{" ESCAPED_EMAIL "}" },
+	{ "user&@example.com;", "x", NULL, "{" BAD_EMAIL "}" },
+	{ "user@example.com\nx", "x", NULL, "{" LINE_EMAIL "}" },
 	{ "user@example\xff.com", "x", NULL, "{" BAD_EMAIL "}" },
 	{ A50 A10 "aaaaa@example.com", "x", NULL, "{" BAD_EMAIL "}" },
 	{ "a@" A250 ".com", "x", NULL, "{" LONG_EMAIL "}" },
@@ -152,7 +173,7 @@ static const struct {
 	{ "user@example.com", "x", "//evil.com/", "{" BAD_URL "}" },
 	{ "user@example.com", "x", OWN "/a b", "{" BAD_URL "}" },
 	{ "user@example.com", "x", OWN "/%0d%0a", "{" BAD_URL "}" },
-	{ "user@example.com", "x", OWN "/\n", "{" BAD_URL "}" },
+	{ "user@example.com", "x", OWN "/\na", "{" LINE_URL "}" },
 	{ "user@example.com", "x", "https://evil.com/", "{" FOREIGN_URL "}" },
 	{ "user@example.com", "x", OWN "/auth/logout", "{" FOREIGN_URL "}" },
 	{ "user@example.com", "x", "javascript:alert(1)",

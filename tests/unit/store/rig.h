@@ -17,7 +17,7 @@ struct rig {
 	char dir[64];
 	struct store *store;
 	struct pool *pool;
-	int64_t opened_ms;	/* wall clock: the time of its tokens' jti */
+	int64_t opened_ms;	/* steady clock: the time of its tokens' jti */
 	unsigned visits;
 };
 
@@ -98,11 +98,17 @@ static void rig_stop(struct rig *rig)
 }
 
 __attribute__((unused))
-static void rig_open(struct rig *rig)
+static void rig_make(struct rig *rig)
 {
 	*rig = (struct rig){ .pool = pool_new(1 << 24),
-			     .opened_ms = clock_wall_ms() };
+			     .opened_ms = clock_steady_ms() };
 	rig_make_dir(rig->dir);
+}
+
+__attribute__((unused))
+static void rig_open(struct rig *rig)
+{
+	rig_make(rig);
 	rig_start(rig);
 }
 
@@ -155,11 +161,36 @@ static int64_t rig_sql(const struct rig *rig, const char *sql)
 	return n;
 }
 
+/* How many records of the audit were ever written. */
+__attribute__((unused))
+static int64_t rig_records(const struct rig *rig)
+{
+	return rig_sql(rig, "SELECT"
+		" (SELECT coalesce(max(records), 0) FROM trails) +"
+		" (SELECT coalesce(max(records), 0) FROM refusals)");
+}
+
 /* Make the closed database one of an older schema, with what it holds. */
 __attribute__((unused))
 static void rig_go_back(const struct rig *rig, int version)
 {
 	static const char *const back[] = {
+		/* 9 -> 8 */
+		"DROP TABLE user_keys",
+		"DELETE FROM marks WHERE name = 'user_keys'",
+		"PRAGMA user_version = 8", NULL,
+		/* 8 -> 7 */
+		"DROP INDEX ticket_messages_user",
+		"ALTER TABLE ticket_messages DROP COLUMN steady_ms",
+		"CREATE INDEX ticket_messages_user ON ticket_messages"
+		"(user_id, created_ms) WHERE user_id > 0",
+		"PRAGMA user_version = 7", NULL,
+		/* 7 -> 6 */
+		"DROP INDEX outbox_user", "DROP TABLE outbox_tenants",
+		"DROP TABLE erasures", "PRAGMA user_version = 6", NULL,
+		/* 6 -> 5 */
+		"DROP TABLE trails", "DROP TABLE refusals",
+		"PRAGMA user_version = 5", NULL,
 		/* 5 -> 4 */
 		"ALTER TABLE users DROP COLUMN minted_ms", "DROP TABLE parked",
 		"DROP TABLE tombstones",
@@ -179,13 +210,13 @@ static void rig_go_back(const struct rig *rig, int version)
 		"DROP TABLE epochs", "DROP TABLE marks",
 		"PRAGMA user_version = 2", NULL,
 	};
-	int now = 5;
+	int now = 9;
 
 	for (size_t i = 0; i < sizeof(back) / sizeof(back[0]); i++) {
 		if (now > version && back[i])
 			rig_sql(rig, back[i]);
 		if (!back[i])
-			now = now == 5 ? 4 : 2;
+			now = now > 4 ? now - 1 : 2;
 	}
 }
 
@@ -229,6 +260,44 @@ static int64_t rig_user(struct rig *rig, const char *email, const char *name)
 
 	ck_assert_int_eq(rig_visit(rig, &r), ERR_OK);
 	return r.user.id;
+}
+
+__attribute__((unused))
+static enum err rig_block(struct rig *rig, struct user_block b)
+{
+	b.job.done = rig_done;
+	ck_assert_int_eq(users_block(store_users(rig->store), &b), ERR_OK);
+	rig_wait(1);
+	return b.job.result;
+}
+
+__attribute__((unused))
+static enum err rig_block_id(struct rig *rig, int64_t id, bool is_blocked)
+{
+	return rig_block(rig, (struct user_block){ .user_id = id,
+						   .is_blocked = is_blocked });
+}
+
+__attribute__((unused))
+static enum err rig_erase(struct rig *rig, struct user_erase e)
+{
+	e.job.done = rig_done;
+	ck_assert_int_eq(users_erase(store_users(rig->store), &e), ERR_OK);
+	rig_wait(1);
+	return e.job.result;
+}
+
+__attribute__((unused))
+static enum err rig_erase_id(struct rig *rig, int64_t id)
+{
+	return rig_erase(rig, (struct user_erase){ .user_id = id });
+}
+
+__attribute__((unused))
+static enum err rig_erase_address(struct rig *rig, const char *key)
+{
+	return rig_erase(rig, (struct user_erase){
+		.tenant = STR("acme"), .email_key = str_from(key) });
 }
 
 /* A redemption of token number `n`, good for an hour, for that user. */
@@ -278,7 +347,7 @@ static enum err rig_find(struct rig *rig, const struct redemption *r,
 			 int64_t now_s, struct session *out_r)
 {
 	return sessions_find(store_sessions(rig->store), r->session_id,
-			     r->hash, now_s, rig->pool, out_r);
+			     r->hash, now_s, true, rig->pool, out_r);
 }
 
 /* A job that holds the writer until it is let go, so that others gather. */

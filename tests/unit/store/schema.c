@@ -142,6 +142,9 @@ START_TEST(queries_by_key_use_their_index)
 		{ "SELECT id FROM users WHERE tenant = 'a' AND email_key = 'b'"
 		  " AND verified = 1 AND external_id IS NULL",
 		  "users_signed" },
+		/* who has an older key */
+		{ "SELECT user_id FROM user_keys WHERE tenant = 'a'"
+		  " AND key = 'b' AND verified = 0", "PRIMARY KEY" },
 		{ "SELECT id FROM users WHERE tenant = 'a'"
 		  " AND external_id = 'x'", "users_external" },
 		{ "SELECT jti FROM redemptions WHERE jti < x'05'"
@@ -155,6 +158,10 @@ START_TEST(queries_by_key_use_their_index)
 		  " AND exp_s > 5", "COVERING INDEX parked_tenant" },
 		{ "SELECT id FROM audit WHERE request_id = 'r'",
 		  "audit_request" },
+		{ "SELECT body FROM trails WHERE id >= 5 ORDER BY id",
+		  "INTEGER PRIMARY KEY" },
+		{ "SELECT body FROM refusals WHERE id >= 5 ORDER BY id",
+		  "INTEGER PRIMARY KEY" },
 	};
 	struct bench b;
 

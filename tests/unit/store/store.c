@@ -1,6 +1,7 @@
 #include "store/schema.h"
 #include "store/store.h"
 
+#include <dirent.h>
 #include <signal.h>
 #include <sys/wait.h>
 
@@ -256,12 +257,55 @@ START_TEST(what_was_told_survives_kill_9)
 }
 END_TEST
 
+static unsigned files_in(const char *dir)
+{
+	DIR *d = opendir(dir);
+	unsigned count = 0;
+
+	ck_assert_ptr_nonnull(d);
+	while (readdir(d))
+		count++;
+	closedir(d);
+	return count;
+}
+
+START_TEST(a_look_from_outside_leaves_no_trace)
+{
+	char path[DB_PATH_MAX];
+	unsigned files;
+	struct rig rig;
+
+	ck_assert_int_eq(store_look("/nowhere/at all?#%"), 0);
+	rig_open(&rig);
+	ck_assert_int_eq(store_has_content(rig.store), 0);
+	rig_stop(&rig);
+	files = files_in(rig.dir);
+	ck_assert_int_eq(store_look(rig.dir), 0);
+	rig_start(&rig);
+	ck_assert_int_gt(rig_user(&rig, "a@b", "A"), 0);
+	/* while a daemon runs on it: it may all be in the WAL */
+	ck_assert_int_ne(store_look(rig.dir), 0);
+	rig_stop(&rig);
+	ck_assert_int_eq(store_look(rig.dir), 1);
+	ck_assert_uint_eq(files_in(rig.dir), files);
+	/* what is no database tells nothing */
+	snprintf(path, sizeof(path), "%s/" DB_FILE, rig.dir);
+	ck_assert_int_eq(truncate(path, 5), 0);
+	ck_assert_int_eq(store_look(rig.dir), -1);
+	ck_assert_int_eq(truncate(path, 0), 0);
+	ck_assert_int_eq(store_look(rig.dir), 0);
+	ck_assert_uint_eq(files_in(rig.dir), files);
+	rig_close(&rig);
+}
+END_TEST
+
 static void store_tests(TCase *tc)
 {
 	tcase_add_test(tc, a_second_daemon_is_refused);
 	tcase_add_test(tc, a_store_from_the_future_is_refused_in_words);
 	tcase_add_test(tc, readers_are_handed_out_by_number);
 	tcase_add_test(tc, too_many_readers_are_refused);
+	tcase_add_test(tc, a_look_from_outside_leaves_no_trace);
 	tcase_add_test(tc, what_was_told_survives_kill_9);
 }
 

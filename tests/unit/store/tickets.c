@@ -92,25 +92,6 @@ static enum err turn(struct rig *rig, int64_t user, int64_t number,
 	return change(rig, &c);
 }
 
-static enum err block(struct rig *rig, int64_t user, bool is_blocked)
-{
-	struct user_block b = { .job.done = rig_done, .user_id = user,
-				.is_blocked = is_blocked };
-
-	ck_assert_int_eq(users_block(store_users(rig->store), &b), ERR_OK);
-	rig_wait(1);
-	return b.job.result;
-}
-
-static enum err erase(struct rig *rig, int64_t user)
-{
-	struct user_erase e = { .job.done = rig_done, .user_id = user };
-
-	ck_assert_int_eq(users_erase(store_users(rig->store), &e), ERR_OK);
-	rig_wait(1);
-	return e.job.result;
-}
-
 static unsigned list(struct rig *rig, struct tickets_query query,
 		     struct ticket **list_r)
 {
@@ -395,11 +376,11 @@ START_TEST(audit_rides_along_where_there_is_a_result)
 	ck_assert_int_eq(change(&rig, &c), ERR_OK);
 	ck_assert_int_eq(change(&rig, &c), ERR_OK);
 	ck_assert(c.is_repeat);
-	ck_assert_int_eq(rig_sql(&rig, "SELECT count(*) FROM audit"), 4);
+	ck_assert_int_eq(rig_records(&rig), 4);
 	ck_assert_msg(events(&rig) == 2, "a repeat is no event");
 	c.number = 2;
 	ck_assert_int_eq(change(&rig, &c), ERR_NOT_FOUND);
-	ck_assert_int_eq(rig_sql(&rig, "SELECT count(*) FROM audit"), 4);
+	ck_assert_int_eq(rig_records(&rig), 4);
 	rig_close(&rig);
 }
 END_TEST
@@ -420,7 +401,6 @@ START_TEST(the_same_key_again_gives_the_same_ticket)
 	ck_assert_int_eq(ticket(&rig, bob, "k"), 2);
 	for (int restarts = 0; restarts < 2; restarts++) {
 		n = ticket_by(ann, "k");
-		n.subject = STR("Something else");
 		ck_assert_int_eq(create(&rig, &n), ERR_OK);
 		ck_assert(n.is_repeat);
 		ck_assert_int_eq(n.number, 1);
@@ -431,6 +411,49 @@ START_TEST(the_same_key_again_gives_the_same_ticket)
 	ck_str_is(got.ticket.subject, "It broke");
 	ck_assert_int_eq(ticket(&rig, ann, "K"), 3);
 	ck_assert_int_eq(events(&rig), 3);
+	rig_close(&rig);
+}
+END_TEST
+
+START_TEST(the_same_key_with_other_words_writes_nothing)
+{
+	struct ticket_change c = { .kind = TICKET_REPLY, .number = 1,
+				   .key = STR("k"), .body = STR("Again") };
+	struct rig rig;
+	struct ticket_new n;
+	unsigned records;
+	int64_t ann;
+
+	rig_open(&rig);
+	ann = user_of(&rig, "acme", "ann@b");
+	ck_assert_int_eq(ticket(&rig, ann, "k"), 1);
+	c.user_id = ann;
+	ck_assert_int_eq(change(&rig, &c), ERR_OK);
+	c.user_id = 0;
+	ck_assert_int_eq(change(&rig, &c), ERR_OK);
+	records = rig_records(&rig);
+	for (int i = 0; i < 3; i++) {
+		n = ticket_by(ann, "k");
+		if (i == 0)
+			n.subject = STR("Something else");
+		else if (i == 1)
+			n.category = STR("Another");
+		else
+			n.body = STR("Other words");
+		ck_assert_int_eq(create(&rig, &n), ERR_USED);
+		ck_assert(!n.is_repeat);
+	}
+	c.body = STR("again");
+	for (int i = 0; i < 2; i++) {
+		c.user_id = i == 0 ? ann : 0;
+		ck_assert_int_eq(change(&rig, &c), ERR_USED);
+		ck_assert(!c.is_repeat);
+	}
+	ck_assert_int_eq(rig_sql(&rig, "SELECT count(*) FROM tickets"), 1);
+	ck_assert_int_eq(rig_sql(&rig, "SELECT count(*)"
+				 " FROM ticket_messages"), 3);
+	ck_assert_int_eq(events(&rig), 3);
+	ck_assert_int_eq(rig_records(&rig), records);
 	rig_close(&rig);
 }
 END_TEST
@@ -721,6 +744,101 @@ START_TEST(a_user_turns_a_ticket_so_often_within_an_hour)
 }
 END_TEST
 
+/* The wall clock is ahead by so much. */
+static void set_clocks(int64_t steady_ms, int64_t ahead_ms)
+{
+	clock_hold(steady_ms + ahead_ms);
+	clock_hold_steady(steady_ms);
+}
+
+static const int64_t steps_of_a_clock[] = {
+	HOUR / 2, -HOUR / 2, HOUR, -HOUR, INT64_C(720) * HOUR,
+	-INT64_C(720) * HOUR,
+};
+
+START_TEST(a_clock_that_is_set_moves_no_limit)
+{
+	const int64_t ahead = steps_of_a_clock[_i];
+	struct ticket_change c = { .number = TICKETS_PER_HOUR + 1,
+				   .kind = TICKET_REPLY, .body = STR("b"),
+				   .key = STR("more") };
+	struct ticket_change t = { .kind = TICKET_CLOSE };
+	struct rig rig;
+	struct ticket_new n;
+	char key[16];
+	int64_t ann;
+
+	rig_open(&rig);
+	set_clocks(NOON, 0);
+	c.user_id = user_of(&rig, "acme", "bob@b");
+	ann = t.user_id = user_of(&rig, "acme", "ann@b");
+	for (int i = 0; i < TICKETS_PER_HOUR; i++) {
+		snprintf(key, sizeof(key), "k%d", i);
+		t.number = ticket(&rig, ann, key);
+	}
+	for (int i = 0; i < TICKET_TURNS_PER_HOUR; i++) {
+		t.kind = i % 2 ? TICKET_REOPEN : TICKET_CLOSE;
+		ck_assert_int_eq(change(&rig, &t), ERR_OK);
+	}
+	t.kind = TICKET_CLOSE;
+	set_clocks(NOON + 1, ahead);	/* here half of it is written */
+	c.number = ticket(&rig, c.user_id, "k");
+	for (int i = 1; i < TICKET_MESSAGES_PER_HOUR; i++) {
+		snprintf(key, sizeof(key), "r%d", i);
+		ck_assert_int_eq(reply(&rig, c.user_id, (int)c.number, key,
+				       "b"), ERR_OK);
+	}
+	for (int64_t now = ahead; ; now = 0) {
+		set_clocks(NOON + HOUR - 1, now);
+		n = ticket_by(ann, "more");
+		ck_assert_msg(create(&rig, &n) == ERR_LIMIT, "let in");
+		ck_assert_uint_eq(n.retry_s, 1);
+		ck_assert_int_eq(change(&rig, &c), ERR_LIMIT);
+		ck_assert_uint_eq(c.retry_s, 1);
+		ck_assert_int_eq(change(&rig, &t), ERR_LIMIT);
+		ck_assert_uint_eq(t.retry_s, 1);
+		if (!now)
+			break;
+	}
+	set_clocks(NOON + HOUR + 1, _i % 2 ? ahead : 0);
+	ck_assert_msg(create(&rig, &n) == ERR_OK, "locked out");
+	ck_assert_int_eq(change(&rig, &c), ERR_OK);
+	ck_assert_int_eq(change(&rig, &t), ERR_OK);
+	/* people are told the clock on the wall */
+	ck_assert_int_eq(rig_sql(&rig, "SELECT max(created_ms) FROM"
+				 " ticket_messages WHERE user_id <> 0"
+				 " AND key = 'r1'"), NOON + 1 + ahead);
+	rig_close(&rig);
+}
+END_TEST
+
+START_TEST(what_an_older_program_wrote_counts)
+{
+	struct rig rig;
+	struct ticket_new n;
+	char key[16];
+	int64_t ann;
+
+	rig_open(&rig);
+	clock_hold(NOON);
+	ann = user_of(&rig, "acme", "ann@b");
+	ticket(&rig, ann, "long ago");
+	clock_hold(NOON + HOUR);
+	for (int i = 1; i < TICKETS_PER_HOUR; i++) {
+		snprintf(key, sizeof(key), "k%d", i);
+		ticket(&rig, ann, key);
+	}
+	rig_stop(&rig);
+	rig_go_back(&rig, 7);
+	rig_start(&rig);
+	ticket(&rig, ann, "one more");
+	n = ticket_by(ann, "another");
+	ck_assert_int_eq(create(&rig, &n), ERR_LIMIT);
+	ck_assert_uint_eq(n.retry_s, 3600);
+	rig_close(&rig);
+}
+END_TEST
+
 START_TEST(a_thread_that_is_full_takes_no_more)
 {
 	struct ticket_change c = { .kind = TICKET_REPLY, .number = 1,
@@ -740,7 +858,7 @@ START_TEST(a_thread_that_is_full_takes_no_more)
 	}
 	ck_assert_int_eq(change(&rig, &c), ERR_LIMIT);
 	ck_assert(!c.is_too_many);
-	c.key = STR("k7");
+	c.key = c.body = STR("k7");
 	ck_assert_int_eq(change(&rig, &c), ERR_OK);
 	ck_assert(c.is_repeat);
 	ck_assert_int_eq(get(&rig, "acme", ann, 1, &got), ERR_OK);
@@ -815,14 +933,14 @@ START_TEST(a_blocked_user_writes_nothing_but_can_be_written_to)
 	rig_open(&rig);
 	ann = user_of(&rig, "acme", "ann@b");
 	ticket(&rig, ann, "k");
-	ck_assert_int_eq(block(&rig, ann, true), ERR_OK);
+	ck_assert_int_eq(rig_block_id(&rig, ann, true), ERR_OK);
 	n = ticket_by(ann, "k");
 	ck_assert_int_eq(create(&rig, &n), ERR_AUTH);
 	ck_assert_int_eq(reply(&rig, ann, 1, "r", "b"), ERR_AUTH);
 	ck_assert_int_eq(turn(&rig, ann, 1, TICKET_CLOSE), ERR_AUTH);
 	ck_assert_int_eq(reply(&rig, 0, 1, "r", "b"), ERR_OK);
 	ck_assert_int_eq(turn(&rig, 0, 1, TICKET_CLOSE), ERR_OK);
-	ck_assert_int_eq(block(&rig, ann, false), ERR_OK);
+	ck_assert_int_eq(rig_block_id(&rig, ann, false), ERR_OK);
 	ck_assert_int_eq(turn(&rig, ann, 1, TICKET_REOPEN), ERR_OK);
 	ck_assert_int_eq(reply(&rig, ann, 1, "r", "b"), ERR_OK);
 	check_whole(&rig);
@@ -849,7 +967,7 @@ START_TEST(erasing_a_user_takes_his_tickets_and_nobody_elses)
 	ck_assert_int_eq(reply(&rig, 0, 2, "r", "b"), ERR_OK);
 	ck_assert_int_eq(turn(&rig, 0, 3, TICKET_CLOSE), ERR_OK);
 	version = tickets_version(store_tickets(rig.store), ann);
-	ck_assert_int_eq(erase(&rig, ann), ERR_OK);
+	ck_assert_int_eq(rig_erase_id(&rig, ann), ERR_OK);
 	ck_assert_uint_ne(tickets_version(store_tickets(rig.store), ann),
 			  version);
 	ck_assert_int_eq(rig_sql(&rig, "SELECT count(*) FROM tickets"), 1);
@@ -862,7 +980,7 @@ START_TEST(erasing_a_user_takes_his_tickets_and_nobody_elses)
 	n = ticket_by(ann, "k");
 	ck_assert_int_eq(create(&rig, &n), ERR_NOT_FOUND);
 	ck_assert_msg(ticket(&rig, bob, "k4") == 4, "no number comes again");
-	ck_assert_int_eq(erase(&rig, ann), ERR_NOT_FOUND);
+	ck_assert_int_eq(rig_erase_id(&rig, ann), ERR_NOT_FOUND);
 	check_whole(&rig);
 	rig_close(&rig);
 }
@@ -1210,7 +1328,7 @@ START_TEST(every_query_finds_what_it_wants_by_an_index)
 		}
 		ck_assert_int_eq(get(&rig, "acme", user, 1, &got), ERR_OK);
 	}
-	ck_assert_int_eq(erase(&rig, ann), ERR_OK);
+	ck_assert_int_eq(rig_erase_id(&rig, ann), ERR_OK);
 	ck_assert_int_eq(writer_submit(store_writer(rig.store), &p.job), 0);
 	rig_wait(1);
 	ck_assert_msg(p.count + check_plans(store_reader(rig.store, 0)) ==
@@ -1507,6 +1625,9 @@ static void check_ack(struct rig *rig, const struct ack *ack)
 	ck_assert_uint_ge(got.count, ack->step >= 2 ? 2 : 1);
 	ck_assert(ack->step < 3 || got.ticket.is_closed);
 	again = ticket_by(ack->user, text);
+	again.subject = got.ticket.subject;
+	again.category = got.ticket.category;
+	again.body = got.thread[0].body;
 	ck_assert_int_eq(create(rig, &again), ERR_OK);
 	ck_assert(again.is_repeat);
 	ck_assert_int_eq(again.number, ack->number);
@@ -1581,6 +1702,7 @@ static void tickets_tests(TCase *tc)
 	tcase_add_test(tc, audit_rides_along_where_there_is_a_result);
 	tcase_add_test(tc, the_same_key_again_gives_the_same_ticket);
 	tcase_add_test(tc, the_same_key_again_gives_the_same_message);
+	tcase_add_test(tc, the_same_key_with_other_words_writes_nothing);
 	tcase_add_test(tc,
 		the_same_key_many_times_in_one_transaction_is_one_ticket);
 	tcase_add_test(tc, a_batch_that_runs_twice_writes_once);
@@ -1588,6 +1710,9 @@ static void tickets_tests(TCase *tc)
 	tcase_add_test(tc, a_user_makes_so_many_tickets_within_an_hour);
 	tcase_add_test(tc, a_user_writes_so_many_messages_within_an_hour);
 	tcase_add_test(tc, a_user_turns_a_ticket_so_often_within_an_hour);
+	tcase_add_loop_test(tc, a_clock_that_is_set_moves_no_limit, 0,
+			    N_ELEMENTS(steps_of_a_clock));
+	tcase_add_test(tc, what_an_older_program_wrote_counts);
 	tcase_add_test(tc, a_thread_that_is_full_takes_no_more);
 	tcase_add_test(tc, a_thread_can_be_read_from_its_end);
 	tcase_add_test(tc,

@@ -5,20 +5,6 @@
 
 #define NOW 1700000000000
 
-static enum err erase(struct rig *rig, struct user_erase e)
-{
-	e.job.done = rig_done;
-	ck_assert_int_eq(users_erase(store_users(rig->store), &e), ERR_OK);
-	rig_wait(1);
-	return e.job.result;
-}
-
-static enum err erase_address(struct rig *rig, const char *key)
-{
-	return erase(rig, (struct user_erase){ .tenant = STR("acme"),
-					       .email_key = str_from(key) });
-}
-
 /* Somebody of that address, with a token of that time. */
 static enum err come(struct rig *rig, const char *tenant, const char *key,
 		     int64_t minted_ms)
@@ -46,7 +32,7 @@ START_TEST(an_erasure_ends_what_was_minted_up_to_it)
 	rig_open(&rig);
 	rig_user(&rig, "ann@b", "Ann");
 	rig_user(&rig, "bob@b", "Bob");
-	ck_assert_int_eq(erase_address(&rig, "ann@b"), ERR_OK);
+	ck_assert_int_eq(rig_erase_address(&rig, "ann@b"), ERR_OK);
 	ck_assert_int_eq(come(&rig, "acme", "ann@b", NOW - 1), ERR_NOT_FOUND);
 	ck_assert_int_eq(come(&rig, "acme", "ann@b", NOW), ERR_NOT_FOUND);
 	/* nobody else's, and not across a restart */
@@ -66,18 +52,17 @@ END_TEST
 
 START_TEST(who_was_never_stored_is_ended_too)
 {
-	struct user_erase by_id = { .user_id = 99 };
 	struct rig rig;
 
 	clock_hold(NOW);
 	rig_open(&rig);
-	ck_assert_int_eq(erase_address(&rig, "ann@b"), ERR_OK);
+	ck_assert_int_eq(rig_erase_address(&rig, "ann@b"), ERR_OK);
 	ck_assert_int_eq(come(&rig, "acme", "ann@b", NOW), ERR_NOT_FOUND);
-	ck_assert_int_eq(erase(&rig, by_id), ERR_NOT_FOUND);
+	ck_assert_int_eq(rig_erase_id(&rig, 99), ERR_NOT_FOUND);
 	ck_assert_int_eq(count(&rig), 1);
 	/* asked again later, it ends what came in between, in one row */
 	clock_hold(NOW + 5);
-	ck_assert_int_eq(erase_address(&rig, "ann@b"), ERR_OK);
+	ck_assert_int_eq(rig_erase_address(&rig, "ann@b"), ERR_OK);
 	ck_assert_int_eq(come(&rig, "acme", "ann@b", NOW + 5), ERR_NOT_FOUND);
 	ck_assert_int_eq(count(&rig), 1);
 	rig_close(&rig);
@@ -115,7 +100,7 @@ START_TEST(a_clock_that_is_set_back_ends_no_new_tokens)
 
 	clock_hold(NOW + 86400000);
 	rig_open(&rig);
-	ck_assert_int_eq(erase_address(&rig, "ann@b"), ERR_OK);
+	ck_assert_int_eq(rig_erase_address(&rig, "ann@b"), ERR_OK);
 	clock_hold(NOW);
 	ck_assert_int_eq(come(&rig, "acme", "ann@b", NOW), ERR_OK);
 	rig_close(&rig);
@@ -127,12 +112,56 @@ START_TEST(of_the_person_no_address_is_kept)
 	struct rig rig;
 
 	rig_open(&rig);
-	ck_assert_int_eq(erase_address(&rig, "ann@b"), ERR_OK);
+	ck_assert_int_eq(rig_erase_address(&rig, "ann@b"), ERR_OK);
 	ck_assert_int_eq(rig_sql(&rig, "SELECT count(*) FROM tombstones"
 		" WHERE instr(tag, x'616e6e') OR length(tag) <> 16"), 0);
 	/* and another database has another key */
 	ck_assert_int_eq(rig_sql(&rig, "SELECT count(DISTINCT value) FROM marks"
 		" WHERE name LIKE 'tombstone%' AND value <> 0"), 4);
+	rig_close(&rig);
+}
+END_TEST
+
+/* Until the sweep has left that many: it runs by itself. */
+static void swept_to(struct rig *rig, int64_t left)
+{
+	while (count(rig) != left)
+		rig_flush(store_writer(rig->store));
+}
+
+START_TEST(what_is_old_is_forgotten_and_no_earlier)
+{
+	const int64_t kept_ms = TOMBSTONE_KEPT_S * 1000;
+	struct rig rig;
+
+	clock_hold(NOW);
+	rig_make(&rig);
+	rig_start_with(&rig, (struct store_options){ .sweep_ms = 1 });
+	ck_assert_int_eq(rig_erase_address(&rig, "ann@b"), ERR_OK);
+	/* the wall clock leaps, and that is all */
+	clock_hold(NOW + 2 * kept_ms);
+	clock_hold_steady(NOW + kept_ms);
+	ck_assert_int_eq(rig_erase_address(&rig, "bob@b"), ERR_OK);
+	clock_hold_steady(NOW + kept_ms + 1);
+	swept_to(&rig, 1);
+	ck_assert_int_eq(come(&rig, "acme", "bob@b", NOW + kept_ms),
+			 ERR_NOT_FOUND);
+	ck_assert_int_eq(come(&rig, "acme", "ann@b", NOW), ERR_OK);
+	rig_close(&rig);
+}
+END_TEST
+
+/* One of another clock, before a restart, goes all the same. */
+START_TEST(one_from_the_future_is_forgotten_too)
+{
+	struct rig rig;
+
+	clock_hold(NOW + 86400000);
+	rig_make(&rig);
+	rig_start_with(&rig, (struct store_options){ .sweep_ms = 1 });
+	ck_assert_int_eq(rig_erase_address(&rig, "ann@b"), ERR_OK);
+	clock_hold(NOW);
+	swept_to(&rig, 0);
 	rig_close(&rig);
 }
 END_TEST
@@ -144,6 +173,8 @@ static void tombstones_tests(TCase *tc)
 	tcase_add_test(tc, an_erasure_and_an_arrival_may_share_a_commit);
 	tcase_add_test(tc, a_clock_that_is_set_back_ends_no_new_tokens);
 	tcase_add_test(tc, of_the_person_no_address_is_kept);
+	tcase_add_test(tc, what_is_old_is_forgotten_and_no_earlier);
+	tcase_add_test(tc, one_from_the_future_is_forgotten_too);
 }
 
 UNIT_MAIN("tombstones", tombstones_tests)

@@ -299,14 +299,6 @@ START_TEST(ids_are_in_the_order_of_their_making_and_stay_exact_as_doubles)
 }
 END_TEST
 
-static enum err block(struct rig *rig, struct user_block b)
-{
-	b.job.done = rig_done;
-	ck_assert_int_eq(users_block(store_users(rig->store), &b), ERR_OK);
-	rig_wait(1);
-	return b.job.result;
-}
-
 START_TEST(blocking_refuses_arrivals)
 {
 	struct rig rig;
@@ -316,16 +308,16 @@ START_TEST(blocking_refuses_arrivals)
 	rig_open(&rig);
 	ck_assert_int_eq(rig_visit(&rig, &a), ERR_OK);
 	by_id.user_id = a.user.id;
-	ck_assert_int_eq(block(&rig, by_id), ERR_OK);
+	ck_assert_int_eq(rig_block(&rig, by_id), ERR_OK);
 	ck_assert_int_eq(rig_visit(&rig, &b), ERR_AUTH);
 	ck_str_is(get(&rig, a.user.id).view.name, "A");
 
 	by_id.is_blocked = false;
-	ck_assert_int_eq(block(&rig, by_id), ERR_OK);
+	ck_assert_int_eq(rig_block(&rig, by_id), ERR_OK);
 	ck_assert_int_eq(rig_visit(&rig, &d), ERR_OK);
 	ck_assert_int_eq(d.user.id, a.user.id);
 	by_id.user_id = 99;
-	ck_assert_int_eq(block(&rig, by_id), ERR_NOT_FOUND);
+	ck_assert_int_eq(rig_block(&rig, by_id), ERR_NOT_FOUND);
 	rig_close(&rig);
 }
 END_TEST
@@ -340,10 +332,10 @@ START_TEST(who_was_never_here_is_blocked_by_address)
 	struct rig rig;
 
 	rig_open(&rig);
-	ck_assert_int_eq(block(&rig, by_address), ERR_NOT_FOUND);
+	ck_assert_int_eq(rig_block(&rig, by_address), ERR_NOT_FOUND);
 	by_address.is_blocked = true;
-	ck_assert_int_eq(block(&rig, by_address), ERR_OK);
-	ck_assert_int_eq(block(&rig, by_address), ERR_OK);
+	ck_assert_int_eq(rig_block(&rig, by_address), ERR_OK);
+	ck_assert_int_eq(rig_block(&rig, by_address), ERR_OK);
 	ck_assert_int_eq(rig_sql(&rig, "SELECT count(*) FROM users"), 1);
 	ck_assert_int_eq(rig_visit(&rig, &a), ERR_AUTH);
 	ck_assert_int_eq(users_find(store_reader(rig.store, 0), STR("acme"),
@@ -356,7 +348,7 @@ START_TEST(who_was_never_here_is_blocked_by_address)
 	ck_assert_int_eq(rig_visit(&rig, &elsewhere), ERR_OK);
 
 	by_address.is_blocked = false;
-	ck_assert_int_eq(block(&rig, by_address), ERR_OK);
+	ck_assert_int_eq(rig_block(&rig, by_address), ERR_OK);
 	ck_assert_int_eq(rig_visit(&rig, &a), ERR_OK);
 	ck_assert_int_eq(a.user.id, user.view.id);
 	rig_close(&rig);
@@ -366,19 +358,17 @@ END_TEST
 START_TEST(an_erased_users_id_is_never_given_again)
 {
 	struct rig rig;
-	struct user_erase erase = { .job.done = rig_done };
 	struct user user;
+	int64_t id;
 
 	rig_open(&rig);
-	erase.user_id = rig_user(&rig, "a@b", "A");
-	ck_assert_int_eq(users_erase(store_users(rig.store), &erase), 0);
-	rig_wait(1);
-	ck_assert_int_eq(erase.job.result, ERR_OK);
-	ck_assert_int_eq(users_get(store_reader(rig.store, 0), erase.user_id,
-				   rig.pool, &user), ERR_NOT_FOUND);
+	id = rig_user(&rig, "a@b", "A");
+	ck_assert_int_eq(rig_erase_id(&rig, id), ERR_OK);
+	ck_assert_int_eq(users_get(store_reader(rig.store, 0), id, rig.pool,
+				   &user), ERR_NOT_FOUND);
 	rig_stop(&rig);
 	rig_start(&rig);
-	ck_assert_int_gt(rig_user(&rig, "a@b", "A"), erase.user_id);
+	ck_assert_int_gt(rig_user(&rig, "a@b", "A"), id);
 	rig_close(&rig);
 }
 END_TEST
@@ -396,7 +386,6 @@ START_TEST(events_and_audit_stand_or_fall_with_the_visit)
 	struct redemption a = {
 		.sync = { .email = STR("a@b"), .name = STR("A") },
 		.events = events, .event_count = 2, .audit = &audit };
-	struct user_block block = { .job.done = rig_done, .is_blocked = true };
 
 	rig_open(&rig);
 	ck_assert_int_eq(rig_visit(&rig, &a), ERR_OK);
@@ -408,9 +397,7 @@ START_TEST(events_and_audit_stand_or_fall_with_the_visit)
 				    STR("01REQUEST"), rig.pool, &found), 0);
 	ck_assert_int_eq(found.status, 302);
 
-	block.user_id = a.user.id;
-	ck_assert_int_eq(users_block(store_users(rig.store), &block), 0);
-	rig_wait(1);
+	ck_assert_int_eq(rig_block_id(&rig, a.user.id, true), ERR_OK);
 	audit.request_id = STR("01OTHER");
 	ck_assert_int_eq(rig_visit(&rig, &a), ERR_AUTH);
 	ck_assert_int_eq(rig_sql(&rig, "SELECT count(*) FROM outbox"), 2);

@@ -564,6 +564,152 @@ START_TEST(chores_come_by_themselves_and_go_on_while_there_is_more)
 }
 END_TEST
 
+/* A job that is submitted again as soon as it is told: one always waits. */
+struct crowd {
+	struct job job;
+	struct writer *writer;
+	enum err (*submit)(struct writer *writer, struct job *job);
+	_Atomic bool is_over;
+};
+
+static void crowd_done(struct job *job)
+{
+	struct crowd *c = (struct crowd *)job;
+
+	if (c->is_over || c->submit(c->writer, job))
+		rig_done(job);
+}
+
+static void crowd_gather(struct crowd *c, struct writer *w,
+			 enum err (*submit)(struct writer *, struct job *))
+{
+	*c = (struct crowd){
+		.job = { .run = rig_nothing_run_, .done = crowd_done },
+		.writer = w,
+		.submit = submit,
+	};
+	ck_assert_int_eq(submit(w, &c->job), ERR_OK);
+}
+
+#define TURNS 5
+
+/* Housekeeping with so much to do; told after TURNS runs, and at its end. */
+struct toil {
+	struct chore chore;
+	struct writer *writer;
+	unsigned runs, left, rows;
+	uint64_t batches;	/* of jobs, before the last run */
+	uint64_t least, most;	/* between two of the first runs */
+};
+
+static enum err toil_run(struct db *db, struct job *job)
+{
+	struct toil *t = (struct toil *)job;
+	uint64_t batches = stats(t->writer).batches;
+	uint64_t between = batches - t->batches;
+
+	(void)db;
+	if (t->runs && t->runs < TURNS) {
+		t->least = between < t->least ? between : t->least;
+		t->most = between > t->most ? between : t->most;
+	}
+	t->batches = batches;
+	t->rows = t->chore.rows;
+	t->runs++;
+	/* from now on: only what is_more asks for can still come in time */
+	t->chore.interval_ms = 3600000;
+	t->chore.is_more = --t->left > 0;
+	return ERR_OK;
+}
+
+static void toil_done(struct job *job)
+{
+	struct toil *t = (struct toil *)job;
+
+	if (t->runs == TURNS || !t->left)
+		rig_done(job);
+}
+
+static void toil_begin(struct toil *t, struct writer *w, unsigned left,
+		       enum err (*run)(struct db *db, struct job *job))
+{
+	*t = (struct toil){
+		.chore = { .job = { .run = run, .done = toil_done },
+			   .interval_ms = 1 },
+		.writer = w, .left = left, .least = UINT64_MAX,
+	};
+	ck_assert_int_eq(writer_add_chore(w, &t->chore), ERR_OK);
+}
+
+START_TEST(housekeeping_takes_its_turn_while_jobs_wait)
+{
+	struct crowd crowd[4];
+	struct writer *w;
+	struct toil toil;
+	struct rig rig;
+
+	rig_open(&rig);
+	w = store_writer(rig.store);
+	for (int i = 0; i < 4; i++)
+		crowd_gather(&crowd[i], w, writer_submit);
+	toil_begin(&toil, w, 2000, toil_run);
+	/* it comes to it, again and again */
+	rig_wait(1);
+	for (int i = 0; i < 4; i++)
+		crowd[i].is_over = true;
+	rig_wait(4);
+	/* and never with fewer batches in between than are to be */
+	ck_assert_uint_ge(toil.least, WRITER_CHORE_SHARE);
+	/* with nobody there all of it is done at once */
+	rig_wait(1);
+	ck_assert_uint_eq(toil.left, 0);
+	ck_assert_uint_eq(toil.runs, 2000);
+	rig_close(&rig);
+}
+END_TEST
+
+/* Nobody waits for a line of the audit, say. */
+START_TEST(jobs_that_nobody_awaits_hold_no_housekeeping)
+{
+	struct crowd crowd;
+	struct writer *w;
+	struct toil toil;
+	struct rig rig;
+
+	rig_open(&rig);
+	w = store_writer(rig.store);
+	crowd_gather(&crowd, w, writer_submit_unawaited);
+	toil_begin(&toil, w, 20, toil_run);
+	rig_wait(2);
+	crowd.is_over = true;
+	rig_wait(1);
+	ck_assert_uint_le(toil.most, 1);
+	rig_close(&rig);
+}
+END_TEST
+
+static enum err slow_run(struct db *db, struct job *job)
+{
+	struct timespec ts = { .tv_nsec = (WRITER_CHORE_MS + 1) * 1000000 };
+
+	nanosleep(&ts, NULL);
+	return toil_run(db, job);
+}
+
+/* However slow the machine is, this one takes longer than it should. */
+START_TEST(a_chore_that_takes_long_is_given_fewer_rows)
+{
+	struct toil toil;
+	struct rig rig;
+
+	rig_open(&rig);
+	toil_begin(&toil, store_writer(rig.store), 20, slow_run);
+	rig_wait(2);
+	ck_assert_uint_eq(toil.rows, WRITER_CHORE_ROWS_MIN);
+	rig_close(&rig);
+}
+END_TEST
+
 static off_t wal_size(const struct rig *rig)
 {
 	char path[128];
@@ -652,6 +798,9 @@ static void writer_tests(TCase *tc)
 	tcase_add_test(tc, the_batch_hook_is_called_once_after_all_were_told);
 	tcase_add_test(tc,
 		chores_come_by_themselves_and_go_on_while_there_is_more);
+	tcase_add_test(tc, housekeeping_takes_its_turn_while_jobs_wait);
+	tcase_add_test(tc, jobs_that_nobody_awaits_hold_no_housekeeping);
+	tcase_add_test(tc, a_chore_that_takes_long_is_given_fewer_rows);
 	tcase_add_test(tc,
 		the_wal_is_reused_while_running_and_emptied_at_the_end);
 }

@@ -1,8 +1,9 @@
-#include "console/ask.h"
+#include "admin/ask.h"
 
 #include <errno.h>
 #include <poll.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -69,25 +70,37 @@ static enum err write_request(const struct str *words, unsigned count,
 	return buf_is_ok(out) ? ERR_OK : ERR_LIMIT;
 }
 
-/* All that the daemon says, up to the end of the connection. */
-static bool read_all(int fd, struct buf *out)
+/*
+ * All that the daemon says, up to the end of the connection. `end_ms` 0: there
+ * is none.
+ */
+static enum err read_all(int fd, int64_t end_ms, struct buf *out)
 {
+	struct pollfd ready = { .fd = fd, .events = POLLIN };
 	char chunk[4096];
 
 	for (;;) {
-		ssize_t n = read(fd, chunk, sizeof(chunk));
+		int64_t left_ms = end_ms ? end_ms - clock_mono_ms() : -1;
+		ssize_t n;
 
-		if (n < 0 && errno == EINTR)
+		if (end_ms && (left_ms <= 0 ||
+			       poll(&ready, 1, (int)left_ms) == 0))
+			return ERR_BUSY;
+		n = recv(fd, chunk, sizeof(chunk), end_ms ? MSG_DONTWAIT : 0);
+		if (n < 0 && (errno == EINTR || errno == EAGAIN))
 			continue;
 		if (n <= 0)
-			return n == 0 && buf_is_ok(out);
+			return n == 0 && buf_is_ok(out) ? ERR_OK : ERR_IO;
 		buf_add(out, chunk, (size_t)n);
 	}
 }
 
-/* Connected, or -1 and *err set. */
-static int dial(const char *path, enum err *err)
+/* Connected, or -1 and *err set. A full line at the socket is waited for. */
+static int dial(const char *path, int64_t ms, enum err *err)
 {
+	const struct timeval patience = {
+		.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000,
+	};
 	struct sockaddr_un sa;
 	char why[256];
 	int fd;
@@ -99,16 +112,19 @@ static int dial(const char *path, enum err *err)
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return -1;
-	*err = ERR_NOT_FOUND;
+	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
 	if (!connect(fd, (struct sockaddr *)&sa, sizeof(sa)))
 		return fd;
+	*err = errno == EAGAIN || errno == EINTR ? ERR_BUSY : ERR_NOT_FOUND;
 	close(fd);
 	return -1;
 }
 
-enum err ask_daemon(const char *path, const struct str *words, unsigned count,
-		    struct buf *body)
+/* `read_ms`: from the first on, too; 0: as long as it takes. */
+static enum err ask(const char *path, const struct str *words, unsigned count,
+		    int64_t write_ms, int64_t read_ms, struct buf *body)
 {
+	const int64_t start_ms = clock_mono_ms();
 	struct str reply, head, word, rest, size;
 	struct buf all, request;
 	uint64_t n = 0;
@@ -119,13 +135,16 @@ enum err ask_daemon(const char *path, const struct str *words, unsigned count,
 	buf_init(&request, 2 * SOCKET_TEXTS_MAX);
 	err = write_request(words, count, &request);
 	if (!err)
-		fd = dial(path, &err);
+		fd = dial(path, write_ms, &err);
 	if (fd < 0)
 		goto out;
 	err = ERR_IO;
-	if (!write_all(fd, buf_str(&request),
-		       clock_mono_ms() + ASK_MS) || !read_all(fd, &all))
+	if (!write_all(fd, buf_str(&request), start_ms + write_ms))
 		goto out;
+	err = read_all(fd, read_ms ? start_ms + read_ms : 0, &all);
+	if (err)
+		goto out;
+	err = ERR_IO;
 	reply = buf_str(&all);
 	head = str_cut(reply, '\n', &rest);
 	word = str_cut(head, ' ', &size);
@@ -145,4 +164,16 @@ out:
 	buf_done(&request);
 	buf_done(&all);
 	return err;
+}
+
+enum err ask_daemon(const char *path, const struct str *words, unsigned count,
+		    struct buf *body)
+{
+	return ask(path, words, count, ASK_MS, 0, body);
+}
+
+enum err ask_daemon_within(const char *path, const struct str *words,
+			   unsigned count, int64_t ms, struct buf *body)
+{
+	return ask(path, words, count, ms, ms, body);
 }

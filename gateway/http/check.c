@@ -1,0 +1,81 @@
+#include "http/check.h"
+
+#include "admin/inspect.h"
+#include "admin/running.h"
+#include "http/listen.h"
+#include "http/server.h"
+
+/* A check of the ports: who runs is asked once, when the first is in use. */
+struct ports {
+	const struct gateway_config *config;
+	const char *socket;
+	bool has_asked;
+	struct running running;
+};
+
+/* In words of its own where the gateway that runs may be who is there. */
+static void tell_apart(struct ports *ports, const struct listener *listener,
+		       char *why, size_t size)
+{
+	struct running_place at = { .port = 0 };
+	char ip[IP_TEXT_MAX];
+
+	if (running_match(&ports->running, listener, &at) ==
+	    RUNNING_OVERLAPS) {
+		ip_text(&at.ip, ip);
+		snprintf(why, size, "listener %.*s: in use by the running "
+			 "gateway, which listens at %s port %u until its "
+			 "restart; whether another program listens there too "
+			 "shows then", STR_ARG(listener->url), ip, at.port);
+	} else if (ports->running.state == RUNNING_UNTOLD) {
+		snprintf(why, size, "listener %.*s: Address already in use; "
+			 "it may be by this gateway, which did not tell at "
+			 "unix:%s: check as its user, or as root",
+			 STR_ARG(listener->url), ports->socket);
+	}
+}
+
+static void check_port(struct ports *ports, const struct listener *listener,
+		       struct report *report)
+{
+	struct running_place at;
+	char why[SERVER_WHY_MAX];
+	enum err err = listen_try(listener, why, sizeof(why));
+
+	if (!err)
+		return;
+	/* an address that is gone is gone, whoever listens there still */
+	if (err != ERR_NOT_FOUND && !ports->has_asked) {
+		running_ask(ports->socket, RUNNING_MS, &ports->running);
+		ports->has_asked = true;
+	}
+	if (err != ERR_NOT_FOUND &&
+	    running_match(&ports->running, listener, &at) == RUNNING_THERE)
+		return;
+	if (err == ERR_CONFLICT)
+		tell_apart(ports, listener, why, sizeof(why));
+	report_add(report, (struct finding){ .level = REPORT_NOTE,
+		.file = ports->config->file, .line = listener->line,
+		.problem = str_from(why) });
+}
+
+void check_place(const struct gateway_config *config, const char *socket,
+		 struct report *report)
+{
+	struct ports ports = {
+		.config = config,
+		.socket = socket ? socket : config->admin.ptr,
+	};
+
+	inspect_place(config, false, report);
+	for (unsigned i = 0; i < config->listener_count; i++)
+		check_port(&ports, &config->listeners[i], report);
+	if (config->has_metrics)
+		check_port(&ports, &config->metrics, report);
+}
+
+void check_files(const struct snapshot *snapshot, struct report *report)
+{
+	server_check(snapshot, report);
+	inspect_first_keyring(snapshot->gateway.state.ptr, report);
+}
