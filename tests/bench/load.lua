@@ -14,12 +14,13 @@ local USERS = 4096
 local KEPT = 4 * USERS	-- so that a name changes whenever its user returns
 local job, salt, extra, fields
 local next_request
-local threads = 0
+local threads = {}
 thread_id = 0 -- global: setup() sets it in each thread
+arrived = 0 -- global: done() reads it; sessions given
 
 function setup(thread)
-	threads = threads + 1
-	thread:set("thread_id", threads)
+	table.insert(threads, thread)
+	thread:set("thread_id", #threads)
 end
 
 -- "new": nobody comes twice in a run; "same": as the gateway was given them
@@ -81,10 +82,15 @@ local function sign_in()
 	local kept = job ~= "new" and prepare(function(i) return post("alpha", i) end)
 
 	function response(status, headers)
-		local path = status == 302 and (headers["Location"] or ""):match("^https://[^/]+(/auth/callback.*)$")
+		if status ~= 302 then
+			return
+		end
+		local path = (headers["Location"] or headers["location"] or ""):match("^https://[^/]+(/auth/callback.*)$")
 		if path then
 			last = last + 1
 			waiting[last] = path
+		elseif headers["Set-Cookie"] or headers["set-cookie"] then
+			arrived = arrived + 1
 		end
 	end
 	return function()
@@ -124,4 +130,15 @@ end
 
 function request()
 	return next_request()
+end
+
+-- How many came through: what measure.mjs counts as sign-ins.
+function done()
+	local count = 0
+	for _, thread in ipairs(threads) do
+		count = count + thread:get("arrived")
+	end
+	if count > 0 then
+		print("sign-ins: " .. count)
+	end
 end

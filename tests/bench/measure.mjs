@@ -38,7 +38,8 @@ const ms = (text) => { const m = text.match(/^([\d.]+)(us|ms|s|m)$/); return m ?
 /**
  * One run of a job of load.lua: { rps, p50, p99 (ms), us (CPU a request, of
  * `pids`), pss (MB, of the first of them), bad (answers that are no 2xx or 3xx,
- * and broken connections) }.
+ * and broken connections) }; of whole sign-ins also { signIns (a second: those
+ * that got a session), signInUs (CPU of each) }.
  */
 export function wrk(pids, port, conns, [job, ...args]) {
 	return new Promise((resolve, reject) => {
@@ -53,10 +54,12 @@ export function wrk(pids, port, conns, [job, ...args]) {
 			if (!count)
 				return reject(new Error(out));
 			const broken = out.match(/Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)/)?.slice(1) ?? [];
+			const rps = Number(out.match(/Requests\/sec:\s+([\d.]+)/)[1]), us = (cpuSeconds(pids) - before) * 1e6;
+			const signedIn = Number(out.match(/^sign-ins: (\d+)/m)?.[1]);
 			resolve({
-				rps: Number(out.match(/Requests\/sec:\s+([\d.]+)/)[1]),
+				rps, signIns: signedIn / count * rps, signInUs: us / signedIn,
 				p50: ms(out.match(/^ +50% +(\S+)/m)[1]), p99: ms(out.match(/^ +99% +(\S+)/m)[1]),
-				us: (cpuSeconds(pids) - before) / count * 1e6, pss: pssKb(pids[0]) / 1024,
+				us: us / count, pss: pssKb(pids[0]) / 1024,
 				bad: Number(out.match(/Non-2xx or 3xx responses: (\d+)/)?.[1] ?? 0) + broken.reduce((s, n) => s + Number(n), 0),
 			});
 		});
@@ -73,6 +76,16 @@ export function atRate(port, conns, rate, requests) {
 		child.stdout.on('data', (d) => { out += d; });
 		child.on('close', (code) => (code === 0 ? resolve(JSON.parse(out)) : reject(new Error(`rate: ${code}`))));
 	});
+}
+
+/**
+ * What a process holds, in MB, and what of it it wrote itself; the rest are pages of
+ * files, which others share.
+ */
+export function memory(pid) {
+	const text = fs.readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8');
+	const mb = (name) => Number(text.match(new RegExp(`^${name}:\\s+(\\d+)`, 'm'))[1]) / 1024;
+	return { rss: mb('Rss'), own: mb('Private_Dirty') };
 }
 
 /** What the figures were taken on. */

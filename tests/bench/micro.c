@@ -1,10 +1,11 @@
 /*
  * micro: what single operations cost, in ns.
  *
- *	micro [ROUNDS]
+ *	micro [ROUNDS [PART]]
  *
  * Each figure is the median of ROUNDS (default 7) rounds, with the fastest
- * beside it.  Figures depend on the machine: compare them within one run.
+ * beside it; PART: of a PARTth of all that, to see that it runs.  Figures depend
+ * on the machine: compare them within one run.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -24,6 +25,7 @@
 #define CLIENTS 1000000u
 
 static unsigned rounds = 7;
+static uint32_t part = 1;
 
 static void die(const char *what)
 {
@@ -44,6 +46,7 @@ static void measure(const char *name, uint32_t count,
 {
 	double ns[ROUNDS_MAX];
 
+	count = count / part ? count / part : 1;
 	for (unsigned r = 0; r < rounds; r++) {
 		int64_t start = clock_mono_ns();
 
@@ -257,7 +260,7 @@ static void bench_ratelimit(void)
 	c.limiter = ratelimit_new(0);
 	if (!c.limiter)
 		die("ratelimit_new");
-	bench_growth(&c, CLIENTS);
+	bench_growth(&c, CLIENTS / part);
 	stats = ratelimit_stats(c.limiter);
 	printf("%-44s %8.1f bytes a client\n", "  memory at 1M clients",
 	       (double)stats.bytes / stats.clients);
@@ -265,7 +268,7 @@ static void bench_ratelimit(void)
 		&c);
 	bench_file(&c);
 	c.random = 0;
-	for (uint32_t i = 0; i < 2 * RATELIMIT_CLIENTS_MAX; i++)
+	for (uint32_t i = 0; i < 2 * RATELIMIT_CLIENTS_MAX / part; i++)
 		check_new(&c, i);
 	measure("ratelimit_check, new, full table", 200000, check_new, &c);
 	stats = ratelimit_stats(c.limiter);
@@ -284,16 +287,17 @@ static void bench_ratelimit(void)
 
 int main(int argc, char **argv)
 {
-	uint64_t n;
+	uint64_t n = rounds, of = part;
 
-	if (argc > 2 || (argc == 2 && num_u64(str_from(argv[1]), 1,
-					      ROUNDS_MAX, &n))) {
-		fprintf(stderr, "usage: micro [ROUNDS]   (1 to %u)\n",
-			ROUNDS_MAX);
+	if (argc > 3 ||
+	    (argc > 1 && num_u64(str_from(argv[1]), 1, ROUNDS_MAX, &n)) ||
+	    (argc > 2 && num_u64(str_from(argv[2]), 1, CLIENTS, &of))) {
+		fprintf(stderr, "usage: micro [ROUNDS [PART]]   (ROUNDS: 1 to "
+			"%u)\n", ROUNDS_MAX);
 		return EXIT_FAILURE;
 	}
-	if (argc == 2)
-		rounds = (unsigned)n;
+	rounds = (unsigned)n;
+	part = (uint32_t)of;
 	hash_init();
 	bench_tokens();
 	bench_ratelimit();

@@ -6,11 +6,13 @@ const escape = (s) => s.replace(/[&<>"]/g, (c) => ({ '&': '&amp;', '<': '&lt;', 
 
 /**
  * groups: [{ name, bars: [{ median, min, max }] }], one bar of each series;
- * `mark`: where the line of what is compared with stands.
+ * `mark`: where the line of what is compared with stands; `isLog`: by powers.
  */
-export function plot({ title, note, series, groups, mark = 1 }) {
-	const high = Math.max(mark, ...groups.flatMap((g) => g.bars.map((b) => b?.max ?? 0)));
-	const x = (v) => LEFT + v / high * (WIDTH - LEFT - RIGHT);
+export function plot({ title, note, series, groups, mark = 1, isLog = false, digits = 2 }) {
+	const all = groups.flatMap((g) => g.bars.flatMap((b) => (b ? [b.min, b.max] : [])));
+	const high = Math.max(mark, ...all), low = Math.min(mark, ...all) / 2;
+	const share = (v) => (isLog ? Math.log(v / low) / Math.log(high / low) : v / high);
+	const x = (v) => LEFT + share(v) * (WIDTH - LEFT - RIGHT);
 	const out = [];
 	let y = TOP;
 	for (const group of groups) {
@@ -21,7 +23,7 @@ export function plot({ title, note, series, groups, mark = 1 }) {
 			const middle = y + BAR / 2;
 			out.push(`<rect x="${LEFT}" y="${y}" width="${(x(bar.median) - LEFT).toFixed(1)}" height="${BAR}" fill="${COLOURS[i]}"/>`,
 				`<path d="M${x(bar.min).toFixed(1)} ${middle}H${x(bar.max).toFixed(1)}" stroke="#777" stroke-width="2"/>`,
-				`<text x="${(x(bar.max) + 6).toFixed(1)}" y="${y + BAR - 3}">${bar.median.toFixed(2)}</text>`);
+				`<text x="${(x(bar.max) + 6).toFixed(1)}" y="${y + BAR - 3}">${bar.median.toFixed(digits)}</text>`);
 			y += BAR + 2;
 		});
 		out.push(`<text x="${LEFT - 8}" y="${(from + y) / 2 + 3}" text-anchor="end">${escape(group.name)}</text>`);

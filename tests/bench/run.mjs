@@ -3,34 +3,38 @@
 // per round, their median and spread are told: the requests per second of a
 // shared machine mean little by themselves.
 //
-//	make bench [BASE=COMMIT] [JOBS="handoff new"]
-//	ROUNDS=5 SECONDS=3 CONNECTIONS=64,256 RESULTS=DIRECTORY ...
+//	make bench [BASE=COMMIT] [JOBS="handoff new"] [PEERS="laravel lua"]
+//	ROUNDS=5 SECONDS=3 CONNECTIONS=64,256 USERS=4096 RESULTS=DIRECTORY ...
 //
 // Jobs: handoff, json (the post alone); new, changed, same (whole sign-ins, of
 // users that the store does not know, knows by another name, knows as they are);
 // callback; session, check, tickets, dashboard.  "wait" measures the two ways in
 // which a worker waits (USHER_HTTP_WAIT, see http/server.h) against each other.
 //
-// The figures are kept in RESULTS as bench.json and bench.svg.
+// Other ways to do the same job run beside it (peers/): PEERS=none for none.
+//
+// The figures are kept in RESULTS as bench.json, bench.md, bench.svg and peers.svg.
 import { execFileSync, spawn } from 'node:child_process';
 import fs from 'node:fs';
 import http from 'node:http';
 import path from 'node:path';
 import { build, start, temporary, tenant } from '../e2e/harness.mjs';
-import { atRate, machine, progress, Results, rounds, seconds, spread, stolen, THREADS, wrk } from './measure.mjs';
+import { atRate, machine, memory, progress, Results, rounds, seconds, spread, stolen, THREADS, wrk } from './measure.mjs';
+import { Peers } from './peers/run.mjs';
 import { plot } from './plot.mjs';
+import { tables } from './table.mjs';
 
 const connections = (process.env.CONNECTIONS ?? '64').split(',').map(Number);
 const ALL = ['handoff', 'json', 'new', 'changed', 'same', 'callback', 'session', 'check', 'tickets', 'dashboard'];
 const jobs = process.argv.length > 2 ? process.argv.slice(2) : ALL;
 const kept = process.env.RESULTS ?? path.join(build, 'tests/bench');
-const USERS = 4096, NAME = 'John Q. Doe';
+const USERS = Number(process.env.USERS ?? 4096), NAME = 'John Q. Doe';
 
 async function startBare() {
 	const child = spawn(path.join(build, 'tests/bench/bare'), [String(THREADS)], { stdio: ['ignore', 'pipe', 'inherit'] });
 	const port = await new Promise((r) => child.stdout.once('data', (d) => r(Number(String(d).match(/\d+/)[0]))));
 	process.on('exit', () => child.kill('SIGTERM'));
-	return { pid: child.pid, port, stop: () => child.kill('SIGTERM') };
+	return { pid: child.pid, port, idle: memory(child.pid), stop: () => child.kill('SIGTERM') };
 }
 
 /** `from`: whose usherd it is; as if installed, it finds its adapters' host beside itself. */
@@ -40,6 +44,7 @@ async function startGateway({ from, env = {} } = {}) {
 		tenants: { alpha: tenant('alpha') }, env, build: from,
 	});
 	gw.from = from ?? build;
+	gw.idle = memory(gw.child.pid);
 	// The users of all jobs but "new", as "same" finds them.  One after the other:
 	// mint.c takes their numbers to be in the order of their addresses.
 	const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
@@ -133,8 +138,10 @@ const gateways = isWait
 console.log(`${on.date}, commit ${on.commit}, ${on.cores} x ${on.cpu}, Linux ${on.kernel}; ${rounds} rounds of ${seconds} s, ${THREADS} workers, load generator on the same cores`);
 const steps = rounds * connections.length * work.length * Object.keys(gateways).length;
 let step = 0;
-const rates = [];
+const rates = [], peers = new Peers();
 try {
+	if (!isWait)
+		await peers.start(process.env.PEERS, gateways['']);
 	for (let round = 0; round < rounds; round++)
 		for (const conns of connections) {
 			progress(`bare, ${conns} connections`);
@@ -153,6 +160,7 @@ try {
 					mine ??= result;
 				}
 			}
+			await peers.round(conns, `round ${round + 1}, `);
 		}
 	if (!isWait)
 		for (const job of ['handoff', 'session'].filter((j) => work.includes(j))) {
@@ -162,6 +170,7 @@ try {
 		}
 } finally {
 	bare.stop();
+	await peers.stop();
 	for (const gw of Object.values(gateways))
 		await gw.stop();
 	progress('');
@@ -172,17 +181,27 @@ for (const [name, xs] of overBase)
 	console.log(`${name}: CPU a request ${spread(xs)} of ${process.env.BASE}'s`);
 for (const r of rates)
 	console.log(`${r.job} at a fixed ${r.rate} a second: p50 ${r.p50} ms, p99 ${r.p99} ms, longest ${r.max} ms, ${r.bad} bad of ${r.sent}`);
+peers.print();
+const idle = { bare: bare.idle, ...Object.fromEntries(Object.entries(gateways).map(([name, gw]) => [`usher${name && ` (${name})`}`, gw.idle])) };
+for (const [name, m] of Object.entries(idle))
+	console.log(`${name} idle: ${m.rss.toFixed(1)} MB resident, ${m.own.toFixed(1)} of them its own, the rest pages of programs and libraries`);
 console.log(`the host took ${(stolen() * 100).toFixed(1)}% of this machine meanwhile`);
 
 const rows = results.rows();
 const group = (job, conns) => ({ name: `${job}, ${conns}`, bars: ['', ' (base)'].map((s) => rows.find((r) => r.name === `${job}${s} ${conns}`)?.cpu) });
 fs.mkdirSync(kept, { recursive: true });
-fs.writeFileSync(path.join(kept, 'bench.json'), JSON.stringify({ machine: on, rounds, seconds, stolen: stolen(), rows, rates, base: process.env.BASE, overBase: Object.fromEntries(overBase) }, null, '\t'));
+const all = { machine: on, rounds, seconds, stolen: stolen(), rows, rates, idle, base: process.env.BASE, overBase: Object.fromEntries(overBase), peers: { rows: peers.rows(), better: peers.better(), absent: peers.absent } };
+fs.writeFileSync(path.join(kept, 'bench.json'), JSON.stringify(all, null, '\t'));
+fs.writeFileSync(path.join(kept, 'bench.md'), tables(all));
+const note = `${on.date.slice(0, 10)}, ${on.cores} x ${on.cpu}, ${rounds} rounds of ${seconds} s; lines: spread of the rounds`;
+const drawn = peers.plot(note);
+if (drawn)
+	fs.writeFileSync(path.join(kept, 'peers.svg'), drawn);
 if (!isWait)
 	fs.writeFileSync(path.join(kept, 'bench.svg'), plot({
 		title: 'Processor time a request, over a bare libmicrohttpd',
-		note: `${on.date.slice(0, 10)}, ${on.cores} x ${on.cpu}, ${rounds} rounds of ${seconds} s; lines: spread of the rounds`,
+		note,
 		series: ['usher', ...(base ? [process.env.BASE] : [])],
 		groups: connections.flatMap((c) => work.map((job) => group(job, c))),
 	}));
-console.log(`kept: ${path.join(kept, 'bench.json')}${isWait ? '' : ', bench.svg'}`);
+console.log(`kept: ${path.join(kept, 'bench.json')}, bench.md${isWait ? '' : ', bench.svg'}${drawn ? ', peers.svg' : ''}`);
