@@ -52,8 +52,6 @@ void adapt_wake(struct adapter_call *call)
 {
 	struct exchange *ex = call->owner;
 
-	/* the adapter asks about the user, and has no deadline meanwhile */
-	ex->is_awaited = call->look_id != 0;
 	ex->wake(ex);
 }
 

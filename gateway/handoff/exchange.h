@@ -165,9 +165,6 @@ struct exchange {
 	/* set by http/: called once per STEP_WAIT, from any thread */
 	void (*wake)(struct exchange *ex);
 	void *owner;
-	/* set before a wake: whoever woke it waits for its step to go on, also
-	 * where its client is gone */
-	bool is_awaited;
 
 	/* what the steps found */
 	struct ip client;

@@ -12,7 +12,6 @@ void meter_init(struct meter *meter)
 		.waiting = metric_get(usher_http_waiting, ""),
 		.cut = metric_get(usher_http_cut_total, ""),
 		.evicted = metric_get(usher_http_evicted_total, ""),
-		.vanished = metric_get(usher_http_vanished_total, ""),
 		.late = metric_get(usher_store_late_total, ""),
 	};
 	for (int i = GUARD_OK + 1; i < GUARD_COUNT; i++) {

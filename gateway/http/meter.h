@@ -25,7 +25,6 @@ struct meter {
 	struct metric *waiting;		/* gauge: exchanges that wait */
 	struct metric *cut;		/* past a deadline */
 	struct metric *evicted;		/* to make room */
-	struct metric *vanished;	/* clients gone while they waited */
 	struct metric *late;		/* told that the store takes too long */
 	struct metric *refused[GUARD_COUNT];
 	struct meter_list *lists[METER_LISTS_MAX];

@@ -34,7 +34,6 @@ struct server {
 	struct gateway *gateway;
 	struct pool *pool;
 	const struct route *routes;
-	enum worker_wait wait;
 	uint32_t request_ms;
 	unsigned connections_max, reserve;
 	struct port ports[WORKER_DOORS_MAX];
@@ -87,14 +86,6 @@ static enum err open_port(struct server *server,
 	port->fd_count = count;
 	server->port_count++;
 	return ERR_OK;
-}
-
-static enum worker_wait wait_of_environment(void)
-{
-	const char *value = getenv(SERVER_WAIT_VARIABLE);
-
-	return value && strcmp(value, "poll") == 0 ? WORKER_POLL :
-						     WORKER_SUSPEND;
 }
 
 /*
@@ -170,7 +161,6 @@ enum err server_listen(struct gateway *gateway,
 		return ERR_NOMEM;
 	server->gateway = gateway;
 	server->routes = router_table;
-	server->wait = wait_of_environment();
 	server->request_ms = config->request_deadline_s * 1000;
 	server->connections_max = config->connections_max;
 	server->reserve = WORKER_RESERVE;
@@ -315,7 +305,6 @@ static enum err make_worker(struct server *server, unsigned index, char *why,
 		.tls = server->tls,
 		.networks = server->networks,
 		.routes = server->routes,
-		.wait = server->wait,
 		.request_ms = server->request_ms,
 		.answer_ms = DEADLINE_ANSWER_MS,
 		.connections_max = share > 0 ? share : 1,

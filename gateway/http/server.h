@@ -25,12 +25,6 @@ struct server;
 struct route;
 
 /*
- * The environment variable that chooses how connections wait: "suspend" (also
- * when unset: the library's documented way) or "poll". For measuring.
- */
-#define SERVER_WAIT_VARIABLE "USHER_HTTP_WAIT"
-
-/*
  * Bind every listener of `config`, once for each worker, and the metrics
  * listener.  Nothing is accepted yet.  `config` is not needed afterwards;
  * `gateway` outlives the server, its other members may still be unset.

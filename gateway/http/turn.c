@@ -144,14 +144,11 @@ static void end_to_wait(struct turn *turn)
  * Run the list until it is answered or waits.  A wake may already be posted
  * when we suspend; it is only collected by this thread, later.
  */
-static enum MHD_Result run(struct turn *turn, bool may_poll)
+static enum MHD_Result run(struct turn *turn)
 {
 	if (exchange_run(turn->ex) == EXCHANGE_DONE)
 		return send_answer(turn);
 	begin_to_wait(turn);
-	if (may_poll && turn->worker->options.wait == WORKER_POLL)
-		return MHD_YES;
-	turn->is_suspended = true;
 	MHD_suspend_connection(turn->conn->mhd);
 	return MHD_YES;
 }
@@ -173,14 +170,14 @@ static void choose_steps(struct turn *turn)
 }
 
 /* All of the request is there that will be read. */
-static enum MHD_Result start_steps(struct turn *turn, bool may_poll)
+static enum MHD_Result start_steps(struct turn *turn)
 {
 	body_end(&turn->body, &turn->ex->request);
 	if (turn->body.is_too_large)
 		turn->closes = true;
 	deadline_clear(&turn->conn->deadline);
 	exchange_begin(turn->ex, turn->steps);
-	return run(turn, may_poll);
+	return run(turn);
 }
 
 void turn_go_on(struct turn *turn)
@@ -190,9 +187,7 @@ void turn_go_on(struct turn *turn)
 	invariant_is(turn, TURN_MAGIC);
 	invariant(turn->state == TURN_WAITING);
 	end_to_wait(turn);
-	turn->worker->has_progress = true;
-	/* without a client it goes on only for who waits for it */
-	if (!conn && !turn->ex->is_awaited) {
+	if (!conn) {
 		exchange_free(turn->ex);
 		return;
 	}
@@ -200,16 +195,9 @@ void turn_go_on(struct turn *turn)
 		begin_to_wait(turn);
 		return;
 	}
-	if (!conn) {
-		exchange_free(turn->ex);
-		return;
-	}
 	turn->state = TURN_READY;
 	conn->door->has_work = true;
-	if (turn->is_suspended) {
-		turn->is_suspended = false;
-		MHD_resume_connection(conn->mhd);
-	}
+	MHD_resume_connection(conn->mhd);
 }
 
 /*
@@ -235,15 +223,12 @@ void turn_hurry(struct turn *turn)
 	list_init(&stand_in->node);
 	stand_in->ex = late;
 	stand_in->state = TURN_READY;
-	stand_in->is_suspended = false;
 	late->owner = stand_in;
 	conn->turn = stand_in;
 	turn->conn = NULL;
 	metric_add(turn->worker->meter.late, 1);
 	conn->door->has_work = true;
-	if (turn->is_suspended)
-		MHD_resume_connection(conn->mhd);
-	turn->is_suspended = false;
+	MHD_resume_connection(conn->mhd);
 }
 
 void turn_end(struct turn *turn)
@@ -254,8 +239,6 @@ void turn_end(struct turn *turn)
 	turn->conn = NULL;
 	if (turn->state != TURN_WAITING)
 		exchange_free(turn->ex);
-	else
-		metric_add(turn->worker->meter.vanished, 1);
 }
 
 void turn_abandon(struct turn *turn)
@@ -265,8 +248,7 @@ void turn_abandon(struct turn *turn)
 	if (!conn)
 		return;
 	turn_end(turn);
-	if (turn->is_suspended)
-		MHD_resume_connection(conn->mhd);
+	MHD_resume_connection(conn->mhd);
 }
 
 /* ---- taking a request in ------------------------------------------------ */
@@ -342,7 +324,7 @@ static enum MHD_Result begin(struct conn *conn, const char *method,
 	/* the library lets only a POST be answered before its body */
 	if (body_begin(&turn->body, turn->ex->pool, max, &head) ==
 	    BODY_REFUSE && head.method == METHOD_POST)
-		return start_steps(turn, false);
+		return start_steps(turn);
 	return MHD_YES;
 }
 
@@ -449,7 +431,6 @@ enum MHD_Result turn_handle(void *ctx, struct MHD_Connection *mhd,
 		return answer_stranger(mhd);
 	if (turn && turn->state == TURN_WAITING)
 		return MHD_YES;
-	door->worker->has_progress = true;
 	if (!turn)
 		return door->options.is_metrics ?
 			       serve_page(conn, method, version) :
@@ -464,7 +445,7 @@ enum MHD_Result turn_handle(void *ctx, struct MHD_Connection *mhd,
 	    conn->tap.chunks.state != CHUNKS_DONE)
 		return refuse(turn, GUARD_FRAMING);
 	if (turn->state == TURN_BODY)
-		return start_steps(turn, true);
+		return start_steps(turn);
 	if (turn->state == TURN_READY)
 		return send_answer(turn);
 	return MHD_YES;

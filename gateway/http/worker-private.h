@@ -46,7 +46,6 @@ struct worker {
 					 * order in which it does */
 	unsigned waiting_count;		/* of both */
 	int64_t hurried_ms;		/* the last look at them */
-	bool has_progress;		/* in this turn of the loop */
 	bool has_ticked;		/* there may be somebody to cut */
 	bool is_draining;
 	unsigned unfinished;		/* cut while draining */
@@ -108,7 +107,6 @@ struct turn {
 	int64_t wait_ms;	/* monotonic: it began to wait */
 	bool closes;
 	bool is_chunked;		/* its body comes in chunks */
-	bool is_suspended;
 };
 
 /* connection.c: the library's callbacks; ctx is the struct door. */

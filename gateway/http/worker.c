@@ -15,8 +15,6 @@
 #define SLEEP_MAX_MS 1000
 /* Between two looks at who waits for the store for too long. */
 #define HURRY_MS 500
-/* WORKER_POLL: between two looks at connections that only wait. */
-#define POLL_MS 1
 
 static _Thread_local bool is_flusher;
 
@@ -139,10 +137,6 @@ static int sleep_ms(struct worker *worker)
 			continue;
 		if (ms == 0)
 			door->has_work = true;
-		/* those that wait keep the library "ready" all the time */
-		if (ms == 0 && worker->options.wait == WORKER_POLL &&
-		    worker->waiting_count > 0 && !worker->has_progress)
-			ms = POLL_MS;
 		if (ms < (unsigned)shortest)
 			shortest = (int)ms;
 	}
@@ -182,7 +176,6 @@ static void look_around(struct worker *worker)
 		       N_ELEMENTS(events), ms);
 	atomic_store_explicit(&worker->is_asleep, false, memory_order_relaxed);
 	worker->now_ms = clock_mono_ms();
-	worker->has_progress = false;
 	for (int i = 0; i < n; i++) {
 		void *who = events[i].data.ptr;
 

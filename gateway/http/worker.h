@@ -22,25 +22,6 @@
  */
 #define WORKER_RESERVE 64
 
-/*
- * How a connection waits while its exchange does.
- *
- * Polling saves two epoll_ctl() and an empty recv() a request.  Measured by
- * the CPU clocks of all threads, handoffs of changed users, libmicrohttpd
- * 0.9.75, two cores, medians of interleaved rounds: at 64 connections (5
- * rounds) 27.4 us of CPU a request against 28.6, and 6% more requests a second;
- * on a busy machine (7 rounds) 31.3 against 31.8; at 256 connections (3 rounds)
- * 28.4 against 30.7, and 2% more.  That is less than the tenth for which a way
- * that nobody promises would be worth taking.
- */
-enum worker_wait {
-	/* suspended, resumed by its own thread: the documented way */
-	WORKER_SUSPEND,
-	/* left as it is: the library asks again on each turn of the loop.
-	 * It does so without promising to; for measuring. */
-	WORKER_POLL,
-};
-
 struct worker;
 
 /* A bound, listening socket of this worker's; the worker closes it. */
@@ -58,7 +39,6 @@ struct worker_options {
 	struct tls_slot *tls;
 	struct networks *networks;
 	const struct route *routes;
-	enum worker_wait wait;
 	uint32_t request_ms;		/* deadline for a whole request */
 	uint32_t answer_ms;		/* and for reading the answer */
 	unsigned connections_max;	/* this worker's share */

@@ -8,8 +8,7 @@
 //
 // Jobs: handoff, json (the post alone); new, changed, same (whole sign-ins, of
 // users that the store does not know, knows by another name, knows as they are);
-// callback; session, check, tickets, dashboard.  "wait" measures the two ways in
-// which a worker waits (USHER_HTTP_WAIT, see http/server.h) against each other.
+// callback; session, check, tickets, dashboard.
 //
 // Other ways to do the same job run beside it (peers/): PEERS=none for none.
 //
@@ -130,24 +129,20 @@ async function halfRate(job, gw, rps, conns) {
 const dir = temporary('bench'), results = new Results(), overBase = new Map();
 const on = machine();
 const base = buildBase();
-const isWait = jobs.includes('wait'), work = isWait ? ['handoff', 'changed'] : jobs;
 const bare = await startBare();
-const gateways = isWait
-	? { suspend: await startGateway({ env: { USHER_HTTP_WAIT: 'suspend' } }), poll: await startGateway({ env: { USHER_HTTP_WAIT: 'poll' } }) }
-	: { '': await startGateway(), ...(base ? { base: await startGateway({ from: base }) } : {}) };
+const gateways = { '': await startGateway(), ...(base ? { base: await startGateway({ from: base }) } : {}) };
 console.log(`${on.date}, commit ${on.commit}, ${on.cores} x ${on.cpu}, Linux ${on.kernel}; ${rounds} rounds of ${seconds} s, ${THREADS} workers, load generator on the same cores`);
-const steps = rounds * connections.length * work.length * Object.keys(gateways).length;
+const steps = rounds * connections.length * jobs.length * Object.keys(gateways).length;
 let step = 0;
 const rates = [], peers = new Peers();
 try {
-	if (!isWait)
-		await peers.start(process.env.PEERS, gateways['']);
+	await peers.start(process.env.PEERS, gateways['']);
 	for (let round = 0; round < rounds; round++)
 		for (const conns of connections) {
 			progress(`bare, ${conns} connections`);
 			const floor = await wrk([bare.pid], bare.port, conns, ['bare']);
 			results.keep(`bare ${conns}`, floor, floor);
-			for (const job of work) {
+			for (const job of jobs) {
 				let mine;
 				for (const [name, gw] of Object.entries(gateways)) {
 					progress(`${++step} of ${steps}: round ${round + 1}, ${job}, ${conns} connections${name && `, ${name}`}`);
@@ -162,12 +157,11 @@ try {
 			}
 			await peers.round(conns, `round ${round + 1}, `);
 		}
-	if (!isWait)
-		for (const job of ['handoff', 'session'].filter((j) => work.includes(j))) {
-			progress(`${job} at half its rate`);
-			const row = results.rows().find((r) => r.name === `${job} ${connections[0]}`);
-			rates.push({ job, rate: Math.round(row.rps.median / 2), ...await halfRate(job, gateways[''], row.rps.median, connections[0]) });
-		}
+	for (const job of ['handoff', 'session'].filter((j) => jobs.includes(j))) {
+		progress(`${job} at half its rate`);
+		const row = results.rows().find((r) => r.name === `${job} ${connections[0]}`);
+		rates.push({ job, rate: Math.round(row.rps.median / 2), ...await halfRate(job, gateways[''], row.rps.median, connections[0]) });
+	}
 } finally {
 	bare.stop();
 	await peers.stop();
@@ -197,11 +191,10 @@ const note = `${on.date.slice(0, 10)}, ${on.cores} x ${on.cpu}, ${rounds} rounds
 const drawn = peers.plot(note);
 if (drawn)
 	fs.writeFileSync(path.join(kept, 'peers.svg'), drawn);
-if (!isWait)
-	fs.writeFileSync(path.join(kept, 'bench.svg'), plot({
-		title: 'Processor time a request, over a bare libmicrohttpd',
-		note,
-		series: ['usher', ...(base ? [process.env.BASE] : [])],
-		groups: connections.flatMap((c) => work.map((job) => group(job, c))),
-	}));
-console.log(`kept: ${path.join(kept, 'bench.json')}, bench.md${isWait ? '' : ', bench.svg'}${drawn ? ', peers.svg' : ''}`);
+fs.writeFileSync(path.join(kept, 'bench.svg'), plot({
+	title: 'Processor time a request, over a bare libmicrohttpd',
+	note,
+	series: ['usher', ...(base ? [process.env.BASE] : [])],
+	groups: connections.flatMap((c) => jobs.map((job) => group(job, c))),
+}));
+console.log(`kept: ${path.join(kept, 'bench.json')}, bench.md, bench.svg${drawn ? ', peers.svg' : ''}`);

@@ -87,22 +87,6 @@ static void wake_all(void)
 		all[i]->wake(all[i]);
 }
 
-/* As an adapter that asks for the stored user does. */
-static enum step_result answer_asker(struct exchange *ex)
-{
-	atomic_fetch_add(&slow.resumed, 1);
-	if (!ex->is_awaited)
-		return STEP_NEXT;
-	ex->is_awaited = false;
-	return hand_over(ex);
-}
-
-static enum step_result be_asked(struct exchange *ex)
-{
-	ex->is_awaited = true;
-	return hand_over(ex);
-}
-
 /* So fast that it is done before the step has returned. */
 static enum step_result wake_at_once(struct exchange *ex)
 {
@@ -142,7 +126,6 @@ static const struct steps wide_steps = {
 	.name = "wide", .list = echo_steps_list, .body_max = REQUEST_TEXT_MAX,
 };
 LIST(slow_steps, { "slow", hand_over, take_back }, { "echo", echo, NULL });
-LIST(asked_steps, { "asked", be_asked, answer_asker }, { "echo", echo, NULL });
 LIST(twice_steps, { "slow", hand_over, take_back },
      { "again", hand_over, take_back }, { "echo", echo, NULL });
 LIST(hasty_steps, { "hasty", wake_at_once, take_back },
@@ -158,7 +141,6 @@ static const struct route routes[] = {
 	{ "/item/{}", METHOD_GET, ROUTE_ANY, &echo_steps },
 	{ "/slow", METHOD_GET, ROUTE_ANY, &slow_steps },
 	{ "/slow", METHOD_POST, ROUTE_ANY, &slow_steps },
-	{ "/asked", METHOD_GET, ROUTE_ANY, &asked_steps },
 	{ "/twice", METHOD_GET, ROUTE_ANY, &twice_steps },
 	{ "/hasty", METHOD_GET, ROUTE_ANY, &hasty_steps },
 	{ "/location", METHOD_GET, ROUTE_ANY, &location_steps },
@@ -169,9 +151,8 @@ static const struct route routes[] = {
 
 /* ---- fixtures ----------------------------------------------------------- */
 
-static void start_with(const char *settings, const char *wait)
+static void start_with(const char *settings)
 {
-	setenv(SERVER_WAIT_VARIABLE, wait, 1);
 	log_setup(LOG_LEVEL_ERROR, LOG_FORMAT_TEXT);
 	edge_configure(LISTEN, settings, "");
 	edge_start(routes, 2);
@@ -179,7 +160,7 @@ static void start_with(const char *settings, const char *wait)
 
 static void start(void)
 {
-	start_with("", "suspend");
+	start_with("");
 }
 
 static void stop(void)
@@ -187,8 +168,6 @@ static void stop(void)
 	edge_stop(EDGE_PATIENCE_MS);
 	edge_free();
 }
-
-static const char *const waits[] = { "suspend", "poll" };
 
 /* ---- requests ----------------------------------------------------------- */
 
@@ -497,7 +476,7 @@ START_TEST(an_exchange_waits_and_goes_on)
 {
 	int fds[32];
 
-	start_with("", waits[_i]);
+	start();
 	for (int i = 0; i < 32; i++) {
 		fds[i] = edge_connect(0);
 		edge_puts(fds[i], i % 2 ? GET("/slow") :
@@ -526,7 +505,7 @@ START_TEST(it_may_wait_twice_or_not_at_all)
 {
 	int fd;
 
-	start_with("", waits[_i]);
+	start();
 	fd = edge_connect(0);
 	edge_puts(fd, GET("/twice"));
 	await_waiting(1);
@@ -546,7 +525,7 @@ START_TEST(wakes_of_one_batch_ring_once)
 {
 	int fds[8];
 
-	start_with("", waits[_i]);
+	start();
 	for (int round = 0; round < 3; round++) {
 		for (int i = 0; i < 8; i++) {
 			fds[i] = edge_connect(0);
@@ -569,10 +548,9 @@ START_TEST(a_client_may_go_away_while_it_waits)
 {
 	struct metric *open_now = metric_get(usher_http_connections, "");
 	struct metric *waiting = metric_get(usher_http_waiting, "");
-	struct metric *vanished = metric_get(usher_http_vanished_total, "");
 	const struct linger reset = { 1, 0 };
 
-	start_with("", waits[_i]);
+	start();
 	for (int i = 0; i < 8; i++) {
 		int fd = edge_connect(0);
 
@@ -584,40 +562,9 @@ START_TEST(a_client_may_go_away_while_it_waits)
 		close(fd);
 	}
 	edge_await(waiting, 8);
-	/* suspended connections see nothing; others at least a reset */
-	if (!strcmp(waits[_i], "poll"))
-		edge_await(vanished, 4);
 	wake_all();
 	edge_await(waiting, 0);
 	edge_await(open_now, 0);
-	stop();
-}
-END_TEST
-
-/* Whoever asked would wait for ever, and has no deadline of its own. */
-START_TEST(a_step_that_is_awaited_goes_on_without_its_client)
-{
-	struct metric *waiting = metric_get(usher_http_waiting, "");
-	struct metric *vanished = metric_get(usher_http_vanished_total, "");
-	const struct linger reset = { 1, 0 };
-	int64_t gone = metric_value(vanished);
-	int fd;
-
-	start_with("", "poll");
-	atomic_store(&slow.resumed, 0);
-	fd = edge_connect(0);
-	edge_puts(fd, GET("/asked"));
-	await_waiting(1);
-	setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
-	close(fd);
-	edge_await(vanished, gone + 1);
-	wake_all();
-	await_waiting(1);
-	ck_assert_int_eq(atomic_load(&slow.resumed), 1);
-	/* what comes next nobody waits for */
-	wake_all();
-	edge_await(waiting, 0);
-	ck_assert_int_eq(atomic_load(&slow.resumed), 1);
 	stop();
 }
 END_TEST
@@ -637,7 +584,7 @@ START_TEST(who_dawdles_is_cut_at_the_deadline)
 	struct metric *cut = metric_get(usher_http_cut_total, "");
 	int fds[COUNT], honest;
 
-	start_with("request_deadline = 1;", "suspend");
+	start_with("request_deadline = 1;");
 	honest = edge_connect(0);
 	for (int i = 0; i < COUNT; i++) {
 		fds[i] = edge_connect(0);
@@ -668,7 +615,7 @@ START_TEST(new_clients_find_room_when_it_is_full)
 	int fds[300];
 
 	/* 32 each for two workers, and a reserve */
-	start_with("connections_max = 64;", "suspend");
+	start_with("connections_max = 64;");
 	for (int i = 0; i < 300; i++)
 		fds[i] = edge_connect(0);
 	for (int i = 290; i < 300; i++)
@@ -694,7 +641,7 @@ START_TEST(what_waits_is_finished_before_the_end)
 	pthread_t thread;
 	int fd, idle;
 
-	start_with("", waits[_i]);
+	start();
 	fd = edge_connect(0);
 	idle = edge_connect(0);
 	ck_assert_int_eq(edge_ask(idle, GET("/echo"), &answer), 200);
@@ -718,7 +665,7 @@ START_TEST(new_work_is_refused_while_stopping)
 {
 	int fd;
 
-	start_with("", "suspend");
+	start();
 	fd = edge_connect(0);
 	edge_puts(fd, "POST /echo HTTP/1.1\r\n" HOST);
 	ck_assert_int_eq(edge_ask(edge_connect(0), GET("/echo"), &answer), 200);
@@ -735,7 +682,7 @@ START_TEST(nothing_aborts_when_the_end_comes_first)
 {
 	int fds[8];
 
-	start_with("", waits[_i]);
+	start();
 	for (int i = 0; i < 8; i++) {
 		fds[i] = edge_connect(0);
 		edge_puts(fds[i], GET("/slow"));
@@ -778,7 +725,6 @@ START_TEST(addresses_tell_the_real_ports)
 	char expected[256];
 	struct buf json;
 
-	setenv(SERVER_WAIT_VARIABLE, "suspend", 1);
 	edge_configure(LISTEN ", { url = \"http://[::1]:0\"; "
 		       "close_always = true; }",
 		       "metrics = \"http://127.0.0.1:0\";", "");
@@ -802,7 +748,6 @@ START_TEST(the_metrics_listener_serves_its_pages_alone)
 {
 	int fd;
 
-	setenv(SERVER_WAIT_VARIABLE, "suspend", 1);
 	edge_configure(LISTEN, "metrics = \"http://127.0.0.1:0\";", "");
 	edge_start(routes, 2);
 	fd = edge_connect(1);
@@ -843,7 +788,6 @@ START_TEST(the_metrics_listener_knows_its_names)
 		{ "evil.example", 421 }, { "alocalhost.example", 421 },
 	};
 
-	setenv(SERVER_WAIT_VARIABLE, "suspend", 1);
 	edge_configure(LISTEN, "metrics = \"http://127.0.0.1:0\"; "
 		       "metrics_hosts = [ \"metrics.example\" ];", "");
 	edge_start(routes, 1);
@@ -933,7 +877,6 @@ START_TEST(close_always_means_it)
 {
 	int fd;
 
-	setenv(SERVER_WAIT_VARIABLE, "suspend", 1);
 	edge_configure("{ url = \"http://127.0.0.1:0\"; close_always = true; }",
 		       "", "");
 	edge_start(routes, 1);
@@ -951,7 +894,7 @@ START_TEST(a_port_in_use_is_named)
 	struct snapshot *snapshot;
 	struct server *second;
 
-	start_with("", "suspend");
+	start();
 	snprintf(text, sizeof(text), "{ url = \"http://127.0.0.1:%u\"; }",
 		 server_port(edge_server, 0));
 	edge_configure(text, "", "");
@@ -969,17 +912,15 @@ END_TEST
 
 static void add_tests(TCase *tcase)
 {
-	tcase_add_loop_test(tcase, an_exchange_waits_and_goes_on, 0, 2);
-	tcase_add_loop_test(tcase, it_may_wait_twice_or_not_at_all, 0, 2);
-	tcase_add_loop_test(tcase, wakes_of_one_batch_ring_once, 0, 2);
-	tcase_add_loop_test(tcase, a_client_may_go_away_while_it_waits, 0, 2);
-	tcase_add_test(tcase, a_step_that_is_awaited_goes_on_without_its_client);
+	tcase_add_test(tcase, an_exchange_waits_and_goes_on);
+	tcase_add_test(tcase, it_may_wait_twice_or_not_at_all);
+	tcase_add_test(tcase, wakes_of_one_batch_ring_once);
+	tcase_add_test(tcase, a_client_may_go_away_while_it_waits);
 	tcase_add_test(tcase, who_dawdles_is_cut_at_the_deadline);
 	tcase_add_test(tcase, new_clients_find_room_when_it_is_full);
-	tcase_add_loop_test(tcase, what_waits_is_finished_before_the_end, 0, 2);
+	tcase_add_test(tcase, what_waits_is_finished_before_the_end);
 	tcase_add_test(tcase, new_work_is_refused_while_stopping);
-	tcase_add_loop_test(tcase, nothing_aborts_when_the_end_comes_first, 0,
-			    2);
+	tcase_add_test(tcase, nothing_aborts_when_the_end_comes_first);
 	tcase_add_test(tcase, a_server_that_never_ran_can_be_stopped);
 	tcase_add_test(tcase, addresses_tell_the_real_ports);
 	tcase_add_test(tcase, the_metrics_listener_serves_its_pages_alone);

@@ -86,7 +86,6 @@ static void start_with(const char *settings)
 
 	snprintf(all, sizeof(all), REQUEST_DEADLINE
 		 " metrics = \"http://127.0.0.1:0\"; %s", settings);
-	setenv(SERVER_WAIT_VARIABLE, "suspend", 1);
 	log_setup(LOG_LEVEL_ERROR, LOG_FORMAT_TEXT);
 	sem_init(&held, 0, 0);
 	sem_init(&release, 0, 0);

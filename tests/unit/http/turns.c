@@ -64,7 +64,6 @@ static const struct route routes[] = {
 /* Listener 0: https, listener 1: http. Nobody is cut meanwhile. */
 static void start(void)
 {
-	setenv(SERVER_WAIT_VARIABLE, "suspend", 1);
 	log_setup(LOG_LEVEL_ERROR, LOG_FORMAT_TEXT);
 	edge_certify("one", "one.example", 3600, 365);
 	edge_configure("{ url = \"https://127.0.0.1:0\"; "
