@@ -51,7 +51,8 @@ enum err clock_steady_resume(struct str mark);
 /* Where it is behind `ms`, it leaps there. By how much it did, or 0. */
 int64_t clock_steady_at_least(int64_t ms);
 
-/* "2026-11-22T18:11:00.123Z": RFC 3339 in UTC, 24 bytes and a terminator. */
+/* "2026-11-22T18:11:00.123Z": RFC 3339 in UTC, 24 bytes and a terminator; "-"
+ * where the year has not four digits. */
 #define CLOCK_TEXT_MAX 25
 void clock_text(int64_t wall_ms, char out[CLOCK_TEXT_MAX]);
 
