@@ -31,17 +31,23 @@ static int flush(struct daemon *d, int64_t end_ms)
 enum end usherd_stop(struct daemon *d)
 {
 	const int64_t end_ms = clock_mono_ms() + STOP_MS - FLUSH_MS;
-	bool is_free = reload_cancel(&d->reload, RELOAD_END_MS);
+	bool is_free = reload_cancel(&d->reload, RELOAD_END_MS), is_served;
 
 	if (d->admin)
 		status_stop(&d->status);
 	if (d->options.ready_file)
 		unlink(d->options.ready_file);
-	server_stop(d->server, STOP_MS - RELOAD_END_MS - 2 * FLUSH_MS);
+	is_served = server_stop(d->server, STOP_MS - RELOAD_END_MS -
+				2 * FLUSH_MS - SERVER_LET_GO_MS);
 	supervisor_quiesce(d->reload.options.supervisor);
 	if (flush(d, end_ms))
 		return END_NOT_FLUSHED;
 	socket_server_free(d->admin);
+	if (!is_served) {
+		log_warn(thread_left, LOG_TEXT("waits_for", "a module that "
+			 "serves in this process (isolation = \"none\")"));
+		return END_THREAD_LEFT;
+	}
 	store_close(d->gateway.store);
 	if (!adapter_loaders_end(LOADERS_END_MS) || !is_free) {
 		log_warn(thread_left, LOG_TEXT("waits_for", is_free ?

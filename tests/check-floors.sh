@@ -53,6 +53,10 @@ check() {
 			       if (own < 0) say("the room " room " stands on no floor") }
 		}
 	}
+	# others would take signals, or none of their own faults
+	/pthread_create\([^)0-9]/ && FILENAME != "gateway/base/thread.c" {
+		say("threads are started by base/thread.h")
+	}
 	# a main file wires; what decides has a room
 	FNR == 401 && own == 9 { say("is a main file past 400 lines") }
 	/^[ \t]*#[ \t]*include[ \t]*[<"]/ {
@@ -126,6 +130,7 @@ plant "upward include" gateway/base/b.c '#include "codec/url.h"'
 plant "peer include" gateway/crypto/b.c '#include "store/db.h"'
 plant "library outside its room" gateway/http/b.c '#include <sqlite3.h>'
 plant "case folding outside its room" gateway/policy/b.c '#include <unicase.h>'
+plant "thread that takes signals" gateway/adapter/b.c "	pthread_create(&thread, NULL, run, NULL);"
 plant "dlopen outside its room" gateway/adapter/b.c '#include <dlfcn.h>'
 plant "public suffixes in a request" gateway/policy/b.c '#include <libpsl.h>'
 plant "the workbench in the daemon" gateway/adapter/b.c '#include "workbench/elf.h"'

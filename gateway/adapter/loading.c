@@ -3,11 +3,11 @@
 
 #include <fcntl.h>
 #include <pthread.h>
-#include <signal.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/crash.h"
+#include "base/thread.h"
 
 /*
  * Starts are rare, and the lock is held for moments, never while anything of a
@@ -365,14 +365,9 @@ static void *load_queued(void *unused)
 /* Under the lock. */
 static int start_loader(void)
 {
-	sigset_t all, before;
 	pthread_t thread;
-	int rc;
+	int rc = thread_start(&thread, load_queued, NULL);
 
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	rc = pthread_create(&thread, NULL, load_queued, NULL);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	if (rc)
 		return rc;
 	pthread_setname_np(thread, "usher-loader");

@@ -1,7 +1,6 @@
 #include "adapter/supervisor-private.h"
 
 #include <limits.h>
-#include <signal.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -10,6 +9,7 @@
 #include "sandbox/spawner.h"
 #include "base/clock.h"
 #include "base/invariant.h"
+#include "base/thread.h"
 
 #define EVENTS 64		/* at a time */
 
@@ -312,13 +312,8 @@ const char *supervisor_uids_problem(const struct supervisor *s)
 
 static int start_thread(struct supervisor *s, struct buf *problem)
 {
-	sigset_t all, before;
-	int rc;
+	int rc = thread_start(&s->thread, supervise, s);
 
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	rc = pthread_create(&s->thread, NULL, supervise, s);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	if (rc)
 		buf_puts(problem, "there is no thread for the supervisor of "
 			 "adapters");

@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -16,6 +15,7 @@
 #include "base/crash.h"
 #include "base/log.h"
 #include "base/metric.h"
+#include "base/thread.h"
 #include "crypto/seals.h"
 
 #define KEEP_MS (INT64_C(1000) * KEYRING_KEEP_S)
@@ -493,14 +493,8 @@ static void *keeper_main(void *arg)
 
 enum err keeper_start(struct keeper *k)
 {
-	sigset_t all, old;
-	int rc;
+	int rc = thread_start(&k->thread, keeper_main, k);
 
-	/* signals are the main thread's business */
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	rc = pthread_create(&k->thread, NULL, keeper_main, k);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	k->has_thread = rc == 0;
 	errno = rc;
 	return rc ? ERR_IO : ERR_OK;

@@ -2,7 +2,6 @@
 
 #include <poll.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -14,6 +13,7 @@
 #include "base/crash.h"
 #include "base/log-budget.h"
 #include "base/metric.h"
+#include "base/thread.h"
 
 /* Slugs that one finding names, and how many more there are. */
 #define NAMES_MAX (REPORT_NAMED_MAX * 64 + 64)
@@ -258,7 +258,7 @@ static int begin(struct reload *reload)
 
 	reload->is_asked = false;
 	reload->run++;
-	if (!job || pthread_create(&job->thread, NULL, run, job)) {
+	if (!job || thread_start(&job->thread, run, job)) {
 		if (job)
 			job_free(job);
 		return -1;

@@ -2,10 +2,10 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/thread.h"
 
 struct saver {
 	void (*save)(void *ctx);
@@ -55,8 +55,6 @@ struct saver *saver_new(void (*save)(void *ctx), void *ctx)
 {
 	struct saver *s = calloc(1, sizeof(*s));
 	pthread_condattr_t attr;
-	sigset_t all, old;
-	int rc;
 
 	if (!s)
 		return NULL;
@@ -67,12 +65,7 @@ struct saver *saver_new(void (*save)(void *ctx), void *ctx)
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
 	pthread_cond_init(&s->changed, &attr);
 	pthread_condattr_destroy(&attr);
-	/* signals are the main thread's business */
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	rc = pthread_create(&s->thread, NULL, saver_main, s);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	if (rc) {
+	if (thread_start(&s->thread, saver_main, s)) {
 		destroy(s);
 		return NULL;
 	}

@@ -16,6 +16,7 @@
 
 #include "base/clock.h"
 #include "base/metric.h"
+#include "base/thread.h"
 
 #define MS INT64_C(1000000)
 /* Between two tries, where a descriptor says that there is room and is not. */
@@ -429,19 +430,12 @@ static void init_conditions(void)
 
 enum err log_start(void)
 {
-	sigset_t all, before;
-	int rc;
-
 	if (atomic_load(&mode) != MODE_DIRECT)
 		return ERR_OK;
 	init_conditions();
 	ring.must_stop = ring.has_ended = false;
 	metric_add(dropped(), 0);	/* to be seen from the start */
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	rc = pthread_create(&ring.thread, NULL, write_on, NULL);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	if (rc)
+	if (thread_start(&ring.thread, write_on, NULL))
 		return ERR_NOMEM;
 	atomic_store(&mode, MODE_RING);
 	return ERR_OK;

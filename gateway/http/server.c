@@ -353,29 +353,38 @@ static bool is_over(const struct server *server)
 	return true;
 }
 
-void server_stop(struct server *server, int64_t ms)
+static bool await_end(const struct server *server, int64_t ms)
 {
 	int64_t end = clock_mono_ms() + ms;
+
+	while (!is_over(server) && clock_mono_ms() < end)
+		poll(NULL, 0, STOP_LOOK_MS);
+	return is_over(server);
+}
+
+bool server_stop(struct server *server, int64_t ms)
+{
 	unsigned unfinished = 0;
 
 	if (!server)
-		return;
+		return true;
 	atomic_store(&server->gateway->is_draining, true);
 	for (unsigned i = 0; i < server->made; i++)
 		worker_quiesce(server->workers[i]);
-	while (!is_over(server) && clock_mono_ms() < end)
-		poll(NULL, 0, STOP_LOOK_MS);
-	atomic_store(&server->gateway->is_stopping, true);
-	if (!is_over(server))
+	if (!await_end(server, ms))
 		log_warn(stop_cut_short, LOG_NUM("after_ms", ms));
+	atomic_store(&server->gateway->is_stopping, true);
 	for (unsigned i = 0; i < server->made; i++)
 		worker_abandon(server->workers[i]);
+	if (!await_end(server, SERVER_LET_GO_MS))
+		return false;
 	for (unsigned i = 0; i < server->made; i++) {
 		worker_join(server->workers[i]);
 		unfinished += worker_unfinished(server->workers[i]);
 	}
 	if (unfinished > 0)
 		log_info(unfinished_cut, LOG_NUM("connections", unfinished));
+	return true;
 }
 
 void server_free(struct server *server)

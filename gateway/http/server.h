@@ -57,8 +57,12 @@ void server_judge_dates(const struct server *server,
  * DEADLINE_LAST_REQUEST_MS, each with "Connection: close"; finish what waits;
  * what is still under way after `ms` milliseconds is cut.  Accepts NULL and
  * one that never ran. The metrics listener serves to the end.
+ * False after SERVER_LET_GO_MS more: a worker hangs where nobody can end it, in
+ * a module that runs in this process.  It may still use whatever exchanges use,
+ * so all of that has to stay.
  */
-void server_stop(struct server *server, int64_t ms);
+#define SERVER_LET_GO_MS 500
+bool server_stop(struct server *server, int64_t ms);
 /* For checks, without a server: what server_reload() would say. */
 enum err server_check(const struct snapshot *snapshot, struct report *report);
 /* After server_stop(), when nothing can wake an exchange any more. */

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/crash.h"
 #include "base/log.h"
+#include "base/thread.h"
 
 /* At most this long without a look around, whatever the library says. */
 #define SLEEP_MAX_MS 1000
@@ -354,15 +355,9 @@ enum err worker_new(const struct worker_options *options,
 enum err worker_run(struct worker *worker)
 {
 	char name[16];
-	sigset_t all, old;
-	int rc;
 
 	atomic_store(&worker->is_over, false);
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	rc = pthread_create(&worker->thread, NULL, serve, worker);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	if (rc != 0) {
+	if (thread_start(&worker->thread, serve, worker)) {
 		atomic_store(&worker->is_over, true);
 		return ERR_IO;
 	}

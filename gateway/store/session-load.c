@@ -1,12 +1,12 @@
 #include "store/session-load-private.h"
 
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/thread.h"
 
 bool load_grow(void *array, size_t *cap, size_t count, size_t size)
 {
@@ -55,21 +55,16 @@ static enum err run_parts(struct load *l, enum err (*run)(struct part *part))
 {
 	struct task tasks[LOAD_PARTS_MAX];
 	unsigned started = 1;
-	sigset_t all, old;
 	enum err err;
 
 	atomic_store(&l->next, 0);
-	/* signals are the main thread's business */
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
 	for (; started < l->part_count; started++) {
 		struct task *t = &tasks[started];
 
 		*t = (struct task){ &l->parts[started], run };
-		if (pthread_create(&t->part->thread, NULL, task_main, t))
+		if (thread_start(&t->part->thread, task_main, t))
 			break;
 	}
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	err = run(&l->parts[0]);
 	for (unsigned i = 1; i < started; i++) {
 		pthread_join(l->parts[i].thread, NULL);

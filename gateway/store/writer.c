@@ -33,11 +33,11 @@
 #include <errno.h>
 #include <pthread.h>
 #include <sched.h>
-#include <signal.h>
 
 #include "base/clock.h"
 #include "base/crash.h"
 #include "base/invariant.h"
+#include "base/thread.h"
 #include "store/audit-private.h"
 #include "store/db-private.h"
 
@@ -619,7 +619,6 @@ enum err writer_start(struct db *db, struct writer **writer_r)
 {
 	struct writer *w = calloc(1, sizeof(*w));
 	pthread_condattr_t attr;
-	sigset_t all, old;
 	int rc;
 
 	if (!w)
@@ -639,11 +638,7 @@ enum err writer_start(struct db *db, struct writer **writer_r)
 	w->wipe_ms = clock_mono_ms();
 	wipe(w);
 	w->wiped_ms = 0;
-	/* signals are the main thread's business */
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	rc = pthread_create(&w->thread, NULL, writer_main, w);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	rc = thread_start(&w->thread, writer_main, w);
 	if (rc) {
 		writer_free(w);
 		errno = rc;

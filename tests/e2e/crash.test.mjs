@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
-import { runUsherctl, start, tenant } from './harness.mjs';
+import { runUsherctl, start, tenant, until } from './harness.mjs';
 
 // With a sanitizer its own report stands in the line's place.
 const skip = (process.env.USHER_SANITIZERS ?? 'no') !== 'no' && 'a sanitizer tells crashes by itself';
@@ -50,5 +50,39 @@ test('a crash leaves one line, and what was acknowledged stays', { skip }, async
 	assert.ok(!fs.existsSync(file), 'an orderly end leaves nothing of its own');
 	await gw.start();
 	assert.ok(!gw.log.some((l) => l.includes('crashed_before')), 'it is told once');
+	await gw.stop();
+});
+
+const inside = tenant('alpha', { adapter: '{ module = "hostile.so"; isolation = "none"; }' });
+const sin = (gw, what) => gw.handoff('alpha', { email: 'user@example.com', name: 'John Doe', sin: what }, { plain: true });
+
+// Threads that serve take no signal but those of their own faults.
+test('a fault in a thread that serves leaves its line too', { skip }, async () => {
+	const gw = await start({ tenants: { alpha: inside } });
+
+	await assert.rejects(sin(gw, 'crash'));
+	assert.equal((await until(() => gw.exited, 'its end')).signal, 'SIGSEGV');
+	const line = (await runUsherctl('--config', gw.conf, 'crash')).out.trimEnd();
+	assert.match(line, new RegExp(` pid ${gw.child.pid} SIGSEGV at 0x[0-9a-f]+ requests [0-9A-Z]{26}$`));
+	assert.ok(gw.log.includes(line));
+});
+
+// Whoever runs a tenant's code in the gateway's process has it hang there; the
+// gateway ends all the same, and what it acknowledged stays.
+test('a module that hangs in this process does not keep it from ending', async () => {
+	const gw = await start({ tenants: { alpha: inside, beta: tenant('beta', { url: null }) } });
+	const cookie = await gw.signIn('beta', { email: 'user@example.com', name: 'John Doe' });
+	const hanging = sin(gw, 'hang').catch(() => 'cut');
+	const tasks = `/proc/${gw.child.pid}/task`;
+	// Field 14: what it has computed, in hundredths of a second.
+	const computes = () => fs.readdirSync(tasks).map((t) => fs.readFileSync(`${tasks}/${t}/stat`, 'latin1'))
+		.some((l) => l.includes('(usher-http-') && Number(l.split(') ')[1].split(' ')[11]) > 30);
+	await until(computes, 'it to hang');
+	gw.child.kill('SIGTERM');
+	assert.deepEqual(await until(() => gw.exited, 'its end'), { code: 0, signal: null });
+	assert.equal(await hanging, 'cut');
+	assert.ok(gw.log.some((l) => l.includes('"thread_left"') && l.includes('isolation')));
+	await gw.start();
+	assert.equal((await gw.request({ host: 'tickets.test', path: '/auth/session', headers: { Cookie: cookie } })).status, 200);
 	await gw.stop();
 });
