@@ -527,6 +527,12 @@
 		if (!button)
 			return;
 		const data = button.dataset;
+		const own = data.usher === 'form' && button.form && button.form.elements.email;
+
+		// A form that brings its user along posts by itself, unless the page says
+		// who that is.
+		if (own && own.value && !('authUser' in window))
+			return;
 		const options = { event };
 		[['usher', 'method'], ['usherTenant', 'tenant'], ['usherMode', 'mode'], ['usherTarget', 'target'], ['usherTitle', 'title'],
 			['usherLogin', 'loginUrl'], ['usherRedirect', 'redirectUrl']].forEach(([from, to]) => {

@@ -34,6 +34,10 @@ document.getElementById('go').onclick = () => {
 </script>
 ${script}`;
 
+const form = (who) => `<!doctype html><meta charset="utf-8"><title>Partner</title>${who}${sdk}
+<form method="post" action="https://tickets.test/api/auth/redirect/alpha">
+<input type="hidden" name="email" value="form@example.com"><input type="hidden" name="name" value="Form">
+<button id="go" data-usher="form" data-usher-target="_self">Contact support</button></form>`;
 const csp = (more) => ({ headers: { 'Content-Security-Policy': `default-src 'none'; script-src https://tickets.test 'nonce-n'; ${more}` }, body: body() });
 const pages = {
 	'https://alpha.test/': body(),
@@ -53,6 +57,10 @@ const pages = {
 		'<script nonce="n">Usher.contactSupport().catch((e) => { window.result = Object.assign({ message: e.message }, e); });</script>'),
 	'https://alpha.test/own-copy': body('<script src="/usher.js"></script>'),
 	'https://alpha.test/usher.js': { headers: { 'Content-Type': 'text/javascript' }, body: file },
+	// As the README has it, with and without a word on who is there.
+	'https://alpha.test/readme': form(''),
+	'https://alpha.test/readme-user': form(`<script>window.authUser = ${JSON.stringify(zoe)};</script>`),
+	'https://alpha.test/readme-guest': form('<script>window.authUser = null;</script>'),
 	'https://evil.test/': body(),
 };
 
@@ -293,6 +301,26 @@ test('who the user is', async (t) => {
 			await page.click('#go');
 			assert.deepEqual((await sent).postDataJSON(), { name: '', assertion: 'a.b.c', seats: 5, response: 'json' });
 			await result(page);
+			await page.close();
+		});
+		await t.test('a form that brings them along, where there is no window.authUser', async () => {
+			for (const [url, email] of [['/readme', 'form@example.com'], ['/readme-user', zoe.email]]) {
+				await context.clearCookies();
+				const page = await context.newPage();
+				const opened = new Promise((resolve) => context.once('page', resolve));
+				await page.goto(`https://alpha.test${url}`);
+				await page.click('#go');
+				const desk = await Promise.race([opened, page.waitForURL('https://ticket.alpha.test/dashboard').then(() => page)]);
+				await desk.waitForURL('https://ticket.alpha.test/dashboard');
+				assert.equal(await whoIsThere(context), email);
+				await desk.close();
+			}
+			const page = await context.newPage();
+			const said = page.waitForEvent('console');
+			await page.goto('https://alpha.test/readme-guest');
+			await page.click('#go');
+			assert.match((await said).text(), /Nobody is signed in/);
+			assert.equal(page.url(), 'https://alpha.test/readme-guest');
 			await page.close();
 		});
 		await t.test('what the guide\'s pages store, where there is no window.authUser', async () =>
