@@ -57,9 +57,12 @@ export async function browser({ hosts, block = false }) {
 		});
 		child.on('exit', (code) => reject(new Error(`chromium ended with ${code}:\n${text}`)));
 	});
-	const connected = await chromium.connectOverCDP(endpoint);
+	// However busy the machine.
+	const connected = await chromium.connectOverCDP(endpoint, { timeout: 120000 });
+	const [context] = connected.contexts();
+	context.setDefaultTimeout(60000);
 	return {
-		context: connected.contexts()[0],
+		context,
 		close: async () => {
 			const session = await connected.newBrowserCDPSession();
 			await session.send('Browser.close').catch(() => {});
@@ -67,6 +70,9 @@ export async function browser({ hosts, block = false }) {
 		},
 	};
 }
+
+/** Go back by the page's own history, as the button does; the answer to this is there before the page goes. */
+export const goBack = (page) => page.evaluate(() => { setTimeout(() => history.back()); });
 
 /** Where a test leaves what it saw. */
 export function screenshot(page, name) {

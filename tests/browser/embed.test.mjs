@@ -149,6 +149,7 @@ test('another frame on the partner\'s page cannot speak for the desk\'s, nor to 
 		await inner.waitForURL(`${frame}/dashboard`);
 		assert.deepEqual(said.filter((text) => text.startsWith('[usher]')), []);
 		assert.deepEqual((await ad.evaluate(() => heard)).filter((h) => h.port), [], 'its port is never answered');
+		await until(() => answered(from, 'embed_handoff').length, 'the log to be read');
 		assert.equal(answered(from, 'embed_handoff').length, 1, 'what it asked for was not done');
 	} finally {
 		await close();

@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { start, tenant } from '../e2e/harness.mjs';
-import { browser, partner, screenshot } from './chromium.mjs';
+import { browser, goBack, partner, screenshot } from './chromium.mjs';
 
 let gw, site;
 
@@ -96,7 +96,7 @@ test('logout, then Back: nobody is shown', async () => {
 		await isSignedIn(page);
 		await Promise.all([page.waitForNavigation(), page.click('form button, button[type=submit]')]);
 		await screenshot(page, 'signed-out');
-		await page.evaluate(() => history.back());
+		await goBack(page);
 		await page.waitForFunction(() => !document.body.textContent.includes('zoe@example.com'));
 	} finally {
 		await close();

@@ -16,7 +16,7 @@ let gw, site, desk;
 
 const alpha = (config, settings = {}) => tenant('alpha', {
 	redirects: `[ "https://${HOST}/", "https://${BRAND}/" ]`,
-	adapter: `{ module = "zendesk.so"; deadline_ms = 5000; secrets = ( { name = "zendesk"; file = "secrets/zendesk"; } );
+	adapter: `{ module = "zendesk.so"; secrets = ( { name = "zendesk"; file = "secrets/zendesk"; } );
 		config = { subdomain = "${SUBDOMAIN}"; brands = [ "${BRAND}" ]; unsigned = "allow"; ${config} }; }`,
 	...settings,
 });
@@ -43,7 +43,7 @@ async function click(context, button, url) {
 	page.on('console', (m) => complaints.push(m.text()));
 	await page.goto('https://alpha.test/');
 	await page.click(button);
-	await page.waitForURL(url, { timeout: 20000 }).catch((e) => assert.fail(`${page.url()}: ${complaints.join('; ')} ${e}`));
+	await page.waitForURL(url).catch((e) => assert.fail(`${page.url()}: ${complaints.join('; ')} ${e}`));
 	return page;
 }
 

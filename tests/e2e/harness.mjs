@@ -146,6 +146,8 @@ export class Gateway {
 			state: JSON.stringify(this.state),
 			plugins: JSON.stringify(options.plugins ?? collectAdapters(path.join(this.dir, 'plugins'))),
 			rate_limit: '{ requests = 100000; per = 3600; }',
+			/* Ready means that adapters are, too, however long they take. */
+			adapter_start: '60',
 			log: '{ level = "debug"; format = "json"; }',
 			...options.gateway,
 		};

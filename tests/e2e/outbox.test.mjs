@@ -23,7 +23,7 @@ before(async () => {
 });
 after(() => gw?.stop());
 
-const rows = (text) => JSON.parse(execFileSync('sqlite3', ['-json', '-readonly', path.join(gw.state, 'usher.db'), text], { encoding: 'utf8' }) || '[]');
+const rows = (text) => JSON.parse(execFileSync('sqlite3', ['-cmd', '.timeout 60000', '-json', '-readonly', path.join(gw.state, 'usher.db'), text], { encoding: 'utf8' }) || '[]');
 const names = (slug) => rows(`SELECT event FROM outbox WHERE tenant = '${slug}' ORDER BY id`).map((r) => r.event);
 const full = () => gw.log.filter((l) => l.includes('outbox_full'));
 const metric = async (name, slug) => Number((await gw.metrics()).match(new RegExp(`^${name}\\{tenant="${slug}"\\} (\\d+)$`, 'm'))?.[1]);
