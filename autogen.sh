@@ -249,7 +249,8 @@ check() {
 	say "running the quick checks"
 	make -C "$build" -s -j"$jobs" check-quick >"$build/quick.log" 2>&1 || {
 		cat "$build/quick.log" >&2; die "a quick check failed (see above)"; }
-	suite "$build" "tests"
+	add_up "$build"
+	suite "$build" "other tests" check-rest
 	# With Laravel and WordPress where they are installed.
 	suite "$build" "partners' snippets in what partners build with" partners-short
 	# The same code with the compiler watching each access: unit, flow and
@@ -272,6 +273,10 @@ suite() { # DIR NAME [TARGET]: make check, its totals added up
 	say "running the $2"
 	rm -f "$1/tests/test-suite.log"
 	make -C "$1${3:+/tests}" -s -j"$jobs" "${3:-check}" VERBOSE=1 || :
+	add_up "$1"
+}
+
+add_up() { # DIR: the totals of its last make check
 	[ -s "$1/tests/test-suite.log" ] || {
 		echo "no test was run in $1" >&2; failed=$((failed + 1)); }
 	count() { sed -n "s/^# \($1\): *//p" "$2" | awk '{ s += $1 } END { print s + 0 }'; }
