@@ -40,7 +40,7 @@ build_modules="libmicrohttpd:libmicrohttpd-dev gnutls:libgnutls28-dev
 	libpsl:libpsl-dev unicase.h:libunistring-dev"
 check_commands="node:nodejs npm:npm nginx:nginx-light chromium:chromium
 	firefox-esr:firefox-esr WebKitWebDriver:webkit2gtk-driver
-	xvfb-run:xvfb xauth:xauth sqlite3:sqlite3"
+	Xvfb:xvfb sqlite3:sqlite3"
 check_modules="check:check"
 
 missing() { # COMMANDS MODULES: the packages that are not there yet

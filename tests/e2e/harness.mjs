@@ -131,6 +131,25 @@ export async function until(fn, what, ms = 60000) {
 	}
 }
 
+/**
+ * A port for a program that cannot say which one it got.  It is not one of those that
+ * the system gives out by itself (ip(7), ip_local_port_range), or somebody else had it
+ * before that program.
+ */
+let nextPort = 10000 + (process.pid % 1000) * 20;
+export async function freePort() {
+	for (;;) {
+		const port = nextPort++, server = net.createServer();
+		const isFree = await new Promise((resolve) => {
+			server.on('error', () => resolve(false)).listen(port, '127.0.0.1', () => resolve(true));
+		});
+		if (isFree) {
+			await new Promise((resolve) => { server.close(resolve); });
+			return port;
+		}
+	}
+}
+
 export class Gateway {
 	constructor(options) {
 		this.dir = options.dir ?? temporary();

@@ -7,7 +7,7 @@ import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
-import { start, tenant } from './harness.mjs';
+import { start, tenant, until } from './harness.mjs';
 
 const adapter = '{ module = "deliver.so"; isolation = "none"; config = { }; }';
 const hook = (events) => `( { url = "https://hook.test/"; secret_file = "hook"; events = [ ${events} ]; } )`;
@@ -34,13 +34,6 @@ async function comes(slug, email, name = 'N') {
 	assert.equal((await gw.callback(r.headers.location)).status, 302);
 }
 
-/** Until the gateway says so: it looks each second. */
-async function until(what, is) {
-	while (!await is())
-		await gw.ctl('status');
-	assert.ok(await is(), what);
-}
-
 test('what no webhook names is checked, counted and not kept', async () => {
 	await comes('deaf', 'a@example.com');
 	assert.deepEqual(names('deaf'), []);
@@ -57,10 +50,10 @@ test('a full outbox stops nobody, and is told of once', async () => {
 	for (let i = 0; i < 8; i++)
 		await comes('keen', `b${i}@example.com`);
 	assert.equal(names('keen').length, 10);
-	await until('it is said', () => full().length);
+	await until(() => full().length, 'it to be said');
 	for (let i = 0; i < 4; i++)
 		await comes('keen', `c${i}@example.com`);
-	await until('it is counted', async () => await metric('usher_outbox_refused_total', 'keen') === 16);
+	await until(async () => await metric('usher_outbox_refused_total', 'keen') === 16, 'it to be counted');
 	assert.equal(full().length, 1);
 	assert.match(full()[0], /keen/);
 	assert.equal(await metric('usher_outbox_events', 'keen'), 10);
@@ -77,7 +70,7 @@ test('who is erased stands in no file', async () => {
 	assert.notDeepEqual(left(), []);
 	const r = await gw.ctl('users', 'erase', 'picky', `${mark}@example.com`);
 	assert.equal(r.code, 0, r.err);
-	await until('the files are free of them', async () => !JSON.parse((await gw.ctl('status', '--json')).out).erasing);
+	await until(async () => !JSON.parse((await gw.ctl('status', '--json')).out).erasing, 'the files to be free of them');
 	assert.deepEqual(left(), []);
 	assert.deepEqual(rows("SELECT body FROM outbox WHERE tenant = 'picky' ORDER BY id DESC LIMIT 1"), [{ body: '{"erased":true}' }]);
 });
