@@ -18,12 +18,16 @@ before(async () => {
 		name: '"Alpha Supplies"', accent: '"#0b6e4f"', categories: '[ "Orders", "Billing", "Something else" ]',
 		terms: '"https://alpha.test/terms"', attribution: '"Support by Alpha Supplies"',
 	}), red: tenant('red', { url: null }), blue: tenant('blue', { url: null }) } });
-});
-after(() => gw?.stop());
-
-// Each test has a browser of its own, and a user of its own.
-beforeEach(async () => {
 	({ context, close } = await browser({ hosts: { '*.test': gw.port } }));
+});
+after(async () => {
+	await close?.();
+	await gw?.stop();
+});
+
+// Each test has tabs of its own, and a user of its own: a browser takes seconds to start.
+beforeEach(async () => {
+	await context.clearCookies();
 	page = await context.newPage();
 	faults = [];
 	page.on('pageerror', (error) => faults.push(error.message));
@@ -33,7 +37,8 @@ beforeEach(async () => {
 	});
 });
 afterEach(async () => {
-	await close();
+	for (const tab of context.pages())
+		await tab.close();
 	assert.deepEqual(faults, [], 'the script runs without a fault, within its policy');
 });
 
