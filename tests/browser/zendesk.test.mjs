@@ -8,7 +8,7 @@ import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { certificate, start, temporary, tenant } from '../e2e/harness.mjs';
 import { HOST, SUBDOMAIN, zendesk } from '../e2e/zendesk.mjs';
-import { browser, partner, screenshot } from './chromium.mjs';
+import { borrow, partner, screenshot } from './chromium.mjs';
 
 const SECRET = 'the secret that the two share, of 40 bytes';
 const BRAND = 'help.alpha.example';
@@ -47,7 +47,7 @@ async function click(context, button, url) {
 	return page;
 }
 
-const open = () => browser({ hosts: { 'alpha.test': site.port, '*.test': gw.port, [HOST]: desk.port, [BRAND]: desk.port } });
+const open = () => borrow({ hosts: { 'alpha.test': site.port, '*.test': gw.port, [HOST]: desk.port, [BRAND]: desk.port } });
 
 test('the page posts itself, and Zendesk knows who came', async () => {
 	const { context, close } = await open();
