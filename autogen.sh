@@ -255,9 +255,9 @@ check() {
 	suite "$build" "partners' snippets in what partners build with" partners-short
 	# The same code with the compiler watching each access: unit, flow and
 	# end-to-end tests again.
-	compile "$build/sanitized" --enable-sanitizers CFLAGS="-O1 -g"
+	compile "$build/sanitized" --enable-sanitizers CFLAGS="-O1 -g1"
 	suite "$build/sanitized" "tests under ASan and UBSan"
-	compile "$build/threads" --enable-sanitizers=thread CFLAGS="-O1 -g"
+	compile "$build/threads" --enable-sanitizers=thread CFLAGS="-O1 -g1"
 	suite "$build/threads" "tests of what threads share under TSan" check-threads
 	if command -v clang >/dev/null 2>&1; then
 		compile "$build/clang" CC=clang
@@ -272,7 +272,8 @@ check() {
 suite() { # DIR NAME [TARGET]: make check, its totals added up
 	say "running the $2"
 	rm -f "$1/tests/test-suite.log"
-	make -C "$1${3:+/tests}" -s -j"$jobs" "${3:-check}" VERBOSE=1 || :
+	# One more at a time than there are processors: suites wait as well as compute.
+	make -C "$1${3:+/tests}" -s -j"$((jobs + 1))" "${3:-check}" VERBOSE=1 || :
 	add_up "$1"
 }
 
