@@ -194,17 +194,15 @@ for (const lie of lies)
 	});
 
 test('a late one is answered in time, and not killed for it', async () => {
-	/* On a busy machine one that is late looks as one that hangs, which the log then
-	 * says: that attempt tells nothing. A gateway that kills each is one that fails. */
-	const hung = () => gw.log.filter((l) => l.includes('"adapter_process_failed"') && l.includes('"hasty"') && l.includes('it hung in a call')).length;
+	/* On a busy machine one that is late looks as one that hangs: that attempt tells
+	 * nothing. A gateway that kills each is one that fails. */
 	for (let tries = 0; ; tries++) {
 		await recover('hasty');
-		const { pid } = await state('hasty'), before = hung();
+		const { pid } = await state('hasty');
 		assert.equal((await gw.handoff('hasty', { ...person, fault: 'be_late' })).status, 504);
 		await recover('hasty');
 		if ((await state('hasty')).pid === pid)
 			break;
-		await until(() => hung() > before, 'the log to say that it hung');
 		assert.ok(tries < 20, 'each that was late was killed');
 	}
 });
