@@ -50,7 +50,7 @@ function neighbour() {
 	const state = { stopped: false, done: 0, bad: [] };
 	state.finished = (async () => {
 		while (!state.stopped) {
-			const r = await gw.handoff('alpha', person);
+			const r = await gw.handoff('alpha', person, { plain: true });
 			state.done++;
 			if (r.status !== 302)
 				state.bad.push(`${r.status} ${r.text}`);
