@@ -59,9 +59,9 @@ export async function browser({ hosts, block = false }) {
 		child.on('exit', (code) => reject(new Error(`chromium ended with ${code}:\n${text}`)));
 	});
 	// However busy the machine.
-	const connected = await chromium.connectOverCDP(endpoint, { timeout: 120000 });
+	const connected = await chromium.connectOverCDP(endpoint, { timeout: 300000 });
 	const [context] = connected.contexts();
-	context.setDefaultTimeout(60000);
+	context.setDefaultTimeout(300000);
 	return {
 		context,
 		close: async () => {

@@ -123,7 +123,7 @@ export const runUsherctl = (...args) => run([usherctl, ...args]);
 
 /** Wait until `fn` gives something truthy, for what no event tells. It gives up
  * after `ms`, which is to be longer than any busy machine needs. */
-export async function until(fn, what, ms = 60000) {
+export async function until(fn, what, ms = 300000) {
 	const end = Date.now() + ms;
 	for (;;) {
 		const value = await fn();
@@ -331,7 +331,7 @@ export class Gateway {
 	}
 
 	/** Bytes over a raw connection, all of what comes back until it closes. */
-	raw(bytes, { plain = true, timeout = 20000, end = false } = {}) {
+	raw(bytes, { plain = true, timeout = 300000, end = false } = {}) {
 		return new Promise((resolve, reject) => {
 			const options = { host: '127.0.0.1', port: plain ? this.plainPort : this.port };
 			const socket = plain ? net.connect(options) : tls.connect({ ...options, servername: 'tickets.test', secureContext: trust() });
