@@ -408,7 +408,7 @@ END_TEST
 
 static void add_tests(TCase *tcase)
 {
-	tcase_set_timeout(tcase, 120);
+	tcase_set_timeout(tcase, UNIT_PATIENCE_S);
 	tcase_add_checked_fixture(tcase, start, stop);
 	tcase_add_loop_test(tcase, silence_costs_nothing, 0,
 			    sizeof(kinds) / sizeof(kinds[0]));
