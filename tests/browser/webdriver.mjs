@@ -215,6 +215,8 @@ async function firefox(hosts) {
 		'marionette.port': 0,
 		/* Not those that a test library likes: the popup blocker stays on. */
 		'remote.prefs.recommended': false,
+		/* A click lets its page open a window for as long, however busy the machine. */
+		'dom.user_activation.transient.timeout': 600000, 'dom.disable_open_click_delay': 600000,
 		'network.proxy.type': 1, 'network.proxy.ssl': '127.0.0.1', 'network.proxy.ssl_port': map.port,
 		'network.proxy.http': '127.0.0.1', 'network.proxy.http_port': map.port, 'network.proxy.no_proxies_on': '',
 		'network.captive-portal-service.enabled': false, 'network.connectivity-service.enabled': false,
