@@ -40,7 +40,7 @@ build_modules="libmicrohttpd:libmicrohttpd-dev gnutls:libgnutls28-dev
 	libpsl:libpsl-dev unicase.h:libunistring-dev"
 check_commands="node:nodejs npm:npm nginx:nginx-light chromium:chromium
 	firefox-esr:firefox-esr WebKitWebDriver:webkit2gtk-driver
-	xvfb-run:xvfb xauth:xauth sqlite3:sqlite3"
+	Xvfb:xvfb sqlite3:sqlite3"
 check_modules="check:check"
 
 missing() { # COMMANDS MODULES: the packages that are not there yet
@@ -249,14 +249,15 @@ check() {
 	say "running the quick checks"
 	make -C "$build" -s -j"$jobs" check-quick >"$build/quick.log" 2>&1 || {
 		cat "$build/quick.log" >&2; die "a quick check failed (see above)"; }
-	suite "$build" "tests"
+	add_up "$build"
+	suite "$build" "other tests" check-rest
 	# With Laravel and WordPress where they are installed.
 	suite "$build" "partners' snippets in what partners build with" partners-short
 	# The same code with the compiler watching each access: unit, flow and
 	# end-to-end tests again.
-	compile "$build/sanitized" --enable-sanitizers CFLAGS="-O1 -g"
+	compile "$build/sanitized" --enable-sanitizers CFLAGS="-O1 -g1"
 	suite "$build/sanitized" "tests under ASan and UBSan"
-	compile "$build/threads" --enable-sanitizers=thread CFLAGS="-O1 -g"
+	compile "$build/threads" --enable-sanitizers=thread CFLAGS="-O1 -g1"
 	suite "$build/threads" "tests of what threads share under TSan" check-threads
 	if command -v clang >/dev/null 2>&1; then
 		compile "$build/clang" CC=clang
@@ -271,7 +272,12 @@ check() {
 suite() { # DIR NAME [TARGET]: make check, its totals added up
 	say "running the $2"
 	rm -f "$1/tests/test-suite.log"
-	make -C "$1${3:+/tests}" -s -j"$jobs" "${3:-check}" VERBOSE=1 || :
+	# One more at a time than there are processors: suites wait as well as compute.
+	make -C "$1${3:+/tests}" -s -j"$((jobs + 1))" "${3:-check}" VERBOSE=1 || :
+	add_up "$1"
+}
+
+add_up() { # DIR: the totals of its last make check
 	[ -s "$1/tests/test-suite.log" ] || {
 		echo "no test was run in $1" >&2; failed=$((failed + 1)); }
 	count() { sed -n "s/^# \($1\): *//p" "$2" | awk '{ s += $1 } END { print s + 0 }'; }

@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { start, tenant, until } from '../e2e/harness.mjs';
-import { browser } from './chromium.mjs';
+import { borrow } from './chromium.mjs';
 import { guidePage, sites } from './site.mjs';
 
 const zoe = { email: 'zoe@example.com', name: 'Zoë O\'Neil' };
@@ -28,7 +28,7 @@ after(async () => {
 	await site?.stop();
 	await gw?.stop();
 });
-const open = (block) => browser({ hosts: { 'alpha.test': site.port, 'evil.test': site.port, '*.test': gw.port }, block });
+const open = (block) => borrow({ hosts: { 'alpha.test': site.port, 'evil.test': site.port, '*.test': gw.port }, block });
 const answered = (from, list = 'callback') => gw.log.slice(from).map((line) => JSON.parse(line)).filter((e) => e.event === 'request_done' && e.list === list);
 const link = async () => (await gw.handoff('alpha', zoe)).headers.location;
 async function visit(context, url) {

@@ -5,6 +5,7 @@ import { spawn, execFileSync } from 'node:child_process';
 import crypto from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
+import { after } from 'node:test';
 import { chromium } from 'playwright-core';
 import { build, certificate, temporary, top } from '../e2e/harness.mjs';
 
@@ -57,9 +58,12 @@ export async function browser({ hosts, block = false }) {
 		});
 		child.on('exit', (code) => reject(new Error(`chromium ended with ${code}:\n${text}`)));
 	});
-	const connected = await chromium.connectOverCDP(endpoint);
+	// However busy the machine.
+	const connected = await chromium.connectOverCDP(endpoint, { timeout: 300000 });
+	const [context] = connected.contexts();
+	context.setDefaultTimeout(300000);
 	return {
-		context: connected.contexts()[0],
+		context,
 		close: async () => {
 			const session = await connected.newBrowserCDPSession();
 			await session.send('Browser.close').catch(() => {});
@@ -67,6 +71,36 @@ export async function browser({ hosts, block = false }) {
 		},
 	};
 }
+
+/* Browsers that nobody uses now. */
+const idle = new Map();
+after(async () => {
+	for (const { close } of idle.values())
+		await close();
+});
+/**
+ * As browser(), but one that tests use one after the other, since it takes seconds to
+ * start: its close() closes all tabs and forgets all cookies.
+ */
+export async function borrow({ hosts, block = false }) {
+	const key = JSON.stringify([hosts, block]), whole = idle.get(key) ?? await browser({ hosts, block });
+	idle.delete(key);
+	return {
+		context: whole.context,
+		close: async () => {
+			for (const tab of whole.context.pages())
+				await tab.close();
+			await whole.context.clearCookies();
+			if (idle.has(key))
+				await whole.close();
+			else
+				idle.set(key, whole);
+		},
+	};
+}
+
+/** Go back by the page's own history, as the button does; the answer to this is there before the page goes. */
+export const goBack = (page) => page.evaluate(() => { setTimeout(() => history.back()); });
 
 /** Where a test leaves what it saw. */
 export function screenshot(page, name) {

@@ -27,7 +27,7 @@ export async function ticket(page, fields = {}) {
 }
 
 export const sql = (gw, text) =>
-	JSON.parse(execFileSync('sqlite3', ['-json', path.join(gw.state, 'usher.db'), text]).toString() || '[]');
+	JSON.parse(execFileSync('sqlite3', ['-cmd', '.timeout 60000', '-json', path.join(gw.state, 'usher.db'), text]).toString() || '[]');
 
 /** What an agent writes. */
 export async function agentAnswers(gw, number, text, name = 'Amir Haddad') {

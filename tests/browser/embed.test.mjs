@@ -6,7 +6,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { start, tenant, until } from '../e2e/harness.mjs';
-import { browser, screenshot } from './chromium.mjs';
+import { borrow, screenshot } from './chromium.mjs';
 import { sites } from './site.mjs';
 
 const zoe = { email: 'zoe@example.com', name: 'Zoë O\'Neil' };
@@ -68,7 +68,7 @@ after(async () => {
 	await site?.stop();
 	await gw?.stop();
 });
-const open = (block = false) => browser({ hosts: { 'alpha.test': site.port, 'beta.test': site.port, 'evil.test': site.port, '*.test': gw.port }, block });
+const open = (block = false) => borrow({ hosts: { 'alpha.test': site.port, 'beta.test': site.port, 'evil.test': site.port, '*.test': gw.port }, block });
 
 /** What the gateway answered to a list since `from`: [status, code]. */
 const answered = (from, list) => gw.log.slice(from).map((line) => JSON.parse(line)).filter((e) => e.event === 'request_done' && e.list === list);
@@ -149,6 +149,7 @@ test('another frame on the partner\'s page cannot speak for the desk\'s, nor to 
 		await inner.waitForURL(`${frame}/dashboard`);
 		assert.deepEqual(said.filter((text) => text.startsWith('[usher]')), []);
 		assert.deepEqual((await ad.evaluate(() => heard)).filter((h) => h.port), [], 'its port is never answered');
+		await until(() => answered(from, 'embed_handoff').length, 'the log to be read');
 		assert.equal(answered(from, 'embed_handoff').length, 1, 'what it asked for was not done');
 	} finally {
 		await close();

@@ -86,7 +86,7 @@ for (const engine of engines)
 			await browser.click('main form .primary');
 			await browser.until(async () => /\/tickets\/\d+$/.test(await browser.url()), 'the ticket');
 			await shows('Hello there');
-			assert.equal(await browser.script('return document.activeElement.tagName'), 'H1');
+			await browser.until(async () => await browser.script('return document.activeElement.tagName') === 'H1', 'the focus');
 			await browser.type('#message', 'And this');
 			await browser.click('main form .primary');
 			await browser.until(() => browser.script('return document.querySelectorAll(".message time").length === 2'), 'the answer');

@@ -8,7 +8,7 @@ import crypto from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
-import { start, tenant, top } from '../e2e/harness.mjs';
+import { start, tenant, top, until } from '../e2e/harness.mjs';
 import { browser, screenshot } from './chromium.mjs';
 import { sites } from './site.mjs';
 
@@ -91,7 +91,7 @@ async function visit(context, url, options) {
 	await page.evaluate((o) => { window.options = o; }, options);
 	return page;
 }
-const result = (page) => page.waitForFunction(() => window.result, null, { timeout: 30000 }).then((h) => h.jsonValue());
+const result = (page) => page.waitForFunction(() => window.result).then((h) => h.jsonValue());
 async function click(page) {
 	await page.click('#go');
 	return result(page);
@@ -109,8 +109,7 @@ async function whoIsThere(context, host = 'ticket.alpha.test') {
 async function refused(page, code, pattern) {
 	const error = await result(page);
 	assert.equal(error.code, code, `${error.message} ${error.remedy}`);
-	const line = page.said.find((text) => text.startsWith('[usher] '));
-	assert.ok(line, 'the console says so');
+	const line = await until(() => page.said.find((text) => text.startsWith('[usher] ')), 'the console to say so');
 	assert.match(line, pattern);
 	return error;
 }
@@ -379,7 +378,7 @@ test('what stands in the way is said, with its remedy', async (t) => {
 		const error = await refused(page, code, pattern);
 		if (more)
 			more(error);
-		assert.equal(context.pages().length, before, 'no empty tab stays');
+		await until(() => context.pages().length === before, 'no empty tab to stay');
 		await page.close();
 	});
 	const home = 'https://alpha.test/';

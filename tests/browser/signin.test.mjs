@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { start, tenant } from '../e2e/harness.mjs';
-import { browser, partner, screenshot } from './chromium.mjs';
+import { borrow, goBack, partner, screenshot } from './chromium.mjs';
 
 let gw, site;
 
@@ -40,7 +40,7 @@ for (const block of [false, true]) {
 	const cookies = block ? 'third-party cookies blocked' : 'third-party cookies allowed';
 
 	test(`form in a new tab, ${cookies}; survives a reload`, async () => {
-		const { context, close } = await browser({ hosts: hosts(), block });
+		const { context, close } = await borrow({ hosts: hosts(), block });
 		try {
 			const page = await context.newPage();
 			await page.goto('https://alpha.test/');
@@ -57,7 +57,7 @@ for (const block of [false, true]) {
 	});
 
 	test(`form in the same tab, ${cookies}`, async () => {
-		const { context, close } = await browser({ hosts: hosts(), block });
+		const { context, close } = await borrow({ hosts: hosts(), block });
 		try {
 			const page = await context.newPage();
 			await page.goto('https://alpha.test/');
@@ -72,7 +72,7 @@ for (const block of [false, true]) {
 	});
 
 	test(`the guide's fetch example, ${cookies}: the tab redeems, not the fetch`, async () => {
-		const { context, close } = await browser({ hosts: hosts(), block });
+		const { context, close } = await borrow({ hosts: hosts(), block });
 		try {
 			const page = await context.newPage();
 			await page.goto('https://alpha.test/');
@@ -87,7 +87,7 @@ for (const block of [false, true]) {
 }
 
 test('logout, then Back: nobody is shown', async () => {
-	const { context, close } = await browser({ hosts: hosts() });
+	const { context, close } = await borrow({ hosts: hosts() });
 	try {
 		const page = await context.newPage();
 		await page.goto('https://alpha.test/');
@@ -96,7 +96,7 @@ test('logout, then Back: nobody is shown', async () => {
 		await isSignedIn(page);
 		await Promise.all([page.waitForNavigation(), page.click('form button, button[type=submit]')]);
 		await screenshot(page, 'signed-out');
-		await page.evaluate(() => history.back());
+		await goBack(page);
 		await page.waitForFunction(() => !document.body.textContent.includes('zoe@example.com'));
 	} finally {
 		await close();
@@ -104,7 +104,7 @@ test('logout, then Back: nobody is shown', async () => {
 });
 
 test('an error page that a person can act on', async () => {
-	const { context, close } = await browser({ hosts: hosts() });
+	const { context, close } = await borrow({ hosts: hosts() });
 	try {
 		const page = await context.newPage();
 		const answer = await page.goto('https://ticket.alpha.test/auth/callback?token=nothing');
@@ -118,7 +118,7 @@ test('an error page that a person can act on', async () => {
 });
 
 test('another user is asked before the desk changes hands', async () => {
-	const { context, close } = await browser({ hosts: hosts() });
+	const { context, close } = await borrow({ hosts: hosts() });
 	try {
 		const page = await context.newPage();
 		await page.goto('https://alpha.test/');

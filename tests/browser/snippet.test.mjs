@@ -14,7 +14,7 @@ import path from 'node:path';
 import { after, before, test } from 'node:test';
 import ts from 'typescript';
 import { start, tenant, top } from '../e2e/harness.mjs';
-import { browser } from './chromium.mjs';
+import { browser, goBack } from './chromium.mjs';
 import { blade, literal, render, run } from './php.mjs';
 import { guide, sites } from './site.mjs';
 
@@ -142,7 +142,7 @@ async function isAskedForAnew(html, guest) {
 	pages['https://alpha.test/elsewhere'] = page('elsewhere');
 	await partner.goto('https://alpha.test/elsewhere');
 	pages['https://alpha.test/'] = guest;
-	await partner.evaluate(() => { history.back(); });
+	await goBack(partner);
 	await partner.waitForFunction(() => location.pathname === '/' && document.readyState === 'complete' && !window.authUser);
 	await partner.close();
 }

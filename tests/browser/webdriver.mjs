@@ -7,7 +7,7 @@ import fs from 'node:fs';
 import http from 'node:http';
 import net from 'node:net';
 import path from 'node:path';
-import { build, temporary, until } from '../e2e/harness.mjs';
+import { build, freePort, temporary, until } from '../e2e/harness.mjs';
 
 const ELEMENT = 'element-6066-11e4-a52e-4f735466cecf';
 
@@ -215,6 +215,8 @@ async function firefox(hosts) {
 		'marionette.port': 0,
 		/* Not those that a test library likes: the popup blocker stays on. */
 		'remote.prefs.recommended': false,
+		/* A click lets its page open a window for as long, however busy the machine. */
+		'dom.user_activation.transient.timeout': 600000, 'dom.disable_open_click_delay': 600000,
 		'network.proxy.type': 1, 'network.proxy.ssl': '127.0.0.1', 'network.proxy.ssl_port': map.port,
 		'network.proxy.http': '127.0.0.1', 'network.proxy.http_port': map.port, 'network.proxy.no_proxies_on': '',
 		'network.captive-portal-service.enabled': false, 'network.connectivity-service.enabled': false,
@@ -246,14 +248,17 @@ const miniBrowser = () => ['webkit2gtk-4.1', 'webkit2gtk-4.0', 'webkitgtk-6.0']
 
 async function webkit(hosts) {
 	const dir = temporary('webkit'), map = await proxy(hosts);
-	const free = net.createServer();
-	await new Promise((r) => free.listen(0, '127.0.0.1', r));
-	const { port } = free.address();
-	await new Promise((r) => free.close(r));
-	/* It has no way to be without a screen. */
-	const child = spawn('xvfb-run', ['--auto-servernum', 'WebKitWebDriver', `--port=${port}`, '--host=127.0.0.1'],
+	const port = await freePort();
+	/* It has no way to be without a screen: one that finds a number of its own, and says which. */
+	const screen = spawn('Xvfb', ['-displayfd', '3', '-screen', '0', '1280x1024x24', '-nolisten', 'tcp'], { stdio: ['ignore', 'ignore', 'ignore', 'pipe'] });
+	process.on('exit', () => screen.kill());
+	const display = await new Promise((resolve, reject) => {
+		screen.stdio[3].once('data', (d) => resolve(String(d).trim()));
+		screen.on('error', reject).on('exit', () => reject(new Error('Xvfb ended')));
+	});
+	const child = spawn('WebKitWebDriver', [`--port=${port}`, '--host=127.0.0.1'],
 		{ stdio: 'ignore', detached: true, env: { ...process.env, HOME: dir, XDG_RUNTIME_DIR: dir, https_proxy: `http://127.0.0.1:${map.port}`, http_proxy: `http://127.0.0.1:${map.port}`,
-			no_proxy: '127.0.0.1,localhost',  WEBKIT_DISABLE_SANDBOX_THIS_IS_DANGEROUS: '1', GDK_BACKEND: 'x11' } });
+			no_proxy: '127.0.0.1,localhost', DISPLAY: `:${display}`, WEBKIT_DISABLE_SANDBOX_THIS_IS_DANGEROUS: '1', GDK_BACKEND: 'x11' } });
 	const ended = new Promise((r) => child.on('exit', r));
 	await until(() => new Promise((resolve) => {
 		const socket = net.connect(port, '127.0.0.1', () => { socket.destroy(); resolve(true); });
@@ -262,9 +267,9 @@ async function webkit(hosts) {
 	const send = overHttp(port);
 	const end = async () => {
 		await send('WebDriver:DeleteSession').catch(() => {});
-		/* Its screen too. */
 		process.kill(-child.pid, 'SIGTERM');
 		await ended;
+		screen.kill();
 		map.close();
 	};
 	await send('WebDriver:NewSession', { capabilities: { alwaysMatch: {
@@ -281,5 +286,5 @@ async function webkit(hosts) {
 export const engines = [
 	{ name: 'firefox', start: firefox, missing: !isInstalled('firefox-esr') && 'firefox-esr is not installed' },
 	{ name: 'webkit', start: webkit,
-		missing: !(isInstalled('WebKitWebDriver') && isInstalled('xvfb-run')) && 'webkit2gtk-driver and xvfb are not installed' },
+		missing: !(isInstalled('WebKitWebDriver') && isInstalled('Xvfb')) && 'webkit2gtk-driver and xvfb are not installed' },
 ];

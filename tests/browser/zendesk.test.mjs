@@ -8,7 +8,7 @@ import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { certificate, start, temporary, tenant } from '../e2e/harness.mjs';
 import { HOST, SUBDOMAIN, zendesk } from '../e2e/zendesk.mjs';
-import { browser, partner, screenshot } from './chromium.mjs';
+import { borrow, partner, screenshot } from './chromium.mjs';
 
 const SECRET = 'the secret that the two share, of 40 bytes';
 const BRAND = 'help.alpha.example';
@@ -16,7 +16,7 @@ let gw, site, desk;
 
 const alpha = (config, settings = {}) => tenant('alpha', {
 	redirects: `[ "https://${HOST}/", "https://${BRAND}/" ]`,
-	adapter: `{ module = "zendesk.so"; deadline_ms = 5000; secrets = ( { name = "zendesk"; file = "secrets/zendesk"; } );
+	adapter: `{ module = "zendesk.so"; secrets = ( { name = "zendesk"; file = "secrets/zendesk"; } );
 		config = { subdomain = "${SUBDOMAIN}"; brands = [ "${BRAND}" ]; unsigned = "allow"; ${config} }; }`,
 	...settings,
 });
@@ -43,11 +43,11 @@ async function click(context, button, url) {
 	page.on('console', (m) => complaints.push(m.text()));
 	await page.goto('https://alpha.test/');
 	await page.click(button);
-	await page.waitForURL(url, { timeout: 20000 }).catch((e) => assert.fail(`${page.url()}: ${complaints.join('; ')} ${e}`));
+	await page.waitForURL(url).catch((e) => assert.fail(`${page.url()}: ${complaints.join('; ')} ${e}`));
 	return page;
 }
 
-const open = () => browser({ hosts: { 'alpha.test': site.port, '*.test': gw.port, [HOST]: desk.port, [BRAND]: desk.port } });
+const open = () => borrow({ hosts: { 'alpha.test': site.port, '*.test': gw.port, [HOST]: desk.port, [BRAND]: desk.port } });
 
 test('the page posts itself, and Zendesk knows who came', async () => {
 	const { context, close } = await open();

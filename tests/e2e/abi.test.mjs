@@ -31,7 +31,7 @@ const taken = ['older', 'longer', 'good'];
 const person = { email: 'user@example.com', name: 'John Doe' };
 const on = (module, isolation) => tenant('swap', {
 	url: null, redirects: '[ "https://desk.example/" ]',
-	adapter: `{ module = "${module}.so"; isolation = "${isolation}"; deadline_ms = 5000; config = { greeting = "hi"; };
+	adapter: `{ module = "${module}.so"; isolation = "${isolation}"; config = { greeting = "hi"; };
 		secrets = ( { name = "desk"; file = "desk.secret"; } ); }`,
 });
 let gw;
@@ -42,7 +42,7 @@ before(async () => {
 });
 after(() => gw?.stop());
 
-const attributes = (email) => JSON.parse(JSON.parse(execFileSync('sqlite3', ['-json', '-readonly', path.join(gw.state, 'usher.db'),
+const attributes = (email) => JSON.parse(JSON.parse(execFileSync('sqlite3', ['-cmd', '.timeout 60000', '-json', '-readonly', path.join(gw.state, 'usher.db'),
 	`SELECT attributes FROM users WHERE email = '${email}'`], { encoding: 'utf8' }))[0].attributes);
 
 test('there is an adapter of each frozen version', () => {

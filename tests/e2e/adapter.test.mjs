@@ -41,7 +41,7 @@ before(async () => {
 });
 after(() => gw.stop());
 
-const sql = (text) => execFileSync('sqlite3', ['-json', '-readonly', path.join(gw.state, 'usher.db'), text], { encoding: 'utf8' });
+const sql = (text) => execFileSync('sqlite3', ['-cmd', '.timeout 60000', '-json', '-readonly', path.join(gw.state, 'usher.db'), text], { encoding: 'utf8' });
 const rows = (text) => JSON.parse(sql(text) || '[]');
 const json = (slug, body) => gw.request({ method: 'POST', path: `/api/auth/redirect/${slug}`, body: JSON.stringify(body), headers: { 'Content-Type': 'application/json' } });
 

@@ -22,7 +22,7 @@ async function gateway(options = {}) {
 	return gw;
 }
 
-const sql = (gw, text) => JSON.parse(execFileSync('sqlite3', ['-json', path.join(gw.state, 'usher.db'), text], { encoding: 'utf8' }) || '[]');
+const sql = (gw, text) => JSON.parse(execFileSync('sqlite3', ['-cmd', '.timeout 60000', '-json', path.join(gw.state, 'usher.db'), text], { encoding: 'utf8' }) || '[]');
 async function whoIs(gw, cookie) {
 	const r = await gw.request({ host: C, path: '/auth/session', headers: { Cookie: cookie } });
 	return r.status === 200 ? { ...r.json().user, id: Number(r.json().user.id), remote: Buffer.from(r.headers['remote-user'], 'latin1').toString() } : null;

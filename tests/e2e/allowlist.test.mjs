@@ -16,7 +16,7 @@ const CONFIG = `
 	deny = { emails = [ "mallory@example.com" ]; fields = { status = { one_of = [ "closed" ]; }; }; };
 	code = "members_only"; reason = "Members only: ask <support>.";`;
 const on = (slug, config, isolation = 'process') => tenant(slug, {
-	url: null, adapter: `{ module = "allowlist.so"; isolation = "${isolation}"; deadline_ms = 5000; config = { ${config} }; }`,
+	url: null, adapter: `{ module = "allowlist.so"; isolation = "${isolation}"; config = { ${config} }; }`,
 });
 let gw;
 
@@ -25,7 +25,7 @@ before(async () => {
 });
 after(() => gw?.stop());
 
-const stored = (email) => JSON.parse(execFileSync('sqlite3', ['-json', '-readonly', path.join(gw.state, 'usher.db'),
+const stored = (email) => JSON.parse(execFileSync('sqlite3', ['-cmd', '.timeout 60000', '-json', '-readonly', path.join(gw.state, 'usher.db'),
 	`SELECT tenant FROM users WHERE email = '${email}'`], { encoding: 'utf8' }) || '[]').map((r) => r.tenant).sort();
 const json = (slug, body, headers = {}) => gw.request({
 	method: 'POST', path: `/api/auth/redirect/${slug}`, body: JSON.stringify(body), headers: { 'Content-Type': 'application/json', ...headers } });
@@ -91,7 +91,7 @@ test('settings that would let everybody or nobody in do not load', async () => {
 });
 
 test('nor may it be passed over', async () => {
-	gw.writeConf('wrong', on('wrong', CONFIG).replace('deadline_ms', 'on_failure = "default"; deadline_ms'));
+	gw.writeConf('wrong', on('wrong', CONFIG).replace('module =', 'on_failure = "default"; module ='));
 	assert.match((await gw.reload()).out, /cannot be "default": allowlist has a sync_user hook/);
 	assert.equal((await json('wrong', { email: 'ann@example.com', name: 'A' })).status, 503);
 	gw.removeConf('wrong');

@@ -208,16 +208,21 @@ test('who pauses holds nobody up, and who goes meanwhile leaves no trace', async
 	const g = await start({ gateway: { workers }, tenants: { alpha: tenant('alpha') } });
 	const { location } = await used(g);
 	const { pathname, search } = new URL(location);
-	const TABS = 60, PAUSE = 300, MAX = 256;
-	const begun = Date.now();
-	const all = await Promise.all(Array.from({ length: TABS }, () => g.callback(location, { once: true })));
-	const took = Date.now() - begun;
-	assert.ok(all.every((r) => r.status === 302 && r.headers.location.endsWith('&again=1')), all.map((r) => r.status).join());
-	assert.ok(took >= PAUSE && took < TABS * PAUSE, `${took} ms`);
+	const TABS = 60, MAX = 256;
+	const waiting = async () => Number(/^usher_http_waiting (\d+)$/m.exec(await g.metrics())?.[1] ?? 0);
+	/* a worker that slept would have one of them at a time */
+	let most = 0;
+	await until(async () => {
+		let isOver = false;
+		const tabs = Promise.all(Array.from({ length: TABS }, () => g.callback(location, { once: true }))).finally(() => { isOver = true; });
+		while (!isOver)
+			most = Math.max(most, await waiting());
+		const all = await tabs;
+		assert.ok(all.every((r) => r.status === 302 && r.headers.location.endsWith('&again=1')), all.map((r) => r.status).join());
+		return most > 1;
+	}, 'several to pause at once');
 	/* their places come free, however they left */
 	const head = `GET ${pathname}${search} HTTP/1.1\r\nHost: ticket.alpha.test\r\nAccept: text/html\r\n\r\n`;
-	const figure = async (pattern) => Number(pattern.exec(await g.metrics())?.[1] ?? 0);
-	const waiting = () => figure(/^usher_http_waiting (\d+)$/m);
 	for (let seen = 0; seen < 2 * MAX;) {
 		const sockets = await Promise.all(Array.from({ length: 100 }, () => new Promise((resolve, reject) => {
 			const socket = net.connect({ host: '127.0.0.1', port: g.plainPort });
@@ -240,6 +245,9 @@ test('who pauses holds nobody up, and who goes meanwhile leaves no trace', async
 			paused = await waiting();
 	}
 	await g.stop();
-	for (const r of await last)
-		assert.ok([302, 410].includes(r.status) || r.code === 'ECONNREFUSED', `${r.status} ${r}`);
+	/* who was heard is answered; others had not got in, or not finished their handshake */
+	const ends = await last;
+	for (const r of ends)
+		assert.ok([302, 410].includes(r.status) || ['ECONNREFUSED', 'ECONNRESET', 'EPIPE'].includes(r.code), `${r.status} ${r}`);
+	assert.ok(ends.filter((r) => r.status).length >= paused, ends.map((r) => r.status ?? r.code).join());
 });

@@ -26,7 +26,7 @@ before(async () => {
 });
 after(() => gw?.stop());
 
-const rows = (sql) => JSON.parse(execFileSync('sqlite3', ['-json', path.join(gw.state, 'usher.db'), sql]).toString() || '[]');
+const rows = (sql) => JSON.parse(execFileSync('sqlite3', ['-cmd', '.timeout 60000', '-json', path.join(gw.state, 'usher.db'), sql]).toString() || '[]');
 
 /** Somebody's desk: requests as their page makes them. A null header is left out. */
 class Visitor {

@@ -176,7 +176,7 @@ const open = async (one) => Number(/^usher_http_connections (\d+)/m.exec(await o
 
 test('one network has no more than its share of connections, unless it is a proxy', async () => {
 	for (const proxies of ['[ ]', '[ "127.0.0.0/8" ]']) {
-		const other = await start({ gateway: { connections_per_client: '8', trusted_proxies: proxies }, tenants: { alpha: tenant('alpha') } });
+		const other = await start({ gateway: { connections_per_client: '8', trusted_proxies: proxies, request_deadline: '300' }, tenants: { alpha: tenant('alpha') } });
 		const held = [];
 		while (held.length < 8)
 			held.push(await connected(held.length % 2 ? other.plainPort : other.port));
@@ -201,7 +201,7 @@ test('one network has no more than its share of connections, unless it is a prox
 
 // All are accepted in one turn of the worker's loop: none of them has left when the next one comes.
 test('who is turned away takes the place of nobody', async () => {
-	const other = await start({ gateway: { workers: '1', connections_max: '64', connections_per_client: '8' }, tenants: { alpha: tenant('alpha') } });
+	const other = await start({ gateway: { workers: '1', connections_max: '64', connections_per_client: '8', request_deadline: '300' }, tenants: { alpha: tenant('alpha') } });
 	const held = [], away = [];
 	// With the metrics' own one it is full.
 	while (held.length < 63)

@@ -10,7 +10,7 @@ let gw;
 const user = { email: 'user@example.com', name: 'John Doe' };
 
 before(async () => {
-	gw = await start({ gateway: { request_deadline: '2' }, tenants: { alpha: tenant('alpha') } });
+	gw = await start({ tenants: { alpha: tenant('alpha') } });
 });
 after(() => gw.stop());
 
@@ -89,7 +89,7 @@ test('a refused large body is drained, so the client can read the answer, over T
 
 test('Expect: 100-continue with a length over the limit is refused before the body', async () => {
 	const r = await gw.raw(head(['POST /api/auth/redirect/alpha HTTP/1.1', host, 'Content-Length: 9999999', 'Expect: 100-continue',
-		'Content-Type: application/x-www-form-urlencoded']), { timeout: 10000 });
+		'Content-Type: application/x-www-form-urlencoded']));
 	assert.ok(!/^HTTP\/1\.1 100/.test(r), r.slice(0, 60));
 	assert.match(r, /^HTTP\/1\.1 413 /);
 });
@@ -120,18 +120,16 @@ test('a head that is none is not acted on behind another one', async () => {
 });
 
 test('slow clients are cut at the deadline while others are served', async () => {
-	const held = [];
+	const brief = await start({ gateway: { request_deadline: '2' }, tenants: { alpha: tenant('alpha') } });
 	const hold = (first, each, secure) => new Promise((resolve) => {
-		const from = Date.now();
-		const socket = net.connect(secure ? gw.port : gw.plainPort, '127.0.0.1', () => socket.write(first));
+		const socket = net.connect(secure ? brief.port : brief.plainPort, '127.0.0.1', () => socket.write(first));
 		const timer = each && setInterval(() => socket.write(each), 200);
 		socket.on('error', () => {});
 		socket.on('data', () => {});
 		socket.on('close', () => {
 			clearInterval(timer);
-			resolve(Date.now() - from);
+			resolve();
 		});
-		held.push(socket);
 	});
 	const cuts = [];
 	for (let i = 0; i < 30; i++) {
@@ -139,10 +137,11 @@ test('slow clients are cut at the deadline while others are served', async () =>
 		cuts.push(hold(head(['POST /api/auth/redirect/alpha HTTP/1.1', host, 'Content-Length: 5000', 'Content-Type: application/x-www-form-urlencoded']), 'x'));
 		cuts.push(hold('\x16\x03\x01', null, true));
 	}
-	const served = await gw.handoff('alpha', user);
-	assert.equal(served.status, 302);
+	// On a busy machine an honest client may be past that deadline, too.
+	await until(() => brief.handoff('alpha', user).then((r) => r.status === 302, () => false), 'an honest client to be served');
 	// Each ends by itself: a hold that were never cut would hang here and fail the suite.
 	await Promise.all(cuts);
+	await brief.stop();
 });
 
 test('TLS: 1.2 and 1.3 with AEAD and forward secrecy, nothing else', async () => {
@@ -172,7 +171,7 @@ test('a stop finishes what is under way and never aborts', async () => {
 	await other.stop();
 	await Promise.all(load);
 	for (const a of answers)
-		assert.ok([302, 503, 'ECONNREFUSED', 'ECONNRESET'].includes(a), String(a));
+		assert.ok([302, 503, 'ECONNREFUSED', 'ECONNRESET', 'EPIPE'].includes(a), String(a));
 	assert.ok(answers.filter((a) => a === 302).length > 3);
 });
 

@@ -13,6 +13,8 @@ import { collectAdapters, runUsherd, start, temporary, tenant, until } from './h
 const sanitized = !['', 'no', undefined].includes(process.env.USHER_SANITIZERS);
 const adapter = (module, more = '') => ({ adapter: `{ module = "${module}"; ${more} }` });
 const person = { email: 'user@example.com', name: 'John Doe' };
+/* Of the many that only go on: TLS is most of what one costs. */
+const plain = { plain: true };
 
 /* What the one who asked is told. "told": a sign-in, and the attribute `result`
  * says what the system call said. */
@@ -48,7 +50,7 @@ before(async () => {
 	fs.writeFileSync(secret, 'a secret of the desk', { mode: 0o600 });
 	gw = await start({
 		tenants: {
-			alpha: tenant('alpha', adapter('good.so', 'deadline_ms = 10000;')),
+			alpha: tenant('alpha', adapter('good.so')),
 			none: tenant('none', { url: null }),
 			/* Time enough for whatever ends by itself, however busy the machine; and little. */
 			beta: tenant('beta', adapter('faults.so', `deadline_ms = 30000; secrets = ( { name = "desk"; file = "${secret}"; } );`)),
@@ -63,13 +65,17 @@ after(() => gw?.stop());
 const attributes = async (cookie) => (await gw.request({ host: 'ticket.beta.test', path: '/auth/session', headers: { Cookie: cookie } })).json().user.attributes;
 const state = async (slug) => JSON.parse((await gw.ctl('--json', 'tenants')).out).find((t) => t.slug === slug).adapter;
 
-/** Good sign-ins end a row of failures, so that the breaker stays closed. */
+/**
+ * Good sign-ins end a row of failures, so that the breaker stays closed.  One whose
+ * deadline a busy machine passes needs to be there, no more.
+ */
 async function recover(slug = 'beta') {
+	const enough = slug === 'hasty' ? 1 : 16;
 	let good = 0;
 	await until(async () => {
-		good = (await gw.handoff(slug, person)).status === 302 ? good + 1 : 0;
-		return good >= 16;
-	}, 'the tenant to be back', 60000);
+		good = (await gw.handoff(slug, person, plain)).status === 302 ? good + 1 : 0;
+		return good >= enough;
+	}, 'the tenant to be back');
 }
 
 /** Does something beside the sign-ins of two neighbours, who go on and notice nothing. */
@@ -78,7 +84,7 @@ async function beside(fn) {
 	let stopped = false, done = 0;
 	const load = Promise.all(['alpha', 'none'].map(async (slug) => {
 		while (!stopped) {
-			const r = await gw.handoff(slug, person);
+			const r = await gw.handoff(slug, person, plain);
 			done++;
 			if (r.status !== 302)
 				bad.push(`${slug}: ${r.status} ${r.text}`);
@@ -190,30 +196,28 @@ for (const lie of lies)
 	});
 
 test('a late one is answered in time, and not killed for it', async () => {
-	/* On a busy machine one that is late looks as one that hangs, which the log then
-	 * says: that attempt tells nothing. A gateway that kills each is one that fails. */
-	const hung = () => gw.log.filter((l) => l.includes('"adapter_process_failed"') && l.includes('"hasty"') && l.includes('it hung in a call')).length;
+	/* On a busy machine one that is late looks as one that hangs: that attempt tells
+	 * nothing. A gateway that kills each is one that fails. */
 	for (let tries = 0; ; tries++) {
 		await recover('hasty');
-		const { pid } = await state('hasty'), before = hung();
+		const { pid } = await state('hasty');
 		assert.equal((await gw.handoff('hasty', { ...person, fault: 'be_late' })).status, 504);
 		await recover('hasty');
 		if ((await state('hasty')).pid === pid)
 			break;
-		await until(() => hung() > before, 'the log to say that it hung');
 		assert.ok(tries < 20, 'each that was late was killed');
 	}
 });
 
 test('five failures in a row open the breaker, one good answer closes it', async () => {
 	await recover();
-	await until(async () => {
+	// It is open for seconds: who asks while it is, is told when to come back.
+	const r = await until(async () => {
 		await gw.handoff('beta', { ...person, fault: 'stop_self' });
-		return (await state('beta')).given_up;
-	}, 'the breaker to open', 30000);
-	const r = await gw.handoff('beta', person);
-	assert.ok([502, 503].includes(r.status), `${r.status}`);
-	assert.ok(Number(r.headers['retry-after']) >= 1 || r.status === 502);
+		const { given_up } = await state('beta'), answer = await gw.handoff('beta', person);
+		return given_up && answer.status === 503 && answer;
+	}, 'the breaker to open');
+	assert.ok(Number(r.headers['retry-after']) >= 1);
 	assert.equal((await gw.handoff('alpha', person)).status, 302);
 	await recover();
 	assert.equal((await state('beta')).given_up, false);
@@ -322,12 +326,12 @@ test('a hundred swaps under load lose no sign-in', async () => {
 		fs.writeFileSync(path.join(plugins, 'new'), data, { mode: 0o755 });
 		fs.renameSync(path.join(plugins, 'new'), path.join(plugins, 'good.so'));
 	};
-	const other = await start({ plugins, tenants: { alpha: tenant('alpha', adapter('good.so', 'deadline_ms = 10000;')) } });
+	const other = await start({ plugins, tenants: { alpha: tenant('alpha', adapter('good.so')) } });
 	const bad = [];
 	let stopped = false, done = 0;
 	const load = Promise.all(Array.from({ length: 4 }, async () => {
 		while (!stopped) {
-			const r = await other.handoff('alpha', person);
+			const r = await other.handoff('alpha', person, plain);
 			done++;
 			if (r.status !== 302)
 				bad.push(`${r.status} ${r.text}`);

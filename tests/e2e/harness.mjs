@@ -56,6 +56,10 @@ export function certificate() {
 	return certificates;
 }
 
+let trusted;
+/** What a client needs to know of that CA; making it takes longer than a request. */
+const trust = () => (trusted ??= tls.createSecureContext({ ca: fs.readFileSync(certificate().ca) }));
+
 /**
  * A tenant's file: `settings` are libconfig lines that replace or add to the usual
  * ones.  An adapter that names no deadline gets a long one: how busy the machine
@@ -119,7 +123,7 @@ export const runUsherctl = (...args) => run([usherctl, ...args]);
 
 /** Wait until `fn` gives something truthy, for what no event tells. It gives up
  * after `ms`, which is to be longer than any busy machine needs. */
-export async function until(fn, what, ms = 60000) {
+export async function until(fn, what, ms = 300000) {
 	const end = Date.now() + ms;
 	for (;;) {
 		const value = await fn();
@@ -128,6 +132,25 @@ export async function until(fn, what, ms = 60000) {
 		if (Date.now() > end)
 			throw new Error(`waited ${ms} ms for ${what}`);
 		await new Promise((r) => setTimeout(r, 10));
+	}
+}
+
+/**
+ * A port for a program that cannot say which one it got.  It is not one of those that
+ * the system gives out by itself (ip(7), ip_local_port_range), or somebody else had it
+ * before that program.
+ */
+let nextPort = 10000 + (process.pid % 1000) * 20;
+export async function freePort() {
+	for (;;) {
+		const port = nextPort++, server = net.createServer();
+		const isFree = await new Promise((resolve) => {
+			server.on('error', () => resolve(false)).listen(port, '127.0.0.1', () => resolve(true));
+		});
+		if (isFree) {
+			await new Promise((resolve) => { server.close(resolve); });
+			return port;
+		}
 	}
 }
 
@@ -146,6 +169,8 @@ export class Gateway {
 			state: JSON.stringify(this.state),
 			plugins: JSON.stringify(options.plugins ?? collectAdapters(path.join(this.dir, 'plugins'))),
 			rate_limit: '{ requests = 100000; per = 3600; }',
+			/* Ready means that adapters are, too, however long they take. */
+			adapter_start: '60',
 			log: '{ level = "debug"; format = "json"; }',
 			...options.gateway,
 		};
@@ -249,7 +274,7 @@ export class Gateway {
 			const request = (plain ? http : https).request({
 				host: '127.0.0.1', port: plain ? this.plainPort : this.port, method, path: target,
 				headers: all, servername: plain ? undefined : host.replace(/:\d+$/, ''),
-				ca: plain ? undefined : fs.readFileSync(certificate().ca), agent: agent ?? false, localAddress,
+				secureContext: plain ? undefined : trust(), agent: agent ?? false, localAddress,
 			}, (response) => {
 				const chunks = [];
 				response.on('data', (d) => chunks.push(d));
@@ -306,10 +331,10 @@ export class Gateway {
 	}
 
 	/** Bytes over a raw connection, all of what comes back until it closes. */
-	raw(bytes, { plain = true, timeout = 20000, end = false } = {}) {
+	raw(bytes, { plain = true, timeout = 300000, end = false } = {}) {
 		return new Promise((resolve, reject) => {
 			const options = { host: '127.0.0.1', port: plain ? this.plainPort : this.port };
-			const socket = plain ? net.connect(options) : tls.connect({ ...options, servername: 'tickets.test', ca: fs.readFileSync(certificate().ca) });
+			const socket = plain ? net.connect(options) : tls.connect({ ...options, servername: 'tickets.test', secureContext: trust() });
 			const chunks = [];
 			socket.setTimeout(timeout, () => socket.destroy(new Error('no end in time')));
 			socket.on('data', (d) => chunks.push(d));

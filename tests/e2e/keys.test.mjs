@@ -12,6 +12,12 @@ const user = { email: 'user@example.com', name: 'John Doe' };
 const jweTool = path.join(build, 'tests/e2e/jwe_tool');
 
 const ringOf = (gw) => path.join(gw.state, 'keyring');
+/** All at once: nobody reads half of it. */
+const put = (gw, bytes, mode = 0o600) => {
+	fs.writeFileSync(`${ringOf(gw)}.copy`, bytes);
+	fs.chmodSync(`${ringOf(gw)}.copy`, mode);
+	fs.renameSync(`${ringOf(gw)}.copy`, ringOf(gw));
+};
 const kidOf = (location) => JSON.parse(Buffer.from(new URL(location).searchParams.get('token').split('.')[0], 'base64url')).kid;
 const mint = async (gw) => {
 	const r = await gw.handoff('alpha', user);
@@ -122,9 +128,9 @@ test('a ring that does not hold is not taken up, and said so until it is mended'
 	assert.equal(await metric(gw, 'usher_keyring_current'), 1);
 	let times = 0;
 	for (const [what, why] of [
-		[() => fs.writeFileSync(ringOf(gw), good.slice(0, -20)), /line 2: the line is cut short/],
-		[() => fs.writeFileSync(ringOf(gw), ''), /line 1: not a key ring/],
-		[() => { fs.writeFileSync(ringOf(gw), good); fs.chmodSync(ringOf(gw), 0o644); }, /0644/],
+		[() => put(gw, good.slice(0, -20)), /line 2: the line is cut short/],
+		[() => put(gw, ''), /line 1: not a key ring/],
+		[() => put(gw, good, 0o644), /0644/],
 		[() => fs.rmSync(ringOf(gw)), /No such file/],
 	]) {
 		what();
@@ -138,7 +144,7 @@ test('a ring that does not hold is not taken up, and said so until it is mended'
 		assert.equal(kidOf(location), kid);
 		assert.equal((await gw.callback(location)).status, 302, 'the running keys stay');
 	}
-	fs.writeFileSync(ringOf(gw), good, { mode: 0o600 });
+	put(gw, good);
 	await until(async () => await metric(gw, 'usher_keyring_current') === 1, 'the ring to be in use');
 	assert.doesNotMatch((await gw.ctl('status')).out, /KEY RING/);
 	assert.equal(fs.readFileSync(ringOf(gw), 'utf8'), good);
@@ -148,14 +154,11 @@ test('a ring that does not hold is not taken up, and said so until it is mended'
 
 test('an older copy of the ring is not taken up: what the newer key sealed opens', async () => {
 	const gw = await start({ tenants: { alpha: tenant('alpha') } });
-	const older = fs.readFileSync(ringOf(gw)), put = (bytes) => {
-		fs.writeFileSync(`${ringOf(gw)}.copy`, bytes, { mode: 0o600 });
-		fs.renameSync(`${ringOf(gw)}.copy`, ringOf(gw));
-	};
+	const older = fs.readFileSync(ringOf(gw));
 	const newest = await rotate(gw);
 	await until(async () => kidOf(await mint(gw)) === newest, 'the newest key to seal');
 	const newer = fs.readFileSync(ringOf(gw)), out = await mintMany(gw, 5);
-	put(older);
+	put(gw, older);
 	// By a reload, which may be before the keeper looks, and by the keeper.
 	const r = await gw.reload();
 	assert.equal(r.code, 0, r.err);
@@ -166,7 +169,7 @@ test('an older copy of the ring is not taken up: what the newer key sealed opens
 	out.push(...await mintMany(gw, 5));
 	assert.deepEqual([...new Set(out.map(kidOf))], [newest]);
 	assert.deepEqual(await redeemAll(gw, out), { 302: 10 });
-	put(newer);
+	put(gw, newer);
 	await until(async () => await metric(gw, 'usher_keyring_current') === 1, 'the ring to be in use');
 	await gw.stop();
 });

@@ -7,7 +7,7 @@ import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
-import { start, tenant } from './harness.mjs';
+import { start, tenant, until } from './harness.mjs';
 
 const adapter = '{ module = "deliver.so"; isolation = "none"; config = { }; }';
 const hook = (events) => `( { url = "https://hook.test/"; secret_file = "hook"; events = [ ${events} ]; } )`;
@@ -23,7 +23,7 @@ before(async () => {
 });
 after(() => gw?.stop());
 
-const rows = (text) => JSON.parse(execFileSync('sqlite3', ['-json', '-readonly', path.join(gw.state, 'usher.db'), text], { encoding: 'utf8' }) || '[]');
+const rows = (text) => JSON.parse(execFileSync('sqlite3', ['-cmd', '.timeout 60000', '-json', '-readonly', path.join(gw.state, 'usher.db'), text], { encoding: 'utf8' }) || '[]');
 const names = (slug) => rows(`SELECT event FROM outbox WHERE tenant = '${slug}' ORDER BY id`).map((r) => r.event);
 const full = () => gw.log.filter((l) => l.includes('outbox_full'));
 const metric = async (name, slug) => Number((await gw.metrics()).match(new RegExp(`^${name}\\{tenant="${slug}"\\} (\\d+)$`, 'm'))?.[1]);
@@ -32,13 +32,6 @@ async function comes(slug, email, name = 'N') {
 	const r = await gw.handoff(slug, { email, name, go: 'redirect' });
 	assert.equal(r.status, 302, r.text);
 	assert.equal((await gw.callback(r.headers.location)).status, 302);
-}
-
-/** Until the gateway says so: it looks each second. */
-async function until(what, is) {
-	while (!await is())
-		await gw.ctl('status');
-	assert.ok(await is(), what);
 }
 
 test('what no webhook names is checked, counted and not kept', async () => {
@@ -57,10 +50,10 @@ test('a full outbox stops nobody, and is told of once', async () => {
 	for (let i = 0; i < 8; i++)
 		await comes('keen', `b${i}@example.com`);
 	assert.equal(names('keen').length, 10);
-	await until('it is said', () => full().length);
+	await until(() => full().length, 'it to be said');
 	for (let i = 0; i < 4; i++)
 		await comes('keen', `c${i}@example.com`);
-	await until('it is counted', async () => await metric('usher_outbox_refused_total', 'keen') === 16);
+	await until(async () => await metric('usher_outbox_refused_total', 'keen') === 16, 'it to be counted');
 	assert.equal(full().length, 1);
 	assert.match(full()[0], /keen/);
 	assert.equal(await metric('usher_outbox_events', 'keen'), 10);
@@ -77,7 +70,7 @@ test('who is erased stands in no file', async () => {
 	assert.notDeepEqual(left(), []);
 	const r = await gw.ctl('users', 'erase', 'picky', `${mark}@example.com`);
 	assert.equal(r.code, 0, r.err);
-	await until('the files are free of them', async () => !JSON.parse((await gw.ctl('status', '--json')).out).erasing);
+	await until(async () => !JSON.parse((await gw.ctl('status', '--json')).out).erasing, 'the files to be free of them');
 	assert.deepEqual(left(), []);
 	assert.deepEqual(rows("SELECT body FROM outbox WHERE tenant = 'picky' ORDER BY id DESC LIMIT 1"), [{ body: '{"erased":true}' }]);
 });

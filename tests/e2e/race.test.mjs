@@ -39,7 +39,7 @@ test('a restart in the middle of the race changes nothing', async () => {
 	}, () => 'cut');
 	const first = tokens.flatMap((t) => [attempt(t), attempt(t)]);
 	// Some are answered, some under way, some not yet sent.
-	await first[5];
+	await Promise.any(first.map(async (answer) => assert.equal(await answer, 302)));
 	await gw.kill();
 	const seen = await Promise.all(first);
 	await gw.start();

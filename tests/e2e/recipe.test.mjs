@@ -5,11 +5,10 @@ import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import http from 'node:http';
-import net from 'node:net';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
 import tls from 'node:tls';
-import { Gateway, certificate, start, temporary, tenant, top, until } from './harness.mjs';
+import { Gateway, certificate, freePort, start, temporary, tenant, top, until } from './harness.mjs';
 
 const C = 'ticket.alpha.test', OTHER = 'ticket.beta.test';
 const user = { email: 'user@example.com', name: 'Zoë Doe' };
@@ -20,13 +19,6 @@ const recipe = blocks.find((b) => b.includes('auth_request '));
 let gw, desk, nginx, ports, dir;
 const seen = [];	// by the desk
 let connections = 0;	// to the desk
-
-const freePort = () => new Promise((resolve) => {
-	const s = net.createServer().listen(0, '127.0.0.1', () => {
-		const { port } = s.address();
-		s.close(() => resolve(port));
-	});
-});
 
 /**
  * The recipe on this machine.  Nothing but names, ports and files is replaced,

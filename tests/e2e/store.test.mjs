@@ -89,7 +89,7 @@ test('a full disk is said everywhere, once a minute in the log, and over by itse
 	fs.mkdirSync(state);
 	const gw = await gateway({ dir, through: ['unshare', '-m', 'sh', '-c', `mount -t tmpfs -o size=2m none ${state} && exec "$@"`, 'sh'] });
 	const inside = `/proc/${gw.child.pid}/root${state}`;
-	const cookie = await gw.signIn('alpha', user);
+	const cookie = await gw.signIn('alpha', user), began = Date.now();
 	assert.ok(await isReady(gw));
 	assert.equal(await metric(gw, 'usher_store_ok'), 1);
 	assert.equal(await metric(gw, 'usher_store_failures_total'), 0);
@@ -111,7 +111,7 @@ test('a full disk is said everywhere, once a minute in the log, and over by itse
 		refused(await post());
 	assert.ok(await metric(gw, 'usher_store_failures_total') >= before + 20);
 	await gw.logs((l) => l.includes('"store_failed"'));
-	assert.equal(events(gw, 'store_failed').length, 1, 'one line a minute');
+	assert.ok(events(gw, 'store_failed').length <= 1 + (Date.now() - began) / 60000, 'one line a minute');
 	fs.rmSync(filler);
 	await checkRecovery(gw, cookie);
 	await gw.stop();
@@ -146,7 +146,7 @@ for (const [what, names] of Object.entries(moves))
 		await checkRecovery(gw, cookie);
 		assert.equal((await gw.callback(minted)).status, 302, 'and the token is unspent');
 		await gw.stop();
-		const rows = execFileSync('sqlite3', ['-readonly', path.join(gw.state, 'usher.db'), 'SELECT email FROM users ORDER BY id'], { encoding: 'utf8' });
+		const rows = execFileSync('sqlite3', ['-cmd', '.timeout 60000', '-readonly', path.join(gw.state, 'usher.db'), 'SELECT email FROM users ORDER BY id'], { encoding: 'utf8' });
 		assert.equal(rows, 'user@example.com\nafter@example.com\n');
 	});
 
@@ -201,7 +201,7 @@ test('a disk that hangs: who waits is answered, and what was confirmed is there'
 	await until(async () => !await isIn(gw, cookie), 'the logout');
 	assert.ok(await isIn(gw, await gw.signIn('alpha', stranger(1))));
 	await gw.stop();
-	const rows = execFileSync('sqlite3', ['-readonly', path.join(gw.state, 'usher.db'), 'SELECT email FROM users ORDER BY email'], { encoding: 'utf8' });
+	const rows = execFileSync('sqlite3', ['-cmd', '.timeout 60000', '-readonly', path.join(gw.state, 'usher.db'), 'SELECT email FROM users ORDER BY email'], { encoding: 'utf8' });
 	assert.equal(rows, 'stranger0@example.com\nstranger1@example.com\nuser@example.com\n');
 });
 
@@ -249,7 +249,7 @@ test('after a restore tokens of before open their own person\'s desk, and nobody
 	const session = await gw.request({ host: 'ticket.alpha.test', path: '/auth/session', headers: { Cookie: r.cookies[0].split(';')[0] } });
 	assert.equal(session.json().user.email, alice.email);
 	await gw.stop();
-	const ids = execFileSync('sqlite3', ['-readonly', file, 'SELECT count(DISTINCT id) FROM users'], { encoding: 'utf8' });
+	const ids = execFileSync('sqlite3', ['-cmd', '.timeout 60000', '-readonly', file, 'SELECT count(DISTINCT id) FROM users'], { encoding: 'utf8' });
 	assert.equal(ids, '2\n');
 });
 

@@ -12,7 +12,7 @@ import { HOST, SUBDOMAIN, formOf, zendesk } from './zendesk.mjs';
 const SECRET = 'the secret that the two share, of 40 bytes';
 const on = (slug, config = '', { secret = 'zendesk', more = '', ...settings } = {}) => tenant(slug, {
 	url: null, redirects: `[ "https://${HOST}/", "https://help.acme.example/" ]`,
-	adapter: `{ module = "zendesk.so"; deadline_ms = 5000; ${more}
+	adapter: `{ module = "zendesk.so"; ${more}
 		secrets = ( { name = "zendesk"; file = "secrets/${secret}"; } );
 		config = { subdomain = "${SUBDOMAIN}"; unsigned = "allow"; ${config} }; }`,
 	...settings,
@@ -182,7 +182,7 @@ test('settings are checked when they are loaded', async () => {
 		[on('bad', '', { more: 'on_failure = "default";' }), /cannot be "default": zendesk has a sync_user hook/],
 	])
 		for (const isolation of ['process', 'none']) {
-			gw.writeConf('bad', text.replace('deadline_ms', `isolation = "${isolation}"; deadline_ms`));
+			gw.writeConf('bad', text.replace('module =', `isolation = "${isolation}"; module =`));
 			const check = await runUsherd('--config', gw.conf, '--check');
 			assert.match(check.out + check.err, says);
 			assert.notEqual(check.code, 0);

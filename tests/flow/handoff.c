@@ -1444,7 +1444,7 @@ static void limit_tests(Suite *suite)
 {
 	TCase *tcase = tcase_create("limits");
 
-	tcase_set_timeout(tcase, 60);
+	tcase_set_timeout(tcase, UNIT_PATIENCE_S);
 	tcase_add_checked_fixture(tcase, setup_limited, flow_stop);
 	tcase_add_test(tcase,
 		       past_the_limit_unknown_tenants_look_like_known_ones);
@@ -1459,12 +1459,12 @@ static void proxy_tests(Suite *suite)
 	TCase *behind = tcase_create("behind a proxy");
 	TCase *single = tcase_create("behind one with a header of its own");
 
-	tcase_set_timeout(behind, 60);
+	tcase_set_timeout(behind, UNIT_PATIENCE_S);
 	tcase_add_checked_fixture(behind, setup_behind, flow_stop);
 	tcase_add_test(behind, a_proxy_may_say_forwarded);
 	tcase_add_test(behind, a_proxy_that_names_nobody_is_told_once);
 	suite_add_tcase(suite, behind);
-	tcase_set_timeout(single, 60);
+	tcase_set_timeout(single, UNIT_PATIENCE_S);
 	tcase_add_checked_fixture(single, setup_behind_single, flow_stop);
 	tcase_add_test(single, a_single_header_counts_where_it_is_named);
 	suite_add_tcase(suite, single);
@@ -1478,7 +1478,7 @@ int main(void)
 	int failed;
 
 	hash_init();
-	tcase_set_timeout(tcase, 60);
+	tcase_set_timeout(tcase, UNIT_PATIENCE_S);
 	handoff_tests(tcase);
 	suite_add_tcase(suite, tcase);
 	limit_tests(suite);

@@ -10,7 +10,7 @@ import fs from 'node:fs';
 import http from 'node:http';
 import https from 'node:https';
 import net from 'node:net';
-import { certificate, start, temporary, tenant, until } from '../e2e/harness.mjs';
+import { certificate, freePort, start, temporary, tenant, until } from '../e2e/harness.mjs';
 import { browser } from '../browser/chromium.mjs';
 
 /** SHORT: one of each kind. */
@@ -32,14 +32,6 @@ const all = [
 export const users = all.map((user, i) => ({ id: i + 1, ...user })).filter((user) => !isShort || user.short);
 export const known = users.filter((user) => user.email);
 export const addressless = users.find((user) => !user.email);
-
-export async function freePort() {
-	const server = net.createServer();
-	await new Promise((r) => server.listen(0, '127.0.0.1', r));
-	const { port } = server.address();
-	await new Promise((r) => server.close(r));
-	return port;
-}
 
 /** A program that runs for the test: { child, text(), stop() }. `port`: wait until it listens there. */
 export async function program(command, args, { port, cwd, env } = {}) {
@@ -180,4 +172,4 @@ export async function begin(gw, port, { button = 'text=Contact support' } = {}) 
 	};
 }
 
-export { temporary };
+export { freePort, temporary };

@@ -226,7 +226,7 @@ END_TEST
 
 static void budget_tests(TCase *tcase)
 {
-	tcase_set_timeout(tcase, 60);
+	tcase_set_timeout(tcase, UNIT_PATIENCE_S);
 	tcase_add_checked_fixture(tcase, set_up, tear_down);
 	tcase_add_test(tcase, what_is_too_much_is_counted_and_told);
 	tcase_add_test(tcase, what_is_said_of_it_has_a_purse_of_its_own);

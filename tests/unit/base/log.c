@@ -663,7 +663,7 @@ static void log_tests(TCase *t)
 	tcase_add_test(t, test_a_terminal_gets_text);
 	tcase_add_test(t, test_a_lost_line_hurts_nobody);
 	tcase_add_test(t, test_lines_of_threads_never_mix);
-	tcase_set_timeout(t, 60);
+	tcase_set_timeout(t, UNIT_PATIENCE_S);
 	tcase_add_test(t, test_nobody_waits_for_a_log_that_nobody_reads);
 	tcase_add_test(t, test_lines_are_lost_past_the_ring_and_no_sooner);
 	tcase_add_test(t, test_the_end_does_not_wait_for_ever);

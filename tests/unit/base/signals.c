@@ -61,7 +61,7 @@ END_TEST
 
 static void signals_tests(TCase *tcase)
 {
-	tcase_set_timeout(tcase, 60);
+	tcase_set_timeout(tcase, UNIT_PATIENCE_S);
 	tcase_add_test(tcase, only_orders_and_faults_end_it);
 }
 

@@ -346,7 +346,7 @@ END_TEST
 
 static void add_tests(TCase *tcase)
 {
-	tcase_set_timeout(tcase, 300);
+	tcase_set_timeout(tcase, UNIT_PATIENCE_S);
 	tcase_add_loop_test(tcase, what_comes_while_the_first_waits_is_guarded,
 			    0, 2);
 }
@@ -355,7 +355,7 @@ static void add_others(Suite *suite)
 {
 	TCase *tcase = tcase_create("one server");
 
-	tcase_set_timeout(tcase, 300);
+	tcase_set_timeout(tcase, UNIT_PATIENCE_S);
 	tcase_add_checked_fixture(tcase, start, stop);
 	tcase_add_test(tcase, what_comes_with_the_first_is_not_acted_on);
 	tcase_add_test(tcase, what_comes_later_means_the_same_to_both);

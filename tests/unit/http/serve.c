@@ -934,7 +934,7 @@ static void add_requests(Suite *suite)
 {
 	TCase *tcase = tcase_create("requests");
 
-	tcase_set_timeout(tcase, 60);
+	tcase_set_timeout(tcase, UNIT_PATIENCE_S);
 	tcase_add_checked_fixture(tcase, start, stop);
 	tcase_add_test(tcase, a_request_reaches_its_steps_as_it_was_sent);
 	tcase_add_test(tcase, a_connection_is_kept);
@@ -964,7 +964,7 @@ int main(void)
 	int failed;
 
 	hash_init();
-	tcase_set_timeout(tcase, 60);
+	tcase_set_timeout(tcase, UNIT_PATIENCE_S);
 	add_tests(tcase);
 	add_requests(suite);
 	suite_add_tcase(suite, tcase);

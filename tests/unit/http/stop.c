@@ -438,7 +438,7 @@ END_TEST
 
 static void add_tests(TCase *tcase)
 {
-	tcase_set_timeout(tcase, 120);
+	tcase_set_timeout(tcase, UNIT_PATIENCE_S);
 	tcase_add_test(tcase, what_has_come_is_served);
 	tcase_add_test(tcase, what_comes_soon_is_served);
 	tcase_add_test(tcase, a_long_line_is_served_through_few_places);

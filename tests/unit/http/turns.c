@@ -338,14 +338,33 @@ static void expect_answer(struct raw_client *client)
 	ck_assert_mem_eq(text, "HTTP/1.1 200 ", 13);
 }
 
-/* Each flight is answered when it comes: in few turns, and without waiting for
- * a tick of anything, of which there is one each 250 ms. */
+/* From the first octet to the answer, in milliseconds. */
+static int64_t sign_in(void)
+{
+	struct raw_client client;
+	int64_t begin = clock_mono_ms();
+
+	shaken(&client);
+	ck_assert_int_gt(gnutls_record_send(client.session, GET,
+					    sizeof(GET) - 1), 0);
+	expect_answer(&client);
+	client_close(&client);
+	return clock_mono_ms() - begin;
+}
+
+/*
+ * Each flight is answered when it comes: in few turns, and without waiting for
+ * a tick of anything, of which there is one each 250 ms.  Of two flights that
+ * wait for one, the second has a whole one to wait: so it is enough, however
+ * busy the machine, that one of all was quicker.
+ */
 START_TEST(a_sign_in_is_a_few_turns)
 {
 	enum { COUNT = 20 };
 	static struct raw_client silent[SILENT];
 	const bool is_crowded = _i;
-	int64_t before, begin;
+	bool is_quick = false;
+	int64_t before;
 
 	for (int i = 0; i < SILENT && is_crowded; i++)
 		leave_hello(&silent[i]);
@@ -353,19 +372,12 @@ START_TEST(a_sign_in_is_a_few_turns)
 		edge_await(open_now, SILENT);
 	settle();
 	before = metric_value(turns);
-	begin = clock_mono_ms();
-	for (int i = 0; i < COUNT; i++) {
-		struct raw_client client;
-
-		shaken(&client);
-		ck_assert_int_gt(gnutls_record_send(client.session, GET,
-						    sizeof(GET) - 1), 0);
-		expect_answer(&client);
-		client_close(&client);
-	}
+	for (int i = 0; i < COUNT; i++)
+		is_quick |= sign_in() < DEADLINE_TICK_MS;
 	ck_assert_int_le(metric_value(turns) - before,
 			 COUNT * SIGN_IN_TURNS_MAX);
-	ck_assert_int_lt(clock_mono_ms() - begin, COUNT * DEADLINE_TICK_MS);
+	while (!is_quick)
+		is_quick = sign_in() < DEADLINE_TICK_MS;
 	for (int i = 0; i < SILENT && is_crowded; i++)
 		close(silent[i].fd);
 }
@@ -395,7 +407,7 @@ END_TEST
 
 static void add_tests(TCase *tcase)
 {
-	tcase_set_timeout(tcase, 120);
+	tcase_set_timeout(tcase, UNIT_PATIENCE_S);
 	tcase_add_checked_fixture(tcase, start, stop);
 	tcase_add_loop_test(tcase, silence_costs_nothing, 0,
 			    sizeof(kinds) / sizeof(kinds[0]));

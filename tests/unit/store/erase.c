@@ -291,7 +291,7 @@ END_TEST
 
 static void erase_tests(TCase *tc)
 {
-	tcase_set_timeout(tc, 120);
+	tcase_set_timeout(tc, UNIT_PATIENCE_S);
 	tcase_add_test(tc, what_the_erased_brought_is_in_no_file);
 	tcase_add_test(tc, an_erasure_goes_on_after_a_start);
 	tcase_add_test(tc, an_older_database_gives_up_whom_it_erased_before);

@@ -549,7 +549,7 @@ END_TEST
 
 static void walvfs_tests(TCase *tc)
 {
-	tcase_set_timeout(tc, 300);
+	tcase_set_timeout(tc, UNIT_PATIENCE_S);
 	tcase_add_test(tc, no_power_cut_loses_what_was_acknowledged);
 	tcase_add_test(tc, a_commit_of_many_pages_takes_few_writes);
 	tcase_add_test(tc, a_reader_sees_a_commit_at_once);
