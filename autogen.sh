@@ -19,7 +19,8 @@ run takes
   --https       open the demo over https with a development CA (see what it
                 prints on how to trust it); the default is plain http on
                 loopback, which needs no trust
-  --port N      first of the ports to use (default: 8080 for http, 8443 for https)
+  --port N      first of the ports to use: N, N+1, N+2 and N+10 (default: 8080
+                for http, 8443 for https)
 
 Set BUILD_DIR to build elsewhere than in ./build, JOBS for make -j.
 EOT

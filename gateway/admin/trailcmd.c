@@ -212,7 +212,9 @@ const char *command_explain(struct status *status, const struct str *words,
 	if (err == ERR_NOT_FOUND)
 		trouble = "no such request is on record: ids are those of "
 			  "X-Request-Id, kept for 30 days; of a client that "
-			  "is refused very often, not each is";
+			  "is refused very often, not each is, and none of "
+			  "paths and methods that nobody serves and of "
+			  "preflights that pass";
 	else if (err)
 		trouble = err_text(err);
 	else if (json)

@@ -107,6 +107,47 @@ static void free_pem(gnutls_datum_t *pem)
 	free(pem->data);
 }
 
+static bool has(const gnutls_datum_t *pem, const char *text)
+{
+	return memmem(pem->data, pem->size, text, strlen(text)) != NULL;
+}
+
+/* What the library could not take, in words that say what to do: by what the
+ * file is, where that can be seen. */
+static enum err blame_content(struct cert_trouble *trouble, const char *path,
+			      const gnutls_datum_t *pem, bool is_key, int rc)
+{
+	bool has_key = has(pem, "PRIVATE KEY-----");
+	bool has_cert = has(pem, "-----BEGIN CERTIFICATE-----");
+	const char *problem = rc < 0 ? gnutls_strerror(rc) : "is empty";
+	const char *remedy = is_key ? "it holds one private key, as PEM, "
+				      "without a passphrase"
+				    : "it holds the server's certificate "
+				      "first, then the intermediate ones, as "
+				      "PEM";
+
+	if (pem->size == 0) {
+		problem = "is empty";
+	} else if (is_key && has_cert && !has_key) {
+		problem = "holds a certificate and no key";
+		remedy = "name the key there: the two may be swapped";
+	} else if (!is_key && has_key && !has_cert) {
+		problem = "holds a private key and no certificate";
+		remedy = "name the certificate there: the two may be swapped";
+	} else if (is_key && (has(pem, "-----BEGIN ENCRYPTED") ||
+			      has(pem, "Proc-Type: 4,ENCRYPTED"))) {
+		problem = "has a passphrase, and nobody is there to type it";
+		remedy = "write it without: openssl pkey -in KEY -out NEW";
+	} else if (pem->data[0] == 0x30 && !has(pem, "-----BEGIN")) {
+		problem = "is in DER, not in PEM";
+		remedy = is_key ?
+			 "convert it: openssl pkey -inform der -in KEY -out NEW"
+			 : "convert it: openssl x509 -inform der -in CERT "
+			   "-out NEW";
+	}
+	return blame(trouble, ERR_SYNTAX, path, problem, remedy);
+}
+
 static enum err read_chain(struct cert *cert, int fd,
 			   struct cert_trouble *trouble)
 {
@@ -121,19 +162,17 @@ static enum err read_chain(struct cert *cert, int fd,
 	rc = gnutls_pcert_list_import_x509_raw(
 		cert->chain, &count, &pem, GNUTLS_X509_FMT_PEM,
 		GNUTLS_X509_CRT_LIST_IMPORT_FAIL_IF_EXCEED);
-	free_pem(&pem);
 	_Static_assert(CERT_CHAIN_MAX == 8, "as told here");
 	if (rc == GNUTLS_E_SHORT_MEMORY_BUFFER)
-		return blame(trouble, ERR_LIMIT, cert->cert_path,
-			     "holds more than 8 certificates",
-			     "leave the server's and the intermediate ones");
-	if (rc < 0 || count == 0)
-		return blame(trouble, ERR_SYNTAX, cert->cert_path,
-			     rc < 0 ? gnutls_strerror(rc) : "is empty",
-			     "it holds the server's certificate first, then "
-			     "the intermediate ones, as PEM");
-	cert->chain_len = count;
-	return ERR_OK;
+		err = blame(trouble, ERR_LIMIT, cert->cert_path,
+			    "holds more than 8 certificates",
+			    "leave the server's and the intermediate ones");
+	else if (rc < 0 || count == 0)
+		err = blame_content(trouble, cert->cert_path, &pem, false, rc);
+	else
+		cert->chain_len = count;
+	free_pem(&pem);
+	return err;
 }
 
 static enum err read_key(struct cert *cert, int fd,
@@ -149,13 +188,10 @@ static enum err read_key(struct cert *cert, int fd,
 	if (rc == 0)
 		rc = gnutls_privkey_import_x509_raw(
 			cert->key, &pem, GNUTLS_X509_FMT_PEM, NULL, 0);
-	free_pem(&pem);
 	if (rc < 0)
-		return blame(trouble, ERR_SYNTAX, cert->key_path,
-			     gnutls_strerror(rc),
-			     "it holds one private key, as PEM, without a "
-			     "passphrase");
-	return ERR_OK;
+		err = blame_content(trouble, cert->key_path, &pem, true, rc);
+	free_pem(&pem);
+	return err;
 }
 
 /* Do key and certificate belong together? */

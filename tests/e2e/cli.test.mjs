@@ -79,7 +79,7 @@ test('--check reads certificates, keys and the key ring as a start does', async 
 		[cert, key, 0, /the configuration holds/],
 		[cert, of('other.key'), 1, /other\.key: is not the key of its certificate; name the two/],
 		[key, cert, 1, /key\.pem: .*certificate first/],
-		[cert, of('locked.key'), 1, /locked\.key: .*without a passphrase/],
+		[cert, of('locked.key'), 1, /locked\.key: .*has a passphrase/],
 		[of('empty.pem'), key, 1, /empty\.pem: .*certificate first/],
 	];
 	for (const [c, k, code, says] of cases) {

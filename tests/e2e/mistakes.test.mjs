@@ -62,7 +62,7 @@ const mistakes = {
 	},
 	'a key with a pass-phrase': {
 		plant: (gw) => certify(gw, cert, pem('locked.key')), level: 'error', begins: false, reload: 'refused',
-		says: /listen\[0\]\.key names .*locked\.key: .*without a passphrase/,
+		says: /listen\[0\]\.key names .*locked\.key: .*has a passphrase/,
 	},
 	'an empty certificate': {
 		plant: (gw) => certify(gw, pem('empty.pem'), key), level: 'error', begins: false, reload: 'refused',

@@ -96,6 +96,14 @@ START_TEST(what_did_not_change_is_not_read_again)
 }
 END_TEST
 
+static const char locked[] =
+	"-----BEGIN ENCRYPTED PRIVATE KEY-----\nMIIFHDBOBgkqhkiG\n"
+	"-----END ENCRYPTED PRIVATE KEY-----\n";
+static const char old_locked[] =
+	"-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\n"
+	"DEK-Info: AES-128-CBC,0123456789ABCDEF\n\nMIIFHDBOBgkqhkiG\n"
+	"-----END RSA PRIVATE KEY-----\n";
+
 START_TEST(what_is_wrong_names_the_file)
 {
 	static const struct {
@@ -111,10 +119,24 @@ START_TEST(what_is_wrong_names_the_file)
 		{ "one.pem", "fifo", ERR_IO, true, "regular", "PEM" },
 		{ "large", "one.key", ERR_LIMIT, false, "large", "" },
 		{ "one.pem", "large", ERR_LIMIT, true, "large", "" },
-		{ "empty", "one.key", ERR_SYNTAX, false, "", "certificate" },
-		{ "one.pem", "empty", ERR_SYNTAX, true, "", "one private" },
-		{ "one.key", "one.key", ERR_SYNTAX, false, "", "first" },
-		{ "one.pem", "one.pem", ERR_SYNTAX, true, "", "one private" },
+		{ "empty", "one.key", ERR_SYNTAX, false, "is empty",
+		  "certificate" },
+		{ "one.pem", "empty", ERR_SYNTAX, true, "is empty",
+		  "one private" },
+		{ "one.key", "one.key", ERR_SYNTAX, false, "a private key and "
+		  "no certificate", "swapped" },
+		{ "one.pem", "one.pem", ERR_SYNTAX, true, "a certificate and "
+		  "no key", "swapped" },
+		{ "der", "one.key", ERR_SYNTAX, false, "DER",
+		  "x509 -inform der" },
+		{ "one.pem", "der", ERR_SYNTAX, true, "DER",
+		  "pkey -inform der" },
+		{ "one.pem", "locked", ERR_SYNTAX, true, "passphrase",
+		  "openssl pkey" },
+		{ "one.pem", "old locked", ERR_SYNTAX, true, "passphrase",
+		  "openssl pkey" },
+		{ "words", "one.key", ERR_SYNTAX, false, "", "first" },
+		{ "one.pem", "words", ERR_SYNTAX, true, "", "one private" },
 		{ "long", "one.key", ERR_LIMIT, false, "more than 8",
 		  "intermediate" },
 		{ "one.pem", "two.key", ERR_CONFLICT, true, "not the key",
@@ -123,6 +145,10 @@ START_TEST(what_is_wrong_names_the_file)
 	char path[PATH_MAX + 64];
 
 	edge_write("empty", "", 0);
+	edge_write("words", "none", 4);
+	edge_write("der", "\x30\x82\x01\x0a", 4);
+	edge_write("locked", locked, sizeof(locked) - 1);
+	edge_write("old locked", old_locked, sizeof(old_locked) - 1);
 	copy("one.pem", 1, CERT_FILE_MAX + 1 - size_of("one.pem"), "large");
 	copy("one.pem", CERT_CHAIN_MAX + 1, 0, "long");
 	ck_assert_int_eq(mkfifo(edge_path("fifo"), 0600), 0);
