@@ -61,11 +61,15 @@ static enum err check_rsa(const EVP_PKEY *pkey)
 
 static enum err check_ec(const EVP_PKEY *pkey)
 {
+	int is_spelled_out;
 	char group[32];
 	size_t len;
 
-	/* A curve that is spelled out instead of named has no name here. */
-	if (!EVP_PKEY_get_group_name(pkey, group, sizeof(group), &len) ||
+	/* RFC 5480 section 2.1.1: a curve is named. */
+	if (!EVP_PKEY_get_int_param(
+		    pkey, OSSL_PKEY_PARAM_EC_DECODED_FROM_EXPLICIT_PARAMS,
+		    &is_spelled_out) || is_spelled_out ||
+	    !EVP_PKEY_get_group_name(pkey, group, sizeof(group), &len) ||
 	    strcmp(group, "prime256v1"))
 		return ERR_UNSUPPORTED;
 	return ERR_OK;
