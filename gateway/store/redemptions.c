@@ -21,19 +21,17 @@ struct redemptions {
 	int64_t sweeping_ms;		/* what it becomes with this sweep */
 };
 
-#define JTI_TIME_LEN 6
-
 void redemption_jti_time(int64_t ms, uint8_t jti[REDEMPTION_JTI_LEN])
 {
-	for (unsigned i = JTI_TIME_LEN; i-- > 0; ms >>= 8)
+	for (unsigned i = REDEMPTION_JTI_TIME_LEN; i-- > 0; ms >>= 8)
 		jti[i] = (uint8_t)ms;
 }
 
-static int64_t time_of(const uint8_t *jti)
+int64_t redemption_time(const uint8_t jti[REDEMPTION_JTI_LEN])
 {
 	int64_t ms = 0;
 
-	for (unsigned i = 0; i < JTI_TIME_LEN; i++)
+	for (unsigned i = 0; i < REDEMPTION_JTI_TIME_LEN; i++)
 		ms = ms << 8 | jti[i];
 	return ms;
 }
@@ -174,7 +172,7 @@ static enum err check_expiry(struct redemption *r, int64_t now_s)
 {
 	if (r->exp_s <= now_s)
 		return ERR_EXPIRED;
-	if (time_of(r->jti) > redemptions_swept_ms(r->redemptions))
+	if (redemption_time(r->jti) > redemptions_swept_ms(r->redemptions))
 		return ERR_OK;
 	r->note = REDEMPTION_SWEPT;
 	return ERR_EXPIRED;
@@ -336,7 +334,7 @@ static enum err find_last(struct db *db, const uint8_t *before,
 	*last_ms_r = -1;
 	if (query_step(db, q, &err) > 0 && sqlite3_column_bytes(q, 0) ==
 					   REDEMPTION_JTI_LEN)
-		*last_ms_r = time_of(sqlite3_column_blob(q, 0));
+		*last_ms_r = redemption_time(sqlite3_column_blob(q, 0));
 	query_end(q);
 	return err;
 }

@@ -30,6 +30,7 @@
 #include "store/sessions.h"
 
 #define REDEMPTION_JTI_LEN 16
+#define REDEMPTION_JTI_TIME_LEN 6	/* the first ones: of milliseconds */
 #define REDEMPTION_KEPT_S 4680	/* eighteen minutes and an hour */
 
 struct redemptions;		/* one per store: see store_redemptions() */
@@ -94,6 +95,8 @@ enum err redemptions_submit(struct redemptions *redemptions,
 
 /* A jti of that time: its first six octets. */
 void redemption_jti_time(int64_t ms, uint8_t jti[REDEMPTION_JTI_LEN]);
+/* ... and the time of one. */
+int64_t redemption_time(const uint8_t jti[REDEMPTION_JTI_LEN]);
 
 /* The latest time of a jti that was swept, in milliseconds; 0: none. Any
  * thread. */

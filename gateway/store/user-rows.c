@@ -146,11 +146,17 @@ enum err users_find_signed(struct db *db, struct str tenant,
 			   struct pool *pool, struct user *out_r)
 {
 	sqlite3_stmt *q;
-	enum err err = external_id.ptr ?
-		begin_external(db, SQL_USER_EXTERNAL, EXTERNAL(COLUMNS), tenant,
-			       external_id, &q) :
-		begin_signed(db, tenant, email_key, &q);
+	enum err err = ERR_NOT_FOUND;
 
+	if (external_id.ptr) {
+		err = begin_external(db, SQL_USER_EXTERNAL, EXTERNAL(COLUMNS),
+				     tenant, external_id, &q);
+		if (!err)
+			err = read_first(db, q, pool, out_r);
+	}
+	if (err != ERR_NOT_FOUND)
+		return err;
+	err = begin_signed(db, tenant, email_key, &q);
 	return err ? err : read_first(db, q, pool, out_r);
 }
 

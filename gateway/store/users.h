@@ -162,8 +162,8 @@ enum err users_get(struct db *reader, int64_t id, struct pool *pool,
 enum err users_find(struct db *reader, struct str tenant,
 		    struct str email_key, struct pool *pool,
 		    struct user *out_r);
-/* The signed one of that external id or, where that is absent, of that address.
- * Likewise. */
+/* The signed one of that external id or, where nobody has that, of that address
+ * without one.  Likewise. */
 enum err users_find_signed(struct db *reader, struct str tenant,
 			   struct str external_id, struct str email_key,
 			   struct pool *pool, struct user *out_r);
