@@ -2,10 +2,11 @@
 // refused with its code and nothing stored.
 import assert from 'node:assert/strict';
 import crypto from 'node:crypto';
+import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
-import { Gateway, tenant } from './harness.mjs';
+import { Gateway, tenant, top } from './harness.mjs';
 
 const SECRET = 'a secret of thirty-two octets or more';
 const OTHER = 'another secret of thirty-two octets...';
@@ -45,6 +46,7 @@ before(async () => {
 		tenants: {
 			alpha: tenant('alpha', { identity: '"signed"', keys: ALL, issuer: '"https://alpha.test"', require_origin: 'true' }),
 			beta: tenant('beta', { identity: '"signed"', keys: ONE, assertion_max_age: '900', redeem_secret_file: '"redeem"' }),
+			yourcompany: tenant('yourcompany', { identity: '"signed"', url: null, keys: `( ${key('2026-11', 'HS256', 'hs')} )`, issuer: '"https://yourcompany.com"' }),
 			gamma: tenant('gamma', { identity: '"observe"', keys: ONE, url: null, require_origin: 'true' }),
 		},
 	});
@@ -365,3 +367,28 @@ test('what was posted before the tenant became signed does not arrive', async ()
 	gw.writeConf('gamma', text);
 	assert.equal((await gw.reload()).code, 0);
 });
+
+/** The example of README in that language. */
+function example(language) {
+	const readme = fs.readFileSync(path.join(top, 'README.md'), 'utf8');
+	const chapter = readme.slice(readme.indexOf('### Signed sign-ins'));
+	return chapter.match(new RegExp('^```' + language + '\\n([^]*?)^```$', 'm'))[1];
+}
+
+const programs = {
+	php: ['php', ['-r', `${example('php')} echo sign_in_assertion(['id' => 7, 'email' => 'z@example.com', 'name' => 'Zo\u00eb'], $argv[1]);`]],
+	js: [process.execPath, ['-e', `${example('js')} process.stdout.write(signInAssertion({ id: 7, email: 'z@example.com', name: 'Zo\u00eb' }, process.argv[1]));`]],
+};
+for (const [language, [program, args]] of Object.entries(programs)) {
+	const is = spawnSync(program, ['--version']).status === 0;
+	test(`README's example in ${language} signs in`, { skip: !is && `no ${program} here` }, async () => {
+		const made = spawnSync(program, [...args, SECRET], { encoding: 'utf8' });
+		assert.equal(made.status, 0, made.stderr);
+		const r = await gw.handoff('yourcompany', { assertion: made.stdout });
+		assert.equal(r.status, 302, r.text);
+		const arrival = await gw.callback(r.headers.location);
+		const who = await gw.request({ path: '/auth/session', headers: { Cookie: arrival.cookies[0].split(';')[0] } });
+		assert.equal(who.json().user.name, 'Zo\u00eb');
+		assert.equal(who.json().user.verified, true);
+	});
+}
