@@ -137,7 +137,7 @@ static enum step_result refuse_assertion(struct exchange *ex)
 
 	if (!request_prefers_html(&ex->request))
 		ex->hint = vouch->hint;
-	return answer_error(ex, vouch->refusal,
+	return answer_error(ex, vouch->code,
 			    "This sign-in could not be verified.");
 }
 
@@ -168,7 +168,7 @@ static enum step_result verify_identity(struct exchange *ex)
 	if (result != STEP_NEXT)
 		return result;
 	if (err) {
-		ex->verdict = code_table[vouch->refusal].name;
+		ex->verdict = code_table[vouch->code].name;
 		return STEP_NEXT;
 	}
 	handoff->is_vouched = tenant->identity == IDENTITY_SIGNED;

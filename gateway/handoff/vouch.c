@@ -9,8 +9,7 @@
 /* ERR_AUTH, unless there was no memory for the hint. */
 static enum err refuse(struct vouch *out, enum code code, struct str hint)
 {
-	out->refusal = code;
-	out->hint = hint;
+	*out = (struct vouch){ .code = code, .hint = hint };
 	return hint.ptr ? ERR_AUTH : ERR_NOMEM;
 }
 
@@ -190,6 +189,6 @@ void vouch_count(const struct tenant *tenant, enum err result,
 		return;
 	snprintf(labels, sizeof(labels), "tenant=\"%s\",result=\"%s\"",
 		 tenant->slug.ptr,
-		 result ? code_table[vouch->refusal].name : "good");
+		 result ? code_table[vouch->code].name : "good");
 	metric_add(metric_get(usher_assertions_total, labels), 1);
 }

@@ -19,7 +19,7 @@ struct vouch {
 						 * the same for all of them, of
 						 * no other assertion */
 	/* ERR_AUTH */
-	enum code refusal;
+	enum code code;
 	struct str hint;	/* for who wrote the signing code; terminated */
 };
 
