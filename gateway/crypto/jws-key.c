@@ -14,14 +14,6 @@
 #define PEM_BEGIN STR("-----BEGIN ")
 #define PEM_PRIVATE STR("PRIVATE KEY-----")
 
-struct jws_key {
-	enum jws_algorithm algorithm;
-	size_t signature_size;	/* octets of each signature */
-	EVP_MD_CTX *prepared;	/* only ever copied; NULL: HS256 */
-	size_t secret_len;
-	uint8_t secret[];
-};
-
 bool jws_text_has(struct str text, struct str what)
 {
 	return text.len && memmem(text.ptr, text.len, what.ptr, what.len);
@@ -238,6 +230,12 @@ enum jws_algorithm jws_key_algorithm(const struct jws_key *key)
 	return key->algorithm;
 }
 
+struct str jws_key_secret(const struct jws_key *key)
+{
+	return key->prepared ? STR_NULL :
+	       (struct str){ (const char *)key->secret, key->secret_len };
+}
+
 /* ---- verifying ---------------------------------------------------------- */
 
 static enum err verify_secret(const struct jws_key *key,
@@ -289,8 +287,8 @@ static bool put_number(uint8_t *der, size_t *len, const uint8_t *number)
 	return true;
 }
 
-static enum err verify_public(const struct jws_key *key, struct str input,
-			      struct str signature)
+enum err jws_verify_public(const struct jws_key *key, struct str input,
+			   struct str signature)
 {
 	struct crypto_context *ctx = crypto_context();
 	int result;
@@ -331,5 +329,5 @@ enum err jws_verify(const struct jws_key *key, const struct jws *jws)
 		der[1] = (uint8_t)(len - 2);
 		signature = (struct str){ (const char *)der, len };
 	}
-	return verify_public(key, jws->signing_input, signature);
+	return jws_verify_public(key, jws->signing_input, signature);
 }
