@@ -149,10 +149,16 @@ static void examine_signature(struct examination *e, const struct jws *jws)
 		refuse(e, ALGORITHM, CODE_assertion_algorithm);
 	if (!err)
 		return;
-	if (err == ERR_AUTH)
+	if (err == ERR_AUTH) {
 		refuse(e, SIGNATURE, CODE_assertion_signature);
-	else
+		/* not the gateway's, which sends people here */
+		e->rows[SIGNATURE].hint = pool_printf(
+			e->pool, "it does not hold under the key \"%s\" (%s)",
+			key->kid.ptr,
+			jws_algorithm_text(jws_key_algorithm(key->key)));
+	} else {
 		e->rows[SIGNATURE].verdict = UNSEEN;
+	}
 	find_mistake(e, jws);
 }
 
@@ -223,6 +229,10 @@ static void add_mistake(const struct examination *e, struct buf *out)
 		buf_printf(out, "%-*swith the key \"%.*s\": %s\n", COLUMN,
 			   "mistake", STR_ARG(e->mistake_kid),
 			   jws_mistake_text(e->mistake));
+	else if (e->rows[SIGNATURE].verdict == REFUSED)
+		buf_printf(out, "%-*snone of the usual ones: it was another "
+			   "secret or key, or what was signed has changed "
+			   "since\n", COLUMN, "mistake");
 }
 
 /* What an assertion says has no control characters, or was refused as JSON. */
@@ -251,9 +261,8 @@ static void add_text(const struct examination *e, struct buf *out)
 	}
 	buf_addc(out, '\n');
 	if (e->result) {
-		buf_printf(out, "refused: %s. %s\n",
-			   code_table[e->vouch.code].name,
-			   code_table[e->vouch.code].remedy);
+		buf_printf(out, "refused: %s\n",
+			   code_table[e->vouch.code].name);
 		return;
 	}
 	buf_puts(out, "good, and so signs in ");
