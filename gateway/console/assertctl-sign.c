@@ -1,3 +1,4 @@
+/* `usherctl sign`: a key, the claims, and the assertion of both. */
 #include "console/assertctl-private.h"
 
 #include "base/clock.h"

@@ -1,3 +1,4 @@
+/* Keys of signed texts: read, judged, prepared; and verifying with them. */
 #include "crypto/jws-private.h"
 
 #include <openssl/core_names.h>
