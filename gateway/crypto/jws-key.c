@@ -1,3 +1,4 @@
+/* Keys of signed texts: read, judged, prepared; and verifying with them. */
 #include "crypto/jws-private.h"
 
 #include <openssl/core_names.h>
@@ -13,14 +14,6 @@
 #define ED25519_SIZE 64
 #define PEM_BEGIN STR("-----BEGIN ")
 #define PEM_PRIVATE STR("PRIVATE KEY-----")
-
-struct jws_key {
-	enum jws_algorithm algorithm;
-	size_t signature_size;	/* octets of each signature */
-	EVP_MD_CTX *prepared;	/* only ever copied; NULL: HS256 */
-	size_t secret_len;
-	uint8_t secret[];
-};
 
 bool jws_text_has(struct str text, struct str what)
 {
@@ -238,6 +231,12 @@ enum jws_algorithm jws_key_algorithm(const struct jws_key *key)
 	return key->algorithm;
 }
 
+struct str jws_key_secret(const struct jws_key *key)
+{
+	return key->prepared ? STR_NULL :
+	       (struct str){ (const char *)key->secret, key->secret_len };
+}
+
 /* ---- verifying ---------------------------------------------------------- */
 
 static enum err verify_secret(const struct jws_key *key,
@@ -289,8 +288,8 @@ static bool put_number(uint8_t *der, size_t *len, const uint8_t *number)
 	return true;
 }
 
-static enum err verify_public(const struct jws_key *key, struct str input,
-			      struct str signature)
+enum err jws_verify_public(const struct jws_key *key, struct str input,
+			   struct str signature)
 {
 	struct crypto_context *ctx = crypto_context();
 	int result;
@@ -331,5 +330,5 @@ enum err jws_verify(const struct jws_key *key, const struct jws *jws)
 		der[1] = (uint8_t)(len - 2);
 		signature = (struct str){ (const char *)der, len };
 	}
-	return verify_public(key, jws->signing_input, signature);
+	return jws_verify_public(key, jws->signing_input, signature);
 }

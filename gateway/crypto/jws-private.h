@@ -1,5 +1,6 @@
 /*
- * jws-private: keys as OpenSSL has them, for what verifies and what signs.
+ * jws-private: keys as OpenSSL has them, for what verifies, what signs, and
+ * what looks for mistakes.
  */
 #ifndef CRYPTO_JWS_PRIVATE_H
 #define CRYPTO_JWS_PRIVATE_H
@@ -11,6 +12,17 @@
 
 #define JWS_NUMBER_SIZE 32	/* octets of r and of s: RFC 7518 section 3.4 */
 
+struct jws_key {
+	enum jws_algorithm algorithm;
+	size_t signature_size;	/* octets of each signature */
+	EVP_MD_CTX *prepared;	/* only ever copied; NULL: HS256 */
+	size_t secret_len;
+	uint8_t secret[];
+};
+
+/* A signature as OpenSSL has it: of ES256 in DER.  Errors as jws_verify(). */
+enum err jws_verify_public(const struct jws_key *key, struct str input,
+			   struct str signature);
 /* Does this stand in the text of a key? Case counts. */
 bool jws_text_has(struct str text, struct str what);
 /* Is this a secret for HS256? Errors as jws_key_new(). */

@@ -1,3 +1,4 @@
+/* Making signed texts. */
 #include "crypto/jws-private.h"
 
 #include <openssl/ecdsa.h>

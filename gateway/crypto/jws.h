@@ -64,6 +64,9 @@ enum err jws_key_new(enum jws_algorithm algorithm, struct str text,
 		     struct jws_key **key_r);
 void jws_key_free(struct jws_key *key);		/* wipes; accepts NULL */
 enum jws_algorithm jws_key_algorithm(const struct jws_key *key);
+/* For tools that sign: the secret of HS256, as long as the key; absent for the
+ * others, whose private half is not here. */
+struct str jws_key_secret(const struct jws_key *key);
 
 /* A text taken apart.  All slices live in the pool or in the text. */
 struct jws {
