@@ -11,9 +11,11 @@ static void read_mode(const struct reader *reader, struct group group,
 	unsigned line = group_line(group, "identity");
 	unsigned keys = group_count(group, "keys");
 
-	/* The words stand in the order of the enum. */
-	out->identity = (enum identity_mode)group_word(group, "identity");
-	if (out->identity == IDENTITY_SIGNED && !keys)
+	if (identity_mode_parse(group_text(group, "identity"),
+				&out->identity))
+		location_error(reader->location, line, "identity", NULL,
+			       "is not a way to tell users");
+	else if (out->identity == IDENTITY_SIGNED && !keys)
 		location_error(
 			reader->location, line, "identity",
 			"add keys = ( { kid = ...; algorithm = ...; } );",
