@@ -11,6 +11,7 @@
 #include "adapter/adapter.h"
 #include "base/hash.h"
 #include "console/adapterctl.h"
+#include "console/assertctl.h"
 #include "console/command.h"
 #include "console/console.h"
 #include "console/crashctl.h"
@@ -58,6 +59,10 @@ static const struct command commands[] = {
 	{ "key retire", "KID", "take an old key out: what it sealed ends",
 	  1, 1, keyctl_retire, NULL },
 	{ "key rotate", "", "add a new newest key", 0, 0, keyctl_rotate, NULL },
+	{ "sign", "[SLUG] [NAME=VALUE...]", "a test assertion",
+	  0, 1 + ASSERTCTL_CLAIMS_MAX, assertctl_sign, assertctl_sign_options },
+	{ "verify", "SLUG [FILE]", "what the gateway makes of an assertion",
+	  1, 2, assertctl_verify, NULL },
 	{ "snippet", "SLUG", "what a partner pastes into its site",
 	  1, 1, snippet, snippet_options },
 	{ "recipe", "nginx SLUG", "a web server in front of a desk of its own",

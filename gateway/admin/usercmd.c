@@ -111,8 +111,9 @@ static void user_json(const struct user *u, struct buf *out)
 	json_add_member(out, "email", u->view.email);
 	json_add_member(out, "name", u->view.name);
 	json_add_member_bool(out, "verified", u->view.is_verified);
-	if (u->external_id.ptr)
-		json_add_member(out, "external_id", u->external_id);
+	if (u->view.external_id.ptr)
+		json_add_member(out, "external_id",
+				u->view.external_id);
 	json_add_member_bool(out, "blocked", u->is_blocked);
 	add_time(out, "created_at", u->created_s);
 	add_time(out, "updated_at", u->updated_s);
@@ -148,8 +149,8 @@ static void user_text(const struct user *u, struct buf *out)
 	add_line(out, "address", u->view.email);
 	add_line(out, "verified", u->view.is_verified ? STR("yes") :
 							STR("no"));
-	if (u->external_id.ptr)
-		add_line(out, "external id", u->external_id);
+	if (u->view.external_id.ptr)
+		add_line(out, "external id", u->view.external_id);
 	add_when(out, "created", u->created_s);
 	add_when(out, "changed", u->updated_s);
 	if (u->last_seen_s)

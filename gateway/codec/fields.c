@@ -66,7 +66,8 @@ enum err fields_add_at(struct fields *fields, struct str name,
 	}
 	if (fields->count >= fields->max)
 		return fault_set(fault, ERR_LIMIT, offset, "too many fields");
-	if (append(fields, &(struct field){ name, value, kind }))
+	if (append(fields, &(struct field){
+				.name = name, .value = value, .kind = kind }))
 		return fault_set(fault, ERR_NOMEM, offset, "out of memory");
 	return ERR_OK;
 }
@@ -92,12 +93,14 @@ enum err fields_set(struct fields *fields, struct str name, struct str value,
 	if (old) {
 		old->value = v;
 		old->kind = kind;
+		old->is_literal = false;
 		return ERR_OK;
 	}
 	n = pool_str(fields->pool, name);
 	if (!n.ptr)
 		return ERR_NOMEM;
-	return append(fields, &(struct field){ n, v, kind });
+	return append(fields, &(struct field){
+				.name = n, .value = v, .kind = kind });
 }
 
 bool fields_del(struct fields *fields, struct str name)

@@ -28,6 +28,7 @@ enum field_kind {
 struct field {
 	struct str name, value;
 	enum field_kind kind;
+	bool is_literal;	/* of JSON: a number, true or false */
 };
 
 struct posted;

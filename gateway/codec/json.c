@@ -361,7 +361,11 @@ static enum err read_member(struct fields *out, const char *key, json_t *v,
 	name = pool_str(out->pool, name);
 	if (err || !name.ptr)
 		return fault_set(fault, ERR_NOMEM, at, "out of memory");
-	return fields_add_at(out, name, value, kind, at, fault);
+	err = fields_add_at(out, name, value, kind, at, fault);
+	if (!err)
+		out->v[out->count - 1].is_literal = json_is_number(v) ||
+						    json_is_boolean(v);
+	return err;
 }
 
 static enum err read_members(json_t *root, struct fields *out,

@@ -19,7 +19,7 @@
  * One object.  Strings become text, true/false "true"/"false", integers their
  * shortest decimal text, reals as %.17g shortened to what reads back the same;
  * null is as if the name were not there (in a posted body, codec/posted.h, a
- * strict name's is an empty text); arrays and objects become FIELD_JSON
+ * strict name's is an empty text); what was no string is_literal; arrays and objects become FIELD_JSON
  * (compact text, names in their order, strings as json_add_str() writes them).
  * All text, names and nested text too, is checked as utf8_check_text() does.
  * In a posted body strings may hold TAB, LF and CR, escaped, and its names may

@@ -9,6 +9,7 @@
 #include "base/log-budget.h"
 #include "codec/url.h"
 #include "config/snapshot.h"
+#include "policy/assertion.h"
 #include "store/outbox.h"
 #include "store/tickets.h"
 
@@ -203,9 +204,13 @@ const struct setting schema_tenant[] = {
 	{ .name = "identity", .type = SETTING_WORD, .is_required = true,
 	  .words = { "unsigned", "observe", "signed" },
 	  .example = "identity = \"unsigned\";" },
-	GROUPS("keys", keys, 16,
+	GROUPS("keys", keys, CONFIG_KEYS_MAX,
 	       .example = "keys = ( { kid = \"2026-11\"; algorithm = "
 	       "\"HS256\"; secret_file = \"secrets/yourcompany\"; } );"),
+	TEXT("issuer", 1, 255,
+	     .example = "issuer = \"https://yourcompany.com\";"),
+	NUMBER("assertion_max_age", 1, ASSERTION_AGE_MAX_S, ASSERTION_AGE_S,
+	       .example = "assertion_max_age = 300;"),
 	TEXT("redeem_secret_file", 1, PATH_LEN, .example =
 	     "redeem_secret_file = \"secrets/yourcompany-redeem\";"),
 	{ .name = "on_conflict", .type = SETTING_WORD,

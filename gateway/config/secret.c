@@ -112,13 +112,28 @@ static int take(struct secret_place at, struct pool *pool, struct str text,
 	return 0;
 }
 
+/* Up to `size` octets of it: how many, or -1 with a finding. */
+static ssize_t read_all(struct secret_place at, int fd, char *text, size_t size)
+{
+	size_t len = 0;
+	ssize_t n;
+
+	while (len < size && (n = read(fd, text + len, size - len)) != 0) {
+		if (n < 0) {
+			say_errno(at, STR_NULL, errno, NULL);
+			return -1;
+		}
+		len += (size_t)n;
+	}
+	return (ssize_t)len;
+}
+
 int secret_read(struct secret_place at, struct pool *pool, struct str path,
 		size_t min, struct str *out_r)
 {
 	char text[SECRET_MAX + 3];	/* "\r\n", and one to see too many */
-	size_t len = 0;
 	struct stat st;
-	ssize_t n;
+	ssize_t len;
 	int fd = open_regular(path, &st), ret = -1;
 
 	if (fd < 0 && errno)
@@ -128,16 +143,10 @@ int secret_read(struct secret_place at, struct pool *pool, struct str path,
 	if (fd < 0)
 		return -1;
 	check_private(at, &st);
-	while (len < sizeof(text) &&
-	       (n = read(fd, text + len, sizeof(text) - len)) != 0) {
-		if (n < 0) {
-			say_errno(at, STR_NULL, errno, NULL);
-			goto out;
-		}
-		len += (size_t)n;
-	}
-	ret = take(at, pool, (struct str){ text, len }, min, out_r);
-out:
+	len = read_all(at, fd, text, sizeof(text));
+	if (len >= 0)
+		ret = take(at, pool, (struct str){ text, (size_t)len }, min,
+			   out_r);
 	explicit_bzero(text, sizeof(text));
 	close(fd);
 	return ret;
@@ -181,5 +190,33 @@ int secret_check_pem(struct secret_place at, struct str path, bool is_private)
 	if (is_private)
 		check_private(at, &st);
 	close(fd);
+	return 0;
+}
+
+int secret_read_public(struct secret_place at, struct pool *pool,
+		       struct str path, size_t max, struct str *out_r)
+{
+	char *text = pool_alloc(pool, max + 1);
+	struct stat st;
+	ssize_t len;
+	int fd = open_regular(path, &st);
+
+	if (fd < 0 && errno)
+		say_missing(at, path, false, errno);
+	else if (fd < 0)
+		say_irregular(at, path);
+	if (fd < 0)
+		return -1;
+	len = text ? read_all(at, fd, text, max + 1) : -1;
+	if (!text)
+		location_error(at.location, at.line, at.setting, NULL,
+			       "no memory");
+	close(fd);
+	if (len > (ssize_t)max)
+		location_error(at.location, at.line, at.setting, NULL,
+			       "names a file with more than %zu octets", max);
+	if (len < 0 || len > (ssize_t)max)
+		return -1;
+	*out_r = (struct str){ text, (size_t)len };
 	return 0;
 }

@@ -32,6 +32,9 @@ struct str secret_path(struct pool *pool, struct str dir, struct str path);
  */
 int secret_read(struct secret_place at, struct pool *pool, struct str path,
 		size_t min, struct str *out_r);
+/* The same of what is no secret: a file of up to `max` octets, as it is. */
+int secret_read_public(struct secret_place at, struct pool *pool,
+		       struct str path, size_t max, struct str *out_r);
 /* Can this PEM file be read? With `is_private`, others must not: a warning. */
 int secret_check_pem(struct secret_place at, struct str path,
 		     bool is_private);

@@ -7,6 +7,7 @@
  *	gateway.c	the gateway group, listeners
  *	tenant.c	a tenant's group -> a draft -> a struct tenant
  *	tenant-adapter.c  its adapter
+ *	tenant-identity.c  how its users are told apart
  *	tenant-desk.c	what its desk looks like
  *	hosts.c		who lives on which host name
  *	snapshot.c	counting, look-ups, the slot
@@ -130,6 +131,13 @@ int draft_read_adapter(const struct reader *reader, struct group group,
  */
 int draft_judge_adapter(struct location *location, const struct draft *draft,
 			unsigned seconds);
+
+/* How users are told apart, and the keys that prove it. Findings tell whether
+ * they may be used. */
+void tenant_read_identity(const struct reader *reader, struct group group,
+			  struct tenant *out);
+/* Accepts one that was not read whole. */
+void tenant_forget_keys(struct tenant *tenant);
 
 /* The desk's settings. Findings tell whether they may be used. */
 void tenant_read_desk(const struct reader *reader, struct group group,

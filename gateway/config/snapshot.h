@@ -19,6 +19,7 @@
 #include "codec/url.h"
 #include "config/report.h"
 #include "crypto/jwe.h"
+#include "crypto/jws.h"
 #include "crypto/keyring.h"
 #include "policy/client.h"
 #include "policy/cors.h"
@@ -32,6 +33,7 @@
 #define CONFIG_PROXIES_MAX 64
 #define CONFIG_METRICS_HOSTS_MAX 16
 #define CONFIG_CATEGORIES_MAX 32	/* of one tenant's tickets */
+#define CONFIG_KEYS_MAX 16		/* of one tenant's assertions */
 #define CONFIG_TOKEN_PURPOSE "handoff"	/* what token_keys are for */
 
 enum tenant_state {
@@ -56,6 +58,12 @@ enum on_conflict {
 	ON_CONFLICT_REJECT,
 	ON_CONFLICT_LINK,
 	ON_CONFLICT_UPDATE,
+};
+
+/* What signed assertions are verified with. */
+struct tenant_key {
+	struct str kid;
+	struct jws_key *key;		/* pinned to one algorithm */
 };
 
 /* All slices live as long as the snapshot and are terminated. */
@@ -83,6 +91,12 @@ struct tenant {
 	struct str dashboard;		/* absolute URL */
 	bool decode_html;		/* codec/charref.h, in email and name */
 	enum identity_mode identity;
+	/* of signed assertions, where that is not `unsigned` */
+	struct tenant_key *keys;
+	unsigned key_count;
+	struct str issuer;		/* absent: any */
+	uint32_t assertion_max_age_s;	/* of exp - iat */
+	struct str handoff_url;		/* absolute, what partners post to */
 	enum on_conflict on_conflict;
 	bool has_rate_limit;
 	struct ratelimit_rule rate_limit;

@@ -133,13 +133,13 @@ static void read_terms(const struct reader *reader, struct group group,
 static void check_desk_user(const struct reader *reader, unsigned line,
 			    const struct tenant *out)
 {
-	if (out->identity == IDENTITY_UNSIGNED &&
+	if (out->identity != IDENTITY_SIGNED &&
 	    remote_has(&out->remote, REMOTE_EXTERNAL_ID))
 		location_error(
 			reader->location, line, "desk_user",
 			"write for example \"{slug}:{email}\"",
 			"names users by {external_id}, which those of a "
-			"tenant with identity = \"unsigned\" do not have");
+			"tenant whose identity is not \"signed\" do not have");
 	if (!out->desk && out->remote.parts[0].kind == REMOTE_SLUG &&
 	    out->slug.len && ascii_is_digit(out->slug.ptr[0]))
 		location_warn(
@@ -176,16 +176,16 @@ static void read_remote(const struct reader *reader, struct group group,
 static void warn_of_desk(const struct reader *reader, struct group group,
 			 const struct tenant *out)
 {
-	if (out->desk || out->identity != IDENTITY_UNSIGNED)
+	if (out->desk || out->identity == IDENTITY_SIGNED)
 		return;
 	location_warn(
 		reader->location, group_line(group, "desk"), "desk",
 		"have your desk give whom Remote-Verified does not call "
 		"true no more than a form to write in, and take them for "
 		"nobody who has an account there already",
-		"is false while identity is \"unsigned\": a desk of your "
+		"is false while identity is \"%s\": a desk of your "
 		"own is told addresses that anybody can post, its staff's "
-		"too");
+		"too", identity_mode_text(out->identity));
 }
 
 void tenant_read_desk(const struct reader *reader, struct group group,

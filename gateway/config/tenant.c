@@ -39,6 +39,7 @@ void draft_unref(struct draft *draft)
 						memory_order_acq_rel) != 1)
 		return;
 	adapter_unref(draft->tenant.adapter);
+	tenant_forget_keys(&draft->tenant);
 	pool_free(draft->pool);
 }
 
@@ -220,77 +221,11 @@ static void read_redirects(const struct reader *reader, struct group group,
 	draft->tenant.redirects.entry_count = count;
 }
 
-/* Fails closed: what cannot be verified is not taken for verified. */
-static void read_identity(const struct reader *reader, struct group group,
-			  struct tenant *out)
+/* Their form is looked at, and that is all that is done with them. */
+static void read_webhooks(const struct reader *reader, struct group group)
 {
-	unsigned line = group_line(group, "identity");
+	unsigned i, count = group_count(group, "webhooks");
 
-	if (identity_mode_parse(group_text(group, "identity"),
-				&out->identity)) {
-		location_error(reader->location, line, "identity", NULL,
-			       "is not a way to tell users");
-		return;
-	}
-	if (out->identity != IDENTITY_UNSIGNED)
-		location_error(
-			reader->location, line, "identity",
-			"use \"unsigned\" if that is good enough for this "
-			"tenant; it does not serve until then",
-			"is \"%s\", but this version cannot verify signed "
-			"assertions",
-			identity_mode_text(out->identity));
-	else
-		location_warn(reader->location, line, "identity",
-			      "let the tenant sign its users once this gateway "
-			      "can verify that, and until then show nobody's "
-			      "tickets to others on the word of an address",
-			      "is \"unsigned\": whoever gets a browser to post "
-			      "here is believed to be whom the post names");
-}
-
-static void check_key(const struct reader *reader, struct group item,
-		      unsigned i)
-{
-	bool is_shared = group_word(item, "algorithm") == 0;
-	const char *want = is_shared ? "secret_file" : "public_key";
-	const char *other = is_shared ? "public_key" : "secret_file";
-	char setting[48];
-
-	if (group_has(item, want) && !group_has(item, other))
-		return;
-	snprintf(setting, sizeof(setting), "keys[%u].%s", i,
-		 group_has(item, want) ? other : want);
-	location_error(reader->location, group_line(item, "algorithm"), setting,
-		       "HS256 has a secret_file, RS256, ES256 and EdDSA have a "
-		       "public_key",
-		       group_has(item, want) ? "does not go with the algorithm"
-					     : "is missing for the algorithm");
-}
-
-static void read_unused(const struct reader *reader, struct group group)
-{
-	unsigned i, j, count = group_count(group, "keys");
-
-	for (i = 0; i < count; i++) {
-		struct group item = group_group_at(group, "keys", i);
-
-		check_key(reader, item, i);
-		for (j = 0; j < i; j++)
-			if (str_eq(group_text(item, "kid"),
-				   group_text(group_group_at(group, "keys", j),
-					      "kid")))
-				location_error(reader->location,
-					       group_line(item, "kid"), "keys",
-					       "give each key a kid of its own",
-					       "has one kid twice");
-	}
-	if (count)
-		location_warn(reader->location, group_line(group, "keys"),
-			      "keys", NULL,
-			      "are not used by this version, which cannot "
-			      "verify signed assertions");
-	count = group_count(group, "webhooks");
 	for (i = 0; i < count; i++) {
 		struct group item = group_group_at(group, "webhooks", i);
 		struct url url;
@@ -437,7 +372,6 @@ static void read_rest(const struct reader *reader, struct group group,
 	/* The words stand in the order of the enums. */
 	out->switch_user = (enum switch_user)group_word(group, "switch_user");
 	out->callback = (enum callback_mode)group_word(group, "callback");
-	out->on_conflict = (enum on_conflict)group_word(group, "on_conflict");
 	out->decode_html = group_switch(group, "decode_html");
 	out->has_rate_limit = group_has(group, "rate_limit");
 	if (out->has_rate_limit)
@@ -475,8 +409,8 @@ struct draft *draft_read(const struct reader *reader, struct group group,
 	read_urls(&mine, group, draft);
 	read_cors(&mine, group, &draft->tenant.cors);
 	read_redirects(&mine, group, draft);
-	read_identity(&mine, group, &draft->tenant);
-	read_unused(&mine, group);
+	tenant_read_identity(&mine, group, &draft->tenant);
+	read_webhooks(&mine, group);
 	read_redeem_secret(&mine, group, &draft->tenant);
 	read_wanted(&mine, group, &draft->tenant);
 	read_certificate(&mine, group, &draft->tenant);
@@ -535,7 +469,11 @@ int tenant_finish(const struct reader *reader, const struct draft *draft,
 		.allow_http_loopback = reader->is_development,
 	};
 	out->origin = url_origin_text(reader->pool, &out->url);
-	if (str_is_null(out->origin))
+	out->handoff_url = pool_printf(reader->pool, "%.*s/api/auth/redirect/"
+				       "%.*s",
+				       STR_ARG(reader->gateway->public_origin),
+				       STR_ARG(out->slug));
+	if (str_is_null(out->origin) || str_is_null(out->handoff_url))
 		return reader_nomem(reader);
 	if (finish_dashboard(reader, draft, out))
 		return -1;

@@ -14,6 +14,7 @@
 /* One thread's; never NULL inside. Freed, and wiped, when the thread ends. */
 struct crypto_context {
 	EVP_MD_CTX *md;		/* of whichever digest */
+	EVP_MD_CTX *verify;	/* a key's (crypto/jws.h), copied here */
 	EVP_MAC_CTX *mac;	/* HMAC-SHA-256 */
 	EVP_CIPHER_CTX *seal, *open;
 	/* Serial numbers of the keys that seal and open hold; 0: none. */

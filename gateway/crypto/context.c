@@ -69,6 +69,7 @@ static void context_free(void *p)
 	if (!ctx)
 		return;
 	EVP_MD_CTX_free(ctx->md);
+	EVP_MD_CTX_free(ctx->verify);
 	EVP_MAC_CTX_free(ctx->mac);
 	EVP_CIPHER_CTX_free(ctx->seal);
 	EVP_CIPHER_CTX_free(ctx->open);
@@ -105,11 +106,12 @@ static struct crypto_context *context_new(void)
 	if (!ctx)
 		return NULL;
 	ctx->md = EVP_MD_CTX_new();
+	ctx->verify = EVP_MD_CTX_new();
 	ctx->mac = EVP_MAC_CTX_new(mac);
 	ctx->seal = EVP_CIPHER_CTX_new();
 	ctx->open = EVP_CIPHER_CTX_new();
-	if (!ctx->md || !ctx->mac || !ctx->seal || !ctx->open ||
-	    !mac_prepare(ctx->mac)) {
+	if (!ctx->md || !ctx->verify || !ctx->mac || !ctx->seal ||
+	    !ctx->open || !mac_prepare(ctx->mac)) {
 		context_free(ctx);
 		return NULL;
 	}

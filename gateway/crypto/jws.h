@@ -31,7 +31,9 @@
 #define JWS_SECRET_MIN 32	/* octets of a secret: RFC 7518 section 3.2 */
 #define JWS_RSA_MIN 2048	/* bits: RFC 7518 section 3.3 */
 #define JWS_RSA_MAX 8192	/* bits: what a verification may cost */
+#define JWS_RSA_EXPONENT_MAX 64	/* bits: the same */
 #define JWS_SIGNATURE_MAX (JWS_RSA_MAX / 8)
+#define JWS_KEY_TEXT_MAX 16384	/* octets of a secret or PEM */
 
 enum jws_algorithm {
 	JWS_HS256,
@@ -50,25 +52,29 @@ struct jws_key;
 
 /*
  * A key from what a file holds: for HS256 the secret's octets as they are, for
- * the others one PEM public key (SubjectPublicKeyInfo or a certificate).  The
- * text is not needed afterwards.
- * ERR_SYNTAX: no such PEM, or PEM where a secret is wanted; ERR_AUTH: a private
- * key where a public one is wanted; ERR_UNSUPPORTED: a key of another kind or
- * curve than the algorithm's; ERR_RANGE: too short or too long for it;
+ * the others one PEM public key (SubjectPublicKeyInfo, or a certificate, of which
+ * nothing but the key is looked at).  The text is not needed afterwards.
+ * ERR_LIMIT over JWS_KEY_TEXT_MAX; ERR_SYNTAX: not one such PEM, or PEM where a
+ * secret is wanted; ERR_AUTH: a private key where a public one is wanted;
+ * ERR_UNSUPPORTED: a key of another kind or curve than the algorithm's;
+ * ERR_RANGE: too short or too long for it, or weak (an RSA exponent of 1);
  * ERR_NOMEM; ERR_INTERNAL.
  */
 enum err jws_key_new(enum jws_algorithm algorithm, struct str text,
 		     struct jws_key **key_r);
 void jws_key_free(struct jws_key *key);		/* wipes; accepts NULL */
 enum jws_algorithm jws_key_algorithm(const struct jws_key *key);
+/* For tools that sign: the secret of HS256, as long as the key; absent for the
+ * others, whose private half is not here. */
+struct str jws_key_secret(const struct jws_key *key);
 
 /* A text taken apart.  All slices live in the pool or in the text. */
 struct jws {
 	struct str alg;			/* as the header says */
 	struct str kid, typ;		/* absent where the header has none */
 	struct str signing_input;	/* header "." payload, as received */
-	struct str payload;		/* decoded; any octets */
-	struct str signature;		/* decoded */
+	struct str payload;		/* decoded; any octets, or none */
+	struct str signature;		/* decoded; an unsigned text's is empty */
 };
 
 /*
@@ -92,7 +98,9 @@ enum err jws_verify(const struct jws_key *key, const struct jws *jws);
 /*
  * Make one, for tools and tests: {"alg":...,"typ":"JWT","kid":...}, without a
  * kid where it is absent.  `key_text` as for jws_key_new(), but a PEM private
- * key.  Appends to `out`.  Errors as jws_key_new(), ERR_LIMIT over JWS_MAX.
+ * key without a passphrase.  Appends to `out`.  Errors as jws_key_new(), but
+ * ERR_AUTH: a public key where a private one is wanted, or one that has a
+ * passphrase; ERR_LIMIT over JWS_MAX, JWS_KID_MAX or the room of `out`.
  */
 enum err jws_sign(enum jws_algorithm algorithm, struct str key_text,
 		  struct str kid, struct str payload, struct buf *out);

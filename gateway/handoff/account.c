@@ -85,10 +85,9 @@ static enum err add_remotes(struct exchange *ex)
 	const struct account *account = ex->work;
 	const struct user_view *user = &account->session.user;
 	const struct remote_rule *rule = &ex->tenant->remote;
-	/* External ids come with signed users, whom this version has not. */
 	const struct remote_person person = {
 		.slug = ex->tenant->slug, .email = user->email,
-		.id = user->id,
+		.id = user->id, .external_id = user->external_id,
 	};
 	struct str who, email, name;
 	enum err err = remote_user(rule, &person, ex->pool, &who);

@@ -45,6 +45,7 @@ enum err adapt_user(struct exchange *ex, struct adapter_call *call,
 	call->info.user_id = id;
 	call->info.user_email = user->email;
 	call->info.user_name = user->name;
+	call->info.user_external_id = user->external_id;
 	return ERR_OK;
 }
 

@@ -269,18 +269,23 @@ static bool may_replace(const struct callback *callback,
 }
 
 /*
- * By tenant, kind and address, never by number: the token's person may have
- * none yet.
+ * By tenant, kind, and external id or address, never by number: the token's
+ * person may have none yet.
  */
 static bool is_same_person(struct exchange *ex)
 {
 	const struct callback *callback = ex->work;
 	const struct user_view *user = &callback->current.user;
+	const struct token *token = &callback->redeem.token;
 	struct email email;
 
-	return callback->current_tenant == ex->tenant &&
-	       !user->is_verified &&
-	       !email_parse(ex->pool, user->email, &email) &&
+	if (callback->current_tenant != ex->tenant ||
+	    user->is_verified != token->is_vouched)
+		return false;
+	if (user->external_id.ptr || token->sub.ptr)
+		return user->external_id.ptr && token->sub.ptr &&
+		       str_eq(user->external_id, token->sub);
+	return !email_parse(ex->pool, user->email, &email) &&
 	       str_eq(email.key, callback->redeem.email_key);
 }
 

@@ -15,6 +15,12 @@
 #define START_THERE \
 	"Start from the site whose support you want, with its button."
 
+/* What is wrong with an assertion is its maker's to know: the JSON says it. */
+#define UNVERIFIED							\
+	{ "This sign-in could not be verified",				\
+	  "The site that you came from did not prove who you are.",	\
+	  TELL_THEM, false }
+
 /* By their status alone: codes that need no words of their own, and those of
  * adapters. */
 #define FORBIDDEN							\

@@ -16,10 +16,14 @@
 #include "handoff/invalid.h"
 #include "handoff/origin.h"
 #include "handoff/token.h"
+#include "handoff/vouch.h"
 
 struct handoff {
 	struct exchange *ex;
 	bool may_post;			/* so says the list of origins */
+	bool is_pending;		/* ... and an assertion may say more */
+	bool is_vouched;		/* by one */
+	struct vouch vouch;		/* what it says */
 	struct adapter_call *call;	/* NULL: the tenant has no adapter, or
 					 * it was passed over */
 	enum err look_error;		/* of fetching the user for it */
@@ -76,8 +80,12 @@ static enum step_result check_store(struct exchange *ex)
 
 static enum step_result check_origin(struct exchange *ex)
 {
-	const struct handoff *handoff = ex->work;
+	struct handoff *handoff = ex->work;
 
+	handoff->is_pending = !handoff->may_post && ex->tenant->key_count &&
+			      ex->tenant->identity != IDENTITY_UNSIGNED;
+	if (handoff->is_pending)
+		return STEP_NEXT;
 	if (!handoff->may_post) {
 		origin_hint(ex);
 		return origin_refuse(ex, STRANGER_POST);
@@ -86,14 +94,85 @@ static enum step_result check_origin(struct exchange *ex)
 	return STEP_NEXT;
 }
 
-/* Assertions are not verified yet, and the configuration refuses the modes
- * that need them. Should one get here all the same, nobody passes. */
+/* A valid signature stands for the page's origin. */
+static enum step_result settle_origin(struct exchange *ex, bool is_good)
+{
+	const struct handoff *handoff = ex->work;
+
+	if (!handoff->is_pending)
+		return STEP_NEXT;
+	if (is_good) {
+		origin_note_reader(ex);
+		return STEP_NEXT;
+	}
+	origin_hint(ex);
+	return origin_refuse(ex, STRANGER_POST);
+}
+
+/* What was vouched for counts, and not what was posted beside it. */
+static enum step_result take_claims(struct exchange *ex)
+{
+	struct handoff *handoff = ex->work;
+	struct fields *claims = &handoff->vouch.says.claims;
+	enum err err = ERR_OK;
+
+	/* what the gateway acts on, and no assertion says */
+	fields_del(claims, STR("assertion"));
+	fields_del(claims, STR("response"));
+	fields_del(claims, STR("token"));
+	for (unsigned i = 0; i < claims->count && !err; i++)
+		err = fields_set(&ex->fields, claims->v[i].name,
+				 claims->v[i].value, claims->v[i].kind);
+	if (err == ERR_LIMIT)
+		return answer_error(ex, CODE_malformed_body,
+				    "There are too many fields, those of the "
+				    "assertion included.");
+	return err ? answer_failure(ex, err) : STEP_NEXT;
+}
+
+/* The trail says why; people are told that it is so, and programs all of it. */
+static enum step_result refuse_assertion(struct exchange *ex)
+{
+	const struct vouch *vouch = &((struct handoff *)ex->work)->vouch;
+
+	if (!request_prefers_html(&ex->request))
+		ex->hint = vouch->hint;
+	return answer_error(ex, vouch->code,
+			    "This sign-in could not be verified.");
+}
+
+/*
+ * `observe` lets all pass, as unsigned as they were; the trail and the counters
+ * tell what `signed` would have refused.
+ */
 static enum step_result verify_identity(struct exchange *ex)
 {
-	if (ex->tenant->identity == IDENTITY_UNSIGNED)
+	const struct tenant *tenant = ex->tenant;
+	struct handoff *handoff = ex->work;
+	struct vouch *vouch = &handoff->vouch;
+	enum step_result result;
+	enum err err;
+
+	if (tenant->identity == IDENTITY_UNSIGNED)
 		return STEP_NEXT;
-	return answer_error(ex, CODE_identity_required,
-			    "A signed assertion is required.");
+	err = vouch_read(tenant, fields_value(&ex->fields, STR("assertion")),
+			 clock_wall_s(), ex->pool, vouch);
+	vouch_count(tenant, err, vouch);
+	if (err && err != ERR_AUTH)
+		return answer_failure(ex, err);
+	if (err)
+		ex->why = vouch->hint.ptr;
+	if (err && tenant->identity == IDENTITY_SIGNED)
+		return refuse_assertion(ex);
+	result = settle_origin(ex, !err);
+	if (result != STEP_NEXT)
+		return result;
+	if (err) {
+		ex->verdict = code_table[vouch->code].name;
+		return STEP_NEXT;
+	}
+	handoff->is_vouched = tenant->identity == IDENTITY_SIGNED;
+	return take_claims(ex);
 }
 
 /* What is stored about this address already, if the adapter asks. */
@@ -110,8 +189,12 @@ static enum err load_user(struct adapter_call *call)
 	if (err)
 		return err == ERR_NOMEM ? err : ERR_OK;
 	call->info.user_email = email.shown;
-	err = users_find(ex->reader, ex->tenant->slug, email.key, ex->pool,
-			 &user);
+	err = handoff->is_vouched ?
+		users_find_signed(ex->reader, ex->tenant->slug,
+				  handoff->vouch.says.sub, email.key, ex->pool,
+				  &user) :
+		users_find(ex->reader, ex->tenant->slug, email.key, ex->pool,
+			   &user);
 	if (err)
 		return err == ERR_NOT_FOUND ? ERR_OK : err;
 	if (user.is_blocked) {
@@ -281,8 +364,13 @@ static enum step_result ask_adapter(struct exchange *ex)
 	if (!call)
 		return answer_failure(ex, ERR_NOMEM);
 	call->fields = &ex->fields;
-	call->info.identity = STR("unsigned");
-	call->may_supply = true;
+	call->info.identity = handoff->is_vouched ? STR("signed") :
+						    STR("unsigned");
+	if (handoff->is_vouched) {
+		call->claims = &handoff->vouch.says.claims;
+		call->info.user_external_id = handoff->vouch.says.sub;
+	}
+	call->may_supply = !handoff->is_vouched;
 	call->look = look;
 	err = load_target(ex, call);
 	if (err)
@@ -401,6 +489,12 @@ static enum step_result mint_token(struct exchange *ex)
 	token->email = handoff->user.email.shown;
 	token->name = handoff->user.name;
 	token->redirect_url = handoff->target;
+	if (handoff->is_vouched) {
+		token->is_vouched = true;
+		token->sub = handoff->vouch.says.sub;
+		token->aexp_s = handoff->vouch.says.exp_s;
+		memcpy(token->jti, handoff->vouch.jti, sizeof(token->jti));
+	}
 	fields_init(&token->set, ex->pool);
 	if (handoff->call)
 		err = collect_changes(handoff);

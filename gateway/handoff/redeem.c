@@ -72,6 +72,13 @@ static enum step_result refuse_early(struct exchange *ex)
 			    "Please go back and try again.");
 }
 
+static enum step_result refuse_unsigned(struct exchange *ex)
+{
+	return answer_error(ex, CODE_identity_required,
+			    "A signed sign-in is required. "
+			    "Please go back and try again.");
+}
+
 /* The rest of the token, where it was parked.  Whether one that is gone was
  * used is for the store to tell. */
 static enum err unpark(struct exchange *ex)
@@ -108,6 +115,9 @@ enum step_result redeem_open(struct exchange *ex, struct str text)
 	if (err)
 		return err == ERR_AUTH ? redeem_refuse(ex) :
 					 answer_failure(ex, err);
+	/* it was posted before the tenant's file said so */
+	if (!redeem->token.is_vouched && ex->tenant->identity == IDENTITY_SIGNED)
+		return refuse_unsigned(ex);
 	err = email_parse(ex->pool, redeem->token.email, &email);
 	if (err)
 		return err == ERR_NOMEM || err == ERR_INTERNAL ?
@@ -141,6 +151,9 @@ struct user_sync redeem_sync(const struct exchange *ex)
 		.del = token->unset,
 		.del_count = token->unset_count,
 		.minted_ms = token->minted_ms,
+		.is_vouched = token->is_vouched,
+		.external_id = token->sub,
+		.issued_ms = redemption_time(token->jti) - clock_ahead_ms(),
 	};
 }
 
@@ -150,6 +163,10 @@ enum step_result redeem_refuse_person(struct exchange *ex, enum err err)
 	case ERR_AUTH:
 		return answer_error(ex, CODE_user_blocked,
 				    "This user may not sign in.");
+	case ERR_CONFLICT:
+		return answer_error(ex, CODE_identity_conflict,
+				    "This sign-in belongs to two different "
+				    "users.");
 	case ERR_LIMIT:
 		return answer_error(ex, CODE_too_many_attributes,
 				    "There is too much to store about this "
@@ -246,6 +263,11 @@ enum step_result redeem_settled(struct exchange *ex, int status)
 		exchange_audited(ex, status, NULL);
 		return STEP_NEXT;
 	case ERR_USED:
+		if (redeem->token.is_vouched)
+			return answer_error(ex, CODE_assertion_replayed,
+					    "This sign-in was used already. "
+					    "Please reload the page that you "
+					    "came from and try again.");
 		return answer_error(ex, CODE_token_used,
 				    "This sign-in link was used already. "
 				    "Please go back and try again.");

@@ -22,8 +22,9 @@ struct redeem {
 /*
  * Open `text` for ex->tenant and check again that the target is still
  * allowed (the dashboard takes the place of one that no longer is).
- * STEP_NEXT, or 401 token_expired or token_invalid, or 503 where nobody of such
- * an address can be found yet (users_can_find()).
+ * STEP_NEXT, or 401 token_expired or token_invalid, 401 identity_required where
+ * nobody vouches for it and the tenant wants that by now, or 503 where nobody
+ * of such an address can be found yet (users_can_find()).
  */
 enum step_result redeem_open(struct exchange *ex, struct str text);
 /* 401 token_invalid. */
@@ -31,8 +32,8 @@ enum step_result redeem_refuse(struct exchange *ex);
 
 /* What the arrival brings of its person; see `is_gone`. */
 struct user_sync redeem_sync(const struct exchange *ex);
-/* Why users_plan(), or the job, refused the person: 403 user_blocked, 422
- * too_many_attributes, or what answer_failure() makes of it. */
+/* Why users_plan(), or the job, refused the person: 403 user_blocked, 409
+ * identity_conflict, 422 too_many_attributes, or what answer_failure() makes of it. */
 enum step_result redeem_refuse_person(struct exchange *ex, enum err err);
 
 /*
@@ -46,7 +47,8 @@ enum step_result redeem_refuse_person(struct exchange *ex, enum err err);
 enum step_result redeem_submit(struct exchange *ex, int status, size_t room);
 /*
  * After that: STEP_NEXT when this request was the first (the user is in
- * job.user), else the answer: 410 token_used, 401, 403 user_blocked, 422, 503.
+ * job.user), else the answer: 410 token_used or assertion_replayed, 401, 403
+ * user_blocked, 409, 422, 503.
  */
 enum step_result redeem_settled(struct exchange *ex, int status);
 

@@ -66,6 +66,13 @@ static void write_base(struct buf *out, const struct tenant *tenant,
 	json_add_int(out, token->minted_ms);
 	add_text(out, ",\"jti\":\"", (struct str){ jti, sizeof(jti) });
 	add_text(out, ",\"rid\":\"", token->rid);
+	if (!token->is_vouched)
+		return;
+	buf_puts(out, ",\"vouched\":true");
+	if (token->sub.ptr)
+		add_text(out, ",\"sub\":\"", token->sub);
+	buf_puts(out, ",\"aexp\":");
+	json_add_int(out, token->aexp_s);
 }
 
 static void write_attributes(struct buf *out, const struct token *token)
@@ -171,7 +178,7 @@ static enum err park(struct draft *draft, size_t room, struct token *token,
 static size_t guess_len(const struct token *token)
 {
 	size_t len = 512 + token->email.len + token->redirect_url.len +
-		     token->name.len;
+		     token->name.len + token->sub.len;
 
 	for (unsigned i = 0; i < token->set.count; i++)
 		len += token->set.v[i].name.len + token->set.v[i].value.len + 6;
@@ -222,7 +229,7 @@ enum err token_mint(const struct tenant *tenant, struct str issuer,
 	token->iat_s = now_ms / 1000;
 	token->exp_s = token->iat_s + TOKEN_TTL_S;
 	token->is_parked = false;
-	err = make_jti(now_ms, token->jti);
+	err = token->is_vouched ? ERR_OK : make_jti(now_ms, token->jti);
 	if (!err)
 		err = draft_claims(tenant, issuer, token,
 				   (TOKEN_LOCATION_MAX - around) * 3 / 4, pool,
@@ -459,6 +466,22 @@ static enum err take_park(struct str *in, struct token *out)
 							      ERR_OK;
 }
 
+/* Who vouches for it, where somebody does. */
+static enum err take_vouched(struct str *in, struct pool *pool,
+			     struct token *out)
+{
+	enum err err = ERR_OK;
+
+	if (!skip(in, STR(",\"vouched\":true")))
+		return ERR_OK;
+	out->is_vouched = true;
+	if (skip(in, STR(",\"sub\":\"")))
+		err = take_text(in, pool, &out->sub);
+	if (!err && !skip(in, STR(",\"aexp\":")))
+		err = ERR_AUTH;
+	return err ? err : take_number(in, &out->aexp_s);
+}
+
 /* What write_base() wrote; the seal says as much as the first two, but a second
  * lock costs nothing. */
 static enum err take_base(struct str *in, const struct tenant *tenant,
@@ -493,7 +516,9 @@ static enum err take_base(struct str *in, const struct tenant *tenant,
 	}
 	if (!str_eq(iss, issuer) || !str_eq(aud, tenant->slug))
 		return ERR_AUTH;
-	return take_octets(jti, out->jti, sizeof(out->jti));
+	if (take_octets(jti, out->jti, sizeof(out->jti)))
+		return ERR_AUTH;
+	return take_vouched(in, pool, out);
 }
 
 /*

@@ -7,15 +7,18 @@
  *
  *	{"v":2,"iss":B's origin,"aud":tenant,"email":...,"iat":...,"exp":...,
  *	 "mms":mint time in ms,"jti":...,"rid":the handoff's request id,
+ *	 "vouched":true,"sub":external id,"aexp":the assertion's exp,
  *	 "redirect_url":...,"name":...,
  *	 "set":{attribute:value,...},"unset":[name,...],
  *	 "events":[{"name":...,"body":{...}},...],
  *	 "park":"ID.SUM"}
  *
  * sealed with the tenant's keys (crypto/jwe.h).  The last four stand only where
- * there are any.  `jti` is 128 bits, base64url: 48 of milliseconds of the
- * steady clock and 80 random ones, so that the redemptions' table grows at its
- * end.
+ * there are any, and `vouched`, `sub` and `aexp` where a signed assertion says
+ * who it is.  `jti` is 128 bits, base64url: 48 of milliseconds of the steady
+ * clock and 80 random ones, so that the redemptions' table grows at its end.
+ * Where it is vouched for, both come from the assertion (handoff/vouch.h): all
+ * tokens of one share a jti, and so a use.
  *
  * What does not fit into TOKEN_LOCATION_MAX is parked (store/parking.h): of the
  * members from `redirect_url` on, from the end, in whole steps: the events,
@@ -50,13 +53,16 @@ struct token {
 	unsigned event_count;
 	int64_t iat_s, exp_s, minted_ms;
 	uint8_t jti[REDEMPTION_JTI_LEN];
+	bool is_vouched;		/* by an assertion */
+	struct str sub;			/* its external id; absent: none */
+	int64_t aexp_s;			/* when it expires */
 	bool is_parked;			/* the rest lies there */
 	uint8_t park_id[PARKED_ID_LEN], park_sum[DIGEST_SIZE];
 };
 
 /*
- * Mint a token: times, jti and what is said of parking are filled in from
- * `now_ms` and fresh random bytes.  *location_r is the whole callback URL,
+ * Mint a token: times, jti (unless it is vouched for) and what is said of
+ * parking are filled in from `now_ms` and fresh random bytes.  *location_r is the whole callback URL,
  * *parked_r what has to be parked under token->park_id before anybody gets it
  * (absent: nothing); both in the pool.  The texts are validated ones (no
  * control characters).  ERR_LIMIT past PARKED_MAX, ERR_IO (no random bytes),

@@ -320,7 +320,8 @@ static int view_make_infos(struct adapter_call *call,
 		       sizeof(value));
 		if (!str_is_null(value))
 			list[count++] = (struct field){
-				str_from(infos[i].name), value, FIELD_TEXT
+				.name = str_from(infos[i].name),
+				.value = value, .kind = FIELD_TEXT,
 			};
 	}
 	return view_make(call, view, list, count, 0);
@@ -337,7 +338,8 @@ static void view_change(struct adapter_view *view, struct str name,
 	if (!str_is_null(value)) {
 		if (i == view->count)
 			view->count++;
-		view->v[i] = (struct field){ name, value, FIELD_TEXT };
+		view->v[i] = (struct field){
+			.name = name, .value = value, .kind = FIELD_TEXT };
 	} else if (i < view->count) {
 		view->v[i] = view->v[--view->count];
 	}

@@ -21,19 +21,17 @@ struct redemptions {
 	int64_t sweeping_ms;		/* what it becomes with this sweep */
 };
 
-#define JTI_TIME_LEN 6
-
 void redemption_jti_time(int64_t ms, uint8_t jti[REDEMPTION_JTI_LEN])
 {
-	for (unsigned i = JTI_TIME_LEN; i-- > 0; ms >>= 8)
+	for (unsigned i = REDEMPTION_JTI_TIME_LEN; i-- > 0; ms >>= 8)
 		jti[i] = (uint8_t)ms;
 }
 
-static int64_t time_of(const uint8_t *jti)
+int64_t redemption_time(const uint8_t jti[REDEMPTION_JTI_LEN])
 {
 	int64_t ms = 0;
 
-	for (unsigned i = 0; i < JTI_TIME_LEN; i++)
+	for (unsigned i = 0; i < REDEMPTION_JTI_TIME_LEN; i++)
 		ms = ms << 8 | jti[i];
 	return ms;
 }
@@ -93,19 +91,39 @@ static enum err check_old_tombstone(struct db *db, struct redemption *r)
 	buf_init_fixed(&key, text, sizeof(text));
 	email_add_old_key(&key, r->sync.email, r->sync.email_key);
 	return tombstone_check(r->redemptions->tombstones, db, r->sync.tenant,
-			       false, buf_str(&key), r->sync.minted_ms);
+			       TOMBSTONE_UNSIGNED, buf_str(&key),
+			       r->sync.minted_ms);
+}
+
+/* Whoever was ended is so for assertions of before, too. */
+static enum err check_tombstones(struct db *db, struct redemption *r)
+{
+	struct tombstones *ts = r->redemptions->tombstones;
+	const struct user_sync *sync = &r->sync;
+	int64_t since_ms = sync->minted_ms;
+	enum err err;
+
+	if (!sync->is_vouched) {
+		err = tombstone_check(ts, db, sync->tenant, TOMBSTONE_UNSIGNED,
+				      sync->email_key, since_ms);
+		return err ? err : check_old_tombstone(db, r);
+	}
+	if (sync->issued_ms < since_ms)
+		since_ms = sync->issued_ms;
+	err = tombstone_check(ts, db, sync->tenant, TOMBSTONE_SIGNED,
+			      sync->email_key, since_ms);
+	if (!err && sync->external_id.ptr)
+		err = tombstone_check(ts, db, sync->tenant, TOMBSTONE_EXTERNAL,
+				      sync->external_id, since_ms);
+	return err;
 }
 
 /* Were they ended on the way, or are they not whom the adapter saw? */
 static enum err check_person(struct db *db, struct redemption *r,
 			     struct user_plan *plan)
 {
-	enum err err = tombstone_check(r->redemptions->tombstones, db,
-				       r->sync.tenant, false,
-				       r->sync.email_key, r->sync.minted_ms);
+	enum err err = check_tombstones(db, r);
 
-	if (!err)
-		err = check_old_tombstone(db, r);
 	if (err == ERR_NOT_FOUND)
 		r->note = REDEMPTION_ENDED;
 	if (!err)
@@ -127,6 +145,10 @@ static enum err keep_view(struct redemption *r, const struct user_view *view)
 	r->user.email = pool_str(r->pool, view->email);
 	r->user.name = pool_str(r->pool, view->name);
 	r->user.attributes = pool_str(r->pool, view->attributes);
+	if (view->external_id.ptr)
+		r->user.external_id = pool_str(r->pool, view->external_id);
+	if (view->external_id.ptr && !r->user.external_id.ptr)
+		return ERR_NOMEM;
 	return r->user.email.ptr && r->user.name.ptr &&
 	       r->user.attributes.ptr ? ERR_OK : ERR_NOMEM;
 }
@@ -150,7 +172,7 @@ static enum err check_expiry(struct redemption *r, int64_t now_s)
 {
 	if (r->exp_s <= now_s)
 		return ERR_EXPIRED;
-	if (time_of(r->jti) > redemptions_swept_ms(r->redemptions))
+	if (redemption_time(r->jti) > redemptions_swept_ms(r->redemptions))
 		return ERR_OK;
 	r->note = REDEMPTION_SWEPT;
 	return ERR_EXPIRED;
@@ -312,7 +334,7 @@ static enum err find_last(struct db *db, const uint8_t *before,
 	*last_ms_r = -1;
 	if (query_step(db, q, &err) > 0 && sqlite3_column_bytes(q, 0) ==
 					   REDEMPTION_JTI_LEN)
-		*last_ms_r = time_of(sqlite3_column_blob(q, 0));
+		*last_ms_r = redemption_time(sqlite3_column_blob(q, 0));
 	query_end(q);
 	return err;
 }

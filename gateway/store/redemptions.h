@@ -10,11 +10,15 @@
  * A jti begins with the time of its token (TOKEN's minting, 48 bits of
  * milliseconds, big-endian), so the table grows at its right edge and needs no
  * index by time: rows are swept by the jti alone, REDEMPTION_KEPT_S after that
- * time, which is longer than any token lives.  The latest time that was ever
+ * time, which is longer than any token lives.  Of an assertion it is its `iat`,
+ * as others stamped it, and no token of it lives longer than 900 seconds (what
+ * a tenant may allow), 60 (the clocks' distance) and 120 (the token's own) after
+ * that.  The latest time that was ever
  * swept is kept, in the sweep's own transaction, and no jti of that time or
  * before is redeemed any more: no used token looks unused, whatever the clocks
- * do.  (All times are the steady clock's, so steps of the wall clock do not
- * come into it; a database that is put back might.)
+ * do.  (All times but an assertion's are the steady clock's, so steps of the
+ * wall clock do not come into it, or make a used assertion expired at worst; a
+ * database that is put back might.)
  */
 #ifndef STORE_REDEMPTIONS_H
 #define STORE_REDEMPTIONS_H
@@ -26,7 +30,8 @@
 #include "store/sessions.h"
 
 #define REDEMPTION_JTI_LEN 16
-#define REDEMPTION_KEPT_S 4200	/* ten minutes and an hour */
+#define REDEMPTION_JTI_TIME_LEN 6	/* the first ones: of milliseconds */
+#define REDEMPTION_KEPT_S 4680	/* eighteen minutes and an hour */
 
 struct redemptions;		/* one per store: see store_redemptions() */
 
@@ -42,7 +47,7 @@ enum redemption_note {
  * Result: ERR_OK: this one was first.  ERR_USED: another was before,
  * `session_id` is the session that it opened (0: none).  ERR_NOT_FOUND: the
  * tenant's epoch has ended, or what was parked for it is gone, or as `note`
- * says; ERR_AUTH: the person is blocked; ERR_LIMIT: they would have too many
+ * says; ERR_AUTH: the person is blocked; ERR_CONFLICT: they are two; ERR_LIMIT: they would have too many
  * attributes; ERR_EXPIRED: past exp_s, or, as `note` says, not after what was
  * swept.  ERR_BUSY (a queue is full), ERR_NOMEM, ERR_IO:
  * nothing happened, it may be tried again.  Whatever is refused is not spent:
@@ -90,6 +95,8 @@ enum err redemptions_submit(struct redemptions *redemptions,
 
 /* A jti of that time: its first six octets. */
 void redemption_jti_time(int64_t ms, uint8_t jti[REDEMPTION_JTI_LEN]);
+/* ... and the time of one. */
+int64_t redemption_time(const uint8_t jti[REDEMPTION_JTI_LEN]);
 
 /* The latest time of a jti that was swept, in milliseconds; 0: none. Any
  * thread. */

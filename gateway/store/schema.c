@@ -4,9 +4,10 @@
 
 /*
  * users: ids are made by users_new_id(); the table is AUTOINCREMENT because it
- * keeps the highest one ever, so that none is given twice.  The three partial
- * indexes are the three ways to be keyed (see users.h); queries must repeat
- * their WHERE to use them.
+ * keeps the highest one ever, so that none is given twice.  Three partial
+ * indexes are the three ways to be keyed (see users.h), the fourth finds whose
+ * address it is among those with an external id; queries must repeat their
+ * WHERE to use them.
  *
  * sessions: no foreign key on user_id, because it would need an index that
  * costs a random page per sign-in; the table in memory knows each user's
@@ -283,6 +284,10 @@ static const char *const steps[] = {
 	") STRICT, WITHOUT ROWID;"
 	"INSERT INTO marks"
 	"	SELECT 'user_keys', NOT EXISTS (SELECT 1 FROM users);",
+
+	/* 9 -> 10 */
+	"CREATE INDEX users_external_email ON users(tenant, email_key)"
+	"	WHERE external_id IS NOT NULL;",
 };
 
 #define STEPS ((int)(N_ELEMENTS(steps)))

@@ -56,6 +56,7 @@ static enum err take_user(struct load *l, sqlite3_stmt *q, int64_t id,
 		.name = query_str(q, 2),
 		.attributes = query_str(q, 3),
 		.is_verified = sqlite3_column_int(q, 4),
+		.external_id = query_str(q, 5),
 	};
 	struct user_record *record = user_record_new(&view);
 	struct session_user *u = malloc(sizeof(*u));
@@ -119,7 +120,8 @@ enum err load_users(struct part *p)
 	struct load *l = p->l;
 	sqlite3_stmt *q;
 	enum err err = query_begin(p->db, SQL_SESSION_USERS,
-		"SELECT id, email, name, attributes, verified FROM users"
+		"SELECT id, email, name, attributes, verified, external_id"
+		" FROM users"
 		" WHERE id >= ?1 ORDER BY id", &q);
 
 	if (err)

@@ -20,11 +20,14 @@
 struct user_record {
 	int64_t id;
 	bool is_verified;
+	uint8_t external_len;	/* 0: none */
 	uint16_t email_len, name_len, attributes_len;
-	char text[];		/* the three, one behind the other */
+	char text[];		/* the four, one behind the other, the
+				 * external id last */
 };
 _Static_assert(USER_EMAIL_MAX <= UINT16_MAX && USER_NAME_MAX <= UINT16_MAX &&
-	       USER_ATTRIBUTES_MAX <= UINT16_MAX, "lengths of a record");
+	       USER_ATTRIBUTES_MAX <= UINT16_MAX &&
+	       USER_EXTERNAL_MAX <= UINT8_MAX, "lengths of a record");
 
 /* A user who has sessions; there as long as there is one. */
 struct session_user {

@@ -10,7 +10,8 @@
 
 struct user_record *user_record_new(const struct user_view *view)
 {
-	size_t size = view->email.len + view->name.len + view->attributes.len;
+	size_t size = view->email.len + view->name.len +
+		      view->attributes.len + view->external_id.len;
 	struct user_record *r = malloc(sizeof(*r) + size);
 	char *p;
 
@@ -19,6 +20,7 @@ struct user_record *user_record_new(const struct user_view *view)
 	*r = (struct user_record){
 		.id = view->id,
 		.is_verified = view->is_verified,
+		.external_len = (uint8_t)view->external_id.len,
 		.email_len = (uint16_t)view->email.len,
 		.name_len = (uint16_t)view->name.len,
 		.attributes_len = (uint16_t)view->attributes.len,
@@ -29,6 +31,9 @@ struct user_record *user_record_new(const struct user_view *view)
 	memcpy(p, view->name.ptr, view->name.len);
 	p += view->name.len;
 	memcpy(p, view->attributes.ptr, view->attributes.len);
+	p += view->attributes.len;
+	if (view->external_id.len)
+		memcpy(p, view->external_id.ptr, view->external_id.len);
 	return r;
 }
 
@@ -258,7 +263,8 @@ static enum err copy_out(struct sessions *s, const struct session_node *n,
 	const struct session_place *place = n->place;
 	const struct user_record *r = n->user->record;
 	struct str tenant = place->tenant->slug, host = place->host;
-	size_t text = (size_t)r->email_len + r->name_len + r->attributes_len;
+	size_t text = (size_t)r->email_len + r->name_len + r->attributes_len +
+		      r->external_len;
 	char *p = pool_alloc(pool, tenant.len + host.len + text);
 
 	if (!p) {
@@ -276,6 +282,8 @@ static enum err copy_out(struct sessions *s, const struct session_node *n,
 	out_r->user.email = cut(&p, r->email_len);
 	out_r->user.name = cut(&p, r->name_len);
 	out_r->user.attributes = cut(&p, r->attributes_len);
+	out_r->user.external_id = r->external_len ?
+		cut(&p, r->external_len) : STR_NULL;
 	out_r->created_s = (int64_t)n->created_s;
 	out_r->expires_s = session_node_end(n);
 	out_r->absolute_s = out_r->created_s + (int64_t)place->life_s;

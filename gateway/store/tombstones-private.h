@@ -19,12 +19,20 @@ enum err tombstones_start(struct tombstones *tombstones, struct writer *writer,
 /* After the writer ended. Accepts NULL. */
 void tombstones_free(struct tombstones *tombstones);
 
+/* What `name` is; stands in the tags of databases. */
+enum tombstone_kind {
+	TOMBSTONE_UNSIGNED = 1,		/* an address as compared */
+	TOMBSTONE_SIGNED = 2,		/* the same, of one vouched for */
+	TOMBSTONE_EXTERNAL = 3,		/* an external id */
+};
+
 /* Inside a job: end what was minted for them up to now. */
 enum err tombstone_write(struct tombstones *tombstones, struct db *db,
-			 struct str tenant, bool is_vouched,
-			 struct str email_key);
-/* Inside a job.  ERR_NOT_FOUND: what was minted for them then was ended. */
+			 struct str tenant, enum tombstone_kind kind,
+			 struct str name);
+/* Inside a job.  ERR_NOT_FOUND: what was minted, or issued, for them then was
+ * ended. */
 enum err tombstone_check(struct tombstones *tombstones, struct db *db,
-			 struct str tenant, bool is_vouched,
-			 struct str email_key, int64_t minted_ms);
+			 struct str tenant, enum tombstone_kind kind,
+			 struct str name, int64_t minted_ms);
 #endif

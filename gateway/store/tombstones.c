@@ -21,7 +21,7 @@ struct tombstones {
 };
 
 static void make_tag(const struct tombstones *ts, struct str tenant,
-		     bool is_vouched, struct str email_key,
+		     enum tombstone_kind kind, struct str name,
 		     uint8_t tag[TAG_SIZE])
 {
 	char text[USER_TENANT_MAX + USER_EMAIL_MAX + 2];
@@ -30,9 +30,9 @@ static void make_tag(const struct tombstones *ts, struct str tenant,
 	/* slugs have no such octet: no two people make one text */
 	memcpy(text, tenant.ptr, tenant.len);
 	len += tenant.len;
-	text[len++] = is_vouched ? '\2' : '\1';
-	memcpy(text + len, email_key.ptr, email_key.len);
-	len += email_key.len;
+	text[len++] = (char)kind;
+	memcpy(text + len, name.ptr, name.len);
+	len += name.len;
 	for (int i = 0; i < 2; i++) {
 		uint64_t half = hash_keyed(ts->key[i], text, len);
 
@@ -41,8 +41,8 @@ static void make_tag(const struct tombstones *ts, struct str tenant,
 }
 
 enum err tombstone_write(struct tombstones *ts, struct db *db,
-			 struct str tenant, bool is_vouched,
-			 struct str email_key)
+			 struct str tenant, enum tombstone_kind kind,
+			 struct str name)
 {
 	uint8_t tag[TAG_SIZE];
 	sqlite3_stmt *q;
@@ -52,7 +52,7 @@ enum err tombstone_write(struct tombstones *ts, struct db *db,
 
 	if (err)
 		return err;
-	make_tag(ts, tenant, is_vouched, email_key, tag);
+	make_tag(ts, tenant, kind, name, tag);
 	sqlite3_bind_blob(q, 1, tag, sizeof(tag), SQLITE_STATIC);
 	sqlite3_bind_int64(q, 2, clock_steady_ms());
 	ts->count++;
@@ -60,8 +60,8 @@ enum err tombstone_write(struct tombstones *ts, struct db *db,
 }
 
 enum err tombstone_check(struct tombstones *ts, struct db *db,
-			 struct str tenant, bool is_vouched,
-			 struct str email_key, int64_t minted_ms)
+			 struct str tenant, enum tombstone_kind kind,
+			 struct str name, int64_t minted_ms)
 {
 	uint8_t tag[TAG_SIZE];
 	sqlite3_stmt *q;
@@ -73,7 +73,7 @@ enum err tombstone_check(struct tombstones *ts, struct db *db,
 		"SELECT ended_ms FROM tombstones WHERE tag = ?1", &q);
 	if (err)
 		return err;
-	make_tag(ts, tenant, is_vouched, email_key, tag);
+	make_tag(ts, tenant, kind, name, tag);
 	sqlite3_bind_blob(q, 1, tag, sizeof(tag), SQLITE_STATIC);
 	if (query_step(db, q, &err) > 0) {
 		int64_t ended_ms = sqlite3_column_int64(q, 0);

@@ -3,23 +3,24 @@
  *
  * A token carries all that an arrival needs, so there is no row to delete while
  * its holder is on the way.  Who is erased leaves a tombstone instead: tokens
- * that were minted for them up to that moment redeem no more, later ones do.
+ * that were minted for them up to that moment redeem no more, nor do later ones
+ * by an assertion that was issued up to then; others do.
  * (Blocking needs none: the row says it.)
  *
  * It is written in the transaction of the erasure and asked for in that of the
  * redemption, so that the two may share a batch.  Where there are none, as
  * nearly always, asking costs nothing.
  *
- * Of the person it keeps 128 bits of SipHash of tenant, kind and address, under
+ * Of the person it keeps 128 bits of SipHash of tenant, kind and address (or external id), under
  * a key that was drawn with the database: no address, though who has the
  * database may try addresses against it while it is kept.  That is
- * TOMBSTONE_KEPT_S, longer than any token lives, by the steady clock, which
- * does not leap.
+ * TOMBSTONE_KEPT_S, longer than any token or assertion is good for (900 seconds,
+ * and 240), by the steady clock, which does not leap.
  */
 #ifndef STORE_TOMBSTONES_H
 #define STORE_TOMBSTONES_H
 
-#define TOMBSTONE_KEPT_S 600
+#define TOMBSTONE_KEPT_S 1140
 
 struct tombstones;		/* one per store */
 

@@ -325,7 +325,7 @@ enum err user_keys_same(struct db *db, const struct user *user,
 	ids[count++] = user->view.id;
 	*count_r = count;
 	/* nobody else has their external id, or their ASCII address */
-	if (user->external_id.ptr || str_is_ascii(user->email_key))
+	if (user->view.external_id.ptr || str_is_ascii(user->email_key))
 		return ERR_OK;
 	buf_init_fixed(&key, text, sizeof(text));
 	err = user_key_today(user, &key);

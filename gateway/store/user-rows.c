@@ -20,7 +20,7 @@ static enum err read_row(struct db *db, sqlite3_stmt *q, struct pool *pool,
 		{ 3, offsetof(struct user, view.attributes) },
 		{ 5, offsetof(struct user, tenant) },
 		{ 6, offsetof(struct user, email_key) },
-		{ 7, offsetof(struct user, external_id) },
+		{ 7, offsetof(struct user, view.external_id) },
 	};
 	struct user u = { 0 };
 	enum err err = ERR_OK;
@@ -79,15 +79,32 @@ static enum err begin_unsigned(struct db *db, struct str tenant,
 			  OLD_UNSIGNED(COLUMNS), q);
 }
 
+#define SIGNED(columns) "SELECT " columns " FROM users WHERE tenant = ?1" \
+	" AND email_key = ?2 AND verified = 1 AND external_id IS NULL"
+#define OLD_SIGNED(columns) "SELECT " columns " FROM users"		\
+	" WHERE id IN (" USER_KEYS_SAME_SIGNED ") ORDER BY id"
+
 static enum err begin_signed(struct db *db, struct str tenant,
 			     struct str key, sqlite3_stmt **q)
 {
-	return begin_find(db, tenant, key, SQL_USER_SIGNED,
-		"SELECT " COLUMNS " FROM users WHERE tenant = ?1"
-		" AND email_key = ?2 AND verified = 1 AND external_id IS NULL",
-		SQL_USER_OLD_SIGNED,
-		"SELECT " COLUMNS " FROM users"
-		" WHERE id IN (" USER_KEYS_SAME_SIGNED ") ORDER BY id", q);
+	return begin_find(db, tenant, key, SQL_USER_SIGNED, SIGNED(COLUMNS),
+			  SQL_USER_OLD_SIGNED, OLD_SIGNED(COLUMNS), q);
+}
+
+#define EXTERNAL(columns) "SELECT " columns " FROM users"		\
+	" WHERE tenant = ?1 AND external_id = ?2"
+
+static enum err begin_external(struct db *db, enum sql slot, const char *text,
+			       struct str tenant, struct str external_id,
+			       sqlite3_stmt **q)
+{
+	enum err err = query_begin(db, slot, text, q);
+
+	if (err)
+		return err;
+	query_bind_str(*q, 1, tenant);
+	query_bind_str(*q, 2, external_id);
+	return ERR_OK;
 }
 
 /* The oldest row was read; a block of any of them holds. */
@@ -101,22 +118,46 @@ static enum err see_blocks(struct db *db, sqlite3_stmt *q, int column,
 	return err;
 }
 
-enum err users_find(struct db *db, struct str tenant, struct str email_key,
-		    struct pool *pool, struct user *out_r)
+static enum err read_first(struct db *db, sqlite3_stmt *q, struct pool *pool,
+			   struct user *out_r)
 {
 	struct user user = { 0 };
-	sqlite3_stmt *q;
-	enum err err = begin_unsigned(db, tenant, email_key, &q);
+	enum err err = read_row(db, q, pool, &user);
 
-	if (err)
-		return err;
-	err = read_row(db, q, pool, &user);
 	if (!err)
 		err = see_blocks(db, q, 8, &user.is_blocked);
 	query_end(q);
 	if (!err)
 		*out_r = user;
 	return err;
+}
+
+enum err users_find(struct db *db, struct str tenant, struct str email_key,
+		    struct pool *pool, struct user *out_r)
+{
+	sqlite3_stmt *q;
+	enum err err = begin_unsigned(db, tenant, email_key, &q);
+
+	return err ? err : read_first(db, q, pool, out_r);
+}
+
+enum err users_find_signed(struct db *db, struct str tenant,
+			   struct str external_id, struct str email_key,
+			   struct pool *pool, struct user *out_r)
+{
+	sqlite3_stmt *q;
+	enum err err = ERR_NOT_FOUND;
+
+	if (external_id.ptr) {
+		err = begin_external(db, SQL_USER_EXTERNAL, EXTERNAL(COLUMNS),
+				     tenant, external_id, &q);
+		if (!err)
+			err = read_first(db, q, pool, out_r);
+	}
+	if (err != ERR_NOT_FOUND)
+		return err;
+	err = begin_signed(db, tenant, email_key, &q);
+	return err ? err : read_first(db, q, pool, out_r);
 }
 
 enum err users_find_all(struct db *db, struct str tenant,
@@ -318,20 +359,77 @@ static enum err read_stored(struct db *db, sqlite3_stmt *q, struct pool *pool,
 	return ERR_OK;
 }
 
+static enum err begin_stored(struct db *db, const struct user_sync *sync,
+			     sqlite3_stmt **q)
+{
+	if (sync->is_vouched)
+		return begin_find(db, sync->tenant, sync->email_key,
+				  SQL_USER_STORED_SIGNED, SIGNED(STORED),
+				  SQL_USER_OLD_STORED_SIGNED,
+				  OLD_SIGNED(STORED), q);
+	return begin_find(db, sync->tenant, sync->email_key,
+			  SQL_USER_STORED, UNSIGNED(STORED),
+			  SQL_USER_OLD_STORED, OLD_UNSIGNED(STORED), q);
+}
+
+static enum err read_found(struct db *db, sqlite3_stmt *q, struct pool *pool,
+			   struct stored *out_r)
+{
+	enum err err = read_stored(db, q, pool, out_r);
+
+	if (!err)
+		err = see_blocks(db, q, 4, &out_r->is_blocked);
+	query_end(q);
+	return err;
+}
+
+/* Who was signed in without an external id until now is whose address it is,
+ * and gets the one that they come with. */
 static enum err find_stored(struct db *db, const struct user_sync *sync,
 			    struct pool *pool, struct stored *out_r)
 {
 	sqlite3_stmt *q;
-	enum err err = begin_find(db, sync->tenant, sync->email_key,
-				  SQL_USER_STORED, UNSIGNED(STORED),
-				  SQL_USER_OLD_STORED, OLD_UNSIGNED(STORED),
-				  &q);
+	enum err err = ERR_NOT_FOUND;
 
+	if (sync->external_id.ptr) {
+		err = begin_external(db, SQL_USER_STORED_EXTERNAL,
+				     EXTERNAL(STORED), sync->tenant,
+				     sync->external_id, &q);
+		if (!err)
+			err = read_found(db, q, pool, out_r);
+	}
+	if (err != ERR_NOT_FOUND)
+		return err;
+	err = begin_stored(db, sync, &q);
+	return err ? err : read_found(db, q, pool, out_r);
+}
+
+/* Is the address another signed user's?  Those with an external id are in one
+ * index, the others in another. */
+static enum err check_address(struct db *db, const struct user_sync *sync,
+			      int64_t own_id)
+{
+	sqlite3_stmt *q;
+	enum err err;
+
+	if (!sync->is_vouched)
+		return ERR_OK;
+	err = query_begin(db, SQL_USER_ADDRESS,
+		"SELECT id FROM users INDEXED BY users_external_email"
+		" WHERE tenant = ?1 AND email_key = ?2"
+		" AND external_id IS NOT NULL AND id <> ?3"
+		" UNION ALL "
+		"SELECT id FROM users INDEXED BY users_signed"
+		" WHERE tenant = ?1 AND email_key = ?2"
+		" AND verified = 1 AND external_id IS NULL AND id <> ?3"
+		" LIMIT 1", &q);
 	if (err)
 		return err;
-	err = read_stored(db, q, pool, out_r);
-	if (!err)
-		err = see_blocks(db, q, 4, &out_r->is_blocked);
+	query_bind_str(q, 1, sync->tenant);
+	query_bind_str(q, 2, sync->email_key);
+	sqlite3_bind_int64(q, 3, own_id);
+	if (query_step(db, q, &err) > 0)
+		err = ERR_CONFLICT;
 	query_end(q);
 	return err;
 }
@@ -340,7 +438,9 @@ static enum err plan_new(const struct user_sync *sync, struct pool *pool,
 			 struct user_plan *plan_r)
 {
 	struct user_plan plan = {
-		.view = { .email = sync->email, .name = sync->name },
+		.view = { .email = sync->email, .name = sync->name,
+			  .is_verified = sync->is_vouched,
+			  .external_id = sync->external_id },
 		.is_new = true,
 		.is_changed = true,
 	};
@@ -364,6 +464,8 @@ static enum err plan_stored(const struct user_sync *sync,
 	struct user_plan plan = { .view = stored->view };
 	enum err err;
 
+	plan.view.is_verified = sync->is_vouched;
+	plan.view.external_id = sync->external_id;
 	plan.is_late = is_late(sync, stored);
 	if (!plan.is_late) {
 		plan.view.email = sync->email;
@@ -386,13 +488,17 @@ enum err users_plan(struct db *db, const struct user_sync *sync,
 {
 	struct stored stored = { 0 };
 	enum err err = find_stored(db, sync, pool, &stored);
+	const bool is_new = err == ERR_NOT_FOUND;
 
-	if (err == ERR_NOT_FOUND)
-		return plan_new(sync, pool, plan_r);
+	if (err && !is_new)
+		return err;
+	if (stored.is_blocked)
+		return ERR_AUTH;
+	err = check_address(db, sync, stored.view.id);
 	if (err)
 		return err;
-	return stored.is_blocked ? ERR_AUTH :
-		plan_stored(sync, &stored, pool, plan_r);
+	return is_new ? plan_new(sync, pool, plan_r) :
+			plan_stored(sync, &stored, pool, plan_r);
 }
 
 static enum err insert(struct db *db, const struct user_sync *sync,
@@ -401,8 +507,10 @@ static enum err insert(struct db *db, const struct user_sync *sync,
 	sqlite3_stmt *q;
 	enum err err = query_begin(db, SQL_USER_INSERT,
 		"INSERT INTO users(id, tenant, email_key, email, name,"
-		" attributes, created_s, updated_s, last_seen_s, minted_ms)"
-		" VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7, ?7, ?8)", &q);
+		" attributes, created_s, updated_s, last_seen_s, minted_ms,"
+		" verified, external_id)"
+		" VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7, ?7, ?8, ?9, ?10)",
+		&q);
 
 	if (err)
 		return err;
@@ -414,6 +522,27 @@ static enum err insert(struct db *db, const struct user_sync *sync,
 	query_bind_str(q, 6, plan->view.attributes);
 	sqlite3_bind_int64(q, 7, now_s);
 	sqlite3_bind_int64(q, 8, sync->minted_ms);
+	sqlite3_bind_int(q, 9, sync->is_vouched);
+	query_bind_str(q, 10, sync->external_id);
+	return query_run(db, q);
+}
+
+/* Who is known by an external id may come with another address, and who is not
+ * yet with one. */
+static enum err move(struct db *db, const struct user_sync *sync,
+		     const struct user_plan *plan)
+{
+	sqlite3_stmt *q;
+	enum err err = query_begin(db, SQL_USER_MOVE,
+		"UPDATE users SET email_key = ?2, external_id = ?3"
+		" WHERE id = ?1 AND (email_key <> ?2 OR external_id IS NULL)",
+		&q);
+
+	if (err)
+		return err;
+	sqlite3_bind_int64(q, 1, plan->view.id);
+	query_bind_str(q, 2, sync->email_key);
+	query_bind_str(q, 3, sync->external_id);
 	return query_run(db, q);
 }
 
@@ -448,8 +577,12 @@ static enum err update(struct db *db, const struct user_sync *sync,
 enum err user_write(struct db *db, const struct user_sync *sync,
 		    const struct user_plan *plan, int64_t now_s)
 {
-	return plan->is_new ? insert(db, sync, plan, now_s) :
-			      update(db, sync, plan, now_s);
+	enum err err = plan->is_new ? insert(db, sync, plan, now_s) :
+				      update(db, sync, plan, now_s);
+
+	if (!err && sync->external_id.ptr && !plan->is_new && !plan->is_late)
+		err = move(db, sync, plan);
+	return err;
 }
 
 enum err user_write_blocked(struct db *db, const struct user_block *b,
@@ -481,6 +614,8 @@ enum err user_sync_check(const struct user_sync *sync)
 		err = text_check(sync->email_key, USER_EMAIL_MAX);
 	if (!err)
 		err = text_check(sync->name, USER_NAME_MAX);
+	if (!err && sync->external_id.ptr)
+		err = text_check(sync->external_id, USER_EXTERNAL_MAX);
 	return err;
 }
 

@@ -183,7 +183,8 @@ static enum err delete_row(struct db *db, int64_t id)
 }
 
 /* By today's key, as tokens are: an older row may have another one.  One who
- * was vouched for is ended by that, and the other stays. */
+ * was vouched for is ended by that, and the other stays.  Who has an external
+ * id may be under way with another address. */
 static enum err bury(struct db *db, struct users *users,
 		     const struct user *user)
 {
@@ -192,9 +193,16 @@ static enum err bury(struct db *db, struct users *users,
 
 	buf_init_pool(&key, db->scratch, USER_EMAIL_MAX);
 	err = user_key_today(user, &key);
-	return err ? err : tombstone_write(users->tombstones, db, user->tenant,
-					   user->view.is_verified,
-					   buf_str(&key));
+	if (!err)
+		err = tombstone_write(users->tombstones, db, user->tenant,
+				      user->view.is_verified ?
+				      TOMBSTONE_SIGNED : TOMBSTONE_UNSIGNED,
+				      buf_str(&key));
+	if (!err && user->view.external_id.ptr)
+		err = tombstone_write(users->tombstones, db, user->tenant,
+				      TOMBSTONE_EXTERNAL,
+				      user->view.external_id);
+	return err;
 }
 
 static enum err erase_stored(struct db *db, struct user_erase *e,
@@ -228,7 +236,7 @@ static enum err erase_run(struct db *db, struct job *job)
 		err = erase_stored(db, e, &user);
 	} else if (err == ERR_NOT_FOUND && e->is_by_address) {
 		err = tombstone_write(e->users->tombstones, db, e->tenant,
-				      false, e->email_key);
+				      TOMBSTONE_UNSIGNED, e->email_key);
 	}
 	if (!err && e->audit)
 		err = audit_insert(db, e->audit);

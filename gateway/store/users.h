@@ -4,7 +4,8 @@
  * An unsigned user is keyed (tenant, email_key), a signed one (tenant,
  * external id) or, where the assertion gave none, (tenant, email_key) among
  * the signed.  The three never meet: an unsigned request cannot reach a signed
- * user's row.
+ * user's row, and an assertion whose external id and address are those of two
+ * signed users reaches neither.
  *
  * Rows from before addresses were compared as they are now (codec/email.h) keep
  * their keys, so several may be one address's: a sign-in finds the oldest, and
@@ -44,6 +45,7 @@
 #define USER_TENANT_MAX 64		/* octets */
 #define USER_EMAIL_MAX 512		/* octets: room for A-labels */
 #define USER_NAME_MAX 1024		/* octets: 255 characters */
+#define USER_EXTERNAL_MAX 255		/* octets */
 #define USER_ATTRIBUTES_MAX 16384	/* octets of the whole JSON object */
 #define USERS_OF_ADDRESS_MAX 16		/* one proved it, one did not, and
 					 * older rows of either */
@@ -61,12 +63,12 @@ struct user_view {
 	struct str name;
 	struct str attributes;	/* a JSON object, "{}" when there are none */
 	bool is_verified;	/* a signed assertion vouched for them */
+	struct str external_id;	/* by which it names them; absent: none */
 };
 
 struct user {
 	struct user_view view;
 	struct str tenant, email_key;
-	struct str external_id;	/* absent: none */
 	bool is_blocked;
 	int64_t created_s, updated_s;
 	int64_t last_seen_s;	/* 0: never */
@@ -82,6 +84,9 @@ struct user_sync {
 	const struct str *del;		/* names of those to remove, before */
 	unsigned del_count;
 	int64_t minted_ms;		/* steady clock: when that was decided */
+	bool is_vouched;		/* by an assertion, of `issued_ms` */
+	struct str external_id;		/* in it; absent: none */
+	int64_t issued_ms;		/* as the steady clock has it */
 };
 
 /* What becomes of them. */
@@ -97,8 +102,9 @@ struct user_plan {
 
 /*
  * Read, and merge; nothing is written.  Slices live in the pool or are sync's.
- * ERR_BUSY: see above; ERR_AUTH: they are blocked; ERR_LIMIT: attributes would grow past
- * USER_ATTRIBUTES_MAX; ERR_NOMEM, ERR_IO, ERR_INTERNAL.
+ * ERR_BUSY: see above; ERR_AUTH: they are blocked; ERR_CONFLICT: the external id
+ * and the address are those of two signed users; ERR_LIMIT: attributes would
+ * grow past USER_ATTRIBUTES_MAX; ERR_NOMEM, ERR_IO, ERR_INTERNAL.
  */
 enum err users_plan(struct db *db, const struct user_sync *sync,
 		    struct pool *pool, struct user_plan *plan_r);
@@ -156,6 +162,11 @@ enum err users_get(struct db *reader, int64_t id, struct pool *pool,
 enum err users_find(struct db *reader, struct str tenant,
 		    struct str email_key, struct pool *pool,
 		    struct user *out_r);
+/* The signed one of that external id or, where nobody has that, of that address
+ * without one.  Likewise. */
+enum err users_find_signed(struct db *reader, struct str tenant,
+			   struct str external_id, struct str email_key,
+			   struct pool *pool, struct user *out_r);
 /* All who are keyed by that address (who has an external id is not), into an
  * array of USERS_OF_ADDRESS_MAX: unsigned ones first, the oldest before others.
  * ERR_NOT_FOUND: none; ERR_BUSY.

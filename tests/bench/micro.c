@@ -8,6 +8,8 @@
  * on the machine: compare them within one run.
  */
 #include <inttypes.h>
+#include <openssl/evp.h>
+#include <openssl/pem.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -18,7 +20,9 @@
 #include "base/pool.h"
 #include "crypto/digest.h"
 #include "crypto/jwe.h"
+#include "crypto/jws.h"
 #include "policy/ratelimit.h"
+#include "unit/crypto/jws-keys.h"
 
 #define ROUNDS_MAX 99u
 #define TENANTS 100
@@ -163,6 +167,160 @@ static void bench_tokens(void)
 	keyring_free(ring);
 }
 
+/* ---- signed texts ------------------------------------------------------- */
+
+#define SECRET "a secret of thirty-two octets, or"
+
+static const char assertion_text[] =
+	"{\"iss\":\"https://yourcompany.com\",\"aud\":\"yourcompany\","
+	"\"sub\":\"123456\",\"email\":\"user@example.com\","
+	"\"name\":\"John Doe\",\"jti\":\"0193a1f6c2b47c7e9d1f\","
+	"\"iat\":1700000000,\"exp\":1700000300,\"plan\":\"gold\"}";
+
+struct assertion {
+	struct jws_key *key;
+	struct str text;
+	struct jws jws;			/* of the text */
+	struct pool *pool;
+	/* the floor */
+	EVP_PKEY *pkey;
+	EVP_PKEY_CTX *prepared;		/* NULL: Ed25519 */
+	EVP_MD_CTX *md;
+	uint8_t digest[DIGEST_SIZE];
+	uint8_t der[80];		/* of ES256 */
+	size_t der_len;
+};
+
+static void verify_one(void *arg, uint32_t i)
+{
+	struct assertion *a = arg;
+	struct jws jws;
+
+	(void)i;
+	if (jws_parse(a->text, a->pool, &jws) || jws_verify(a->key, &jws))
+		die("jws_verify");
+	pool_reset(a->pool);
+}
+
+static void mac_one(void *arg, uint32_t i)
+{
+	struct assertion *a = arg;
+	uint8_t mac[DIGEST_SIZE];
+
+	(void)i;
+	if (digest_hmac_sha256(SECRET, strlen(SECRET),
+			       a->jws.signing_input.ptr,
+			       a->jws.signing_input.len, mac))
+		die("digest_hmac_sha256");
+}
+
+/* Nothing but the arithmetic: neither a digest nor anything prepared. */
+static void bare_one(void *arg, uint32_t i)
+{
+	struct assertion *a = arg;
+	const uint8_t *signature = (const uint8_t *)a->jws.signature.ptr;
+	size_t len = a->jws.signature.len;
+
+	(void)i;
+	if (a->der_len) {
+		signature = a->der;
+		len = a->der_len;
+	}
+	if (EVP_PKEY_verify(a->prepared, signature, len, a->digest,
+			    sizeof(a->digest)) != 1)
+		die("EVP_PKEY_verify");
+}
+
+static void bare_ed25519_one(void *arg, uint32_t i)
+{
+	struct assertion *a = arg;
+
+	(void)i;
+	if (EVP_DigestVerifyInit_ex(a->md, NULL, NULL, NULL, NULL, a->pkey,
+				    NULL) != 1 ||
+	    EVP_DigestVerify(a->md, (const uint8_t *)a->jws.signature.ptr,
+			     a->jws.signature.len,
+			     (const uint8_t *)a->jws.signing_input.ptr,
+			     a->jws.signing_input.len) != 1)
+		die("EVP_DigestVerify");
+}
+
+static void prepare_floor(struct assertion *a, enum jws_algorithm algorithm,
+			  const char *pem)
+{
+	BIO *bio = BIO_new_mem_buf(pem, -1);
+
+	a->pkey = bio ? PEM_read_bio_PUBKEY(bio, NULL, NULL, NULL) : NULL;
+	BIO_free(bio);
+	a->md = EVP_MD_CTX_new();
+	if (!a->pkey || !a->md ||
+	    digest_sha256(a->jws.signing_input.ptr, a->jws.signing_input.len,
+			  a->digest))
+		die("setting up");
+	if (algorithm == JWS_EDDSA)
+		return;
+	a->prepared = EVP_PKEY_CTX_new_from_pkey(NULL, a->pkey, NULL);
+	if (!a->prepared || EVP_PKEY_verify_init(a->prepared) != 1 ||
+	    (algorithm == JWS_RS256 &&
+	     EVP_PKEY_CTX_set_signature_md(a->prepared, EVP_sha256()) != 1))
+		die("setting up");
+	if (algorithm == JWS_ES256) {
+		ECDSA_SIG *numbers = ECDSA_SIG_new();
+		const uint8_t *raw = (const uint8_t *)a->jws.signature.ptr;
+		uint8_t *at = a->der;
+
+		if (!numbers ||
+		    !ECDSA_SIG_set0(numbers, BN_bin2bn(raw, 32, NULL),
+				    BN_bin2bn(raw + 32, 32, NULL)))
+			die("setting up");
+		a->der_len = (size_t)i2d_ECDSA_SIG(numbers, &at);
+		ECDSA_SIG_free(numbers);
+	}
+}
+
+static void bench_signed(enum jws_algorithm algorithm, const char *private,
+			 const char *public, uint32_t count)
+{
+	struct assertion a = { .pool = pool_new(1 << 16) };
+	struct pool *pool = pool_new(1 << 16);
+	char name[64];
+	struct buf text;
+
+	buf_init(&text, JWS_MAX);
+	if (!a.pool || !pool ||
+	    jws_key_new(algorithm, str_from(public), &a.key) ||
+	    jws_sign(algorithm, str_from(private), STR("2026-11"),
+		     (struct str){ assertion_text,
+				   sizeof(assertion_text) - 1 }, &text))
+		die("setting up");
+	a.text = buf_str(&text);
+	if (jws_parse(a.text, pool, &a.jws))
+		die("jws_parse");
+	if (algorithm != JWS_HS256)
+		prepare_floor(&a, algorithm, public);
+	snprintf(name, sizeof(name), "jws_parse and _verify, %s",
+		 jws_algorithm_text(algorithm));
+	measure(name, count, verify_one, &a);
+	measure("  the arithmetic alone", count,
+		algorithm == JWS_HS256 ? mac_one :
+		algorithm == JWS_EDDSA ? bare_ed25519_one : bare_one, &a);
+	EVP_PKEY_CTX_free(a.prepared);
+	EVP_MD_CTX_free(a.md);
+	EVP_PKEY_free(a.pkey);
+	buf_done(&text);
+	pool_free(a.pool);
+	pool_free(pool);
+	jws_key_free(a.key);
+}
+
+static void bench_jws(void)
+{
+	bench_signed(JWS_HS256, SECRET, SECRET, 100000);
+	bench_signed(JWS_RS256, JWS_RSA_PRIVATE, JWS_RSA_PUBLIC, 10000);
+	bench_signed(JWS_ES256, JWS_EC_PRIVATE, JWS_EC_PUBLIC, 4000);
+	bench_signed(JWS_EDDSA, JWS_ED_PRIVATE, JWS_ED_PUBLIC, 3000);
+}
+
 /* ---- the rate limit ----------------------------------------------------- */
 
 struct clients {
@@ -300,6 +458,7 @@ int main(int argc, char **argv)
 	part = (uint32_t)of;
 	hash_init();
 	bench_tokens();
+	bench_jws();
 	bench_ratelimit();
 	return EXIT_SUCCESS;
 }

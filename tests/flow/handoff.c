@@ -988,24 +988,6 @@ START_TEST(a_flood_of_wrong_tokens_costs_no_records)
 }
 END_TEST
 
-/* No configuration gets here: should one all the same, nobody passes. */
-START_TEST(a_mode_that_is_not_there_yet_lets_nobody_in)
-{
-	struct snapshot *running = snapshot_slot_get(flow.gateway.snapshots);
-	struct tenant *alpha = (struct tenant *)snapshot_tenant(running,
-								STR("alpha"));
-
-	alpha->identity = IDENTITY_SIGNED;
-	ck_answer(flow_post("alpha", USER), 401, "identity_required");
-	alpha->identity = IDENTITY_OBSERVE;
-	ck_answer(flow_post("alpha", USER "&assertion=x"), 401,
-		  "identity_required");
-	alpha->identity = IDENTITY_UNSIGNED;
-	ck_answer(flow_post("alpha", USER), 302, "");
-	snapshot_unref(running);
-}
-END_TEST
-
 static void set_disk(rlim_t size)
 {
 	struct rlimit limit;
@@ -1425,7 +1407,6 @@ static void handoff_tests(TCase *tcase)
 	tcase_add_test(tcase, the_audit_tells_what_was_decided);
 	tcase_add_test(tcase, a_flood_of_refusals_is_sampled);
 	tcase_add_test(tcase, a_flood_of_wrong_tokens_costs_no_records);
-	tcase_add_test(tcase, a_mode_that_is_not_there_yet_lets_nobody_in);
 	tcase_add_test(tcase, a_full_disk_is_503_and_nothing_is_half_done);
 	tcase_add_test(tcase, a_gateway_that_stops_takes_nothing_new);
 	tcase_add_test(tcase,

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "adapter/supervisor.h"
 #include "unit/config/rig.h"
+#include "unit/crypto/jws-keys.h"
 
 static void ship(const char *name)
 {
@@ -128,12 +129,16 @@ START_TEST(the_commented_examples_hold)
 	ck_assert_int_eq(mkdir(rig_path("secrets"), 0700), 0);
 	ck_assert_int_eq(mkdir(rig_path("tls"), 0700), 0);
 	rig_write("secrets/yourcompany-redeem", "0123456789abcdef");
+	ck_assert_int_eq(mkdir(rig_path("keys"), 0700), 0);
+	rig_write("secrets/yourcompany", "0123456789abcdef0123456789abcdef");
+	rig_write("keys/yourcompany.pem", RFC7515_A3_PUBLIC);
 	rig_write("tls/yourcompany.pem", "certificate");
 	rig_write("tls/yourcompany.key", "key");
 	plugin("fieldmap");
 	rig_options.plugins_override = rig_dir;
 	s = rig_load_good(NULL);
-	ck_assert(rig_found("are not used by this version"));
+	ck_assert(rig_found("are not used while identity is \"unsigned\""));
+	ck_assert_uint_eq(rig_tenant(s, "yourcompany")->key_count, 2);
 	ck_assert(rig_found("are not sent by this version"));
 	ck_str_is(rig_tenant(s, "yourcompany")->redeem_secret,
 		  "0123456789abcdef");

@@ -14,6 +14,7 @@
 #include "http/cert.h"
 #include "http/daemon.h"
 #include "http/deadline.h"
+#include "policy/assertion.h"
 #include "policy/refusals.h"
 #include "policy/strangers.h"
 #include "sandbox/sandbox.h"
@@ -39,8 +40,12 @@
 _Static_assert(KEYRING_KEEP_S == 3600 + TOKEN_TTL_S + TOKEN_SKEW_S,
 	       "usherd(8): an hour and two minutes");
 
-_Static_assert(REDEMPTION_KEPT_S == 4200,
-	       "usherd(8): forgotten seventy minutes after they were minted");
+_Static_assert(REDEMPTION_KEPT_S == 4680,
+	       "usherd(8): forgotten 78 minutes after they were minted");
+_Static_assert(REDEMPTION_KEPT_S >= ASSERTION_AGE_MAX_S + ASSERTION_SKEW_S +
+	       TOKEN_TTL_S + 3600, "no token of an assertion is forgotten");
+_Static_assert(TOMBSTONE_KEPT_S >= ASSERTION_AGE_MAX_S + 240,
+	       "nor is who was ended");
 _Static_assert(WRITER_CHORE_SHARE == 20, "usherd(8): a twentieth");
 _Static_assert(SESSION_ORDER_S == 60, "usherd(8): to the minute");
 _Static_assert(WATCH_SETTLE_MS == 500, "usher.conf(5): half a second");

@@ -2,6 +2,7 @@
 #include "config/snapshot.h"
 
 #include "unit/config/rig.h"
+#include "unit/crypto/jws-keys.h"
 
 START_TEST(a_small_configuration_is_all_defaults)
 {
@@ -176,7 +177,8 @@ START_TEST(every_tenant_setting_arrives)
 		"terms = \"https://acme.example/terms#1\";\n"
 		"attribution = \"by <Acme>\";"));
 	s = rig_load_good(NULL);
-	ck_assert_uint_eq(rig_report.count, 2);
+	ck_assert_uint_eq(rig_report.count, 3);
+	ck_assert(rig_found("is not used by this version, which refuses"));
 	ck_assert(rig_found("is \"unsigned\": whoever"));
 	ck_assert(rig_found("is false while identity is \"unsigned\""));
 	t = rig_tenant(s, "acme");
@@ -410,7 +412,7 @@ START_TEST(broken_tenants_are_refused)
 		{ "key = \"a\";", 3, "certificate", "is missing", "both" },
 		{ "certificate = \"a\"; key = \"b\";", 3, "certificate",
 		  "/a, which cannot be read: No such file",
-		  " holds bad.conf, gateway.conf" },
+		  " holds bad.conf, ec.pem, gateway.conf" },
 		{ "redeem_secret_file = \"a\";", 3, "redeem_secret_file",
 		  "No such file", "relative to" },
 		{ "redeem_secret_file = \"..\";", 3, "redeem_secret_file",
@@ -421,9 +423,34 @@ START_TEST(broken_tenants_are_refused)
 		  "public_key = \"p\"; secret_file = \"s\"; } );", 3,
 		  "keys[0].secret_file", "does not go with", "HS256 has" },
 		{ "keys = ( { kid = \"a\"; algorithm = \"ES256\"; public_key "
-		  "= \"p\"; },\n{ kid = \"a\"; algorithm = \"ES256\"; "
-		  "public_key = \"p\"; } );", 4, "keys", "one kid twice",
+		  "= \"ec.pem\"; },\n{ kid = \"a\"; algorithm = \"ES256\"; "
+		  "public_key = \"ec.pem\"; } );", 4, "keys", "one kid twice",
 		  "of its own" },
+		{ "keys = ( { kid = \"a\"; algorithm = \"HS256\";\n"
+		  "secret_file = \"one\"; } );", 4, "keys[0].secret_file",
+		  "a secret of 8 octets; at least 32", "openssl rand" },
+		{ "keys = ( { kid = \"a\"; algorithm = \"HS256\";\n"
+		  "secret_file = \"nowhere\"; } );", 4,
+		  "keys[0].secret_file", "No such file", "" },
+		{ "keys = ( { kid = \"a\"; algorithm = \"HS256\";\n"
+		  "secret_file = \"ec.pem\"; } );", 4, "keys[0].secret_file",
+		  "a PEM file, which is no secret", "use RS256" },
+		{ "keys = ( { kid = \"a\"; algorithm = \"EdDSA\";\n"
+		  "public_key = \"nowhere\"; } );", 4, "keys[0].public_key",
+		  "/nowhere, which cannot be read: No such file", "" },
+		{ "keys = ( { kid = \"a\"; algorithm = \"ES256\";\n"
+		  "public_key = \"one\"; } );", 4, "keys[0].public_key",
+		  "not one public key in PEM", "BEGIN PUBLIC KEY" },
+		{ "keys = ( { kid = \"a\"; algorithm = \"EdDSA\";\n"
+		  "public_key = \"private.pem\"; } );", 4,
+		  "keys[0].public_key", "names a private key, which nobody but "
+		  "the partner may have", "-pubout" },
+		{ "keys = ( { kid = \"a\"; algorithm = \"RS256\";\n"
+		  "public_key = \"ec.pem\"; } );", 4, "keys[0].public_key",
+		  "of another kind than RS256 needs", "correct the" },
+		{ "assertion_max_age = 901;", 3, "assertion_max_age",
+		  "900", "" },
+		{ "issuer = \"\";", 3, "issuer", "", "" },
 		{ "webhooks = ( { url = \"http://a.example\"; secret_file = "
 		  "\"s\"; events = [ \"e\" ]; } );", 3, "webhooks[0].url",
 		  "must be https://", "" },
@@ -468,6 +495,8 @@ START_TEST(broken_tenants_are_refused)
 		rig_begin();
 		rig_write("gateway.conf", GATEWAY);
 		rig_write("one", "a secret");
+		rig_write("ec.pem", RFC7515_A3_PUBLIC);
+		rig_write("private.pem", JWS_ED_PRIVATE);
 		rig_write("good.conf", TENANT("good", ""));
 		snprintf(text, sizeof(text), "tenant = { slug = \"bad\";\n"
 			 "identity = \"unsigned\";\n%s };", cases[i].text);
@@ -503,10 +532,7 @@ START_TEST(slugs_and_identities_are_demanded)
 		{ "tenant = { slug = \"acme\"; };", 1, "identity",
 		  "is missing", "identity = \"unsigned\";" },
 		{ "tenant = { slug = \"acme\";\nidentity = \"signed\"; };", 2,
-		  "identity", "this version cannot verify signed assertions",
-		  "does not serve" },
-		{ "tenant = { slug = \"acme\"; identity = \"observe\"; };", 1,
-		  "identity", "cannot verify", "" },
+		  "identity", "there are no keys", "add keys = (" },
 		{ "tenant = ( );", 1, "tenant", "must be a group",
 		  "tenant = {" },
 		{ "tenants = { };", 1, "tenants", "must be a list of groups",
@@ -840,16 +866,95 @@ START_TEST(this_version_says_what_it_does_not_use)
 	rig_begin();
 	rig_write("gateway.conf", GATEWAY);
 	rig_write("a.conf", TENANT("a",
-		"keys = ( { kid = \"k\"; algorithm = \"HS256\";\n"
-		"secret_file = \"s\"; } );\n"
+		"on_conflict = \"link\";\n"
 		"webhooks = ( { url = \"https://w.example\"; secret_file = "
 		"\"s\"; events = [ \"user.synced\" ]; } );"));
 	s = rig_load_good(NULL);
-	ck_assert(rig_found("are not used by this version"));
+	ck_assert(rig_found("is not used by this version, which refuses what"));
 	ck_assert(rig_found("are not sent by this version"));
 	ck_assert_int_eq(rig_tenant(s, "a")->state, TENANT_SERVING);
 	snapshot_unref(s);
 	rig_end();
+}
+END_TEST
+
+#define SECRET_32 "0123456789abcdef0123456789abcdef"
+#define KEYS "keys = ( { kid = \"2026-11\"; algorithm = \"HS256\";\n"	\
+	"secret_file = \"secret\"; },\n{ kid = \"edge\"; algorithm = "	\
+	"\"ES256\"; public_key = \"ec.pem\"; } );\n"
+#define SIGNED(mode, more) "tenant = { slug = \"a\"; identity = \"" mode	\
+	"\";\n" more " };\n"
+
+START_TEST(the_keys_of_assertions_are_prepared)
+{
+	const struct tenant *t;
+	struct snapshot *s, *next;
+
+	rig_begin();
+	rig_write("gateway.conf", GATEWAY);
+	rig_write("secret", SECRET_32 "\n");
+	rig_write("ec.pem", RFC7515_A3_PUBLIC);
+	rig_write("a.conf", SIGNED("signed", KEYS "issuer = \"https://a.example"
+				   "\"; assertion_max_age = 900;"));
+	s = rig_load_good(NULL);
+	t = rig_tenant(s, "a");
+	ck_assert_int_eq(t->state, TENANT_SERVING);
+	ck_assert_int_eq(t->identity, IDENTITY_SIGNED);
+	ck_assert_uint_eq(t->key_count, 2);
+	ck_str_is(t->keys[0].kid, "2026-11");
+	ck_assert_int_eq(jws_key_algorithm(t->keys[0].key), JWS_HS256);
+	ck_str_is(t->keys[1].kid, "edge");
+	ck_assert_int_eq(jws_key_algorithm(t->keys[1].key), JWS_ES256);
+	ck_str_is(t->issuer, "https://a.example");
+	ck_assert_uint_eq(t->assertion_max_age_s, 900);
+	ck_str_is(t->handoff_url,
+		  "https://tickets.example/api/auth/redirect/a");
+	ck_assert(!rig_found("identity"));
+	/* another ring does not cost the keys */
+	next = snapshot_rekey(s, rig_keys);
+	snapshot_unref(s);
+	ck_assert_uint_eq(rig_tenant(next, "a")->key_count, 2);
+	ck_assert_int_eq(jws_key_algorithm(rig_tenant(next, "a")->keys[1].key),
+			 JWS_ES256);
+	snapshot_unref(next);
+	rig_end();
+}
+END_TEST
+
+START_TEST(what_becomes_of_keys_and_modes_is_told)
+{
+	static const struct {
+		const char *text, *finding;
+	} cases[] = {
+		{ SIGNED("observe", KEYS), NULL },
+		{ SIGNED("observe", ""), "is \"observe\", but there are no" },
+		{ SIGNED("unsigned", KEYS),
+		  "are not used while identity is \"unsigned\"" },
+		{ SIGNED("unsigned", ""), "is \"unsigned\": whoever" },
+		{ SIGNED("observe", KEYS "desk = false;"),
+		  "is false while identity is \"observe\"" },
+		{ SIGNED("signed", KEYS "desk = false; desk_user = "
+			 "\"{slug}:{external_id}\";"), NULL },
+	};
+
+	for (size_t i = 0; i < N_ELEMENTS(cases); i++) {
+		struct snapshot *s;
+
+		rig_begin();
+		rig_write("gateway.conf", GATEWAY);
+		rig_write("secret", SECRET_32);
+		rig_write("ec.pem", RFC7515_A3_PUBLIC);
+		rig_write("a.conf", cases[i].text);
+		s = rig_load_good(NULL);
+		ck_assert_int_eq(rig_tenant(s, "a")->state, TENANT_SERVING);
+		if (cases[i].finding)
+			ck_assert_msg(rig_found(cases[i].finding), "%s",
+				      cases[i].finding);
+		else
+			ck_assert_uint_eq(rig_report.count, 0);
+		snapshot_unref(s);
+		rig_end();
+	}
 }
 END_TEST
 
@@ -938,6 +1043,8 @@ static void snapshot_tests(TCase *tcase)
 	tcase_add_test(tcase, secrets_are_kept);
 	tcase_add_test(tcase, what_stands_in_place_of_a_path_is_not_told);
 	tcase_add_test(tcase, this_version_says_what_it_does_not_use);
+	tcase_add_test(tcase, the_keys_of_assertions_are_prepared);
+	tcase_add_test(tcase, what_becomes_of_keys_and_modes_is_told);
 	tcase_add_test(tcase, a_desk_of_ones_own_is_worth_a_warning);
 	tcase_add_test(tcase, odd_files_are_worth_a_warning);
 	tcase_add_test(tcase, checking_needs_no_keys);

@@ -13,6 +13,8 @@
 
 #include "crypto/digest.h"
 #include "crypto/jwe.h"
+#include "crypto/jws.h"
+#include "unit/crypto/jws-keys.h"
 #include "unit/crypto/ring.h"
 
 /* ---- calls that fail on demand ------------------------------------------ */
@@ -21,7 +23,8 @@ enum call {
 	MAC_FETCH, MD_FETCH, CIPHER_FETCH, MD_NEW, MAC_NEW, CIPHER_NEW,
 	MAC_PARAMS, MD_INIT, MD_UPDATE, MD_FINAL, MAC_INIT, MAC_UPDATE,
 	MAC_FINAL, CIPHER_INIT, CIPHER_UPDATE, SEAL_UPDATE, SEAL_FINAL,
-	OPEN_UPDATE, OPEN_FINAL, CTRL, RANDOM, CALLS
+	OPEN_UPDATE, OPEN_FINAL, CTRL, VERIFY_INIT, MD_COPY, VERIFY, RANDOM,
+	CALLS
 };
 
 static enum call failing = CALLS;	/* CALLS: none */
@@ -96,6 +99,15 @@ PASS(OPEN_FINAL, 0, int, EVP_DecryptFinal_ex,
      (EVP_CIPHER_CTX *a, unsigned char *b, int *c), (a, b, c))
 PASS(CTRL, 0, int, EVP_CIPHER_CTX_ctrl,
      (EVP_CIPHER_CTX *a, int b, int c, void *d), (a, b, c, d))
+PASS(VERIFY_INIT, 0, int, EVP_DigestVerifyInit_ex,
+     (EVP_MD_CTX *a, EVP_PKEY_CTX **b, const char *c, OSSL_LIB_CTX *d,
+      const char *e, EVP_PKEY *f_, const OSSL_PARAM g[]),
+     (a, b, c, d, e, f_, g))
+PASS(MD_COPY, 0, int, EVP_MD_CTX_copy_ex,
+     (EVP_MD_CTX *a, const EVP_MD_CTX *b), (a, b))
+PASS(VERIFY, -1, int, EVP_DigestVerify,
+     (EVP_MD_CTX *a, const unsigned char *b, size_t c,
+      const unsigned char *d, size_t e), (a, b, c, d, e))
 PASS(RANDOM, (errno = ENOSYS, -1), ssize_t, getrandom,
      (void *a, size_t b, unsigned c), (a, b, c))
 
@@ -104,6 +116,28 @@ PASS(RANDOM, (errno = ENOSYS, -1), ssize_t, getrandom,
 #define TEXT "{\"sub\":\"42\"}"
 
 static struct keyring *ring;
+
+/* RFC 8037, appendix A.4 */
+#define SIGNED								\
+	"eyJhbGciOiJFZERTQSJ9.RXhhbXBsZSBvZiBFZDI1NTE5IHNpZ25pbmc."	\
+	"hgyY0il_MGCjP0JzlnLWG1PPOt7-09PGcvMg3AIbQR6dWbhijcNR4ki4iylGjg5B" \
+	"hVsPt9g7sVvpAr_MuM0KAg"
+
+static enum err verify_story(struct pool *pool)
+{
+	struct jws_key *key = NULL;
+	struct jws jws;
+	enum err err;
+
+	err = jws_key_new(JWS_EDDSA, STR(RFC8037_A4_PUBLIC), &key);
+	ck_assert_int_eq(err != ERR_OK, key == NULL);
+	if (err)
+		return err;
+	ck_assert_int_eq(jws_parse(STR(SIGNED), pool, &jws), 0);
+	err = jws_verify(key, &jws);
+	jws_key_free(key);
+	return err;
+}
 
 /*
  * Everything the room does, once.  Each step that fails must have left its
@@ -148,6 +182,8 @@ static enum err whole_story(void)
 		if (!err)
 			ck_str_is(text, TEXT);
 	}
+	if (!err)
+		err = verify_story(pool);
 out:
 	jwe_keys_free(keys);
 	buf_done(&out);

@@ -116,6 +116,28 @@ START_TEST(what_is_minted_opens_again)
 }
 END_TEST
 
+/* All tokens of one assertion are one: they keep the jti that it has. */
+START_TEST(one_that_is_vouched_for_says_so)
+{
+	for (int with_sub = 0; with_sub < 2; with_sub++) {
+		struct token in = john(), out = { 0 };
+
+		in.is_vouched = true;
+		in.sub = with_sub ? STR("a \"42\"") : STR_NULL;
+		in.aexp_s = NOW_MS / 1000 + 60;
+		memset(in.jti, 7, sizeof(in.jti));
+		ck_assert_int_eq(open_at(&acme, text_of(mint(&acme, &in)),
+					 NOW_MS / 1000, &out), ERR_OK);
+		ck_assert(out.is_vouched);
+		ck_assert_int_eq(out.sub.ptr != NULL, with_sub);
+		ck_assert(str_eq(out.sub, in.sub));
+		ck_assert_int_eq(out.aexp_s, in.aexp_s);
+		ck_assert_int_eq(out.jti[0], 7);
+		ck_assert_mem_eq(out.jti, in.jti, sizeof(in.jti));
+	}
+}
+END_TEST
+
 START_TEST(it_lives_for_two_minutes)
 {
 	struct token in = john(), out = { 0 };
@@ -421,6 +443,7 @@ static void token_tests(TCase *tcase)
 {
 	tcase_add_checked_fixture(tcase, setup, teardown);
 	tcase_add_test(tcase, what_is_minted_opens_again);
+	tcase_add_test(tcase, one_that_is_vouched_for_says_so);
 	tcase_add_test(tcase, it_lives_for_two_minutes);
 	tcase_add_test(tcase, it_opens_for_its_own_tenant_and_purpose_only);
 	tcase_add_test(tcase, no_bit_of_it_may_change);

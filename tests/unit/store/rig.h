@@ -175,6 +175,9 @@ __attribute__((unused))
 static void rig_go_back(const struct rig *rig, int version)
 {
 	static const char *const back[] = {
+		/* 10 -> 9 */
+		"DROP INDEX users_external_email",
+		"PRAGMA user_version = 9", NULL,
 		/* 9 -> 8 */
 		"DROP TABLE user_keys",
 		"DELETE FROM marks WHERE name = 'user_keys'",
@@ -210,7 +213,7 @@ static void rig_go_back(const struct rig *rig, int version)
 		"DROP TABLE epochs", "DROP TABLE marks",
 		"PRAGMA user_version = 2", NULL,
 	};
-	int now = 9;
+	int now = 10;
 
 	for (size_t i = 0; i < sizeof(back) / sizeof(back[0]); i++) {
 		if (now > version && back[i])

@@ -33,7 +33,7 @@ START_TEST(the_first_visit_makes_the_user_and_the_next_finds_them)
 	ck_str_is(user.view.attributes, "{}");
 	ck_str_is(user.tenant, "acme");
 	ck_assert(!user.view.is_verified && !user.is_blocked);
-	ck_assert_ptr_null(user.external_id.ptr);
+	ck_assert_ptr_null(user.view.external_id.ptr);
 	ck_assert_int_eq(user.created_s, 1700000000);
 	rig_close(&rig);
 }
@@ -80,7 +80,7 @@ START_TEST(unsigned_visit_never_reaches_a_signed_row)
 	id = rig_user(&rig, "a@b", "Unsigned");
 	ck_assert_int_gt(id, 2);
 	ck_str_is(get(&rig, 1).view.name, "Signed");
-	ck_str_is(get(&rig, 1).external_id, "ext-1");
+	ck_str_is(get(&rig, 1).view.external_id, "ext-1");
 	ck_assert(get(&rig, 1).view.is_verified);
 	ck_str_is(get(&rig, 2).view.name, "Signed, no id");
 	rig_close(&rig);

@@ -1,0 +1,201 @@
+/* How a tenant's users are told apart, and the keys that prove who they are. */
+#include "config/secret.h"
+#include "config/snapshot-private.h"
+
+#define KEY_SETTING_MAX 48
+
+/* Fails closed: what cannot be verified is not taken for verified. */
+static void read_mode(const struct reader *reader, struct group group,
+		      struct tenant *out)
+{
+	unsigned line = group_line(group, "identity");
+	unsigned keys = group_count(group, "keys");
+
+	if (identity_mode_parse(group_text(group, "identity"),
+				&out->identity))
+		location_error(reader->location, line, "identity", NULL,
+			       "is not a way to tell users");
+	else if (out->identity == IDENTITY_SIGNED && !keys)
+		location_error(
+			reader->location, line, "identity",
+			"add keys = ( { kid = ...; algorithm = ...; } );",
+			"is \"signed\", but there are no keys: nobody could "
+			"sign in");
+	else if (out->identity == IDENTITY_OBSERVE && !keys)
+		location_warn(
+			reader->location, line, "identity",
+			"add keys = ( { kid = ...; algorithm = ...; } );",
+			"is \"observe\", but there are no keys: no assertion "
+			"can be verified");
+	else if (out->identity == IDENTITY_UNSIGNED)
+		location_warn(
+			reader->location, line, "identity",
+			"have the tenant's server sign who its users are "
+			"(keys, identity = \"observe\", then \"signed\"), and "
+			"until then show nobody's tickets to others on the "
+			"word of an address",
+			"is \"unsigned\": whoever gets a browser to post "
+			"here is believed to be whom the post names");
+	if (out->identity == IDENTITY_UNSIGNED && keys)
+		location_warn(reader->location, group_line(group, "keys"),
+			      "keys", "set identity = \"observe\"",
+			      "are not used while identity is \"unsigned\"");
+}
+
+/* A secret goes with HS256, a public key with the others. */
+static int check_pair(const struct reader *reader, struct group item,
+		      unsigned i)
+{
+	bool is_shared = group_word(item, "algorithm") == JWS_HS256;
+	const char *want = is_shared ? "secret_file" : "public_key";
+	const char *other = is_shared ? "public_key" : "secret_file";
+	char setting[KEY_SETTING_MAX];
+
+	if (group_has(item, want) && !group_has(item, other))
+		return 0;
+	snprintf(setting, sizeof(setting), "keys[%u].%s", i,
+		 group_has(item, want) ? other : want);
+	location_error(reader->location, group_line(item, "algorithm"), setting,
+		       "HS256 has a secret_file, RS256, ES256 and EdDSA have a "
+		       "public_key",
+		       group_has(item, want) ? "does not go with the algorithm"
+					     : "is missing for the algorithm");
+	return -1;
+}
+
+static int check_kid(const struct reader *reader, struct group group,
+		     struct group item, unsigned i)
+{
+	for (unsigned j = 0; j < i; j++) {
+		struct group other = group_group_at(group, "keys", j);
+
+		if (!str_eq(group_text(item, "kid"), group_text(other, "kid")))
+			continue;
+		location_error(reader->location, group_line(item, "kid"),
+			       "keys", "give each key a kid of its own",
+			       "has one kid twice");
+		return -1;
+	}
+	return 0;
+}
+
+/* What jws_key_new() did not take, in words. */
+static void say_unfit(struct secret_place at, enum jws_algorithm algorithm,
+		      enum err err)
+{
+	const char *name = jws_algorithm_text(algorithm);
+	bool is_shared = algorithm == JWS_HS256;
+
+	switch (err) {
+	case ERR_AUTH:
+		location_error(at.location, at.line, at.setting,
+			       "put the public key there, and keep the private "
+			       "one with the partner alone: openssl pkey -in "
+			       "private.pem -pubout",
+			       "names a private key, which nobody but the "
+			       "partner may have");
+		break;
+	case ERR_SYNTAX:
+		location_error(at.location, at.line, at.setting,
+			       is_shared ?
+			       "make one: openssl rand -base64 32; for a key "
+			       "in PEM use RS256, ES256 or EdDSA" :
+			       "put one PEM there that begins with "
+			       "-----BEGIN PUBLIC KEY-----",
+			       is_shared ?
+			       "names a PEM file, which is no secret" :
+			       "names a file that is not one public key in "
+			       "PEM");
+		break;
+	case ERR_UNSUPPORTED:
+		location_error(at.location, at.line, at.setting,
+			       "correct the algorithm, or name the other key",
+			       "names a key of another kind than %s needs",
+			       name);
+		break;
+	case ERR_RANGE:
+		location_error(at.location, at.line, at.setting,
+			       "make a stronger one",
+			       "names a key that is too short, too long or too "
+			       "weak for %s", name);
+		break;
+	default:
+		location_error(at.location, at.line, at.setting, NULL,
+			       "cannot be prepared: %s", err_text(err));
+	}
+}
+
+static void read_key(const struct reader *reader, struct group item,
+		     unsigned i, struct tenant *out)
+{
+	enum jws_algorithm algorithm =
+		(enum jws_algorithm)group_word(item, "algorithm");
+	const char *name = algorithm == JWS_HS256 ? "secret_file" :
+						    "public_key";
+	struct tenant_key *key = &out->keys[out->key_count];
+	char setting[KEY_SETTING_MAX];
+	struct secret_place at = { reader->location, setting,
+				   group_line(item, name) };
+	struct str path = STR_NULL, text;
+	enum err err;
+	int failed;
+
+	snprintf(setting, sizeof(setting), "keys[%u].%s", i, name);
+	if (reader_path(reader, item, name, &path) ||
+	    reader_text(reader, item, "kid", &key->kid))
+		return;
+	failed = algorithm == JWS_HS256 ?
+		 secret_read(at, reader->scratch, path, JWS_SECRET_MIN, &text) :
+		 secret_read_public(at, reader->scratch, path,
+				    JWS_KEY_TEXT_MAX, &text);
+	if (failed)
+		return;
+	err = jws_key_new(algorithm, text, &key->key);
+	if (err)
+		say_unfit(at, algorithm, err);
+	else
+		out->key_count++;
+}
+
+static void read_keys(const struct reader *reader, struct group group,
+		      struct tenant *out)
+{
+	unsigned count = group_count(group, "keys");
+
+	out->keys = pool_calloc(reader->pool, count + 1, sizeof(*out->keys));
+	if (!out->keys) {
+		reader_nomem(reader);
+		return;
+	}
+	for (unsigned i = 0; i < count; i++) {
+		struct group item = group_group_at(group, "keys", i);
+
+		if (!check_pair(reader, item, i) &&
+		    !check_kid(reader, group, item, i))
+			read_key(reader, item, i, out);
+	}
+}
+
+void tenant_read_identity(const struct reader *reader, struct group group,
+			  struct tenant *out)
+{
+	read_mode(reader, group, out);
+	read_keys(reader, group, out);
+	reader_text(reader, group, "issuer", &out->issuer);
+	out->assertion_max_age_s =
+		(uint32_t)group_number(group, "assertion_max_age");
+	out->on_conflict = (enum on_conflict)group_word(group, "on_conflict");
+	if (out->on_conflict != ON_CONFLICT_REJECT)
+		location_warn(reader->location,
+			      group_line(group, "on_conflict"), "on_conflict",
+			      "leave it at \"reject\"",
+			      "is not used by this version, which refuses what "
+			      "is in conflict");
+}
+
+void tenant_forget_keys(struct tenant *tenant)
+{
+	for (unsigned i = 0; i < tenant->key_count; i++)
+		jws_key_free(tenant->keys[i].key);
+	tenant->key_count = 0;
+}

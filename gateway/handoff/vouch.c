@@ -1,0 +1,194 @@
+#include "handoff/vouch.h"
+
+#include "base/list.h"
+#include "codec/json.h"
+#include "crypto/digest.h"
+
+#define HINT_TEXT_MAX 64	/* octets of what it says, in a hint */
+
+/* ERR_AUTH, unless there was no memory for the hint. */
+static enum err refuse(struct vouch *out, enum code code, struct str hint)
+{
+	*out = (struct vouch){ .code = code, .hint = hint };
+	return hint.ptr ? ERR_AUTH : ERR_NOMEM;
+}
+
+static const char *quoted(struct pool *pool, struct str text)
+{
+	struct buf out;
+
+	buf_init_pool(&out, pool, 8 * HINT_TEXT_MAX);
+	if (text.len > HINT_TEXT_MAX)
+		text.len = HINT_TEXT_MAX;
+	json_add_str(&out, text);
+	return buf_str(&out).ptr;
+}
+
+static enum err take_apart(struct str text, struct pool *pool,
+			   struct jws *jws, struct vouch *out)
+{
+	enum err err;
+
+	if (!text.len)
+		return refuse(out, CODE_assertion_missing,
+			      STR("the field assertion is missing or empty"));
+	err = jws_parse(text, pool, jws);
+	switch (err) {
+	case ERR_LIMIT:
+		return refuse(out, CODE_assertion_malformed,
+			      pool_printf(pool, "it has %zu octets: at most %d "
+					  "are allowed, and %d of its header",
+					  text.len, JWS_MAX, JWS_HEADER_MAX));
+	case ERR_SYNTAX:
+		return refuse(out, CODE_assertion_malformed,
+			      STR("it is not three parts of base64url without "
+				  "padding, with a dot between each two, or "
+				  "its header is not one flat JSON object of "
+				  "strings that has alg"));
+	case ERR_UNSUPPORTED:
+		return refuse(out, CODE_assertion_key_unknown,
+			      STR("its header has crit, b64, zip, jku, jwk, "
+				  "x5u, x5c or x5t: leave them out"));
+	default:
+		return err;
+	}
+}
+
+/* By its name; the only one needs none.  NULL with a refusal. */
+static const struct tenant_key *find_key(const struct tenant *tenant,
+					 const struct jws *jws,
+					 struct pool *pool, struct vouch *out,
+					 enum err *err)
+{
+	*err = ERR_OK;
+	if (!jws->kid.ptr && tenant->key_count == 1)
+		return &tenant->keys[0];
+	for (unsigned i = 0; jws->kid.ptr && i < tenant->key_count; i++)
+		if (str_eq(tenant->keys[i].kid, jws->kid))
+			return &tenant->keys[i];
+	*err = refuse(out, CODE_assertion_key_unknown, jws->kid.ptr ?
+		      pool_printf(pool, "kid is %s, which no key of the tenant "
+				  "is called", quoted(pool, jws->kid)) :
+		      STR("kid is missing: the tenant has several keys, or "
+			  "none"));
+	return NULL;
+}
+
+static enum err check_algorithm(const struct jws *jws, struct pool *pool,
+				const char *want, struct vouch *out)
+{
+	if (want ? str_eq(jws->alg, str_from(want)) :
+	    !jws_algorithm_parse(jws->alg, &(enum jws_algorithm){ 0 }))
+		return ERR_OK;
+	return refuse(out, CODE_assertion_algorithm,
+		      pool_printf(pool, "alg is %s: it has to be %s",
+				  quoted(pool, jws->alg), want ? want :
+				  "the one of the tenant's key: HS256, RS256, "
+				  "ES256 or EdDSA"));
+}
+
+static enum err verify(const struct tenant_key *key, const struct jws *jws,
+		       struct pool *pool, struct vouch *out)
+{
+	const char *algorithm =
+		jws_algorithm_text(jws_key_algorithm(key->key));
+	enum err err = check_algorithm(jws, pool, algorithm, out);
+
+	if (!err && !assertion_is_type(jws->typ))
+		err = refuse(out, CODE_assertion_type,
+			     pool_printf(pool, "typ is %s: leave it out, or "
+					 "make it \"JWT\"",
+					 quoted(pool, jws->typ)));
+	if (!err)
+		err = jws_verify(key->key, jws);
+	else
+		return err;
+	if (err != ERR_AUTH)
+		return err;
+	return refuse(out, CODE_assertion_signature,
+		      pool_printf(pool, "it does not hold under the key %s "
+				  "(%s): `usherctl verify` tries the usual "
+				  "mistakes", quoted(pool, key->kid),
+				  algorithm));
+}
+
+/*
+ * 48 bits of `iat`, and 80 that nobody else's text has.  Never of the
+ * signature: an ECDSA signature has a twin.
+ */
+static enum err derive_jti(const struct tenant *tenant,
+			   const struct tenant_key *key, const struct jws *jws,
+			   struct pool *pool, struct vouch *out)
+{
+	uint8_t sum[DIGEST_SIZE];
+	struct buf text;
+	enum err err;
+
+	buf_init_pool(&text, pool, JWS_MAX + JWS_KID_MAX + 128);
+	/* neither slugs nor kids hold a NUL */
+	buf_adds(&text, tenant->slug);
+	buf_addc(&text, '\0');
+	buf_adds(&text, key->kid);
+	buf_addc(&text, '\0');
+	buf_adds(&text, jws->signing_input);
+	if (!buf_is_ok(&text))
+		return ERR_NOMEM;
+	err = digest_sha256(text.ptr, text.len, sum);
+	if (err)
+		return err;
+	redemption_jti_time(out->says.iat_s * 1000, out->jti);
+	memcpy(out->jti + REDEMPTION_JTI_TIME_LEN, sum,
+	       REDEMPTION_JTI_LEN - REDEMPTION_JTI_TIME_LEN);
+	return ERR_OK;
+}
+
+static enum err judge(const struct tenant *tenant, const struct jws *jws,
+		      int64_t now_s, struct pool *pool, struct vouch *out)
+{
+	const struct assertion_rules rules = {
+		.issuer = tenant->issuer,
+		.slug = tenant->slug,
+		.url = tenant->handoff_url,
+		.max_age_s = tenant->assertion_max_age_s,
+		.now_s = now_s,
+	};
+	struct assertion_row rows[ASSERTION_CHECKS];
+	enum err err = assertion_check(&rules, jws->typ, jws->payload, pool,
+				       &out->says, rows);
+
+	if (err != ERR_AUTH)
+		return err;
+	return refuse(out, assertion_refusal(rows)->code,
+		      assertion_refusal(rows)->hint);
+}
+
+enum err vouch_read(const struct tenant *tenant, struct str text,
+		    int64_t now_s, struct pool *pool, struct vouch *out_r)
+{
+	const struct tenant_key *key = NULL;
+	struct jws jws = { 0 };
+	enum err err = take_apart(text, pool, &jws, out_r);
+
+	if (!err)
+		err = check_algorithm(&jws, pool, NULL, out_r);
+	if (!err)
+		key = find_key(tenant, &jws, pool, out_r, &err);
+	if (!err)
+		err = verify(key, &jws, pool, out_r);
+	if (!err)
+		err = judge(tenant, &jws, now_s, pool, out_r);
+	return err ? err : derive_jti(tenant, key, &jws, pool, out_r);
+}
+
+void vouch_count(const struct tenant *tenant, enum err result,
+		 const struct vouch *vouch)
+{
+	char labels[METRIC_LABELS_MAX];
+
+	if (result && result != ERR_AUTH)
+		return;
+	snprintf(labels, sizeof(labels), "tenant=\"%s\",result=\"%s\"",
+		 tenant->slug.ptr,
+		 result ? code_table[vouch->code].name : "good");
+	metric_add(metric_get(usher_assertions_total, labels), 1);
+}

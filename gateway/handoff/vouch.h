@@ -1,0 +1,37 @@
+/*
+ * vouch: from the text of an assertion to who it vouches for: taken apart,
+ * its key found, verified, its claims judged (identity of a handoff; crypto/jws.h
+ * and policy/assertion.h).  The first check that fails is what it is refused
+ * for; the order is that of their codes in base/codes.def.
+ */
+#ifndef HANDOFF_VOUCH_H
+#define HANDOFF_VOUCH_H
+
+#include "base/codes.h"
+#include "config/snapshot.h"
+#include "policy/assertion.h"
+#include "store/redemptions.h"
+
+struct vouch {
+	/* ERR_OK */
+	struct assertion says;
+	uint8_t jti[REDEMPTION_JTI_LEN];	/* of the tokens that it gets:
+						 * the same for all of them, of
+						 * no other assertion */
+	/* ERR_AUTH */
+	enum code code;
+	struct str hint;	/* for who wrote the signing code; terminated */
+};
+
+/*
+ * `text` absent: there is none.  `now_s` is the wall clock's.  Slices live in
+ * the pool or in the text.  ERR_OK; ERR_AUTH: refused; ERR_NOMEM, ERR_INTERNAL.
+ */
+enum err vouch_read(const struct tenant *tenant, struct str text,
+		    int64_t now_s, struct pool *pool, struct vouch *out_r);
+
+/* Counts what vouch_read() found of a sign-in, in usher_assertions_total. */
+void vouch_count(const struct tenant *tenant, enum err result,
+		 const struct vouch *vouch);
+
+#endif
