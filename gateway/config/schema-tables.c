@@ -10,6 +10,7 @@
 #include "codec/url.h"
 #include "config/snapshot.h"
 #include "policy/assertion.h"
+#include "policy/protected.h"
 #include "store/outbox.h"
 #include "store/tickets.h"
 
@@ -216,6 +217,8 @@ const struct setting schema_tenant[] = {
 	{ .name = "on_conflict", .type = SETTING_WORD,
 	  .words = { "reject", "link", "update" },
 	  .example = "on_conflict = \"reject\";" },
+	TEXTS("protected", PROTECTED_TEXT_MAX, PROTECTED_MAX, .example =
+	      "protected = [ \"@yourcompany.com\", \"boss@x.example\" ];"),
 	GROUP("rate_limit", rate_limit,
 	      .example = "rate_limit = { requests = 60; per = 3600; };"),
 	GROUP("session", session,

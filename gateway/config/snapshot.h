@@ -24,6 +24,7 @@
 #include "policy/client.h"
 #include "policy/cors.h"
 #include "policy/identity.h"
+#include "policy/protected.h"
 #include "policy/ratelimit.h"
 #include "policy/redirect.h"
 #include "policy/remote.h"
@@ -98,6 +99,7 @@ struct tenant {
 	uint32_t assertion_max_age_s;	/* of exp - iat */
 	struct str handoff_url;		/* absolute, what partners post to */
 	enum on_conflict on_conflict;
+	struct protected_list protected;	/* whom no handoff reaches */
 	bool has_rate_limit;
 	struct ratelimit_rule rate_limit;
 	uint32_t session_idle_s, session_absolute_s;

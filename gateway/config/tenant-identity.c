@@ -176,11 +176,44 @@ static void read_keys(const struct reader *reader, struct group group,
 	}
 }
 
+static void read_protected(const struct reader *reader, struct group group,
+			   struct tenant *out)
+{
+	unsigned count = group_count(group, "protected");
+	struct protected_entry *entries =
+		pool_calloc(reader->pool, count + 1, sizeof(*entries));
+	char setting[KEY_SETTING_MAX];
+
+	if (!entries) {
+		reader_nomem(reader);
+		return;
+	}
+	out->protected.entries = entries;
+	for (unsigned i = 0; i < count; i++) {
+		struct str text = group_text_at(group, "protected", i);
+		enum err err = protected_parse(reader->pool, text,
+				&entries[out->protected.count]);
+
+		snprintf(setting, sizeof(setting), "protected[%u]", i);
+		if (err == ERR_NOMEM)
+			reader_nomem(reader);
+		else if (err)
+			location_error(
+				reader->location,
+				group_line(group, "protected"), setting,
+				"write an address, @domain or @*.domain",
+				"is none of them");
+		else
+			out->protected.count++;
+	}
+}
+
 void tenant_read_identity(const struct reader *reader, struct group group,
 			  struct tenant *out)
 {
 	read_mode(reader, group, out);
 	read_keys(reader, group, out);
+	read_protected(reader, group, out);
 	reader_text(reader, group, "issuer", &out->issuer);
 	out->assertion_max_age_s =
 		(uint32_t)group_number(group, "assertion_max_age");

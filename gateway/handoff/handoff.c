@@ -15,6 +15,7 @@
 #include "handoff/embed.h"
 #include "handoff/invalid.h"
 #include "handoff/origin.h"
+#include "handoff/redeem.h"
 #include "handoff/token.h"
 #include "handoff/vouch.h"
 
@@ -394,7 +395,12 @@ static enum step_result check_fields(struct exchange *ex)
 	err = validate(&in, list, &handoff->user);
 	if (err == ERR_NOMEM)
 		return answer_failure(ex, err);
-	return err ? invalid_answer(ex, list) : STEP_NEXT;
+	if (err)
+		return invalid_answer(ex, list);
+	/* after the adapter, which may name another one */
+	if (protected_has(&ex->tenant->protected, handoff->user.email.key))
+		return redeem_refuse_protected(ex);
+	return STEP_NEXT;
 }
 
 /* The adapter's choice counts most, then the partner's, then the dashboard. */

@@ -79,6 +79,12 @@ static enum step_result refuse_unsigned(struct exchange *ex)
 			    "Please go back and try again.");
 }
 
+enum step_result redeem_refuse_protected(struct exchange *ex)
+{
+	return answer_error(ex, CODE_address_protected,
+			    "This address may not sign in this way.");
+}
+
 /* The rest of the token, where it was parked.  Whether one that is gone was
  * used is for the store to tell. */
 static enum err unpark(struct exchange *ex)
@@ -122,6 +128,8 @@ enum step_result redeem_open(struct exchange *ex, struct str text)
 	if (err)
 		return err == ERR_NOMEM || err == ERR_INTERNAL ?
 		       answer_failure(ex, err) : redeem_refuse(ex);
+	if (protected_has(&ex->tenant->protected, email.key))
+		return redeem_refuse_protected(ex);
 	err = users_can_find(ex->reader, email.key);
 	if (err) {
 		ex->verdict = err == ERR_BUSY ? "keys_pending" : ex->verdict;

@@ -22,11 +22,13 @@ struct redeem {
 /*
  * Open `text` for ex->tenant and check again that the target is still
  * allowed (the dashboard takes the place of one that no longer is).
- * STEP_NEXT, or 401 token_expired or token_invalid, 401 identity_required where
+ * STEP_NEXT, or 401 token_expired or token_invalid, 403 address_protected, 401 identity_required where
  * nobody vouches for it and the tenant wants that by now, or 503 where nobody
  * of such an address can be found yet (users_can_find()).
  */
 enum step_result redeem_open(struct exchange *ex, struct str text);
+/* 403 address_protected: policy/protected.h. */
+enum step_result redeem_refuse_protected(struct exchange *ex);
 /* 401 token_invalid. */
 enum step_result redeem_refuse(struct exchange *ex);
 

@@ -446,6 +446,25 @@ START_TEST(what_changed_since_the_token_was_minted_counts)
 }
 END_TEST
 
+/* Neither who posts now nor who was on the way; all others do. */
+START_TEST(a_protected_address_does_not_enter)
+{
+	const char *query = flow_mint("alpha", USER);
+	const char *other = flow_mint("alpha", "name=O&email=other%40example.org");
+
+	flow_write("conf.d/alpha.conf",
+		   "tenant = { slug = \"alpha\"; url = \"https://" C "\";\n"
+		   "identity = \"unsigned\";\n"
+		   "protected = [ \"@example.com\" ]; };\n");
+	flow_reload();
+	ck_answer(flow_visit(C, query, NULL), 403, "address_protected");
+	ck_answer(flow_post("alpha", USER), 403, "address_protected");
+	ck_answer(flow_post("alpha", "name=X&email=X%40EXAMPLE.COM"), 403,
+		  "address_protected");
+	ck_answer(flow_visit(C, other, NULL), 302, "");
+}
+END_TEST
+
 START_TEST(a_user_blocked_meanwhile_does_not_enter)
 {
 	const char *query = flow_mint("alpha", USER);
@@ -851,6 +870,7 @@ static void callback_tests(TCase *tcase)
 	tcase_add_test(tcase, a_cookie_that_somebody_planted_is_not_taken_over);
 	tcase_add_test(tcase, a_tenant_may_waive_the_question);
 	tcase_add_test(tcase, what_changed_since_the_token_was_minted_counts);
+	tcase_add_test(tcase, a_protected_address_does_not_enter);
 	tcase_add_test(tcase, a_user_blocked_meanwhile_does_not_enter);
 	tcase_add_test(tcase, a_broken_neighbour_opens_no_door);
 	tcase_add_test(tcase, errors_are_pages_for_browsers);
