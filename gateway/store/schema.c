@@ -286,8 +286,8 @@ static const char *const steps[] = {
 	"	SELECT 'user_keys', NOT EXISTS (SELECT 1 FROM users);",
 
 	/* 9 -> 10 */
-	"CREATE INDEX users_external_email ON users(tenant, email_key)"
-	"	WHERE external_id IS NOT NULL;",
+	("CREATE INDEX users_external_email ON users(tenant, email_key)"
+	 "	WHERE external_id IS NOT NULL;"),
 };
 
 #define STEPS ((int)(N_ELEMENTS(steps)))
