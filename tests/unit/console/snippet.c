@@ -187,16 +187,18 @@ START_TEST(other_names_are_refused_before_anything_is_read)
 }
 END_TEST
 
-/* As long as assertions are not verified, nobody is told to send one. */
-START_TEST(a_tenant_of_signed_users_has_none_yet)
+/* With a place for the proof in each, and word of who makes it. */
+START_TEST(users_who_are_signed_bring_their_proof)
 {
 	rig_write("secret", "0123456789abcdef0123456789abcdef\n");
 	rig_write("acme.conf", "tenant = { slug = \"acme\";\n"
 		  "identity = \"signed\"; keys = ( { kid = \"1\";\n"
 		  "algorithm = \"HS256\"; secret_file = \"secret\"; } ); };\n");
-	ck_assert_int_eq(run("acme", NULL), COMMAND_REFUSED);
-	ck_assert_str_eq(out, "");
-	ck_assert_ptr_nonnull(strstr(err, "\"acme\" is broken: identity"));
+	for (size_t i = 0; i < N_ELEMENTS(frameworks); i++) {
+		ck_assert_int_eq(run("acme", frameworks[i]), COMMAND_DONE);
+		ck_assert_msg(has("assertion"), "%s", frameworks[i]);
+		ck_assert_ptr_nonnull(strstr(err, "a signed assertion"));
+	}
 }
 END_TEST
 
@@ -271,7 +273,7 @@ static void snippet_tests(TCase *tc)
 	tcase_add_test(tc, react_is_a_client_component_that_names_its_tenant);
 	tcase_add_test(tc, the_plain_one_is_what_is_meant_without_a_name);
 	tcase_add_test(tc, other_names_are_refused_before_anything_is_read);
-	tcase_add_test(tc, a_tenant_of_signed_users_has_none_yet);
+	tcase_add_test(tc, users_who_are_signed_bring_their_proof);
 	tcase_add_test(tc, a_name_stays_inside_what_it_stands_in);
 	tcase_add_test(tc, a_name_is_not_expanded);
 	tcase_add_test(tc, what_is_still_to_be_done_is_said_beside_it);

@@ -510,6 +510,12 @@ START_TEST(without_a_sandbox_all_is_different)
 END_TEST
 
 #ifdef __x86_64__
+/* Of a kernel without CONFIG_IA32_EMULATION the instruction is a fault. */
+static bool is_no_door(const char *got)
+{
+	return strstr(got, "signal 11 (") != NULL;
+}
+
 START_TEST(by_the_door_of_i386_nothing_goes)
 {
 	struct adapter *adapter;
@@ -517,10 +523,10 @@ START_TEST(by_the_door_of_i386_nothing_goes)
 
 	begin();
 	ask_at_load("i386 20", got, sizeof(got));	/* getpid */
-	ck_assert_msg(is(got, ENDS, true), "%s", got);
+	ck_assert_msg(is(got, ENDS, true) || is_no_door(got), "%s", got);
 	adapter = load(NULL);
 	ask(adapter, "i386 20", got, sizeof(got));
-	ck_assert_msg(is(got, ENDS, true), "%s", got);
+	ck_assert_msg(is(got, ENDS, true) || is_no_door(got), "%s", got);
 	end(adapter);
 }
 END_TEST
