@@ -111,6 +111,8 @@ static enum MHD_Result send_answer(struct turn *turn)
 		log_error(answer_not_sent, LOG_TEXT("request", ex->id),
 			  LOG_TEXT("list", turn->steps->name),
 			  LOG_TEXT("problem", err_text(err)));
+		if (err == ERR_NOMEM)
+			return answer_no_memory(conn);
 		return answer_plainly(conn, internal,
 				      "\"message\":\"Something went wrong.\",");
 	}
