@@ -46,6 +46,15 @@ static const struct setting rate_limit[] = {
 	END
 };
 
+static const struct setting signed_rate_limit[] = {
+	NUMBER("person", 1, RATELIMIT_REQUESTS_MAX, 30,
+	       .example = "person = 30;"),
+	NUMBER("tenant", 1, RATELIMIT_REQUESTS_MAX, 36000,
+	       .example = "tenant = 36000;"),
+	NUMBER("per", 1, RATELIMIT_PER_S_MAX, 3600, .example = "per = 3600;"),
+	END
+};
+
 static const struct setting listen_members[] = {
 	TEXT("url", 1, URL_MAX, .is_required = true, AT_START,
 	     .example = "url = \"https://[::]:8443\";"),
@@ -221,6 +230,9 @@ const struct setting schema_tenant[] = {
 	      "protected = [ \"@yourcompany.com\", \"boss@x.example\" ];"),
 	GROUP("rate_limit", rate_limit,
 	      .example = "rate_limit = { requests = 60; per = 3600; };"),
+	GROUP("signed_rate_limit", signed_rate_limit, .example =
+	      "signed_rate_limit = { person = 30; tenant = 36000; "
+	      "per = 3600; };"),
 	GROUP("session", session,
 	      .example = "session = { idle = 1800; absolute = 28800; };"),
 	TEXT("certificate", 1, PATH_LEN,

@@ -67,6 +67,12 @@ struct tenant_key {
 	struct jws_key *key;		/* pinned to one algorithm */
 };
 
+/* How often signed users may come, wherever they ask from. */
+struct signed_rate {
+	uint32_t person, tenant;	/* requests of one, and of all */
+	uint32_t per_s;
+};
+
 /* All slices live as long as the snapshot and are terminated. */
 struct tenant {
 	enum tenant_state state;
@@ -98,6 +104,7 @@ struct tenant {
 	struct str issuer;		/* absent: any */
 	uint32_t assertion_max_age_s;	/* of exp - iat */
 	struct str handoff_url;		/* absolute, what partners post to */
+	struct signed_rate signed_rate;
 	enum on_conflict on_conflict;
 	struct protected_list protected;	/* whom no handoff reaches */
 	bool has_rate_limit;

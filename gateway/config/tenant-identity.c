@@ -211,12 +211,19 @@ static void read_protected(const struct reader *reader, struct group group,
 void tenant_read_identity(const struct reader *reader, struct group group,
 			  struct tenant *out)
 {
+	struct group rate = group_group(group, "signed_rate_limit");
+
 	read_mode(reader, group, out);
 	read_keys(reader, group, out);
 	read_protected(reader, group, out);
 	reader_text(reader, group, "issuer", &out->issuer);
 	out->assertion_max_age_s =
 		(uint32_t)group_number(group, "assertion_max_age");
+	out->signed_rate = (struct signed_rate){
+		(uint32_t)group_number(rate, "person"),
+		(uint32_t)group_number(rate, "tenant"),
+		(uint32_t)group_number(rate, "per"),
+	};
 	out->on_conflict = (enum on_conflict)group_word(group, "on_conflict");
 	if (out->on_conflict != ON_CONFLICT_REJECT)
 		location_warn(reader->location,

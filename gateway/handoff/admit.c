@@ -38,8 +38,8 @@ static struct ratelimit_rule rule_of(const struct exchange *ex)
 
 static void add_headers(struct exchange *ex, struct ratelimit_verdict verdict)
 {
-	answer_header_num(ex, "X-RateLimit-Limit", verdict.limit);
-	answer_header_num(ex, "X-RateLimit-Remaining", verdict.remaining);
+	answer_replace_num(ex, "X-RateLimit-Limit", verdict.limit);
+	answer_replace_num(ex, "X-RateLimit-Remaining", verdict.remaining);
 }
 
 static enum step_result tell(struct exchange *ex,
@@ -56,6 +56,44 @@ enum step_result admit_limit_rate(struct exchange *ex)
 	return tell(ex, ratelimit_check(ex->gateway->limiter,
 					scope_of(ex, false), rule_of(ex),
 					&ex->client, ex->start_ms));
+}
+
+/* Who is meant, and not where they ask from. */
+static struct ratelimit_verdict check_signed(struct exchange *ex,
+					     struct str scope,
+					     uint32_t requests)
+{
+	const struct ip nowhere = { 0 };
+	const struct ratelimit_rule rule = {
+		requests, ex->tenant->signed_rate.per_s
+	};
+
+	return ratelimit_check(ex->gateway->limiter, scope, rule, &nowhere,
+			       ex->start_ms);
+}
+
+enum step_result admit_limit_person(struct exchange *ex, struct str person)
+{
+	const struct signed_rate *rate = &ex->tenant->signed_rate;
+	struct str slug = ex->tenant->slug;
+	struct str one = pool_printf(ex->pool, "%.*s/person/%.*s",
+				     STR_ARG(slug), STR_ARG(person));
+	struct str all = pool_printf(ex->pool, "%.*s/signed", STR_ARG(slug));
+	struct ratelimit_verdict verdict;
+	enum step_result result;
+
+	if (!one.ptr || !all.ptr)
+		return answer_failure(ex, ERR_NOMEM);
+	verdict = check_signed(ex, one, rate->person);
+	result = tell(ex, verdict);
+	if (result != STEP_NEXT)
+		return result;
+	verdict = check_signed(ex, all, rate->tenant);
+	if (!verdict.allowed)
+		return tell(ex, verdict);
+	ratelimit_give_back(ex->gateway->limiter, scope_of(ex, false),
+			    rule_of(ex), &ex->client, ex->start_ms);
+	return STEP_NEXT;
 }
 
 void admit_tell_rate(struct exchange *ex)

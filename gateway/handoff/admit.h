@@ -23,6 +23,15 @@ enum step_result admit_find_tenant(struct exchange *ex);
  */
 enum step_result admit_limit_rate(struct exchange *ex);
 
+/*
+ * Whom a valid signature names is charged in the client's place, and so is the
+ * tenant (signed_rate_limit), so that an office or a partner's server behind one
+ * address is not shut out: what admit_limit_rate() took is given back.  But not
+ * where this refuses (429), or one assertion posted again and again would cost
+ * nobody anything.  Sets the headers anew.
+ */
+enum step_result admit_limit_person(struct exchange *ex, struct str person);
+
 /* The rate-limit headers alone: nothing is charged, nobody refused. */
 void admit_tell_rate(struct exchange *ex);
 

@@ -640,13 +640,30 @@ bool answer_has_room(const struct exchange *ex, size_t more)
 	return !ex->request.answer_room || len <= ex->request.answer_room;
 }
 
-void answer_header_num(struct exchange *ex, const char *name, int64_t value)
+static struct str number(struct exchange *ex, int64_t value)
 {
 	struct buf text;
 
 	buf_init_pool(&text, ex->pool, NUMBER_MAX);
 	json_add_int(&text, value);
-	answer_header(ex, name, buf_is_ok(&text) ? buf_str(&text) : STR_NULL);
+	return buf_is_ok(&text) ? buf_str(&text) : STR_NULL;
+}
+
+void answer_header_num(struct exchange *ex, const char *name, int64_t value)
+{
+	answer_header(ex, name, number(ex, value));
+}
+
+void answer_replace_num(struct exchange *ex, const char *name, int64_t value)
+{
+	struct str text = number(ex, value);
+
+	for (unsigned i = 0; text.ptr && i < ex->answer.header_count; i++)
+		if (str_ieq(ex->answer.headers[i].name, str_from(name))) {
+			ex->answer.headers[i].value = text;
+			return;
+		}
+	answer_header(ex, name, text);
 }
 
 enum step_result answer_json(struct exchange *ex, int status, struct str json)

@@ -278,6 +278,8 @@ bool request_prefers_html(const struct request *request);
  */
 void answer_header(struct exchange *ex, const char *name, struct str value);
 void answer_header_num(struct exchange *ex, const char *name, int64_t value);
+/* The same in the place of the one that is set already. */
+void answer_replace_num(struct exchange *ex, const char *name, int64_t value);
 /* Is it set already? */
 bool answer_has(const struct exchange *ex, const char *name);
 /* Do header lines of `more` octets fit, beside those that are set already and

@@ -173,7 +173,11 @@ static enum step_result verify_identity(struct exchange *ex)
 		return STEP_NEXT;
 	}
 	handoff->is_vouched = tenant->identity == IDENTITY_SIGNED;
-	return take_claims(ex);
+	if (handoff->is_vouched)
+		result = admit_limit_person(ex, vouch->says.sub.len ?
+					    vouch->says.sub :
+					    vouch->says.email);
+	return result == STEP_NEXT ? take_claims(ex) : result;
 }
 
 /* What is stored about this address already, if the adapter asks. */

@@ -420,32 +420,43 @@ static void unlock_all(const struct budget *b, size_t count)
 		pthread_mutex_unlock(&b[1].shard->lock);
 }
 
+#define BUDGETS_MAX 2
+
+/* Those that a request of the client's has to fit in: how many? */
+static size_t budgets_of(const struct ratelimit *limiter, struct str scope,
+			 struct ratelimit_rule rule, const struct ip *client,
+			 struct budget out[BUDGETS_MAX])
+{
+	uint64_t about = hash_keyed(limiter->key, scope.len ? scope.ptr : "",
+				    scope.len);
+	unsigned bits = client->family == 6 ? 64 :
+			client->family == 4 ? 32 : 0;
+	size_t count = 0;
+
+	rule.requests = bound(rule.requests, RATELIMIT_REQUESTS_MAX);
+	rule.per_s = bound(rule.per_s, RATELIMIT_PER_S_MAX);
+	out[count++] = budget_of(limiter, client_key(limiter, about, client,
+						     bits), rule, 1);
+	if (client->family == 6)
+		out[count++] = budget_of(limiter, client_key(limiter, about,
+							     client, 48),
+					 rule, RATELIMIT_WIDE_FACTOR);
+	return count;
+}
+
 static struct ratelimit_verdict ask(struct ratelimit *limiter,
 				    struct str scope,
 				    struct ratelimit_rule rule,
 				    const struct ip *client, bool charge,
 				    int64_t now_ms)
 {
-	uint64_t about = hash_keyed(limiter->key, scope.len ? scope.ptr : "",
-				    scope.len);
-	unsigned bits = client->family == 6 ? 64 :
-			client->family == 4 ? 32 : 0;
 	struct ratelimit_verdict verdict;
-	struct budget budgets[2];
-	size_t count = 0;
+	struct budget budgets[BUDGETS_MAX];
+	size_t count = budgets_of(limiter, scope, rule, client, budgets);
 
-	rule.requests = bound(rule.requests, RATELIMIT_REQUESTS_MAX);
-	rule.per_s = bound(rule.per_s, RATELIMIT_PER_S_MAX);
-	budgets[count++] = budget_of(limiter, client_key(limiter, about,
-							 client, bits),
-				     rule, 1);
-	if (client->family == 6)
-		budgets[count++] = budget_of(limiter,
-					     client_key(limiter, about, client,
-							48),
-					     rule, RATELIMIT_WIDE_FACTOR);
 	lock_all(budgets, count);
-	verdict = decide(limiter, budgets, count, rule.requests, charge,
+	verdict = decide(limiter, budgets, count,
+			 bound(rule.requests, RATELIMIT_REQUESTS_MAX), charge,
 			 now_ms * NS_PER_MS);
 	unlock_all(budgets, count);
 	return verdict;
@@ -467,4 +478,27 @@ struct ratelimit_verdict ratelimit_peek(struct ratelimit *limiter,
 					int64_t now_ms)
 {
 	return ask(limiter, scope, rule, client, false, now_ms);
+}
+
+void ratelimit_give_back(struct ratelimit *limiter, struct str scope,
+			 struct ratelimit_rule rule, const struct ip *client,
+			 int64_t now_ms)
+{
+	struct budget budgets[BUDGETS_MAX];
+	size_t count = budgets_of(limiter, scope, rule, client, budgets);
+	int64_t now = now_ms * NS_PER_MS;
+
+	lock_all(budgets, count);
+	for (size_t i = 0; i < count; i++) {
+		struct budget *b = &budgets[i];
+
+		look(b, now);
+		/* they are in the table if they have less than all of it, so
+		 * this takes no memory */
+		if (b->full_at > now)
+			put(limiter, b->shard, b->key,
+			    b->full_at - b->step > now ? b->full_at - b->step :
+							 now, now);
+	}
+	unlock_all(budgets, count);
 }

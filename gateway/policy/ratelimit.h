@@ -85,6 +85,14 @@ struct ratelimit_verdict ratelimit_peek(struct ratelimit *limiter,
 					const struct ip *client,
 					int64_t now_ms);
 
+/*
+ * What ratelimit_check() counted costs nothing after all.  Never more than full
+ * credit comes of it.
+ */
+void ratelimit_give_back(struct ratelimit *limiter, struct str scope,
+			 struct ratelimit_rule rule, const struct ip *client,
+			 int64_t now_ms);
+
 /* Forget who has full credit, and give memory back. For about once a minute. */
 void ratelimit_sweep(struct ratelimit *limiter, int64_t now_ms);
 

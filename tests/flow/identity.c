@@ -333,6 +333,82 @@ START_TEST(who_was_erased_is_not_brought_back_by_an_older_assertion)
 }
 END_TEST
 
+static void ck_rate(struct exchange *ex, const char *limit,
+		    const char *remaining)
+{
+	unsigned found = 0;
+
+	for (unsigned i = 0; i < ex->answer.header_count; i++)
+		found += str_eq(ex->answer.headers[i].name,
+				STR("X-RateLimit-Limit"));
+	ck_assert_uint_eq(found, 1);
+	ck_str_is(flow_header(ex, "X-RateLimit-Limit"), limit);
+	ck_str_is(flow_header(ex, "X-RateLimit-Remaining"), remaining);
+}
+
+/* An office of many people has one address; a person has many. */
+START_TEST(whom_a_signature_names_is_charged)
+{
+	char claims[128];
+	struct exchange *ex;
+
+	flow_write("conf.d/alpha.conf",
+		   "tenant = { slug = \"alpha\"; url = \"https://" C "\";\n"
+		   "identity = \"signed\"; rate_limit = { requests = 3; };\n"
+		   "signed_rate_limit = { person = 2; tenant = 8; };\n"
+		   "keys = ( { kid = \"k1\"; algorithm = \"HS256\";\n"
+		   "secret_file = \"secret\"; } ); };\n");
+	flow_reload();
+	for (int i = 0; i < 5; i++) {
+		snprintf(claims, sizeof(claims), "\"email\":\"u%d@example.com\","
+			 "\"name\":\"U\"", i);
+		ex = flow_post("alpha", sign("alpha", claims));
+		ck_answer(ex, 302, "");
+		ck_rate(ex, "2", "1");
+	}
+	/* the person's own */
+	ck_answer(flow_post("alpha", sign("alpha", ANN)), 302, "");
+	ck_answer(flow_post("alpha", sign("alpha", ANN)), 302, "");
+	ex = flow_post("alpha", sign("alpha", ANN));
+	ck_answer(ex, 429, "too_many_requests");
+	ck_rate(ex, "2", "0");
+	/* which was charged to the address: so are two that do not hold */
+	for (int i = 0; i < 2; i++) {
+		ex = flow_post("alpha", sign_with(OTHER_SECRET, "k1", "alpha",
+						  ANN));
+		ck_answer(ex, 401, "assertion_signature");
+		ck_rate(ex, "3", i ? "0" : "1");
+	}
+	ex = flow_post("alpha", sign("alpha", "\"email\":\"v@example.com\","
+				     "\"name\":\"V\""));
+	ck_answer(ex, 429, "too_many_requests");
+	ck_rate(ex, "3", "0");
+}
+END_TEST
+
+START_TEST(all_that_are_signed_have_a_limit_together)
+{
+	char claims[128];
+	struct exchange *ex = NULL;
+
+	flow_write("conf.d/alpha.conf",
+		   "tenant = { slug = \"alpha\"; url = \"https://" C "\";\n"
+		   "identity = \"signed\"; rate_limit = { requests = 3; };\n"
+		   "signed_rate_limit = { person = 5; tenant = 4; };\n"
+		   "keys = ( { kid = \"k1\"; algorithm = \"HS256\";\n"
+		   "secret_file = \"secret\"; } ); };\n");
+	flow_reload();
+	for (int i = 0; i < 5; i++) {
+		snprintf(claims, sizeof(claims), "\"email\":\"u@example.com\","
+			 "\"name\":\"U\",\"sub\":\"%d\"", i);
+		ex = flow_post("alpha", sign("alpha", claims));
+		ck_answer(ex, i < 4 ? 302 : 429, i < 4 ? "" :
+			  "too_many_requests");
+	}
+	ck_rate(ex, "4", "0");
+}
+END_TEST
+
 static void identity_tests(TCase *t)
 {
 	tcase_add_checked_fixture(t, setup, flow_stop);
@@ -343,6 +419,8 @@ static void identity_tests(TCase *t)
 	tcase_add_test(t, signed_and_unsigned_users_are_different_rows);
 	tcase_add_test(t, an_external_id_is_who_they_are);
 	tcase_add_test(t, a_signature_stands_for_the_origin);
+	tcase_add_test(t, whom_a_signature_names_is_charged);
+	tcase_add_test(t, all_that_are_signed_have_a_limit_together);
 	tcase_add_test(t, observe_lets_all_pass_and_tells);
 	tcase_add_test(t, an_unsigned_tenant_reads_no_assertion);
 	tcase_add_test(t,

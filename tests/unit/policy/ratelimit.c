@@ -55,6 +55,43 @@ static unsigned burst(const char *client, unsigned count, int64_t now)
 
 /* ---- one client --------------------------------------------------------- */
 
+static void give_back(const char *client, int64_t now)
+{
+	struct ip from = ip(client);
+
+	ratelimit_give_back(limiter, everybody, hourly, &from, now);
+}
+
+START_TEST(what_is_given_back_can_be_used_again)
+{
+	static const char *const clients[] = { "192.0.2.1", "2001:db8::1" };
+
+	for (size_t i = 0; i < N_ELEMENTS(clients); i++) {
+		const char *client = clients[i];
+
+		/* more than they have is nobody's */
+		give_back(client, NOW);
+		ck_assert_uint_eq(ask(client, NOW).remaining, 59);
+		give_back(client, NOW);
+		give_back(client, NOW);
+		ck_assert_uint_eq(burst(client, 100, NOW), 60);
+		give_back(client, NOW);
+		ck_assert_uint_eq(burst(client, 2, NOW), 1);
+		/* what came back by itself meanwhile is not counted twice */
+		give_back(client, NOW + 3600 * S);
+		ck_assert_uint_eq(burst(client, 100, NOW + 3600 * S), 60);
+	}
+	/* of a /48 as a whole, too */
+	for (int i = 0; i < 2000; i++) {
+		char one[32];
+
+		snprintf(one, sizeof(one), "2001:db8:1:%x::1", i);
+		ck_assert(ask(one, NOW).allowed);
+		give_back(one, NOW);
+	}
+}
+END_TEST
+
 START_TEST(sixty_at_once_then_one_a_minute)
 {
 	struct ratelimit_verdict v;
@@ -792,6 +829,7 @@ static void ratelimit_tests(TCase *tc)
 #ifndef NO_CALLOC
 	tcase_add_test(tc, without_memory_nobody_gets_in_unseen);
 #endif
+	tcase_add_test(tc, what_is_given_back_can_be_used_again);
 	tcase_add_test(tc, threads_together_get_no_more_than_one);
 	tcase_add_test(tc, a_restart_forgets_nothing);
 	tcase_add_test(tc, who_has_full_credit_by_now_is_left_out);
