@@ -69,8 +69,9 @@ static int load_limits(struct daemon *d)
 	d->gateway.limiter = ratelimit_new(RATELIMIT_CLIENTS_MAX);
 	d->gateway.refusals = refusals_new();
 	d->gateway.strangers = strangers_new();
+	d->gateway.unvouched = strangers_new();
 	if (!d->gateway.limiter || !d->gateway.refusals ||
-	    !d->gateway.strangers)
+	    !d->gateway.strangers || !d->gateway.unvouched)
 		return -1;
 	if (access(d->limits_path, F_OK))
 		return 0;

@@ -135,6 +135,8 @@ struct gateway {
 	struct refusals *refusals;	/* which are on record; NULL: all */
 	struct strangers *strangers;	/* whom lists of origins refused;
 					 * NULL: that is not kept */
+	struct strangers *unvouched;	/* ... and who brought no assertion that
+					 * holds: enum vouch_lack */
 	struct desk_cache *desk_cache;	/* desk/cache.h; NULL: none */
 	_Atomic unsigned paused;	/* exchanges, now */
 	/* the end is near: what has come is served, each connection ends with

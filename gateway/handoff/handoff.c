@@ -161,8 +161,12 @@ static enum step_result verify_identity(struct exchange *ex)
 	vouch_count(tenant, err, vouch);
 	if (err && err != ERR_AUTH)
 		return answer_failure(ex, err);
-	if (err)
+	if (err) {
 		ex->why = vouch->hint.ptr;
+		origin_note_unvouched(ex, vouch->code ==
+				      CODE_assertion_missing ? VOUCH_LACKING :
+							       VOUCH_REFUSED);
+	}
 	if (err && tenant->identity == IDENTITY_SIGNED)
 		return refuse_assertion(ex);
 	result = settle_origin(ex, !err);

@@ -1,6 +1,7 @@
 #include "handoff/origin.h"
 
 #include "base/metric.h"
+#include "handoff/embed.h"
 
 #define EXPOSED "X-RateLimit-Limit, X-RateLimit-Remaining, " \
 	"X-RateLimit-Reset, Retry-After, X-Request-Id"
@@ -189,6 +190,19 @@ void origin_note(struct exchange *ex, enum stranger_kind kind,
 	if (ex->gateway && ex->gateway->strangers)
 		strangers_note(ex->gateway->strangers, ex->tenant->slug, shown,
 			       kind, &ex->client, ex->start_ms);
+}
+
+void origin_note_unvouched(struct exchange *ex, unsigned lack)
+{
+	struct str origin;
+	unsigned n = ex->steps->is_embedded ?
+		(unsigned)request_header(&ex->request, EMBED_HEADER, &origin) :
+		count_origins(ex, &origin);
+
+	if (ex->gateway->unvouched)
+		strangers_note(ex->gateway->unvouched, ex->tenant->slug,
+			       stranger_shown(origin, n), lack, &ex->client,
+			       ex->start_ms);
 }
 
 /* By the request's own Origin. */

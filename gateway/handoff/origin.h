@@ -77,6 +77,9 @@ enum step_result origin_refuse(struct exchange *ex, enum stranger_kind kind);
  */
 void origin_note(struct exchange *ex, enum stranger_kind kind,
 		 struct str shown);
+/* Who brought no assertion that holds, by the page that posted; `lack` is of
+ * enum vouch_lack. */
+void origin_note_unvouched(struct exchange *ex, unsigned lack);
 /* What the trail says before it. */
 #define ORIGIN_WHY "Origin "
 /*

@@ -180,15 +180,24 @@ enum err vouch_read(const struct tenant *tenant, struct str text,
 	return err ? err : derive_jti(tenant, key, &jws, pool, out_r);
 }
 
-void vouch_count(const struct tenant *tenant, enum err result,
-		 const struct vouch *vouch)
+static struct metric *counter(struct str slug, const char *result)
 {
 	char labels[METRIC_LABELS_MAX];
 
-	if (result && result != ERR_AUTH)
-		return;
-	snprintf(labels, sizeof(labels), "tenant=\"%s\",result=\"%s\"",
-		 tenant->slug.ptr,
-		 result ? code_table[vouch->code].name : "good");
-	metric_add(metric_get(usher_assertions_total, labels), 1);
+	snprintf(labels, sizeof(labels), "tenant=\"%.*s\",result=\"%s\"",
+		 STR_ARG(slug), result);
+	return metric_get(usher_assertions_total, labels);
+}
+
+uint64_t vouch_counted(struct str slug, const char *result)
+{
+	return (uint64_t)metric_value(counter(slug, result));
+}
+
+void vouch_count(const struct tenant *tenant, enum err result,
+		 const struct vouch *vouch)
+{
+	if (!result || result == ERR_AUTH)
+		metric_add(counter(tenant->slug, result ?
+				   code_table[vouch->code].name : "good"), 1);
 }

@@ -30,6 +30,14 @@ struct vouch {
 enum err vouch_read(const struct tenant *tenant, struct str text,
 		    int64_t now_s, struct pool *pool, struct vouch *out_r);
 
+/* What a sign-in lacked, in gateway->unvouched; a set of them. */
+enum vouch_lack {
+	VOUCH_LACKING = 1,		/* an assertion */
+	VOUCH_REFUSED = 2,		/* one that holds */
+};
+
+/* How often since the start: "good", or the name of a code. */
+uint64_t vouch_counted(struct str slug, const char *result);
 /* Counts what vouch_read() found of a sign-in, in usher_assertions_total. */
 void vouch_count(const struct tenant *tenant, enum err result,
 		 const struct vouch *vouch);

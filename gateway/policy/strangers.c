@@ -250,7 +250,7 @@ static struct place *get_place(struct book *book, struct str shown,
 }
 
 void strangers_note(struct strangers *s, struct str tenant, struct str shown,
-		    enum stranger_kind kind, const struct ip *client,
+		    unsigned kind, const struct ip *client,
 		    int64_t now_ms)
 {
 	const struct ip who = ip_prefix(client, client->family == 6 ? 64 : 32);

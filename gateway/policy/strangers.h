@@ -73,9 +73,10 @@ struct str stranger_shown(struct str origin, unsigned headers);
 struct strangers *strangers_new(void);
 /* Accepts NULL. */
 void strangers_free(struct strangers *strangers);
-/* Without memory only the count of all of the tenant's is kept, or nothing. */
+/* `kind` is of enum stranger_kind, or a bit of a list's own.
+ * Without memory only the count of all of the tenant's is kept, or nothing. */
 void strangers_note(struct strangers *strangers, struct str tenant,
-		    struct str shown, enum stranger_kind kind,
+		    struct str shown, unsigned kind,
 		    const struct ip *client, int64_t now_ms);
 /* Those of a tenant, the last one first; *total_r is how many refusals there
  * were in all. */

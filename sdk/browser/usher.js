@@ -1,11 +1,6 @@
 /*
  * usher.js: sends the user who is signed in on this page on to the support
- * desk, signed in there too.
- *
- *	<script src="https://tickets.example.com/sdk/usher.js" data-tenant="yourcompany"></script>
- *	<button type="button" data-usher="form">Contact support</button>
- *
- * All of it: the SDK's manual for partners.
+ * desk, signed in there too. How: the SDK's manual for partners.
  */
 (function () {
 	'use strict';
@@ -527,11 +522,10 @@
 		if (!button)
 			return;
 		const data = button.dataset;
-		const own = data.usher === 'form' && button.form && button.form.elements.email;
 
-		// A form that brings its user along posts by itself, unless the page says
-		// who that is.
-		if (own && own.value && !('authUser' in window))
+		// A form with its own user posts by itself where the page names none.
+		const own = button.form && button.form.elements.email;
+		if (own && own.value && data.usher === 'form' && !('authUser' in window))
 			return;
 		const options = { event };
 		[['usher', 'method'], ['usherTenant', 'tenant'], ['usherMode', 'mode'], ['usherTarget', 'target'], ['usherTitle', 'title'],

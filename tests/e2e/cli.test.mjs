@@ -78,7 +78,7 @@ test('--check reads certificates, keys and the key ring as a start does', async 
 	const cases = [
 		[cert, key, 0, /the configuration holds/],
 		[cert, of('other.key'), 1, /other\.key: is not the key of its certificate; name the two/],
-		[key, cert, 1, /key\.pem: .*certificate first/],
+		[key, cert, 1, /key\.pem: holds a private key and no certificate; .*swapped/],
 		[cert, of('locked.key'), 1, /locked\.key: .*has a passphrase/],
 		[of('empty.pem'), key, 1, /empty\.pem: .*certificate first/],
 	];

@@ -354,6 +354,9 @@ test('observe refuses nobody for it, and counts', async () => {
 	const metrics = await gw.metrics();
 	for (const result of ['assertion_missing', 'assertion_signature', 'good'])
 		assert.match(metrics, new RegExp(`^usher_assertions_total\\{tenant="gamma",result="${result}"\\} \\d+$`, 'm'));
+	const { out } = await gw.ctl('identity', 'gamma');
+	assert.match(out, /^https:\/\/gamma\.test +2 .* none, or one that does not hold$/m);
+	assert.match(out, /^[\d.]+% of \d+ signed; not yet safe to enforce$/m);
 });
 
 test('what was posted before the tenant became signed does not arrive', async () => {

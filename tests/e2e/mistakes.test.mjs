@@ -58,7 +58,7 @@ const mistakes = {
 	},
 	'certificate and key swapped': {
 		plant: (gw) => certify(gw, key, cert), level: 'error', begins: false, reload: 'refused',
-		says: /listen\[0\]\.certificate names .*key\.pem: .*certificate first/,
+		says: /listen\[0\]\.certificate names .*key\.pem: holds a private key and no certificate; .*swapped/,
 	},
 	'a key with a pass-phrase': {
 		plant: (gw) => certify(gw, cert, pem('locked.key')), level: 'error', begins: false, reload: 'refused',

@@ -1,0 +1,178 @@
+#include "admin/identity.h"
+
+#include "admin/sanitize.h"
+#include "base/clock.h"
+#include "base/codes.h"
+#include "codec/json.h"
+#include "handoff/vouch.h"
+
+#define ORIGIN_WIDTH 40
+
+/* What is known of one tenant. */
+struct identity_report {
+	const struct tenant *tenant;
+	int64_t since_ms;		/* wall clock */
+	uint64_t good, refused;		/* sign-ins; `refused` by "signed", or
+					 * as signed would have */
+	uint64_t by_code[CODES];	/* of `refused` */
+	struct stranger pages[STRANGERS_KEPT];
+	unsigned page_count;
+};
+
+/* In tenths of a percent, rounded down: what is not all of it is no 100%. */
+static unsigned share(const struct identity_report *report)
+{
+	uint64_t all = report->good + report->refused;
+
+	return all ? (unsigned)(report->good * 1000 / all) : 0;
+}
+
+static bool is_safe(const struct identity_report *report)
+{
+	return report->good && !report->refused;
+}
+
+static void add_share(const struct identity_report *report, struct buf *out)
+{
+	unsigned tenths = share(report);
+
+	buf_printf(out, "%u.%u%% of %llu signed; ", tenths / 10, tenths % 10,
+		   (unsigned long long)(report->good + report->refused));
+}
+
+static void add_verdict(const struct identity_report *report, struct buf *out)
+{
+	enum identity_mode mode = report->tenant->identity;
+
+	if (mode == IDENTITY_UNSIGNED) {
+		buf_puts(out, "identity is \"unsigned\", so no assertion is "
+			 "looked at: give the tenant keys, and set identity = "
+			 "\"observe\"\n");
+		return;
+	}
+	if (!report->good && !report->refused) {
+		buf_puts(out, "nobody came since the daemon started: no "
+			 "verdict\n");
+		return;
+	}
+	add_share(report, out);
+	if (mode == IDENTITY_SIGNED)
+		buf_puts(out, is_safe(report) ? "nobody was refused\n" :
+			 "the others were refused\n");
+	else
+		buf_puts(out, is_safe(report) ?
+			 "safe to enforce: set identity = \"signed\"\n" :
+			 "not yet safe to enforce\n");
+}
+
+static void add_page(const struct stranger *page, struct buf *out)
+{
+	sanitize_pad(out, str_from(page->origin), ORIGIN_WIDTH);
+	buf_printf(out, " %6llu  ", (unsigned long long)page->count);
+	sanitize_time(out, page->last_ms + clock_ahead_ms());
+	buf_puts(out, page->kinds == VOUCH_LACKING ? "  no assertion\n" :
+		 page->kinds == VOUCH_REFUSED ? "  one that does not hold\n" :
+		 "  none, or one that does not hold\n");
+}
+
+static void add_text(const struct identity_report *report, struct buf *out)
+{
+	const struct tenant *tenant = report->tenant;
+	uint64_t told = 0;
+
+	buf_adds(out, tenant->slug);
+	buf_printf(out, ": identity = \"%s\" (",
+		   identity_mode_text(tenant->identity));
+	sanitize_add(out, tenant->file);
+	buf_puts(out, "), since ");
+	sanitize_time(out, report->since_ms);
+	buf_addc(out, '\n');
+	for (unsigned i = 0; i < CODES; i++)
+		if (report->by_code[i])
+			buf_printf(out, "%8llu  %s\n",
+				   (unsigned long long)report->by_code[i],
+				   code_table[i].name);
+	for (unsigned i = 0; i < report->page_count; i++) {
+		add_page(&report->pages[i], out);
+		told += report->pages[i].count;
+	}
+	if (report->refused > told)
+		buf_printf(out, "%llu more, of pages that are not kept\n",
+			   (unsigned long long)(report->refused - told));
+	add_verdict(report, out);
+}
+
+static void add_json(const struct identity_report *report, struct buf *out)
+{
+	const struct tenant *tenant = report->tenant;
+
+	buf_addc(out, '{');
+	json_add_member(out, "tenant", tenant->slug);
+	json_add_member(out, "identity",
+			str_from(identity_mode_text(tenant->identity)));
+	json_add_member_int(out, "since_ms", report->since_ms);
+	json_add_member_int(out, "good", (int64_t)report->good);
+	json_add_member_int(out, "refused", (int64_t)report->refused);
+	json_add_member_bool(out, "safe", is_safe(report));
+	buf_puts(out, ",\"by_code\":{");
+	for (unsigned i = 0; i < CODES; i++)
+		if (report->by_code[i])
+			json_add_member_int(out, code_table[i].name,
+					    (int64_t)report->by_code[i]);
+	buf_puts(out, "},\"pages\":[");
+	for (unsigned i = 0; i < report->page_count; i++) {
+		const struct stranger *page = &report->pages[i];
+
+		buf_puts(out, i ? ",{" : "{");
+		json_add_member(out, "origin", str_from(page->origin));
+		json_add_member_int(out, "count", (int64_t)page->count);
+		json_add_member_int(out, "last_ms",
+				    page->last_ms + clock_ahead_ms());
+		json_add_member_bool(out, "lacking",
+				     page->kinds & VOUCH_LACKING);
+		json_add_member_bool(out, "refused",
+				     page->kinds & VOUCH_REFUSED);
+		buf_addc(out, '}');
+	}
+	buf_puts(out, "]}\n");
+}
+
+static void count(struct identity_report *report)
+{
+	struct str slug = report->tenant->slug;
+
+	report->good = vouch_counted(slug, "good");
+	for (unsigned i = 0; i < CODES; i++) {
+		if (!str_has_prefix(str_from(code_table[i].name),
+				    STR("assertion_")))
+			continue;
+		report->by_code[i] = vouch_counted(slug, code_table[i].name);
+		report->refused += report->by_code[i];
+	}
+}
+
+const char *command_identity(struct status *status, const struct str *words,
+			     bool json, struct buf *body)
+{
+	struct gateway *gateway = status->gateway;
+	struct snapshot *snapshot = snapshot_slot_get(gateway->snapshots);
+	struct identity_report report = {
+		.tenant = snapshot_tenant(snapshot, words[0]),
+		.since_ms = status->start_ms,
+	};
+	const char *trouble = NULL;
+	uint64_t total;
+
+	if (!report.tenant || report.tenant->is_formless) {
+		trouble = status_say(body, "there is no tenant ", words[0]);
+	} else {
+		count(&report);
+		if (gateway->unvouched)
+			report.page_count = strangers_list(
+				gateway->unvouched, report.tenant->slug,
+				report.pages, &total);
+		(json ? add_json : add_text)(&report, body);
+	}
+	snapshot_unref(snapshot);
+	return trouble;
+}

@@ -1,0 +1,135 @@
+/* What came with an assertion and what did not, and the verdict. */
+#include "admin/identity.h"
+
+#include "config/snapshot-private.h"
+#include "handoff/vouch.h"
+#include "unit/admin/door.h"
+
+#define NOW INT64_C(1795371060000)
+
+static struct door d;
+static struct tenant acme;
+static struct tenant *list[] = { &acme };
+static struct snapshot_private private = { .refs = 1 };
+static struct snapshot snapshot;
+
+static void set_up(void)
+{
+	door_open(&d);
+	clock_hold(NOW);
+	acme = (struct tenant){
+		.slug = STR("acme"), .file = STR("conf.d/acme.conf"),
+		.identity = IDENTITY_OBSERVE,
+	};
+	snapshot = (struct snapshot){ .tenants = list, .tenant_count = 1,
+				      .private = &private };
+	d.gateway.snapshots = snapshot_slot_new(&snapshot);
+	d.gateway.unvouched = strangers_new();
+	ck_assert_ptr_nonnull(d.gateway.unvouched);
+}
+
+static void tear_down(void)
+{
+	strangers_free(d.gateway.unvouched);
+	clock_hold(0);
+	door_close(&d);
+}
+
+static void come(unsigned times, enum err result, enum code code)
+{
+	const struct vouch vouch = { .code = code };
+
+	while (times--)
+		vouch_count(&acme, result, &vouch);
+}
+
+static void note(const char *origin, unsigned lack)
+{
+	struct ip client;
+
+	ck_assert_int_eq(ip_parse(STR("192.0.2.1"), &client), ERR_OK);
+	strangers_note(d.gateway.unvouched, acme.slug, str_from(origin), lack,
+		       &client, NOW);
+}
+
+START_TEST(without_anybody_there_is_no_verdict)
+{
+	ask_ok(&d, "identity", "acme");
+	said(&d, "acme: identity = \"observe\" (conf.d/acme.conf), since ");
+	said(&d, "nobody came since the daemon started: no verdict\n");
+	ask_no("there is no tenant nobody", &d, "identity", "nobody");
+}
+END_TEST
+
+START_TEST(unsigned_says_what_to_do)
+{
+	acme.identity = IDENTITY_UNSIGNED;
+	ask_ok(&d, "identity", "acme");
+	said(&d, "set identity = \"observe\"\n");
+}
+END_TEST
+
+START_TEST(all_that_came_were_signed)
+{
+	come(3, ERR_OK, 0);
+	ask_ok(&d, "identity", "acme");
+	said(&d, "100.0% of 3 signed; safe to enforce: set identity = "
+		 "\"signed\"\n");
+	acme.identity = IDENTITY_SIGNED;
+	ask_ok(&d, "identity", "acme");
+	said(&d, "100.0% of 3 signed; nobody was refused\n");
+}
+END_TEST
+
+/* One of a thousand is one too many. */
+START_TEST(one_that_did_not_is_told_with_its_page)
+{
+	come(1999, ERR_OK, 0);
+	come(1, ERR_AUTH, CODE_assertion_missing);
+	note("https://shop.example", VOUCH_LACKING);
+	ask_ok(&d, "identity", "acme");
+	said(&d, "       1  assertion_missing\n");
+	said(&d, "https://shop.example                          1  ");
+	said(&d, "  no assertion\n");
+	said(&d, "99.9% of 2000 signed; not yet safe to enforce\n");
+	/* no memory, which says nothing of them, is not counted */
+	come(1, ERR_NOMEM, 0);
+	come(2, ERR_AUTH, CODE_assertion_expired);
+	note("https://shop.example", VOUCH_REFUSED);
+	note("https://old.example", VOUCH_REFUSED);
+	ask_ok(&d, "identity", "acme");
+	said(&d, "       2  assertion_expired\n");
+	said(&d, "  none, or one that does not hold\n");
+	said(&d, "  one that does not hold\n");
+	said(&d, "99.8% of 2002 signed; not yet safe to enforce\n");
+	come(1, ERR_AUTH, CODE_assertion_expired);
+	ask_ok(&d, "identity", "acme");
+	said(&d, "1 more, of pages that are not kept\n");
+}
+END_TEST
+
+START_TEST(programs_are_told_the_same)
+{
+	come(1, ERR_OK, 0);
+	come(1, ERR_AUTH, CODE_assertion_missing);
+	note("https://shop.example", VOUCH_LACKING);
+	ask_ok(&d, "identity", "acme", "--json");
+	said(&d, "{\"tenant\":\"acme\",\"identity\":\"observe\",\"since_ms\":");
+	said(&d, ",\"good\":1,\"refused\":1,\"safe\":false,\"by_code\":"
+		 "{\"assertion_missing\":1},\"pages\":[{\"origin\":"
+		 "\"https://shop.example\",\"count\":1,\"last_ms\":"
+		 "1795371060000,\"lacking\":true,\"refused\":false}]}\n");
+}
+END_TEST
+
+static void identity_tests(TCase *tc)
+{
+	tcase_add_checked_fixture(tc, set_up, tear_down);
+	tcase_add_test(tc, without_anybody_there_is_no_verdict);
+	tcase_add_test(tc, unsigned_says_what_to_do);
+	tcase_add_test(tc, all_that_came_were_signed);
+	tcase_add_test(tc, one_that_did_not_is_told_with_its_page);
+	tcase_add_test(tc, programs_are_told_the_same);
+}
+
+UNIT_MAIN("identity", identity_tests)
