@@ -434,6 +434,28 @@ static enum err check_address(struct db *db, const struct user_sync *sync,
 	return err;
 }
 
+/* Who was blocked before anybody vouched for them stays so: their row is
+ * another, but they are who they were. */
+static enum err check_unsigned_block(struct db *db,
+				     const struct user_sync *sync,
+				     struct pool *pool)
+{
+	struct user_sync posted = *sync;
+	struct stored stored = { 0 };
+	sqlite3_stmt *q;
+	enum err err;
+
+	if (!sync->is_vouched)
+		return ERR_OK;
+	posted.is_vouched = false;
+	err = begin_stored(db, &posted, &q);
+	if (!err)
+		err = read_found(db, q, pool, &stored);
+	if (err == ERR_NOT_FOUND)
+		return ERR_OK;
+	return err ? err : stored.is_blocked ? ERR_AUTH : ERR_OK;
+}
+
 static enum err plan_new(const struct user_sync *sync, struct pool *pool,
 			 struct user_plan *plan_r)
 {
@@ -495,6 +517,8 @@ enum err users_plan(struct db *db, const struct user_sync *sync,
 	if (stored.is_blocked)
 		return ERR_AUTH;
 	err = check_address(db, sync, stored.view.id);
+	if (!err && is_new)
+		err = check_unsigned_block(db, sync, pool);
 	if (err)
 		return err;
 	return is_new ? plan_new(sync, pool, plan_r) :

@@ -355,6 +355,41 @@ START_TEST(who_was_never_here_is_blocked_by_address)
 }
 END_TEST
 
+/* The row of who is vouched for is another, and not yet there. */
+START_TEST(who_was_blocked_stays_so_with_an_assertion)
+{
+	static const char *const ids[] = { NULL, "42" };
+
+	for (size_t i = 0; i < N_ELEMENTS(ids); i++) {
+		struct user_block block = { .tenant = STR("acme"),
+			.email = STR("A@b"), .email_key = STR("a@b"),
+			.is_blocked = true };
+		struct redemption a = minted(0, "A");
+		struct rig rig;
+
+		a.sync.is_vouched = true;
+		a.sync.issued_ms = a.sync.minted_ms;
+		if (ids[i])
+			a.sync.external_id = str_from(ids[i]);
+		rig_open(&rig);
+		ck_assert_int_eq(rig_block(&rig, block), ERR_OK);
+		ck_assert_int_eq(rig_visit(&rig, &a), ERR_AUTH);
+		ck_assert_int_eq(rig_sql(&rig, "SELECT count(*) FROM users"),
+				 1);
+		block.is_blocked = false;
+		ck_assert_int_eq(rig_block(&rig, block), ERR_OK);
+		ck_assert_int_eq(rig_visit(&rig, &a), ERR_OK);
+		ck_assert_int_eq(rig_sql(&rig, "SELECT count(*) FROM users"),
+				 2);
+		/* once they have one, each is blocked by itself */
+		block.user_id = a.user.id;
+		block.is_blocked = true;
+		ck_assert_int_eq(rig_block(&rig, block), ERR_OK);
+		rig_close(&rig);
+	}
+}
+END_TEST
+
 START_TEST(an_erased_users_id_is_never_given_again)
 {
 	struct rig rig;
@@ -442,6 +477,7 @@ static void users_tests(TCase *tc)
 	ids_are_in_the_order_of_their_making_and_stay_exact_as_doubles);
 	tcase_add_test(tc, blocking_refuses_arrivals);
 	tcase_add_test(tc, who_was_never_here_is_blocked_by_address);
+	tcase_add_test(tc, who_was_blocked_stays_so_with_an_assertion);
 	tcase_add_test(tc, an_erased_users_id_is_never_given_again);
 	tcase_add_test(tc, events_and_audit_stand_or_fall_with_the_visit);
 	tcase_add_test(tc, users_are_there_after_a_restart);
