@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
-import { start, tenant } from '../e2e/harness.mjs';
+import { start, tenant, until } from '../e2e/harness.mjs';
 import { browser, partner, screenshot } from './chromium.mjs';
 
 let gw, site, blind, context, close, page;
@@ -64,6 +64,25 @@ test('a fetch sees the address, and its own visit spends nothing', async () => {
 	await hop(4).getByText(/spent nothing/).waitFor();
 	await screenshot(page, 'demo-fetch');
 	await tab.close();
+});
+
+test('an answer that was asked for before a click is none to it', async () => {
+	await page.goto('https://alpha.test/');
+	const first = await click('#fetch');
+	await hop(2).getByText('mint token').waitFor();
+	await first.close();
+	const body = await (await page.waitForResponse('**/trail?*')).text();
+	assert.match(body, /mint_token/);
+	const held = [];
+	await page.route('**/trail?*', (route) => { held.push(route); });
+	await until(() => held.length === 1, 'the page to ask');
+	const second = await click('#form');
+	await held[0].fulfill({ body, contentType: 'application/json' });
+	await until(() => held.length === 2, 'it to ask again');
+	assert.match(await hop(2).innerText(), /as documented/);
+	await page.unroute('**/trail?*');
+	await hop(2).getByText('mint token').waitFor();
+	await second.close();
 });
 
 test('in a frame, and what is refused', async () => {
