@@ -147,10 +147,12 @@ static char *put(char *out, int value, int n, char behind)
  * snprintf(3) took more than looking the session up. */
 void clock_text(int64_t wall_ms, char out[CLOCK_TEXT_MAX])
 {
-	int64_t ms = wall_ms % 1000 + (wall_ms % 1000 < 0 ? 1000 : 0);
-	time_t s = (time_t)((wall_ms - ms) / 1000);
+	int64_t ms = wall_ms % 1000;
+	time_t s = (time_t)(wall_ms / 1000 - (ms < 0));
 	struct tm tm = { 0 };
 
+	if (ms < 0)
+		ms += 1000;
 	if (!gmtime_r(&s, &tm) || tm.tm_year < -1900 || tm.tm_year > 8099) {
 		snprintf(out, CLOCK_TEXT_MAX, "-");
 		return;
