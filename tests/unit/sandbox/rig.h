@@ -10,18 +10,8 @@
 #include <sys/wait.h>
 
 #include "adapter/supervisor.h"
+#include "base/sanitized.h"
 #include "unit/adapter/adapters.h"
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define IS_SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define IS_SANITIZED 1
-#endif
-#endif
-#ifndef IS_SANITIZED
-#define IS_SANITIZED 0
-#endif
 
 static struct supervisor *supervisor;
 static char message[ADAPTER_LOAD_PROBLEM_MAX];

@@ -18,7 +18,6 @@
 #include <sys/uio.h>
 #include <sys/wait.h>
 
-#include "base/sanitized.h"
 #include "sandbox/child.h"
 #include "sandbox/host.h"
 #include "sandbox/landlock.h"
