@@ -244,13 +244,11 @@ check() {
 	# "run" may have configured it when the machine had no library "check" yet.
 	grep -q '^S\["HAVE_CHECK_TRUE"\]=""' "$build/config.status" 2>/dev/null ||
 		rm -f "$build/config.status"
-	passed=0 failed=0 skipped=0
+	passed=0 failed=0 skipped=0 second=
 	compile "$build"
 	# What is wrong at first sight ends it here, in a minute.
-	say "running the quick checks"
-	make -C "$build" -s -j"$jobs" check-quick >"$build/quick.log" 2>&1 || {
-		cat "$build/quick.log" >&2; die "a quick check failed (see above)"; }
-	add_up "$build"
+	suite "$build" "quick checks" check-quick
+	[ $failed = 0 ] || die "a quick check failed (see above)"
 	suite "$build" "other tests" check-rest
 	# With Laravel and WordPress where they are installed.
 	suite "$build" "partners' snippets in what partners build with" partners-short
@@ -266,6 +264,7 @@ check() {
 			echo "the tests do not build with clang"; failed=$((failed + 1)); }
 	fi
 	echo
+	[ -z "$second" ] || echo "only by themselves passed:$second"
 	echo "$passed passed, $failed failed, $skipped skipped"
 	[ $failed = 0 ] && [ $passed -gt 0 ]
 }
@@ -276,14 +275,32 @@ suite() { # DIR NAME [TARGET]: make check, its totals added up
 	# One more at a time than there are processors: suites wait as well as compute.
 	make -C "$1${3:+/tests}" -s -j"$((jobs + 1))" "${3:-check}" VERBOSE=1 || :
 	add_up "$1"
+	by_itself "$1"
+}
+
+# What failed beside others is run once more, by itself: a fault of the code
+# fails again, one of the test (that it needs a quiet machine) does not, and is
+# told at the end.  A report of a sanitizer, a crash, or many at a time are no
+# such thing.
+by_itself() { # DIR
+	names=$(sed -n 's/^FAIL \(.*\) (exit status: .*)$/\1/p' "$1/tests/test-suite.log")
+	n=$(echo $names | wc -w)
+	[ "$n" -ge 1 ] && [ "$n" -le 3 ] || return 0
+	grep -Eq 'Sanitizer|runtime error:|killed by signal|Early exit' \
+		"$1/tests/test-suite.log" && return 0
+	say "once more, by itself:" $names
+	failed=$((failed - n))
+	others=$failed
+	make -C "$1/tests" -s check TESTS="$(echo $names)" check_PROGRAMS= VERBOSE=1 || :
+	add_up "$1"
+	[ "$failed" != "$others" ] || second="$second $(echo $names)"
 }
 
 add_up() { # DIR: the totals of its last make check
-	[ -s "$1/tests/test-suite.log" ] || {
-		echo "no test was run in $1" >&2; failed=$((failed + 1)); }
-	count() { sed -n "s/^# \($1\): *//p" "$2" | awk '{ s += $1 } END { print s + 0 }'; }
 	log=$1/tests/test-suite.log
-	[ -s "$log" ] || return 0
+	[ -s "$log" ] || {
+		echo "no test was run in $1" >&2; failed=$((failed + 1)); return 0; }
+	count() { sed -n "s/^# \($1\): *//p" "$2" | awk '{ s += $1 } END { print s + 0 }'; }
 	passed=$((passed + $(count PASS "$log")))
 	skipped=$((skipped + $(count SKIP "$log")))
 	failed=$((failed + $(count 'FAIL\|ERROR\|XPASS' "$log")))
