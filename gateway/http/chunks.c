@@ -9,8 +9,10 @@ static enum chunks_state on_size(struct chunks *chunks, char c)
 
 	if (digit < 0 && !chunks->digits)
 		return CHUNKS_BAD;
-	if (c == ';')
+	if (c == ';') {
+		chunks->has_extension = true;
 		return CHUNKS_EXTENSION;
+	}
 	if (c == '\r')
 		return CHUNKS_SIZE_LF;
 	if (digit < 0 || chunks->digits == CHUNKS_DIGITS_MAX)

@@ -39,6 +39,7 @@ enum chunks_state {
 
 struct chunks {
 	enum chunks_state state;
+	bool has_extension;		/* one of them had */
 	/* private */
 	unsigned digits, text;
 	uint64_t left;			/* octets of the chunk under way */

@@ -84,6 +84,7 @@ static struct conn *conn_new(struct door *door, struct MHD_Connection *mhd)
 	}
 	conn->tap.refuse = refuse;
 	conn->tap.memory = DAEMON_CONNECTION_MEMORY;
+	conn->tap.refuses_extensions = daemon_loses_extensions();
 	info = MHD_get_connection_info(mhd,
 				       MHD_CONNECTION_INFO_CLIENT_ADDRESS);
 	if (info && info->client_addr)

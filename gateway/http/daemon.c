@@ -80,3 +80,8 @@ int daemon_fd(struct MHD_Daemon *daemon)
 
 	return info ? info->epoll_fd : -1;
 }
+
+bool daemon_loses_extensions(void)
+{
+	return strncmp(MHD_get_version(), "1.0.", 4) == 0;
+}

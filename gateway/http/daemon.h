@@ -8,6 +8,7 @@
 #define HTTP_DAEMON_H
 
 #include <microhttpd.h>
+#include <stdbool.h>
 
 /* Bytes that one connection may take inside the library: the request's head
  * (its cookies twice) and the answer's share them.  Partners' domains put some
@@ -37,5 +38,8 @@ struct daemon_setup {
 struct MHD_Daemon *daemon_start(const struct daemon_setup *setup);
 /* The descriptor to wait on; readable when MHD_run() has work. */
 int daemon_fd(struct MHD_Daemon *daemon);
+/* Does the library take the LF behind a chunk's extension for the chunk's first
+ * octet? Versions 1.0 do (seen in 1.0.1). */
+bool daemon_loses_extensions(void);
 
 #endif

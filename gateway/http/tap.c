@@ -231,11 +231,19 @@ static bool is_length(const char *line, size_t len)
 	return num_u64(value, 0, INT64_MAX, &number) == ERR_OK;
 }
 
+/* No method; no name; or folded, so that version 0.9 loses the name that it
+ * belongs to.  Version 1.0 has its say at once, before the line has ended. */
+static void note_start(struct tap *tap, char first)
+{
+	if (first == ' ' || first == '\t' || (first == ':' && tap->lines))
+		tap->fault = TAP_MALFORMED;
+}
+
 /* The first line, or its first octets: without a method the library has
  * nothing to say. */
 static void note_request(struct tap *tap, const char *line, size_t len)
 {
-	if (line[0] == ' ' || line[0] == '\t' || !memchr(line, ' ', len))
+	if (!memchr(line, ' ', len))
 		tap->fault = TAP_MALFORMED;
 }
 
@@ -243,12 +251,6 @@ static void note_request(struct tap *tap, const char *line, size_t len)
 static void note_header(struct tap *tap, const char *line, size_t len)
 {
 	switch (ascii_lower(line[0])) {
-	case ':':
-	/* folded: the library loses the name that it belongs to */
-	case ' ':
-	case '\t':
-		tap->fault = TAP_MALFORMED;
-		break;
 	case 'h':
 		if (is_named(line, len, STR("host:")))
 			tap->has_host = true;
@@ -323,6 +325,8 @@ static void look_at(struct tap *tap, const char *p, size_t n, bool has_end)
 		line = tap->start;
 		len = kept + n < TAP_START_MAX ? kept + n : TAP_START_MAX;
 	}
+	if (!kept)
+		note_start(tap, p[0]);
 	if (!tap->lines)
 		count_pairs(tap, p, n, '?', '&');
 	else if (!tap->cookie && is_named(line, len, STR("cookie:")))
@@ -358,7 +362,9 @@ void tap_feed(struct tap *tap, const char *data, size_t len)
 	}
 	if (tap->is_chunked && tap->state == TAP_WHOLE)
 		chunks_feed(&tap->chunks, p, (size_t)(end - p));
-	if (tap->chunks.state == CHUNKS_BAD && tap->fault == TAP_FINE)
+	if (tap->fault == TAP_FINE &&
+	    (tap->chunks.state == CHUNKS_BAD ||
+	     (tap->chunks.has_extension && tap->refuses_extensions)))
 		tap->fault = TAP_CHUNKS;
 }
 

