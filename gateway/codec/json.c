@@ -661,6 +661,15 @@ void json_add_str(struct buf *out, struct str s)
 	buf_addc(out, '"');
 }
 
+const char *json_quoted(struct pool *pool, struct str s)
+{
+	struct buf out;
+
+	buf_init_pool(&out, pool, 8 * JSON_QUOTED_MAX);
+	json_add_str(&out, utf8_cut(s, JSON_QUOTED_MAX));
+	return buf_is_ok(&out) ? out.ptr : "";
+}
+
 void json_add_int(struct buf *out, int64_t n)
 {
 	char digits[20], *p = digits + sizeof(digits);

@@ -101,16 +101,29 @@ void origin_callback_headers(struct exchange *ex)
 	answer_header(ex, "Access-Control-Allow-Credentials", STR("true"));
 }
 
-/* What is no origin is not worth telling, nor fit for it. */
-static void hint_listed(struct exchange *ex, const char *what,
-			struct str origin)
+/* What a page is told whose origin does not do; each is constant. */
+struct origin_hints {
+	const char *several, *none, *null;
+	const char *is;			/* before one that could be listed */
+};
+
+/* By its `count` origins, the first of which it is.  What is no origin is not
+ * worth telling, nor fit for it. */
+static void hint(struct exchange *ex, const struct origin_hints *hints,
+		 struct str origin, unsigned count)
 {
 	const bool is_plain = str_has_prefix(origin, STR("http://"));
 	struct url url;
 
-	if (!url_parse_origin(ex->pool, origin, &url, NULL))
+	if (count > 1)
+		ex->hint = str_from(hints->several);
+	else if (!count)
+		ex->hint = str_from(hints->none);
+	else if (str_eq(origin, STR("null")))
+		ex->hint = str_from(hints->null);
+	else if (!url_parse_origin(ex->pool, origin, &url, NULL))
 		ex->hint = pool_printf(ex->pool, "%s %.*s: %s the desk add "
-				       "it to the tenant's origins.", what,
+				       "it to the tenant's origins.", hints->is,
 				       STR_ARG(origin), is_plain ?
 				       "serve it over https, and have" :
 				       "have");
@@ -118,45 +131,42 @@ static void hint_listed(struct exchange *ex, const char *what,
 
 void origin_hint(struct exchange *ex)
 {
+	static const struct origin_hints posted = {
+		.several = "The request has several Origin headers: something "
+			   "on the way adds one.",
+		.none = "The request has no Origin: post from a page of the "
+			"tenant's origins.",
+		.null = "The request says \"Origin: null\", as pages do that "
+			"are sandboxed or have a Referrer-Policy of "
+			"no-referrer or same-origin. Send that page with "
+			"Referrer-Policy: strict-origin-when-cross-origin, or "
+			"have the desk set allow_null_origin for this tenant.",
+		.is = "The request's Origin is",
+	};
 	struct str origin;
 	unsigned n = count_origins(ex, &origin);
 
-	if (n > 1)
-		ex->hint = STR("The request has several Origin headers: "
-			       "something on the way adds one.");
-	else if (!n)
-		ex->hint = STR("The request has no Origin: post from a page "
-			       "of the tenant's origins.");
-	else if (str_eq(origin, STR("null")))
-		ex->hint = STR("The request says \"Origin: null\", as pages do "
-			       "that are sandboxed or have a Referrer-Policy "
-			       "of no-referrer or same-origin. Send that page "
-			       "with Referrer-Policy: "
-			       "strict-origin-when-cross-origin, or have the "
-			       "desk set allow_null_origin for this tenant.");
-	else
-		hint_listed(ex, "The request's Origin is", origin);
+	hint(ex, &posted, origin, n);
 }
 
 void origin_hint_framer(struct exchange *ex, struct str origin,
 			unsigned headers)
 {
-	if (headers > 1)
-		ex->hint = STR("The request names several pages around the "
-			       "frame: something on the way adds one.");
-	else if (!headers)
-		ex->hint = STR("The request names no page around the frame: "
-			       "the frame's own script sends it, and a server "
-			       "or a page of yours posts to /api/auth/redirect/"
-			       "{tenant} instead.");
-	else if (str_eq(origin, STR("null")))
-		ex->hint = STR("The page around the frame has the origin "
-			       "\"null\", as pages have that are sandboxed or "
-			       "opened from a file: serve it at an https:// "
-			       "address, not sandboxed, and have the desk add "
-			       "that to the tenant's origins.");
-	else
-		hint_listed(ex, "The page around the frame is of", origin);
+	static const struct origin_hints framed = {
+		.several = "The request names several pages around the frame: "
+			   "something on the way adds one.",
+		.none = "The request names no page around the frame: the "
+			"frame's own script sends it, and a server or a page "
+			"of yours posts to /api/auth/redirect/{tenant} "
+			"instead.",
+		.null = "The page around the frame has the origin \"null\", "
+			"as pages have that are sandboxed or opened from a "
+			"file: serve it at an https:// address, not sandboxed, "
+			"and have the desk add that to the tenant's origins.",
+		.is = "The page around the frame is of",
+	};
+
+	hint(ex, &framed, origin, headers);
 }
 
 bool origin_is_own(const struct exchange *ex)

@@ -12,16 +12,6 @@ void invalid_list_init(struct invalid_list *list, struct pool *pool)
 	list->failed = false;
 }
 
-/* At most `max` octets, not ending within a character. */
-static struct str cut(struct str s, size_t max)
-{
-	if (s.len <= max)
-		return s;
-	while (max && ((unsigned char)s.ptr[max] & 0xc0) == 0x80)
-		max--;
-	return (struct str){ s.ptr, max };
-}
-
 void validate_add_error(struct invalid_list *list, struct str field,
 			struct str message)
 {
@@ -29,14 +19,15 @@ void validate_add_error(struct invalid_list *list, struct str field,
 
 	/* An adapter and we may find the same fault: it is told once. */
 	for (unsigned i = 0; i < list->count; i++)
-		if (str_eq(list->v[i].field, cut(field, FIELD_NAME_MAX)) &&
+		if (str_eq(list->v[i].field, utf8_cut(field, FIELD_NAME_MAX)) &&
 		    str_eq(list->v[i].message,
-			   cut(message, VALIDATE_MESSAGE_MAX)))
+			   utf8_cut(message, VALIDATE_MESSAGE_MAX)))
 			return;
 	if (list->count == VALIDATE_ERRORS_MAX)
 		return;
-	one.field = pool_str(list->pool, cut(field, FIELD_NAME_MAX));
-	one.message = pool_str(list->pool, cut(message, VALIDATE_MESSAGE_MAX));
+	one.field = pool_str(list->pool, utf8_cut(field, FIELD_NAME_MAX));
+	one.message = pool_str(list->pool, utf8_cut(message,
+						   VALIDATE_MESSAGE_MAX));
 	if (str_is_null(one.field) || str_is_null(one.message)) {
 		list->failed = true;
 		return;

@@ -244,6 +244,24 @@ START_TEST(test_strings_are_safe_in_json_and_in_html)
 }
 END_TEST
 
+START_TEST(test_what_is_quoted_is_short_and_safe)
+{
+	struct pool *pool = pool_new(4096);
+	char long_one[JSON_QUOTED_MAX + 2], want[JSON_QUOTED_MAX + 3];
+
+	ck_assert_str_eq(json_quoted(pool, STR("a\"\n<\xff\x1b[2J")),
+			 "\"a\\\"\\n\\u003c\xef\xbf\xbd\\u001b[2J\"");
+	ck_assert_str_eq(json_quoted(pool, STR_NULL), "\"\"");
+	/* the last one is half of a character */
+	memset(long_one, 'a', sizeof(long_one));
+	memcpy(long_one + JSON_QUOTED_MAX - 1, "\xc3\xab", 2);
+	snprintf(want, sizeof(want), "\"%.*s\"", JSON_QUOTED_MAX - 1, long_one);
+	ck_assert_str_eq(json_quoted(pool, (struct str){ long_one,
+				     JSON_QUOTED_MAX + 1 }), want);
+	pool_free(pool);
+}
+END_TEST
+
 START_TEST(test_objects_are_written_member_by_member)
 {
 	buf_addc(&out, '{');
@@ -365,6 +383,7 @@ static void json_tests(TCase *t)
 	tcase_add_test(t, test_a_full_pool_is_told_as_such);
 	tcase_add_test(t, test_threads_read_side_by_side);
 	tcase_add_test(t, test_strings_are_safe_in_json_and_in_html);
+	tcase_add_test(t, test_what_is_quoted_is_short_and_safe);
 	tcase_add_test(t, test_objects_are_written_member_by_member);
 	tcase_add_test(t, test_fields_survive_being_written_and_read);
 	tcase_add_test(t, test_peoples_text_may_have_lines_and_be_long);
