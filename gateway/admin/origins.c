@@ -9,9 +9,8 @@
 
 #define SCRATCH_MAX (64 * 1024)
 
-/* " (acme.conf:12)": all are in one directory. */
-static void add_place(const struct tenant *tenant, unsigned line,
-		      struct buf *out)
+void origins_add_place(const struct tenant *tenant, unsigned line,
+		       struct buf *out)
 {
 	struct str name = tenant->file;
 
@@ -51,7 +50,7 @@ static void remedy_none(const struct tenant *tenant, unsigned kinds,
 	buf_puts(out, "no Origin came, and ");
 	buf_adds(out, tenant->slug);
 	buf_puts(out, " demands one: require_origin");
-	add_place(tenant, tenant->require_origin_line, out);
+	origins_add_place(tenant, tenant->require_origin_line, out);
 	buf_puts(out, ". Browsers send one with each post: see that no proxy "
 		 "takes it away; where the partner's server posts by itself, "
 		 "leave require_origin out");
@@ -73,7 +72,7 @@ static void remedy_null(const struct tenant *tenant, unsigned kinds,
 			 "Referrer-Policy: strict-origin-when-cross-origin, or "
 			 "set allow_null_origin = true for ");
 		buf_adds(out, tenant->slug);
-		add_place(tenant, tenant->allow_null_line, out);
+		origins_add_place(tenant, tenant->allow_null_line, out);
 	}
 	if (is_script)
 		buf_printf(out, "%s script of such a page can never read "
@@ -134,7 +133,7 @@ static void remedy_listed(const struct snapshot *snapshot,
 	buf_adds(out, tenant->slug);
 	if (!tenant->cors.count)
 		buf_puts(out, ", which lists none");
-	add_place(tenant, tenant->origins_line, out);
+	origins_add_place(tenant, tenant->origins_line, out);
 	if (echo.ptr)
 		buf_puts(out, " by now; nothing is to be done");
 	else if (why)

@@ -189,6 +189,9 @@ struct exchange {
 	 * status: the browser will not let the page go on */
 	bool is_refusal;
 	struct fields fields;		/* of the body */
+	struct str near_email;		/* the body's field that may have been
+					 * meant for `email`, which is missing:
+					 * policy/body-mistake.h */
 	void *work;			/* the running list's own state */
 
 	/* private to exchange.c */

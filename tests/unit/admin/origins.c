@@ -3,6 +3,7 @@
 
 #include "config/snapshot-private.h"
 #include "handoff/origin.h"
+#include "policy/validate.h"
 #include "unit/admin/door.h"
 
 #define ID "01ARZ3NDEKTSV4RRFFQ69G5FAV"
@@ -26,7 +27,9 @@ static void set_up(void)
 		.cors = { .origins = listed, .count = 1,
 			  .require_origin = true },
 		.origins_line = 12, .require_origin_line = 13,
-		.allow_null_line = 14, .origin_refused = metric,
+		.allow_null_line = 14, .redirects_line = 15,
+		.decode_html_line = 16,
+		.origin_refused = metric,
 	};
 	snapshot = (struct snapshot){ .tenants = list, .tenant_count = 1,
 				      .private = &private };
@@ -196,6 +199,40 @@ START_TEST(explain_knows_the_remedy)
 }
 END_TEST
 
+/* What the answer said is in the trail; where a setting would do, its place. */
+START_TEST(explain_knows_the_setting_of_a_422)
+{
+	static const struct { const char *why, *remedy; } cases[] = {
+		{ "email: missing, redirect_url: " VALIDATE_NO_PLACE,
+		  "a place that redirects of acme (acme.conf:15) allows" },
+		{ "email: " VALIDATE_ESCAPED,
+		  "set decode_html = true for acme (acme.conf:16)\n" },
+		{ "email: missing; there is a field mail",
+		  "remedy:  Mend each of them" },
+	};
+	char id[32];
+
+	for (size_t i = 0; i < N_ELEMENTS(cases); i++) {
+		const struct audit_step step = {
+			"validate", "validation_failed", cases[i].why, 3 };
+		const struct audit_record r = {
+			.time_ms = 1469918176385, .tenant = STR("acme"),
+			.status = 422, .code = STR("validation_failed"),
+			.steps = &step, .step_count = 1,
+			.request_id = { id, 26 },
+		};
+
+		snprintf(id, sizeof(id), "%.25s%zu", ID, i);
+		ck_assert_int_eq(audit_write(store_writer(d.rig.store), &r),
+				 ERR_OK);
+		rig_flush(store_writer(d.rig.store));
+		ask_ok(&d, "explain", id);
+		said(&d, cases[i].remedy);
+		said(&d, cases[i].why);
+	}
+}
+END_TEST
+
 static void origins_tests(TCase *tcase)
 {
 	tcase_add_checked_fixture(tcase, set_up, tear_down);
@@ -203,6 +240,7 @@ static void origins_tests(TCase *tcase)
 	tcase_add_test(tcase, a_null_or_missing_origin_has_its_remedies);
 	tcase_add_test(tcase, who_was_refused_is_listed_the_last_first);
 	tcase_add_test(tcase, explain_knows_the_remedy);
+	tcase_add_test(tcase, explain_knows_the_setting_of_a_422);
 }
 
 UNIT_MAIN("origins", origins_tests)
