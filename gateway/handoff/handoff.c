@@ -647,9 +647,15 @@ const struct steps steps_handoff = {
 	.refused = refused_early,
 };
 
+/* Browsers make a GET of a form that names no method, and of a post that a 301
+ * or 302 sends on. */
 static enum step_result refuse_method(struct exchange *ex)
 {
 	refused_early(ex);
+	ex->hint = STR("Pages post to this address: a form needs "
+		       "method=\"post\", a fetch() method: \"POST\". A link "
+		       "cannot do it, and a post that a 301 sends on, from "
+		       "http:// to https:// say, comes as a GET.");
 	return answer_error(ex, CODE_method_not_allowed,
 			    "This method is not possible here.");
 }

@@ -1046,6 +1046,8 @@ START_TEST(answers_before_the_first_step_have_the_headers_of_all)
 			       .param = "alpha",
 			       .headers = { "Origin: " ALPHA });
 	ck_answer(answers[1], 405, "method_not_allowed");
+	ck_assert(flow_body_has(answers[1], "\"hint\":\"Pages post to this "
+				"address: a form needs method=\\\"post\\\""));
 	flow.gateway.is_stopping = true;
 	answers[2] = flow_call(&steps_handoff, .method = METHOD_POST,
 			       .param = "alpha", .type = FORM, .body = USER,
@@ -1384,7 +1386,7 @@ START_TEST(what_is_wrong_with_a_body_is_told_in_answer_and_trail)
 		  "came. Send the", "The charset \\\"latin1\\\" came." },
 		/* what has no form is shown to who sent it alone, as text */
 		{ 415, "secret<b>\x1b[2J", "", "The Content-Type "
-		  "\\\"secret\\u003cb\\u003e\\u001b[2J\\\" is malformed. "
+		  "\\\"secret\\\\u003cb\\\\u003e\\\\u001b[2J\\\" is malformed. "
 		  "Send the", "The Content-Type is malformed." },
 	};
 
