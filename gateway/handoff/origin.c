@@ -256,16 +256,86 @@ void origin_note_reader(struct exchange *ex)
 	ex->verdict = "unreadable";
 }
 
+/* The next of names that are parted by commas. */
+static bool next_name(struct str *list, struct str *name_r)
+{
+	ptrdiff_t comma = str_find(*list, ',');
+	size_t len = comma < 0 ? list->len : (size_t)comma;
+
+	if (!list->len)
+		return false;
+	*name_r = str_trim((struct str){ list->ptr, len }, " \t");
+	len += comma >= 0;
+	list->ptr += len;
+	list->len -= len;
+	return true;
+}
+
+static bool is_name(struct str s)
+{
+	for (size_t i = 0; i < s.len; i++)
+		if (!ascii_is_token(s.ptr[i]))
+			return false;
+	return s.len && s.len <= STRANGERS_HEADER_MAX;
+}
+
+static bool is_field_of_ours(struct str wanted)
+{
+	struct str fields = STR(ORIGIN_FIELDS), name;
+
+	while (next_name(&fields, &name))
+		if (str_ieq(name, wanted))
+			return true;
+	return false;
+}
+
+/* The first header that a page's script wants to add and may not; absent: none,
+ * or what no browser would send. */
+static struct str refused_header(const struct exchange *ex)
+{
+	struct str list, name;
+
+	if (request_header(&ex->request, "Access-Control-Request-Headers",
+			   &list) != 1)
+		return STR_NULL;
+	while (next_name(&list, &name))
+		if (name.len && !is_field_of_ours(name))
+			return is_name(name) ? name : STR_NULL;
+	return STR_NULL;
+}
+
+static void note_header(struct exchange *ex, struct str origin)
+{
+	struct str header = refused_header(ex);
+	const struct str shown = stranger_shown(origin, 1);
+
+	if (!header.ptr)
+		return;
+	ex->is_refusal = true;
+	ex->verdict = ORIGIN_HEADER_REFUSED;
+	ex->why = pool_printf(ex->pool, ORIGIN_HEADER_WHY "%.*s"
+			      ORIGIN_HEADER_OF "%.*s", STR_ARG(header),
+			      STR_ARG(shown)).ptr;
+	if (ex->gateway->strangers)
+		strangers_note_header(ex->gateway->strangers, ex->tenant->slug,
+				      shown, header, &ex->client,
+				      ex->start_ms);
+}
+
 /* What no browser sends has no page that waits for it. */
 void origin_note_preflight(struct exchange *ex)
 {
 	struct str origin, method;
 
-	if (!ex->tenant || !ex->tenant->origin_refused || is_readable(ex) ||
+	if (!ex->tenant || !ex->tenant->origin_refused ||
 	    !count_origins(ex, &origin) ||
 	    !request_header(&ex->request, "Access-Control-Request-Method",
 			    &method))
 		return;
+	if (is_readable(ex)) {
+		note_header(ex, origin);
+		return;
+	}
 	ex->is_refusal = true;
 	note_own(ex, STRANGER_PREFLIGHT);
 	answer_code(ex, CODE_origin_refused);

@@ -1313,6 +1313,59 @@ START_TEST(the_counter_is_there_from_the_start)
 }
 END_TEST
 
+/* The browser tells the page nothing but "CORS error". */
+START_TEST(a_header_that_a_script_may_not_add_is_told)
+{
+	static const struct { const char *asked, *header; } cases[] = {
+		{ "authorization", "authorization" },
+		{ "content-type, X-Api-Key,authorization", "X-Api-Key" },
+		{ "content-type,accept,x-requested-with,X-CSRF-Token", NULL },
+		{ "", NULL },
+		/* no browser's words */
+		{ "\x1b[2J", NULL },
+		{ "a23456789012345678901234567890123456789012345678901234567890"
+		  "12345", NULL },
+	};
+	struct stranger list[STRANGERS_KEPT];
+	struct exchange *ex;
+	uint64_t total;
+
+	for (size_t i = 0; i < N_ELEMENTS(cases); i++) {
+		char asked[128], why[128];
+
+		snprintf(asked, sizeof(asked), "Access-Control-Request-Headers: "
+			 "%s", cases[i].asked);
+		ex = flow_call(&steps_preflight, .method = METHOD_OPTIONS,
+			       .param = "alpha", .headers = { "Origin: " ALPHA,
+			       "Access-Control-Request-Method: POST", asked });
+		ck_answer(ex, 204, "");
+		ck_str_is(flow_header(ex, "Access-Control-Allow-Origin"),
+			  ALPHA);
+		ck_assert_int_eq(ex->is_refusal, !!cases[i].header);
+		if (!cases[i].header)
+			continue;
+		snprintf(why, sizeof(why), "\"verdict\":\"header_refused\",");
+		ck_assert(str_icontains(flow_audit(ex).trail, str_from(why)));
+		snprintf(why, sizeof(why), "\"why\":\"header %s, of Origin "
+			 ALPHA "\"", cases[i].header);
+		ck_assert(str_icontains(flow_audit(ex).trail, str_from(why)));
+		ck_assert_uint_eq(strangers_list(flow.gateway.strangers,
+			STR("alpha"), list, &total), 1);
+		ck_assert_str_eq(list[0].origin, ALPHA);
+		ck_assert_str_eq(list[0].header, cases[i].header);
+		ck_assert_uint_eq(list[0].kinds, STRANGER_HEADER);
+	}
+	/* no list of origins refused it */
+	ck_assert_int_eq(metric_value(refused_of("alpha")), 0);
+	/* who is not on the list has another thing to mend first */
+	ex = flow_call(&steps_preflight, .method = METHOD_OPTIONS,
+		       .param = "alpha", .headers = { "Origin: " EVIL,
+		       "Access-Control-Request-Method: POST",
+		       "Access-Control-Request-Headers: authorization" });
+	ck_answer(ex, 204, "origin_refused");
+}
+END_TEST
+
 /* Any page can have its visitors send these, for nothing. */
 START_TEST(a_flood_of_preflights_is_sampled_and_pushes_out_nothing)
 {
@@ -1502,6 +1555,7 @@ static void handoff_tests(TCase *tcase)
 	tcase_add_test(tcase,
 		       what_is_wrong_with_a_body_is_told_in_answer_and_trail);
 	tcase_add_test(tcase, a_field_that_is_called_otherwise_is_told);
+	tcase_add_test(tcase, a_header_that_a_script_may_not_add_is_told);
 	tcase_add_test(tcase, the_trail_says_how_much_was_dropped);
 	tcase_add_test(tcase,
 		       what_another_layer_escaped_is_read_where_the_tenant_says);

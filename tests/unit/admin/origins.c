@@ -49,7 +49,8 @@ static const char *remedy_for(const char *shown, unsigned kinds)
 	struct buf out;
 
 	buf_init_fixed(&out, remedy, sizeof(remedy));
-	origins_remedy(&snapshot, &acme, str_from(shown), kinds, &out);
+	origins_remedy(&snapshot, &acme, str_from(shown), kinds,
+		       STR("authorization"), &out);
 	buf_addc(&out, '\0');
 	ck_assert(buf_is_ok(&out));
 	return remedy;
@@ -129,6 +130,16 @@ START_TEST(who_was_refused_is_listed_the_last_first)
 	said(&d, ",\"at\":[\"post\",\"preflight\"],\"remedy\":\"" ACME
 		 " is not in origins of acme (acme.conf:12); add it\"},{"
 		 "\"origin\":\"null\",\"count\":1,");
+	strangers_note_header(d.gateway.strangers, acme.slug, listed[0],
+			      STR("authorization"),
+			      &(struct ip){ .family = 4 }, 1795370002500);
+	ask_ok(&d, "origins", "acme");
+	said(&d, " header\n    a script of https://shop.acme.test adds the "
+		 "header authorization to its post, which browsers");
+	ask_ok(&d, "origins", "acme", "--json");
+	said(&d, ",\"at\":[\"header\"],\"header\":\"authorization\",");
+	has(remedy_for(ACME, STRANGER_HEADER | STRANGER_POST), ". Also: " ACME
+	    " is not in origins");
 	/* what finds no place is counted */
 	for (unsigned i = 0; i < 9; i++) {
 		char origin[32];
@@ -199,6 +210,25 @@ START_TEST(explain_knows_the_remedy)
 }
 END_TEST
 
+START_TEST(explain_knows_the_header_that_a_script_may_not_add)
+{
+	const struct audit_step step = { "answer_preflight",
+		ORIGIN_HEADER_REFUSED, ORIGIN_HEADER_WHY "authorization"
+		ORIGIN_HEADER_OF ACME, 3 };
+	const struct audit_record r = {
+		.request_id = STR(ID), .time_ms = 1469918176385,
+		.tenant = STR("acme"), .status = 204, .is_refusal = true,
+		.steps = &step, .step_count = 1,
+	};
+
+	ck_assert_int_eq(audit_write(store_writer(d.rig.store), &r), ERR_OK);
+	rig_flush(store_writer(d.rig.store));
+	ask_ok(&d, "explain", ID);
+	said(&d, "remedy:  a script of " ACME " adds the header authorization "
+		 "to its post");
+}
+END_TEST
+
 /* What the answer said is in the trail; where a setting would do, its place. */
 START_TEST(explain_knows_the_setting_of_a_422)
 {
@@ -240,6 +270,8 @@ static void origins_tests(TCase *tcase)
 	tcase_add_test(tcase, a_null_or_missing_origin_has_its_remedies);
 	tcase_add_test(tcase, who_was_refused_is_listed_the_last_first);
 	tcase_add_test(tcase, explain_knows_the_remedy);
+	tcase_add_test(tcase,
+		       explain_knows_the_header_that_a_script_may_not_add);
 	tcase_add_test(tcase, explain_knows_the_setting_of_a_422);
 }
 
