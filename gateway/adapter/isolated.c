@@ -350,11 +350,23 @@ static bool look_ahead(struct isolated *iso, struct adapter_call *call,
 	return look(call) == ERR_OK;
 }
 
+/* Under the lock: why it may not be asked, and what became of it before. */
+static const char *add_last_failure(const struct isolated *iso, const char *why,
+				    char problem[ADAPTER_PROBLEM_MAX])
+{
+	if (!iso->stats.last_failure[0])
+		return why;
+	snprintf(problem, ADAPTER_PROBLEM_MAX, "%s; its last failure: %.300s",
+		 why, iso->stats.last_failure);
+	return problem;
+}
+
 bool isolated_call(struct isolated *iso, enum wire_call_kind kind,
 		   struct adapter_call *call,
 		   void (*done)(struct adapter_call *call))
 {
 	const char *why = NULL;
+	char problem[ADAPTER_PROBLEM_MAX];
 	bool is_scout = false, is_watched = false;
 	struct buf frame;
 
@@ -366,8 +378,11 @@ bool isolated_call(struct isolated *iso, enum wire_call_kind kind,
 		 write_call(iso, kind, call, &frame, &is_watched))
 		why = "the request does not fit in a frame";
 	pthread_mutex_lock(&iso->lock);
-	if (!why)
+	if (!why) {
 		why = enqueue(iso, kind, is_scout, is_watched, call, &frame);
+		if (why)
+			why = add_last_failure(iso, why, problem);
+	}
 	iso->stats.calls++;
 	if (why)
 		iso->stats.unavailable++;

@@ -998,6 +998,16 @@ static void set_disk(rlim_t size)
 	ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
 }
 
+/* Its trail says what the store suffers from. */
+static void check_full(const struct exchange *ex)
+{
+	const char *why = ex->trail[ex->trail_count - 1].why;
+
+	ck_assert_msg(why && str_has_prefix(str_from(why), STR(
+		      EXCHANGE_STORE_WHY "io_error: disk I/O error at a "
+		      "write: File too large")), "%s", why ? why : "-");
+}
+
 START_TEST(a_full_disk_is_503_and_nothing_is_half_done)
 {
 	const char *query = flow_mint("alpha", USER);
@@ -1010,8 +1020,10 @@ START_TEST(a_full_disk_is_503_and_nothing_is_half_done)
 	ex = flow_visit("ticket.alpha.test", query, NULL);
 	ck_answer(ex, 503, "unavailable");
 	ck_assert(!flow_header(ex, "Set-Cookie").ptr);
+	check_full(ex);
 	ex = flow_post("alpha", "email=new%40example.com&name=N");
 	ck_answer(ex, 503, "unavailable");
+	check_full(ex);
 	ck_assert_uint_gt(flow_header(ex, "Retry-After").len, 0);
 	set_disk(RLIM_INFINITY);
 	ck_assert_int_eq(flow_count("users"), 0);

@@ -429,6 +429,8 @@ START_TEST(who_fails_on_and_on_is_left_alone)
 	ck_assert(stats.is_open && !stats.is_serving && !stats.pid);
 	ck_assert_uint_eq(stats.failures, BREAKER_FAILURES_MAX);
 	ck_assert_int_eq(commit(adapter, &s, "none"), ADAPTER_UNAVAILABLE);
+	ck_assert_str_eq(s.call.problem, "its process is not running; its last "
+			 "failure: it sent a malformed frame");
 	pool_free(s.pool);
 	end(adapter);
 }

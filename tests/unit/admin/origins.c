@@ -229,6 +229,38 @@ START_TEST(explain_knows_the_header_that_a_script_may_not_add)
 }
 END_TEST
 
+/* As far as it was known; else what the code's line says. */
+START_TEST(explain_knows_why_the_store_refused)
+{
+	static const struct { const char *why, *remedy; } cases[] = {
+		{ "store disk_full: database or disk is full",
+		  "remedy:  make room in the state directory" },
+		{ "store stuck: for 7 s", "remedy:  look at the state" },
+		{ "store nonsense: x", "remedy:  Try again after Retry-After" },
+		{ "out of memory", "remedy:  Try again after Retry-After" },
+	};
+	char id[32];
+
+	for (size_t i = 0; i < N_ELEMENTS(cases); i++) {
+		const struct audit_step step = {
+			"check_store", "unavailable", cases[i].why, 3 };
+		const struct audit_record r = {
+			.time_ms = 1469918176385, .status = 503,
+			.code = STR("unavailable"), .steps = &step,
+			.step_count = 1, .request_id = { id, 26 },
+		};
+
+		snprintf(id, sizeof(id), "%.25s%zu", ID, i);
+		ck_assert_int_eq(audit_write(store_writer(d.rig.store), &r),
+				 ERR_OK);
+		rig_flush(store_writer(d.rig.store));
+		ask_ok(&d, "explain", id);
+		said(&d, cases[i].remedy);
+		said(&d, cases[i].why);
+	}
+}
+END_TEST
+
 /* What the answer said is in the trail; where a setting would do, its place. */
 START_TEST(explain_knows_the_setting_of_a_422)
 {
@@ -272,6 +304,7 @@ static void origins_tests(TCase *tcase)
 	tcase_add_test(tcase, explain_knows_the_remedy);
 	tcase_add_test(tcase,
 		       explain_knows_the_header_that_a_script_may_not_add);
+	tcase_add_test(tcase, explain_knows_why_the_store_refused);
 	tcase_add_test(tcase, explain_knows_the_setting_of_a_422);
 }
 
