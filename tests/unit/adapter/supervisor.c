@@ -410,6 +410,26 @@ START_TEST(who_hangs_is_told_with_the_hook)
 }
 END_TEST
 
+START_TEST(where_its_host_is_not_there_is_told_how_it_is_named)
+{
+	struct adapter_options options;
+	struct buf problem;
+
+	begin();
+	supervisor_free(supervisor);
+	buf_init_fixed(&problem, message, sizeof(message));
+	ck_assert_int_eq(supervisor_new("/nonexistent/host", &supervisor,
+					&problem), ERR_OK);
+	options = options_for("good");
+	ck_assert_ptr_null(load(&options, NULL));
+	ck_assert_msg(strstr(message, "its process cannot be started "
+		"(/nonexistent/host): No such file or directory; install it, "
+		"or name a build tree's in USHER_ADAPTER_HOST") != NULL, "%s",
+		message);
+	end(NULL);
+}
+END_TEST
+
 START_TEST(who_fails_on_and_on_is_left_alone)
 {
 	struct adapter *adapter;
@@ -855,6 +875,8 @@ static void supervisor_tests(TCase *tcase)
 	tcase_add_test(tcase, what_ends_it_is_an_answer_and_a_new_process);
 	tcase_add_test(tcase, who_hangs_is_late_and_then_gone);
 	tcase_add_test(tcase, who_hangs_is_told_with_the_hook);
+	tcase_add_test(tcase,
+		where_its_host_is_not_there_is_told_how_it_is_named);
 	tcase_add_test(tcase, a_call_that_is_looked_at_tells_its_steps);
 	tcase_add_test(tcase, the_hook_that_did_not_return_is_known);
 	tcase_add_test(tcase, who_fails_on_and_on_is_left_alone);
