@@ -29,10 +29,13 @@ struct call_entry {
 	struct list node;
 	uint64_t id;
 	struct adapter_call *call;	/* NULL: the probe, or answered */
+	const struct adapter_call *late;	/* whose that was: an address */
 	bool is_deliver, is_probe, is_sent;
 	bool is_lookable;		/* it may ask about the user */
 	bool is_looking;		/* the caller has it, see LOOK */
 	bool is_scout;			/* does the adapter still look? */
+	bool is_watched;		/* its steps are told to `trace` */
+	struct adapter_trace trace;
 	int64_t start_ns, deadline_ns;	/* the latter: INT64_MAX for none */
 	unsigned lines, signs, steps, looks; /* that the child sent for it */
 	uint32_t len;			/* of the frame, as wire_next() has it */

@@ -112,6 +112,7 @@ struct adapter_call *calls_late(struct calls *calls, int64_t now_ns)
 		if (!call)
 			continue;
 		entry->call = NULL;
+		entry->late = call;
 		if (!entry->is_sent)
 			calls_drop(calls, entry);
 		return call;

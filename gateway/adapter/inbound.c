@@ -179,7 +179,8 @@ static void on_step(struct isolated *iso, const struct wire_frame *frame)
 	if (!is_of_now(iso, frame, &entry) || !entry || entry->is_probe ||
 	    ++entry->steps > WIRE_STEPS_MAX)
 		lifecycle_end(iso, "it told of a step out of turn");
-	else if (entry->call && (!entry->call->trace ||
+	else if (entry->is_watched ? marshal_read_step(frame, &entry->trace) :
+		 entry->call && (!entry->call->trace ||
 				 marshal_read_step(frame, entry->call->trace)))
 		lifecycle_end(iso, "it told of a step that nobody asked for");
 }

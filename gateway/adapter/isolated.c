@@ -282,10 +282,28 @@ static void watch_deadline(struct isolated *iso, const struct call_entry *entry)
 	alarms_set(&iso->supervisor->alarms, &iso->alarm, iso->alarm_ns);
 }
 
+/* *is_watched_r: nobody asked for a trace, and the child makes one. */
+static enum err write_call(struct isolated *iso, enum wire_call_kind kind,
+			   struct adapter_call *call, struct buf *frame,
+			   bool *is_watched_r)
+{
+	static const struct wire_head head = { WIRE_CALL, 0, 0 };
+	struct adapter_trace trace = { 0 };
+	enum err err;
+
+	*is_watched_r = !call->trace && iso->is_suspect;
+	if (*is_watched_r)
+		call->trace = &trace;	/* the frame says so, and no more */
+	err = marshal_write_call(call, kind, head, frame);
+	if (*is_watched_r)
+		call->trace = NULL;
+	return err;
+}
+
 /* Under the lock. NULL, or why not. */
 static const char *enqueue(struct isolated *iso, enum wire_call_kind kind,
-			   bool is_scout, struct adapter_call *call,
-			   struct buf *frame)
+			   bool is_scout, bool is_watched,
+			   struct adapter_call *call, struct buf *frame)
 {
 	const char *why = why_not(iso);
 	struct call_entry *entry;
@@ -300,6 +318,7 @@ static const char *enqueue(struct isolated *iso, enum wire_call_kind kind,
 	entry->is_deliver = kind == WIRE_DELIVER;
 	entry->is_lookable = call->look != NULL;
 	entry->is_scout = is_scout;
+	entry->is_watched = is_watched;
 	entry->start_ns = clock_mono_ns();
 	entry->deadline_ns = entry->start_ns +
 		(int64_t)iso->env->deadline_ms * MS;
@@ -331,12 +350,24 @@ static bool look_ahead(struct isolated *iso, struct adapter_call *call,
 	return look(call) == ERR_OK;
 }
 
+/* Under the lock: why it may not be asked, and what became of it before. */
+static const char *add_last_failure(const struct isolated *iso, const char *why,
+				    char problem[ADAPTER_PROBLEM_MAX])
+{
+	if (!iso->stats.last_failure[0])
+		return why;
+	snprintf(problem, ADAPTER_PROBLEM_MAX, "%s; its last failure: %.300s",
+		 why, iso->stats.last_failure);
+	return problem;
+}
+
 bool isolated_call(struct isolated *iso, enum wire_call_kind kind,
 		   struct adapter_call *call,
 		   void (*done)(struct adapter_call *call))
 {
 	const char *why = NULL;
-	bool is_scout = false;
+	char problem[ADAPTER_PROBLEM_MAX];
+	bool is_scout = false, is_watched = false;
 	struct buf frame;
 
 	call->done = done;
@@ -344,13 +375,14 @@ bool isolated_call(struct isolated *iso, enum wire_call_kind kind,
 	if (!look_ahead(iso, call, &is_scout))
 		why = "what is stored about the user could not be read";
 	else if (!buf_reserve(&frame, FRAME_USUAL) ||
-		 marshal_write_call(call, kind,
-				    (struct wire_head){WIRE_CALL, 0, 0},
-				    &frame))
+		 write_call(iso, kind, call, &frame, &is_watched))
 		why = "the request does not fit in a frame";
 	pthread_mutex_lock(&iso->lock);
-	if (!why)
-		why = enqueue(iso, kind, is_scout, call, &frame);
+	if (!why) {
+		why = enqueue(iso, kind, is_scout, is_watched, call, &frame);
+		if (why)
+			why = add_last_failure(iso, why, problem);
+	}
 	iso->stats.calls++;
 	if (why)
 		iso->stats.unavailable++;

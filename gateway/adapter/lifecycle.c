@@ -327,35 +327,82 @@ void lifecycle_ended(struct isolated *iso)
 	be_down(iso);
 }
 
+#define LATE_MAX 128	/* why a call is late, with its terminator */
+
 /* ---- time ---------------------------------------------------------------- */
+
+/*
+ * The hook that the running call is in: told, or the only one; else those that
+ * it may be: "sync_user", "map_fields or sync_user".
+ */
+static void say_hook(const struct isolated *iso, const struct call_entry *entry,
+		     struct buf *out)
+{
+	const struct adapter_trace *trace = &entry->trace;
+	unsigned hooks = iso->hooks & (1u << ADAPTER_PHASE_MAP_FIELDS |
+				       1u << ADAPTER_PHASE_SYNC_USER |
+				       1u << ADAPTER_PHASE_CHOOSE_REDIRECT);
+
+	if (trace->count && !trace->steps[trace->count - 1].is_over)
+		hooks = 1u << trace->steps[trace->count - 1].phase;
+	else if (entry->is_deliver)
+		hooks = 1u << ADAPTER_PHASE_DELIVER;
+	call_add_phases(hooks, "or", out);
+}
+
+/* Under the lock: why a call is late that has no caller any more. */
+static void say_late(const struct isolated *iso, const struct adapter_call *call,
+		     char text[LATE_MAX])
+{
+	const struct call_entry *head = calls_head(&iso->calls);
+	struct buf out;
+
+	buf_init_fixed(&out, text, LATE_MAX);
+	buf_puts(&out, "it did not answer in time");
+	if (head && head->is_sent && !head->is_probe && head->late == call) {
+		buf_puts(&out, ", in ");
+		say_hook(iso, head, &out);
+	}
+}
 
 static void end_late_calls(struct isolated *iso, int64_t now)
 {
 	struct adapter_call *call;
+	char text[LATE_MAX];
 
 	pthread_mutex_lock(&iso->lock);
 	while ((call = calls_late(&iso->calls, now)) != NULL) {
+		say_late(iso, call, text);
 		iso->stats.timeouts++;
 		metric_add(iso->metrics.timeouts, 1);
 		isolated_call_fail(call, ADAPTER_TIMED_OUT,
-				   "it did not answer in time");
+				   text);
 		supervisor_finish(iso->supervisor, call);
 	}
 	pthread_mutex_unlock(&iso->lock);
 }
 
-static bool has_stalled(struct isolated *iso, int64_t now)
+/* *text: what it hangs in. */
+static bool has_stalled(struct isolated *iso, int64_t now,
+			char text[LATE_MAX])
 {
+	struct buf out;
 	bool stalled;
 
+	buf_init_fixed(&out, text, LATE_MAX);
+	buf_puts(&out, "it hung in a call, in ");
 	pthread_mutex_lock(&iso->lock);
 	stalled = is_awaited(iso) && stall_ns(iso) <= now;
+	if (stalled)
+		say_hook(iso, calls_head(&iso->calls), &out);
 	pthread_mutex_unlock(&iso->lock);
 	return stalled;
 }
 
 void lifecycle_tick(struct isolated *iso, int64_t now)
 {
+	char text[LATE_MAX];
+
 	if (iso->lines.is_muted && stderr_lines_until(&iso->lines) <= now) {
 		iso->lines.is_muted = false;
 		if (iso->child.log >= 0)
@@ -373,8 +420,10 @@ void lifecycle_tick(struct isolated *iso, int64_t now)
 	_Static_assert(START_MS == 5000, "as told here");
 	if (iso->life == LIFE_STARTING && iso->spawn_ns + START_MS * MS <= now)
 		lifecycle_end(iso, "it was not ready within 5 seconds");
-	if (iso->life == LIFE_SERVING && has_stalled(iso, now))
-		lifecycle_end(iso, "it hung in a call");
+	if (iso->life == LIFE_SERVING && has_stalled(iso, now, text)) {
+		iso->is_suspect = true;
+		lifecycle_end(iso, text);
+	}
 	plan(iso);
 }
 

@@ -111,6 +111,9 @@ struct isolated {
 	struct isolated_stats stats;	/* calls, unavailable: any thread */
 
 	_Atomic unsigned lookers;	/* see isolated.c; any thread */
+	/* It has hung: from now on it tells each step, so that the hook is
+	 * known in which it does so again. */
+	_Atomic bool is_suspect;
 	_Atomic int64_t progress_ns;	/* it sent something, or was sent
 					 * the first thing to do */
 

@@ -9,9 +9,8 @@
 
 #define SCRATCH_MAX (64 * 1024)
 
-/* " (acme.conf:12)": all are in one directory. */
-static void add_place(const struct tenant *tenant, unsigned line,
-		      struct buf *out)
+void origins_add_place(const struct tenant *tenant, unsigned line,
+		       struct buf *out)
 {
 	struct str name = tenant->file;
 
@@ -51,7 +50,7 @@ static void remedy_none(const struct tenant *tenant, unsigned kinds,
 	buf_puts(out, "no Origin came, and ");
 	buf_adds(out, tenant->slug);
 	buf_puts(out, " demands one: require_origin");
-	add_place(tenant, tenant->require_origin_line, out);
+	origins_add_place(tenant, tenant->require_origin_line, out);
 	buf_puts(out, ". Browsers send one with each post: see that no proxy "
 		 "takes it away; where the partner's server posts by itself, "
 		 "leave require_origin out");
@@ -73,7 +72,7 @@ static void remedy_null(const struct tenant *tenant, unsigned kinds,
 			 "Referrer-Policy: strict-origin-when-cross-origin, or "
 			 "set allow_null_origin = true for ");
 		buf_adds(out, tenant->slug);
-		add_place(tenant, tenant->allow_null_line, out);
+		origins_add_place(tenant, tenant->allow_null_line, out);
 	}
 	if (is_script)
 		buf_printf(out, "%s script of such a page can never read "
@@ -134,7 +133,7 @@ static void remedy_listed(const struct snapshot *snapshot,
 	buf_adds(out, tenant->slug);
 	if (!tenant->cors.count)
 		buf_puts(out, ", which lists none");
-	add_place(tenant, tenant->origins_line, out);
+	origins_add_place(tenant, tenant->origins_line, out);
 	if (echo.ptr)
 		buf_puts(out, " by now; nothing is to be done");
 	else if (why)
@@ -143,10 +142,29 @@ static void remedy_listed(const struct snapshot *snapshot,
 		buf_puts(out, "; add it");
 }
 
+/* No list has to do with it, and no setting. */
+static void remedy_header(struct str shown, struct str header,
+			  struct buf *out)
+{
+	buf_puts(out, "a script of ");
+	sanitize_add(out, shown);
+	buf_puts(out, " adds the header ");
+	sanitize_add(out, header);
+	buf_puts(out, " to its post, which browsers then do not send: have the "
+		 "page leave it out, nothing is read from it");
+}
+
 void origins_remedy(const struct snapshot *snapshot,
 		    const struct tenant *tenant, struct str shown,
-		    unsigned kinds, struct buf *out)
+		    unsigned kinds, struct str header, struct buf *out)
 {
+	if (kinds & STRANGER_HEADER) {
+		remedy_header(shown, header, out);
+		kinds &= ~(unsigned)STRANGER_HEADER;
+		if (!kinds)
+			return;
+		buf_puts(out, ". Also: ");
+	}
 	if (kinds == STRANGER_OWN)
 		buf_puts(out, "only the gateway's own pages may ask for that; "
 			 "origins has no part in it");
@@ -157,6 +175,37 @@ void origins_remedy(const struct snapshot *snapshot,
 		remedy_listed(snapshot, tenant, shown, out);
 }
 
+static bool skip(struct str *s, struct str prefix)
+{
+	if (!str_has_prefix(*s, prefix))
+		return false;
+	s->ptr += prefix.len;
+	s->len -= prefix.len;
+	return true;
+}
+
+/* What a trail says: an Origin, or a header and its page's. */
+static bool take_apart(struct str why, struct str *shown_r,
+		       struct str *header_r)
+{
+	ptrdiff_t comma;
+
+	*header_r = STR_NULL;
+	if (skip(&why, STR(ORIGIN_HEADER_WHY))) {
+		comma = str_find(why, ',');
+		if (comma < 0)
+			return false;
+		*header_r = (struct str){ why.ptr, (size_t)comma };
+		skip(&why, *header_r);
+		if (!skip(&why, STR(ORIGIN_HEADER_OF)))
+			return false;
+	} else if (!skip(&why, STR(ORIGIN_WHY))) {
+		return false;
+	}
+	*shown_r = why;
+	return true;
+}
+
 static unsigned kind_of(const struct audit_record *record, struct str step,
 			struct str verdict)
 {
@@ -164,6 +213,8 @@ static unsigned kind_of(const struct audit_record *record, struct str step,
 		return STRANGER_READ;
 	if (str_eq(verdict, STR("embedder_refused")))
 		return STRANGER_FRAME;
+	if (str_eq(verdict, STR(ORIGIN_HEADER_REFUSED)))
+		return STRANGER_HEADER;
 	if (!str_eq(verdict, STR("origin_refused")))
 		return 0;
 	if (record->status < 400)
@@ -184,7 +235,7 @@ void origins_explain(const struct snapshot *snapshot,
 
 	while (tenant && trail_next_step(&trail, &object)) {
 		struct fields fields;
-		struct str why;
+		struct str why, shown, header;
 		unsigned kind;
 
 		fields_init(&fields, pool);
@@ -193,18 +244,16 @@ void origins_explain(const struct snapshot *snapshot,
 		why = fields_value(&fields, STR("why"));
 		kind = kind_of(record, fields_value(&fields, STR("step")),
 			       fields_value(&fields, STR("verdict")));
-		if (!kind || !str_has_prefix(why, STR(ORIGIN_WHY)))
+		if (!kind || !take_apart(why, &shown, &header))
 			continue;
-		why.ptr += strlen(ORIGIN_WHY);
-		why.len -= strlen(ORIGIN_WHY);
-		origins_remedy(snapshot, tenant, why, kind, out);
+		origins_remedy(snapshot, tenant, shown, kind, header, out);
 		return;
 	}
 }
 
 /* In the order of their bits. */
 static const char *const kind_names[STRANGER_KINDS] = {
-	"post", "preflight", "read", "frame", "own",
+	"post", "preflight", "read", "frame", "own", "header",
 };
 
 static void list_json(const struct snapshot *snapshot,
@@ -224,7 +273,7 @@ static void list_json(const struct snapshot *snapshot,
 
 		buf_init_fixed(&remedy, text, sizeof(text));
 		origins_remedy(snapshot, tenant, str_from(s->origin), s->kinds,
-			       &remedy);
+			       str_from(s->header), &remedy);
 		buf_puts(body, i ? ",{" : "{");
 		json_add_member(body, "origin", str_from(s->origin));
 		json_add_member_int(body, "count", (int64_t)s->count);
@@ -238,6 +287,8 @@ static void list_json(const struct snapshot *snapshot,
 				is_more = true;
 			}
 		buf_addc(body, ']');
+		if (s->header[0])
+			json_add_member(body, "header", str_from(s->header));
 		json_add_member(body, "remedy", buf_str(&remedy));
 		buf_addc(body, '}');
 	}
@@ -264,7 +315,7 @@ static void list_text(const struct snapshot *snapshot,
 				buf_printf(body, " %s", kind_names[k]);
 		buf_puts(body, "\n    ");
 		origins_remedy(snapshot, tenant, str_from(s->origin), s->kinds,
-			       body);
+			       str_from(s->header), body);
 		buf_addc(body, '\n');
 	}
 	if (!total)

@@ -17,11 +17,14 @@
 
 /*
  * One line without an end.  `shown` as stranger_shown() gives it, `kinds` of
- * enum stranger_kind.
+ * enum stranger_kind, `header` as in struct stranger.
  */
 void origins_remedy(const struct snapshot *snapshot,
 		    const struct tenant *tenant, struct str shown,
-		    unsigned kinds, struct buf *out);
+		    unsigned kinds, struct str header, struct buf *out);
+/* " (acme.conf:12)", where a setting stands: all are in one directory. */
+void origins_add_place(const struct tenant *tenant, unsigned line,
+		       struct buf *out);
 /* The same of a record whose trail names an Origin; else nothing is added. */
 void origins_explain(const struct snapshot *snapshot,
 		     const struct audit_record *record, struct pool *pool,

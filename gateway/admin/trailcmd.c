@@ -1,6 +1,7 @@
 #include "admin/trailcmd.h"
 
 #include "admin/origins.h"
+#include "admin/remedy.h"
 #include "admin/sanitize.h"
 #include "base/clock.h"
 #include "base/codes.h"
@@ -190,7 +191,7 @@ static struct str remedy_of(struct status *status,
 	struct buf text;
 
 	buf_init_pool(&text, pool, ORIGINS_REMEDY_MAX);
-	origins_explain(snapshot, record, pool, &text);
+	remedy_explain(snapshot, record, pool, &text);
 	snapshot_unref(snapshot);
 	if (!text.len && info)
 		buf_puts(&text, info->remedy);

@@ -59,9 +59,12 @@ enum err fields_add_at(struct fields *fields, struct str name,
 				 "a value longer than 8192 octets" :
 				 "a value that is too long");
 	if (find(fields, name)) {
-		if (!fields->posted || posted_is_strict(fields->posted, name))
+		if (!fields->posted || posted_is_strict(fields->posted, name)) {
+			fields->twice = fields->posted ? name :
+							 STR_NULL;
 			return fault_set(fault, ERR_DUPLICATE, offset,
 					 "a field name given twice");
+		}
 		fields->has_repeats = true;
 	}
 	if (fields->count >= fields->max)

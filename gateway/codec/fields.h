@@ -42,6 +42,8 @@ struct fields {
 	struct pool *pool;
 	const struct posted *posted;	/* codec/posted.h; NULL: strict */
 	bool has_repeats;		/* a name stands here twice */
+	struct str twice;		/* the strict name of a posted body that
+					 * came twice: ERR_DUPLICATE */
 };
 
 void fields_init(struct fields *fields, struct pool *pool);

@@ -62,27 +62,38 @@ static enum err fail(const struct scan *s, enum err err, size_t at,
 	return fault_set(s->fault, err, at, detail);
 }
 
+/* The code point of the "\uXXXX" at `at`; -1: there is none. */
+static int unicode_escape(struct str in, size_t at)
+{
+	int cp = 0;
+
+	if (at + 6 > in.len || in.ptr[at] != '\\' || in.ptr[at + 1] != 'u')
+		return -1;
+	for (size_t i = at + 2; i < at + 6; i++) {
+		int digit = num_hex(in.ptr[i]);
+
+		if (digit < 0)
+			return -1;
+		cp = cp << 4 | digit;
+	}
+	return cp;
+}
+
 /* Does the escape whose '\' is at `at` stand for a control character that may
  * not be there? */
 static bool is_control_escape(const struct scan *s, size_t at)
 {
 	const struct str in = s->in;
-	int cp = 0;
+	int cp;
 
 	if (at + 1 >= in.len)
 		return false;
 	if (in.ptr[at + 1] != 'u')
 		return in.ptr[at + 1] && strchr(s->has_lines ? "bf" : "bfnrt",
 						in.ptr[at + 1]);
-	if (at + 6 > in.len)
+	cp = unicode_escape(in, at);
+	if (cp < 0)
 		return false;
-	for (size_t i = at + 2; i < at + 6; i++) {
-		int digit = num_hex(in.ptr[i]);
-
-		if (digit < 0)
-			return false;
-		cp = cp << 4 | digit;
-	}
 	if (s->has_lines && (cp == '\t' || cp == '\n' || cp == '\r'))
 		return false;
 	return unicode_is_control(cp);
@@ -204,13 +215,79 @@ static size_t next_member(struct str in, size_t to)
 	return to;
 }
 
+/* How long the escape is whose '\' is at `at`; 0: JSON has no such one. */
+static size_t escape_len(struct str in, size_t at)
+{
+	int cp = unicode_escape(in, at), low;
+
+	if (cp < 0)
+		return at + 1 < in.len && in.ptr[at + 1] &&
+		       strchr("\"\\/bfnrt", in.ptr[at + 1]) ? 2 : 0;
+	if ((cp & 0xf800) != 0xd800)
+		return 6;
+	low = unicode_escape(in, at + 6);
+	return cp < 0xdc00 && low >= 0 && (low & 0xfc00) == 0xdc00 ? 12 : 0;
+}
+
+/* Behind the string that begins at `at`, or at an escape in it that is none. */
+static size_t string_end(struct str in, size_t at, bool *is_bad_r)
+{
+	size_t len = 1;
+
+	*is_bad_r = false;
+	while (at + len < in.len && in.ptr[at + len] != '"') {
+		at += len;
+		len = in.ptr[at] == '\\' ? escape_len(in, at) : 1;
+		*is_bad_r = !len;
+		if (!len)
+			return at;
+	}
+	return at + len < in.len ? at + len + 1 : in.len;
+}
+
+static bool is_word(char c)
+{
+	return ascii_is_alpha(c) || ascii_is_digit(c) || (c & 0x80) ||
+	       (c && strchr("+-._", c));
+}
+
+/*
+ * Jansson tells where it stopped reading, which is behind what it could not
+ * take.  Where that begins: the last token that begins before `end`, or the
+ * escape in it that is none.
+ */
+static size_t token_at(struct str in, size_t end)
+{
+	size_t at = 0, start = 0;
+	bool is_bad;
+
+	while (at < end && at < in.len) {
+		char c = in.ptr[at];
+
+		if (c == ' ' || c == '\t' || c == '\r' || c == '\n') {
+			at++;
+			continue;
+		}
+		start = at++;
+		if (c == '"') {
+			at = string_end(in, start, &is_bad);
+			if (is_bad)
+				return at;
+		}
+		while (is_word(c) && at < in.len && is_word(in.ptr[at]))
+			at++;
+	}
+	return start;
+}
+
 static enum err refuse(const json_error_t *e, struct str in,
 		       struct fault *fault)
 {
-	size_t at = e->position < 0 ? 0 : (size_t)e->position;
+	size_t stop = e->position < 0 ? 0 : (size_t)e->position, at;
 
-	if (at > in.len)
-		at = in.len;
+	if (stop > in.len)
+		stop = in.len;
+	at = token_at(in, stop);
 	switch (json_error_code(e)) {
 	case json_error_out_of_memory:
 		return fault_set(fault, ERR_NOMEM, at, "out of memory");
@@ -221,9 +298,11 @@ static enum err refuse(const json_error_t *e, struct str in,
 		return fault_set(fault, ERR_RANGE, at,
 				 "a number that is too large");
 	case json_error_invalid_utf8:
-		return fault_set(fault, ERR_UTF8, at, "not well-formed UTF-8");
+		return fault_set(fault, ERR_UTF8, stop,
+				 "not well-formed UTF-8");
 	case json_error_premature_end_of_input:
-		return fault_set(fault, ERR_SYNTAX, at, "JSON that ends early");
+		return fault_set(fault, ERR_SYNTAX, stop,
+				 "JSON that ends early");
 	case json_error_end_of_input_expected:
 		return fault_set(fault, ERR_SYNTAX, at, "data after the end");
 	default:
@@ -580,6 +659,15 @@ void json_add_str(struct buf *out, struct str s)
 	if (s.len > from)
 		buf_add(out, s.ptr + from, s.len - from);
 	buf_addc(out, '"');
+}
+
+const char *json_quoted(struct pool *pool, struct str s)
+{
+	struct buf out;
+
+	buf_init_pool(&out, pool, 8 * JSON_QUOTED_MAX);
+	json_add_str(&out, utf8_cut(s, JSON_QUOTED_MAX));
+	return buf_is_ok(&out) ? out.ptr : "";
 }
 
 void json_add_int(struct buf *out, int64_t n)

@@ -44,6 +44,13 @@ enum err json_parse_text(struct str in, struct fields *out,
  * not UTF-8 become U+FFFD, so that what is written always is JSON.
  */
 void json_add_str(struct buf *out, struct str s);
+/*
+ * What came, for the middle of a message: as above, terminated, in the pool; of
+ * a long one the first JSON_QUOTED_MAX octets.  Never NULL: without memory, which
+ * the message's own will then lack as well, it is "".
+ */
+#define JSON_QUOTED_MAX 64
+const char *json_quoted(struct pool *pool, struct str s);
 void json_add_int(struct buf *out, int64_t n);
 /*
  * Append `"name":"value"` etc., with a comma first unless the last byte is

@@ -392,6 +392,9 @@ enum err multipart_parse(struct str in, struct str boundary,
 	struct scan s = { .in = in, .out = out, .fault = fault };
 	enum err err;
 
+	if (!boundary.ptr)
+		return fail(&s, ERR_SYNTAX, "the Content-Type names no "
+			    "boundary, leave that header to the browser");
 	if (!is_boundary(boundary))
 		return fail(&s, ERR_SYNTAX, "a malformed boundary");
 	if (!in.len)

@@ -171,3 +171,12 @@ size_t utf8_put(char *out, int32_t c)
 		out[i] = (char)(0x80 | (c >> 6 * (more - i) & 0x3f));
 	return more + 1;
 }
+
+struct str utf8_cut(struct str s, size_t max)
+{
+	if (s.len <= max)
+		return s;
+	while (max && ((unsigned char)s.ptr[max] & 0xc0) == 0x80)
+		max--;
+	return (struct str){ s.ptr, max };
+}

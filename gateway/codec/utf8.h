@@ -31,5 +31,7 @@ enum err utf8_check_lines(struct str s, struct fault *fault);
 struct str utf8_trim(struct str s);
 /* Code points; what is not UTF-8 counts a byte each. */
 size_t utf8_length(struct str s);
+/* At most `max` octets of it, not ending within a character. */
+struct str utf8_cut(struct str s, size_t max);
 
 #endif

@@ -90,6 +90,7 @@ struct tenant {
 					 * allow_null_origin */
 	/* lines in `file`, of the group where they are left out; 0: unknown */
 	unsigned origins_line, require_origin_line, allow_null_line;
+	unsigned redirects_line, decode_html_line;
 	struct metric *origin_refused;	/* counts pages that these refused;
 					 * NULL: nothing is known of them */
 	enum switch_user switch_user;

@@ -144,14 +144,17 @@ static void read_origin(const struct reader *reader, struct group group,
 		reader_nomem(reader);
 }
 
-/* Where an operator mends it, and how often they should have. */
-static void find_origins(struct group group, struct tenant *out)
+/* Where an operator mends what a page was refused for, and how often they should
+ * have. */
+static void find_lines(struct group group, struct tenant *out)
 {
 	char labels[METRIC_LABELS_MAX];
 
 	out->origins_line = group_line(group, "origins");
 	out->require_origin_line = group_line(group, "require_origin");
 	out->allow_null_line = group_line(group, "allow_null_origin");
+	out->redirects_line = group_line(group, "redirects");
+	out->decode_html_line = group_line(group, "decode_html");
 	snprintf(labels, sizeof(labels), "tenant=\"%s\"", out->slug.ptr);
 	out->origin_refused = metric_get(usher_origin_refused_total, labels);
 }
@@ -418,7 +421,7 @@ struct draft *draft_read(const struct reader *reader, struct group group,
 	tenant_read_desk(&mine, group, &draft->tenant);
 	read_rest(&mine, group, &draft->tenant);
 	if (!reader->location->errors)
-		find_origins(group, &draft->tenant);
+		find_lines(group, &draft->tenant);
 	/* Code is run only for what is sound otherwise. */
 	if (!reader->location->errors && group_has(group, "adapter"))
 		draft_read_adapter(&mine, group_group(group, "adapter"), draft,

@@ -109,7 +109,8 @@ enum err input_before_read(struct pool *pool, struct str query,
 static void refuse(struct invalid_list *list, const char *field,
 		   const char *message)
 {
-	validate_add_error(list, str_from(field), str_from(message));
+	validate_add_error(list, str_from(field), str_from(message),
+			   NULL);
 }
 
 /* A text without the white space around it; absent, with an error in `list`,

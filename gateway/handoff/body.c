@@ -7,40 +7,69 @@
 #include "codec/multipart.h"
 #include "codec/posted.h"
 #include "codec/utf8.h"
+#include "policy/body-mistake.h"
 
-static enum step_result refuse_type(struct exchange *ex)
+#define TEXT_TYPES "Send the fields as application/json, in UTF-8."
+#define TYPES "Send the fields as application/x-www-form-urlencoded, " \
+	"multipart/form-data or application/json, in UTF-8."
+
+/* One thing more to say about this step: all there are fit AUDIT_WHY_MAX. */
+static enum err tell(struct exchange *ex, struct str text)
 {
-	return answer_error(ex, CODE_unsupported_media_type,
-			    "Send the fields as application/x-www-form-"
-			    "urlencoded, multipart/form-data or "
-			    "application/json, in UTF-8.");
+	if (text.ptr && ex->why)
+		text = pool_printf(ex->pool, "%s; %s", ex->why, text.ptr);
+	if (!text.ptr)
+		return ERR_NOMEM;
+	ex->why = text.ptr;
+	return ERR_OK;
 }
 
-static enum step_result refuse_text_type(struct exchange *ex)
+/* With a message that the trail may have as well: places, and names of ours. */
+static enum step_result refuse(struct exchange *ex, enum code code,
+			       struct str message)
 {
-	return answer_error(ex, CODE_unsupported_media_type,
-			    "Send the fields as application/json, in UTF-8.");
+	if (tell(ex, message))
+		return answer_failure(ex, ERR_NOMEM);
+	return answer_error(ex, code, message.ptr);
+}
+
+/* What a body is in, as its head says. */
+struct type {
+	struct media media;
+	struct str came;	/* what is wrong with it, for the answer */
+	const char *why;	/* the same, for the trail */
+};
+
+static enum step_result refuse_type(struct exchange *ex,
+				    const struct type *type,
+				    const char *types)
+{
+	struct str message = pool_printf(ex->pool, "%.*s %s",
+					 STR_ARG(type->came), types);
+
+	if (!type->came.ptr || !message.ptr || !type->why ||
+	    tell(ex, str_from(type->why)))
+		return answer_failure(ex, ERR_NOMEM);
+	return answer_error(ex, CODE_unsupported_media_type, message.ptr);
 }
 
 static enum step_result refuse_malformed(struct exchange *ex, const char *kind,
 					 const struct fault *fault)
 {
-	struct str text = pool_printf(ex->pool, "The %s body is malformed at "
-				      "byte %zu: %s.", kind, fault->offset,
-				      fault->detail ? fault->detail
-						    : err_text(fault->err));
+	const char *detail = fault->detail ? fault->detail
+					   : err_text(fault->err);
+	struct str twice = STR_NULL;
 
-	if (fault->err == ERR_NOMEM || !text.ptr)
+	if (fault->err == ERR_NOMEM)
 		return answer_failure(ex, ERR_NOMEM);
-	return answer_error(ex, CODE_malformed_body, text.ptr);
-}
-
-static bool is_plain(const struct request *request)
-{
-	struct str coding;
-	int n = request_header(request, "Content-Encoding", &coding);
-
-	return !n || (n == 1 && str_ieq(coding, STR("identity")));
+	/* one of ours, or a member of a nested object */
+	if (fault->err == ERR_DUPLICATE && ex->fields.twice.ptr)
+		twice = pool_printf(ex->pool, "the field %.*s is given twice",
+				    STR_ARG(ex->fields.twice));
+	return refuse(ex, CODE_malformed_body,
+		      pool_printf(ex->pool, "The %s body is malformed at byte "
+				  "%zu: %s.", kind, fault->offset,
+				  twice.ptr ? twice.ptr : detail));
 }
 
 /* What the gateway acts on: nothing of it may be read in two ways. */
@@ -57,31 +86,12 @@ static size_t bom_len(struct str in)
 	return str_has_prefix(in, bom) ? bom.len : 0;
 }
 
-/* curl -d and forgotten headers: it would be one field with an odd name. */
-static bool is_json_by_mistake(struct str in)
-{
-	in = str_trim(in, " \t\r\n");
-	return in.len > 1 && in.ptr[0] == '{' && in.ptr[in.len - 1] == '}';
-}
-
 static enum err parse_form(struct str in, struct fields *out,
 			   struct fault *fault)
 {
-	if (is_json_by_mistake(in))
-		return fault_set(fault, ERR_SYNTAX, 0,
-				 "this is JSON, send it as application/json");
+	if (body_mistake_is_json(in))
+		return fault_set(fault, ERR_SYNTAX, 0, NULL);
 	return form_parse(in, out, fault);
-}
-
-/* One thing more to say about this step: all there are fit AUDIT_WHY_MAX. */
-static enum err tell(struct exchange *ex, struct str text)
-{
-	if (text.ptr && ex->why)
-		text = pool_printf(ex->pool, "%s; %s", ex->why, text.ptr);
-	if (!text.ptr)
-		return ERR_NOMEM;
-	ex->why = text.ptr;
-	return ERR_OK;
 }
 
 /* Names are the client's words, values the user's: the trail has neither. */
@@ -98,41 +108,80 @@ static enum step_result tell_drops(struct exchange *ex,
 	return tell(ex, text) ? answer_failure(ex, ERR_NOMEM) : STEP_NEXT;
 }
 
+/* `text/plain` is what fetch() says of a text, unless it is told. */
+static enum step_result refuse_other_type(struct exchange *ex,
+					  struct type *type, const char *types)
+{
+	const struct media *media = &type->media;
+	struct str full = pool_printf(ex->pool, "%.*s/%.*s",
+				      STR_ARG(media->type),
+				      STR_ARG(media->subtype));
+
+	if (media_is(media, "text", "plain"))
+		ex->hint = STR("fetch() and sendBeacon() say text/plain of a "
+			       "string, unless the page sets Content-Type; a "
+			       "form's enctype=\"text/plain\" does as well.");
+	type->came = pool_printf(ex->pool, "The Content-Type %s came.",
+				 json_quoted(ex->pool, full));
+	type->why = type->came.ptr;
+	return refuse_type(ex, type, types);
+}
+
 static enum step_result settle(struct exchange *ex, const char *kind)
 {
 	struct posted_drops drops;
 	struct fault fault = { 0 };
 
+	if (!fields_value(&ex->fields, STR("email")).len)
+		ex->near_email = body_mistake_email(&ex->fields);
 	if (posted_settle(&ex->fields, &drops, &fault))
 		return refuse_malformed(ex, kind, &fault);
 	return tell_drops(ex, &drops);
 }
 
-static enum step_result parse(struct exchange *ex, const struct media *media)
+/* One that is of another type says so, and not what its first octet is not. */
+static enum step_result refuse_mistaken(struct exchange *ex, const char *kind,
+					enum body_type said, struct str text,
+					const struct fault *fault)
 {
+	const char *detail = fault->err == ERR_NOMEM ? NULL :
+			     body_mistake_type(text, said);
+	const struct fault mistake = { ERR_SYNTAX, 0, detail };
+
+	return refuse_malformed(ex, kind, detail ? &mistake : fault);
+}
+
+static enum step_result parse(struct exchange *ex, struct type *type)
+{
+	const struct media *media = &type->media;
 	struct fault fault = { 0 };
 	struct str in = ex->request.body;
 	size_t bom = bom_len(in);
 	struct str text = { in.ptr + bom, in.len - bom };
+	enum body_type said;
 	const char *kind;
 	enum err err;
 
 	if (media_is(media, "application", "x-www-form-urlencoded")) {
 		kind = "form";
+		said = BODY_FORM;
 		err = parse_form(text, &ex->fields, &fault);
 		fault.offset += bom;
 	} else if (media_is(media, "application", "json")) {
 		kind = "JSON";
+		said = BODY_JSON;
 		err = json_parse_fields(text, &ex->fields, &fault);
 		fault.offset += bom;
 	} else if (media_is(media, "multipart", "form-data")) {
 		kind = "multipart";
+		said = BODY_MULTIPART;
 		err = multipart_parse(in, media->boundary, &ex->fields,
 				      &fault);
 	} else {
-		return refuse_type(ex);
+		return refuse_other_type(ex, type, TYPES);
 	}
-	return err ? refuse_malformed(ex, kind, &fault) : settle(ex, kind);
+	return err ? refuse_mistaken(ex, kind, said, text, &fault) :
+		     settle(ex, kind);
 }
 
 static enum step_result check_nested(struct exchange *ex)
@@ -141,16 +190,13 @@ static enum step_result check_nested(struct exchange *ex)
 
 	for (i = 0; i < N_ELEMENTS(strict); i++) {
 		const struct field *field = fields_get(&ex->fields, strict[i]);
-		struct str text;
 
-		if (!field || field->kind != FIELD_JSON)
-			continue;
-		text = pool_printf(ex->pool, "The %.*s field must be a string, "
-				   "not an array or an object.",
-				   STR_ARG(field->name));
-		return text.ptr ? answer_error(ex, CODE_nested_value,
-					       text.ptr)
-				: answer_failure(ex, ERR_NOMEM);
+		if (field && field->kind == FIELD_JSON)
+			return refuse(ex, CODE_nested_value,
+				      pool_printf(ex->pool, "The %.*s field "
+						  "must be a string, not an "
+						  "array or an object.",
+						  STR_ARG(field->name)));
 	}
 	return STEP_NEXT;
 }
@@ -188,22 +234,56 @@ enum err body_note_target(struct exchange *ex, struct str url)
 		       ERR_OK;
 }
 
-/* The body's media type; ERR_UNSUPPORTED for what is not text in UTF-8. */
-static enum err read_type(struct exchange *ex, struct media *media_r)
+static bool is_plain(const struct request *request)
 {
+	struct str coding;
+	int n = request_header(request, "Content-Encoding", &coding);
+
+	return !n || (n == 1 && str_ieq(coding, STR("identity")));
+}
+
+/* Constant, for both. */
+static enum err is_unsupported(struct type *type, const char *what)
+{
+	type->came = str_from(what);
+	type->why = what;
+	return ERR_UNSUPPORTED;
+}
+
+/*
+ * The body's media type; ERR_UNSUPPORTED for what is not text in UTF-8.  What
+ * has not the form of a type may be anything, and the trail does not have it.
+ */
+static enum err read_type(struct exchange *ex, struct type *type_r)
+{
+	struct media *media = &type_r->media;
 	struct str type;
 	enum err err;
+	int n;
 
-	if (!is_plain(&ex->request) ||
-	    request_header(&ex->request, "Content-Type", &type) != 1)
-		return ERR_UNSUPPORTED;
-	err = media_parse(ex->pool, type, media_r);
+	if (!is_plain(&ex->request))
+		return is_unsupported(type_r, "A Content-Encoding came: send "
+				      "the body as it is.");
+	n = request_header(&ex->request, "Content-Type", &type);
+	if (n != 1)
+		return is_unsupported(type_r, n ? "Several Content-Types came."
+						: "No Content-Type came.");
+	err = media_parse(ex->pool, type, media);
 	if (err == ERR_NOMEM)
 		return err;
-	if (err ||
-	    (media_r->charset.ptr && !media_is_utf8(media_r->charset)))
+	if (err) {
+		is_unsupported(type_r, "The Content-Type is malformed.");
+		type_r->came = pool_printf(ex->pool, "The Content-Type %s is "
+					   "malformed.",
+					   json_quoted(ex->pool, type));
 		return ERR_UNSUPPORTED;
-	return ERR_OK;
+	}
+	if (!media->charset.ptr || media_is_utf8(media->charset))
+		return ERR_OK;
+	type_r->came = pool_printf(ex->pool, "The charset %s came.",
+				   json_quoted(ex->pool, media->charset));
+	type_r->why = type_r->came.ptr;
+	return ERR_UNSUPPORTED;
 }
 
 /* What refuse_large() is called with says so. */
@@ -212,7 +292,7 @@ _Static_assert(REQUEST_TEXT_MAX == 32 * 1024 && REQUEST_BODY_MAX == 16 * 1024,
 
 static enum step_result refuse_large(struct exchange *ex, const char *why)
 {
-	return answer_error(ex, CODE_body_too_large, why);
+	return refuse(ex, CODE_body_too_large, str_from(why));
 }
 
 enum step_result body_read_text(struct exchange *ex)
@@ -220,16 +300,17 @@ enum step_result body_read_text(struct exchange *ex)
 	struct str in = ex->request.body;
 	struct fault fault = { 0 };
 	size_t bom = bom_len(in);
-	struct media media;
+	struct type type = { 0 };
 	enum err err;
 
 	if (ex->request.is_body_too_large)
 		return refuse_large(ex, "The body is over 32 KiB.");
-	err = read_type(ex, &media);
-	if (err == ERR_NOMEM)
-		return answer_failure(ex, err);
-	if (err || !media_is(&media, "application", "json"))
-		return refuse_text_type(ex);
+	err = read_type(ex, &type);
+	if (err)
+		return err == ERR_NOMEM ? answer_failure(ex, err)
+					: refuse_type(ex, &type, TEXT_TYPES);
+	if (!media_is(&type.media, "application", "json"))
+		return refuse_other_type(ex, &type, TEXT_TYPES);
 	fields_init(&ex->fields, ex->pool);
 	if (in.len &&
 	    json_parse_text((struct str){ in.ptr + bom, in.len - bom },
@@ -248,17 +329,17 @@ enum step_result body_read(struct exchange *ex, const struct str *wanted,
 		.wanted = wanted, .wanted_count = wanted_count,
 	};
 	enum step_result result;
-	struct media media;
+	struct type type = { 0 };
 	enum err err;
 
 	if (ex->request.is_body_too_large)
 		return refuse_large(ex, "The body is over 16 KiB.");
-	err = read_type(ex, &media);
+	err = read_type(ex, &type);
 	if (err)
 		return err == ERR_NOMEM ? answer_failure(ex, err)
-					: refuse_type(ex);
+					: refuse_type(ex, &type, TYPES);
 	fields_init_posted(&ex->fields, ex->pool, &posted);
-	result = parse(ex, &media);
+	result = parse(ex, &type);
 	ex->fields.posted = NULL;	/* it was for the parsers alone */
 	return result == STEP_NEXT ? check_nested(ex) : result;
 }

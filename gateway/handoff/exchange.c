@@ -760,8 +760,26 @@ enum step_result answer_denied(struct exchange *ex, const char *code,
 			      error_json(ex, message));
 }
 
+/* Where nobody said why: what the store suffers from, if it does. */
+static const char *why_failed(const struct exchange *ex, enum err err)
+{
+	struct health_report health = { .trouble = HEALTH_WELL };
+	struct str why;
+
+	if (err == ERR_NOMEM || !ex->gateway || !ex->gateway->store)
+		return err_text(err);
+	writer_health(store_writer(ex->gateway->store), &health);
+	if (health.trouble == HEALTH_WELL)
+		return err_text(err);
+	why = pool_printf(ex->pool, EXCHANGE_STORE_WHY "%s: %s",
+			  health_name(health.trouble), health.problem);
+	return why.ptr ? why.ptr : health_name(health.trouble);
+}
+
 enum step_result answer_failure(struct exchange *ex, enum err err)
 {
+	if (!ex->why)
+		ex->why = why_failed(ex, err);
 	if (err == ERR_INTERNAL || err == ERR_LIMIT || err == ERR_SYNTAX)
 		return answer_error(ex, CODE_internal,
 				    "Something went wrong on our side.");

@@ -189,6 +189,9 @@ struct exchange {
 	 * status: the browser will not let the page go on */
 	bool is_refusal;
 	struct fields fields;		/* of the body */
+	struct str near_email;		/* the body's field that may have been
+					 * meant for `email`, which is missing:
+					 * policy/body-mistake.h */
 	void *work;			/* the running list's own state */
 
 	/* private to exchange.c */
@@ -315,7 +318,12 @@ enum step_result answer_denied(struct exchange *ex, const char *code,
 			       const char *message);
 /* The code alone, for the trail and the log: the answer is set by others. */
 void answer_code(struct exchange *ex, enum code code);
-/* A lower floor could not: 503 with Retry-After, or 500 for a defect. */
+/*
+ * A lower floor could not: 503 with Retry-After, or 500 for a defect.  The trail
+ * says why, unless ex->why does: err_text(), or of a store that is in trouble
+ * "store disk_full: ..." (store/health.h).
+ */
+#define EXCHANGE_STORE_WHY "store "
 enum step_result answer_failure(struct exchange *ex, enum err err);
 /* 302 or 303 with no body. */
 enum step_result answer_redirect(struct exchange *ex, int status,

@@ -18,6 +18,7 @@
 #include "handoff/redeem.h"
 #include "handoff/token.h"
 #include "handoff/vouch.h"
+#include "policy/body-mistake.h"
 
 struct handoff {
 	struct exchange *ex;
@@ -259,7 +260,7 @@ static enum step_result refuse_invalid(struct exchange *ex,
 		return answer_failure(ex, ERR_NOMEM);
 	for (i = 0; call && i < call->error_count; i++)
 		validate_add_error(list, call->errors[i].field,
-				   call->errors[i].text);
+				   call->errors[i].text, NULL);
 	if (validate(&in, more, &unused) == ERR_NOMEM)
 		return answer_failure(ex, ERR_NOMEM);
 	for (i = 0; i < more->count; i++)
@@ -267,7 +268,8 @@ static enum step_result refuse_invalid(struct exchange *ex,
 			if (str_eq(more->v[i].field, ours[j]) &&
 			    fields_value(&ex->fields, ours[j]).len)
 				validate_add_error(list, ours[j],
-						   more->v[i].message);
+						   more->v[i].message,
+						   more->v[i].why);
 	return invalid_answer(ex, list);
 }
 
@@ -390,6 +392,29 @@ static enum step_result ask_adapter(struct exchange *ex)
 	return adapter_answered(ex);
 }
 
+/* What the page's maker may have overlooked, where they did. */
+static void hint_email(struct exchange *ex)
+{
+	struct str email = validate_trim(fields_value(&ex->fields,
+						      STR("email"))), type;
+
+	if (!email.len && ex->near_email.len) {
+		ex->hint = pool_printf(ex->pool, "There is a field %.*s: the "
+				       "address is read from email alone.",
+				       STR_ARG(ex->near_email));
+		ex->why = pool_printf(ex->pool, "there is a field %.*s",
+				      STR_ARG(ex->near_email)).ptr;
+	} else if (request_header(&ex->request, "Content-Type", &type) == 1 &&
+		   str_icontains(type, STR("x-www-form-urlencoded")) &&
+		   body_mistake_plus(ex->pool, email)) {
+		ex->hint = STR("The address has a space where there may have "
+			       "been a +, which means a space in a form: send "
+			       "it as %2B, as URLSearchParams and curl "
+			       "--data-urlencode do.");
+		ex->why = "a space, perhaps of a + that was sent as it is";
+	}
+}
+
 static enum step_result check_fields(struct exchange *ex)
 {
 	struct handoff *handoff = ex->work;
@@ -403,8 +428,10 @@ static enum step_result check_fields(struct exchange *ex)
 	err = validate(&in, list, &handoff->user);
 	if (err == ERR_NOMEM)
 		return answer_failure(ex, err);
-	if (err)
+	if (err) {
+		hint_email(ex);
 		return invalid_answer(ex, list);
+	}
 	/* after the adapter, which may name another one */
 	if (protected_has(&ex->tenant->protected, handoff->user.email.key))
 		return redeem_refuse_protected(ex);
@@ -620,9 +647,15 @@ const struct steps steps_handoff = {
 	.refused = refused_early,
 };
 
+/* Browsers make a GET of a form that names no method, and of a post that a 301
+ * or 302 sends on. */
 static enum step_result refuse_method(struct exchange *ex)
 {
 	refused_early(ex);
+	ex->hint = STR("Pages post to this address: a form needs "
+		       "method=\"post\", a fetch() method: \"POST\". A link "
+		       "cannot do it, and a post that a 301 sends on, from "
+		       "http:// to https:// say, comes as a GET.");
 	return answer_error(ex, CODE_method_not_allowed,
 			    "This method is not possible here.");
 }

@@ -30,23 +30,26 @@ static const char *in_words(struct exchange *ex,
 	return buf_is_ok(&text) ? text.ptr : list->v[0].message.ptr;
 }
 
-/* Their names, once each, for the trail: no values, and no messages, which an
- * adapter may write. */
-static const char *in_names(struct exchange *ex,
+/* Their names, once each, and why, for the trail: no values, and no messages,
+ * which an adapter may write. */
+static const char *in_short(struct exchange *ex,
 			    const struct invalid_list *list)
 {
 	struct buf text;
 
 	buf_init_pool(&text, ex->pool, INVALID_TEXT_MAX);
 	for (unsigned i = 0, j; i < list->count; i++) {
+		const struct invalid *one = &list->v[i];
+		const char *why = one->why ? one->why : "";
+
 		for (j = 0; j < i; j++)
-			if (str_eq(list->v[j].field, list->v[i].field))
+			if (str_eq(list->v[j].field, one->field))
 				break;
-		if (j < i || text.len + list->v[i].field.len + 2 >
+		if (j < i || text.len + one->field.len + strlen(why) + 4 >
 			     AUDIT_WHY_MAX)
 			continue;
-		buf_puts(&text, text.len ? ", " : "");
-		buf_adds(&text, list->v[i].field);
+		buf_printf(&text, "%s%.*s%s%s", text.len ? ", " : "",
+			   STR_ARG(one->field), *why ? ": " : "", why);
 	}
 	buf_addc(&text, '\0');
 	return buf_is_ok(&text) ? text.ptr : NULL;
@@ -55,20 +58,20 @@ static const char *in_names(struct exchange *ex,
 enum step_result invalid_answer(struct exchange *ex,
 				const struct invalid_list *list)
 {
-	const char *names;
+	const char *what;
 	struct buf json;
 
 	if (list->failed || !list->count)
 		return answer_failure(ex, ERR_NOMEM);
 	buf_init_pool(&json, ex->pool, INVALID_JSON_MAX);
 	buf_reserve(&json, 512);
-	validate_render(&json, list);
+	validate_render(&json, list, ex->hint);
 	if (!buf_is_ok(&json))
 		return answer_failure(ex, ERR_NOMEM);
-	/* the names first: they are few, and the trail cuts the end */
-	names = in_names(ex, list);
-	ex->why = names && ex->why ?
-		  pool_printf(ex->pool, "%s; %s", names, ex->why).ptr : names;
+	/* the fields first: they are few, and the trail cuts the end */
+	what = in_short(ex, list);
+	ex->why = what && ex->why ?
+		  pool_printf(ex->pool, "%s; %s", what, ex->why).ptr : what;
 	return answer_error_json(ex, CODE_validation_failed,
 				 in_words(ex, list), buf_str(&json));
 }

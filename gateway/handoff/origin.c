@@ -101,16 +101,29 @@ void origin_callback_headers(struct exchange *ex)
 	answer_header(ex, "Access-Control-Allow-Credentials", STR("true"));
 }
 
-/* What is no origin is not worth telling, nor fit for it. */
-static void hint_listed(struct exchange *ex, const char *what,
-			struct str origin)
+/* What a page is told whose origin does not do; each is constant. */
+struct origin_hints {
+	const char *several, *none, *null;
+	const char *is;			/* before one that could be listed */
+};
+
+/* By its `count` origins, the first of which it is.  What is no origin is not
+ * worth telling, nor fit for it. */
+static void hint(struct exchange *ex, const struct origin_hints *hints,
+		 struct str origin, unsigned count)
 {
 	const bool is_plain = str_has_prefix(origin, STR("http://"));
 	struct url url;
 
-	if (!url_parse_origin(ex->pool, origin, &url, NULL))
+	if (count > 1)
+		ex->hint = str_from(hints->several);
+	else if (!count)
+		ex->hint = str_from(hints->none);
+	else if (str_eq(origin, STR("null")))
+		ex->hint = str_from(hints->null);
+	else if (!url_parse_origin(ex->pool, origin, &url, NULL))
 		ex->hint = pool_printf(ex->pool, "%s %.*s: %s the desk add "
-				       "it to the tenant's origins.", what,
+				       "it to the tenant's origins.", hints->is,
 				       STR_ARG(origin), is_plain ?
 				       "serve it over https, and have" :
 				       "have");
@@ -118,45 +131,42 @@ static void hint_listed(struct exchange *ex, const char *what,
 
 void origin_hint(struct exchange *ex)
 {
+	static const struct origin_hints posted = {
+		.several = "The request has several Origin headers: something "
+			   "on the way adds one.",
+		.none = "The request has no Origin: post from a page of the "
+			"tenant's origins.",
+		.null = "The request says \"Origin: null\", as pages do that "
+			"are sandboxed or have a Referrer-Policy of "
+			"no-referrer or same-origin. Send that page with "
+			"Referrer-Policy: strict-origin-when-cross-origin, or "
+			"have the desk set allow_null_origin for this tenant.",
+		.is = "The request's Origin is",
+	};
 	struct str origin;
 	unsigned n = count_origins(ex, &origin);
 
-	if (n > 1)
-		ex->hint = STR("The request has several Origin headers: "
-			       "something on the way adds one.");
-	else if (!n)
-		ex->hint = STR("The request has no Origin: post from a page "
-			       "of the tenant's origins.");
-	else if (str_eq(origin, STR("null")))
-		ex->hint = STR("The request says \"Origin: null\", as pages do "
-			       "that are sandboxed or have a Referrer-Policy "
-			       "of no-referrer or same-origin. Send that page "
-			       "with Referrer-Policy: "
-			       "strict-origin-when-cross-origin, or have the "
-			       "desk set allow_null_origin for this tenant.");
-	else
-		hint_listed(ex, "The request's Origin is", origin);
+	hint(ex, &posted, origin, n);
 }
 
 void origin_hint_framer(struct exchange *ex, struct str origin,
 			unsigned headers)
 {
-	if (headers > 1)
-		ex->hint = STR("The request names several pages around the "
-			       "frame: something on the way adds one.");
-	else if (!headers)
-		ex->hint = STR("The request names no page around the frame: "
-			       "the frame's own script sends it, and a server "
-			       "or a page of yours posts to /api/auth/redirect/"
-			       "{tenant} instead.");
-	else if (str_eq(origin, STR("null")))
-		ex->hint = STR("The page around the frame has the origin "
-			       "\"null\", as pages have that are sandboxed or "
-			       "opened from a file: serve it at an https:// "
-			       "address, not sandboxed, and have the desk add "
-			       "that to the tenant's origins.");
-	else
-		hint_listed(ex, "The page around the frame is of", origin);
+	static const struct origin_hints framed = {
+		.several = "The request names several pages around the frame: "
+			   "something on the way adds one.",
+		.none = "The request names no page around the frame: the "
+			"frame's own script sends it, and a server or a page "
+			"of yours posts to /api/auth/redirect/{tenant} "
+			"instead.",
+		.null = "The page around the frame has the origin \"null\", "
+			"as pages have that are sandboxed or opened from a "
+			"file: serve it at an https:// address, not sandboxed, "
+			"and have the desk add that to the tenant's origins.",
+		.is = "The page around the frame is of",
+	};
+
+	hint(ex, &framed, origin, headers);
 }
 
 bool origin_is_own(const struct exchange *ex)
@@ -246,16 +256,86 @@ void origin_note_reader(struct exchange *ex)
 	ex->verdict = "unreadable";
 }
 
+/* The next of names that are parted by commas. */
+static bool next_name(struct str *list, struct str *name_r)
+{
+	ptrdiff_t comma = str_find(*list, ',');
+	size_t len = comma < 0 ? list->len : (size_t)comma;
+
+	if (!list->len)
+		return false;
+	*name_r = str_trim((struct str){ list->ptr, len }, " \t");
+	len += comma >= 0;
+	list->ptr += len;
+	list->len -= len;
+	return true;
+}
+
+static bool is_name(struct str s)
+{
+	for (size_t i = 0; i < s.len; i++)
+		if (!ascii_is_token(s.ptr[i]))
+			return false;
+	return s.len && s.len <= STRANGERS_HEADER_MAX;
+}
+
+static bool is_field_of_ours(struct str wanted)
+{
+	struct str fields = STR(ORIGIN_FIELDS), name;
+
+	while (next_name(&fields, &name))
+		if (str_ieq(name, wanted))
+			return true;
+	return false;
+}
+
+/* The first header that a page's script wants to add and may not; absent: none,
+ * or what no browser would send. */
+static struct str refused_header(const struct exchange *ex)
+{
+	struct str list, name;
+
+	if (request_header(&ex->request, "Access-Control-Request-Headers",
+			   &list) != 1)
+		return STR_NULL;
+	while (next_name(&list, &name))
+		if (name.len && !is_field_of_ours(name))
+			return is_name(name) ? name : STR_NULL;
+	return STR_NULL;
+}
+
+static void note_header(struct exchange *ex, struct str origin)
+{
+	struct str header = refused_header(ex);
+	const struct str shown = stranger_shown(origin, 1);
+
+	if (!header.ptr)
+		return;
+	ex->is_refusal = true;
+	ex->verdict = ORIGIN_HEADER_REFUSED;
+	ex->why = pool_printf(ex->pool, ORIGIN_HEADER_WHY "%.*s"
+			      ORIGIN_HEADER_OF "%.*s", STR_ARG(header),
+			      STR_ARG(shown)).ptr;
+	if (ex->gateway->strangers)
+		strangers_note_header(ex->gateway->strangers, ex->tenant->slug,
+				      shown, header, &ex->client,
+				      ex->start_ms);
+}
+
 /* What no browser sends has no page that waits for it. */
 void origin_note_preflight(struct exchange *ex)
 {
 	struct str origin, method;
 
-	if (!ex->tenant || !ex->tenant->origin_refused || is_readable(ex) ||
+	if (!ex->tenant || !ex->tenant->origin_refused ||
 	    !count_origins(ex, &origin) ||
 	    !request_header(&ex->request, "Access-Control-Request-Method",
 			    &method))
 		return;
+	if (is_readable(ex)) {
+		note_header(ex, origin);
+		return;
+	}
 	ex->is_refusal = true;
 	note_own(ex, STRANGER_PREFLIGHT);
 	answer_code(ex, CODE_origin_refused);

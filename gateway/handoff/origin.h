@@ -86,8 +86,14 @@ void origin_note_unvouched(struct exchange *ex, unsigned lack);
  * Where the answer to a page's script, or to its preflight, has no CORS headers
  * by now, the browser keeps it from the page, which learns "CORS error" and
  * nothing else: noted, with the verdict "unreadable" of a step that goes on.
- * A form's answer is no script's to read, and means nothing here.
+ * A form's answer is no script's to read, and means nothing here.  A preflight
+ * that asks for a header beside ORIGIN_FIELDS fails likewise: it is noted with
+ * the verdict "header_refused", and why is ORIGIN_HEADER_WHY, the header's name,
+ * ORIGIN_HEADER_OF and the origin.
  */
+#define ORIGIN_HEADER_WHY "header "
+#define ORIGIN_HEADER_OF ", of " ORIGIN_WHY
+#define ORIGIN_HEADER_REFUSED "header_refused"
 void origin_note_reader(struct exchange *ex);
 void origin_note_preflight(struct exchange *ex);
 /*

@@ -4,24 +4,11 @@
 #include "codec/json.h"
 #include "crypto/digest.h"
 
-#define HINT_TEXT_MAX 64	/* octets of what it says, in a hint */
-
 /* ERR_AUTH, unless there was no memory for the hint. */
 static enum err refuse(struct vouch *out, enum code code, struct str hint)
 {
 	*out = (struct vouch){ .code = code, .hint = hint };
 	return hint.ptr ? ERR_AUTH : ERR_NOMEM;
-}
-
-static const char *quoted(struct pool *pool, struct str text)
-{
-	struct buf out;
-
-	buf_init_pool(&out, pool, 8 * HINT_TEXT_MAX);
-	if (text.len > HINT_TEXT_MAX)
-		text.len = HINT_TEXT_MAX;
-	json_add_str(&out, text);
-	return buf_str(&out).ptr;
 }
 
 static enum err take_apart(struct str text, struct pool *pool,
@@ -68,7 +55,7 @@ static const struct tenant_key *find_key(const struct tenant *tenant,
 			return &tenant->keys[i];
 	*err = refuse(out, CODE_assertion_key_unknown, jws->kid.ptr ?
 		      pool_printf(pool, "kid is %s, which no key of the tenant "
-				  "is called", quoted(pool, jws->kid)) :
+				  "is called", json_quoted(pool, jws->kid)) :
 		      STR("kid is missing: the tenant has several keys, or "
 			  "none"));
 	return NULL;
@@ -82,7 +69,7 @@ static enum err check_algorithm(const struct jws *jws, struct pool *pool,
 		return ERR_OK;
 	return refuse(out, CODE_assertion_algorithm,
 		      pool_printf(pool, "alg is %s: it has to be %s",
-				  quoted(pool, jws->alg), want ? want :
+				  json_quoted(pool, jws->alg), want ? want :
 				  "the one of the tenant's key: HS256, RS256, "
 				  "ES256 or EdDSA"));
 }
@@ -96,9 +83,7 @@ static enum err verify(const struct tenant_key *key, const struct jws *jws,
 
 	if (!err && !assertion_is_type(jws->typ))
 		err = refuse(out, CODE_assertion_type,
-			     pool_printf(pool, "typ is %s: leave it out, or "
-					 "make it \"JWT\"",
-					 quoted(pool, jws->typ)));
+			     assertion_type_hint(pool, jws->typ));
 	if (!err)
 		err = jws_verify(key->key, jws);
 	else
@@ -108,7 +93,7 @@ static enum err verify(const struct tenant_key *key, const struct jws *jws,
 	return refuse(out, CODE_assertion_signature,
 		      pool_printf(pool, "it does not hold under the key %s "
 				  "(%s): `usherctl verify` tries the usual "
-				  "mistakes", quoted(pool, key->kid),
+				  "mistakes", json_quoted(pool, key->kid),
 				  algorithm));
 }
 

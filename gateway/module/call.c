@@ -53,8 +53,7 @@ const char *call_phase_name(enum adapter_phase phase)
 	return phase_names[phase];
 }
 
-/* "a, b and c" */
-static void add_phases(unsigned phases, struct buf *out)
+void call_add_phases(unsigned phases, const char *word, struct buf *out)
 {
 	for (unsigned i = 0; phases; i++) {
 		const unsigned bit = 1u << i;
@@ -63,8 +62,10 @@ static void add_phases(unsigned phases, struct buf *out)
 			continue;
 		phases &= ~bit;
 		buf_puts(out, phase_names[i]);
-		if (phases)
-			buf_puts(out, phases & (phases - 1) ? ", " : " and ");
+		if (phases & (phases - 1))
+			buf_puts(out, ", ");
+		else if (phases)
+			buf_printf(out, " %s ", word);
 	}
 }
 
@@ -80,7 +81,7 @@ void call_say_misplaced(struct adapter_call *call, enum adapter_phase phase,
 	else
 		buf_printf(&problem, "%s called %s(), which only ",
 			   phase_names[phase], function);
-	add_phases(phases, &problem);
+	call_add_phases(phases, "and", &problem);
 	buf_puts(&problem, " may");
 }
 

@@ -287,6 +287,8 @@ enum err call_init(const struct usher_adapter *adapter,
 struct adapter_facts call_facts(const struct usher_adapter *adapter);
 /* "map_fields" etc. */
 const char *call_phase_name(enum adapter_phase phase);
+/* "a, b and c", where "and" is the word; `phases` is of their bits. */
+void call_add_phases(unsigned phases, const char *word, struct buf *out);
 /* Hooks that have a user and their request. */
 #define CALL_PHASES						\
 	(1u << ADAPTER_PHASE_MAP_FIELDS |			\

@@ -34,6 +34,12 @@ bool assertion_is_type(struct str typ)
 	       str_ieq(typ, STR("usher+jwt"));
 }
 
+struct str assertion_type_hint(struct pool *pool, struct str typ)
+{
+	return pool_printf(pool, "typ is %s: leave it out, or make it \"JWT\"",
+			   json_quoted(pool, typ));
+}
+
 static void refuse(struct judge *j, enum assertion_check check, enum code code,
 		   struct str hint)
 {
@@ -47,18 +53,6 @@ static void refuse(struct judge *j, enum assertion_check check, enum code code,
 	row->is_good = false;
 	row->code = code;
 	row->hint = hint;
-}
-
-/* A text that stands in a hint, not too much of it. */
-static struct str quoted(struct judge *j, struct str text)
-{
-	struct buf out;
-
-	buf_init_pool(&out, j->pool, 512);
-	if (text.len > 64)
-		text.len = 64;
-	json_add_str(&out, text);
-	return buf_str(&out);
 }
 
 static const struct field *find(const struct judge *j, const char *name)
@@ -171,12 +165,12 @@ static void judge_issuer(struct judge *j)
 	else if (want.len && !iss)
 		refuse(j, ASSERTION_ISSUER, CODE_assertion_issuer,
 		       pool_printf(j->pool, "iss is missing: it has to be %s",
-				   quoted(j, want).ptr));
+				   json_quoted(j->pool, want)));
 	else if (want.len && !str_eq(iss->value, want))
 		refuse(j, ASSERTION_ISSUER, CODE_assertion_issuer,
 		       pool_printf(j->pool, "iss is %s: it has to be %s",
-				   quoted(j, iss->value).ptr,
-				   quoted(j, want).ptr));
+				   json_quoted(j->pool, iss->value),
+				   json_quoted(j->pool, want)));
 }
 
 /* The compact text of an array: does `want`, as it would stand there, stand
@@ -226,7 +220,7 @@ static void judge_audience(struct judge *j)
 		return;
 	if (aud)
 		is = aud->kind == FIELD_JSON ? STR("a list without it") :
-					       quoted(j, aud->value);
+		     str_from(json_quoted(j->pool, aud->value));
 	refuse(j, ASSERTION_AUDIENCE, CODE_assertion_audience,
 	       pool_printf(j->pool, "aud is %.*s: it has to be \"%.*s\" or "
 			   "\"%.*s\"", STR_ARG(is), STR_ARG(rules->slug),
@@ -343,8 +337,7 @@ enum err assertion_check(const struct assertion_rules *rules, struct str typ,
 	begin(&j);
 	if (!assertion_is_type(typ))
 		refuse(&j, ASSERTION_TYPE, CODE_assertion_type,
-		       pool_printf(pool, "typ is %s: leave it out, or make it "
-				   "\"JWT\"", quoted(&j, typ).ptr));
+		       assertion_type_hint(pool, typ));
 	fields_init(&j.said, pool);
 	err = json_parse_fields(payload, &j.said, &fault);
 	if (err == ERR_NOMEM)

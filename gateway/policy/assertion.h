@@ -72,6 +72,8 @@ struct assertion_row {
  * prefix "application/" is none of these (RFC 8725 section 3.11: another kind
  * of token must not pass for this one). */
 bool assertion_is_type(struct str typ);
+/* What helps where it is none of them, in the pool; absent: no memory. */
+struct str assertion_type_hint(struct pool *pool, struct str typ);
 
 /*
  * Judge a payload whose header has that `typ` (absent: none).  Fills in all of

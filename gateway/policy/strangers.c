@@ -1,6 +1,7 @@
 #include "policy/strangers.h"
 
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,6 +15,7 @@ struct place {
 	int64_t last_ms;
 	unsigned kinds;
 	bool is_shared;
+	char header[STRANGERS_HEADER_MAX + 1];
 };
 
 struct book {
@@ -249,9 +251,9 @@ static struct place *get_place(struct book *book, struct str shown,
 	return place;
 }
 
-void strangers_note(struct strangers *s, struct str tenant, struct str shown,
-		    unsigned kind, const struct ip *client,
-		    int64_t now_ms)
+static void note(struct strangers *s, struct str tenant, struct str shown,
+		 unsigned kind, struct str header, const struct ip *client,
+		 int64_t now_ms)
 {
 	const struct ip who = ip_prefix(client, client->family == 6 ? 64 : 32);
 	struct place *place;
@@ -269,9 +271,25 @@ void strangers_note(struct strangers *s, struct str tenant, struct str shown,
 			place->count++;
 			place->last_ms = now_ms;
 			place->kinds |= kind;
+			if (header.len)
+				snprintf(place->header, sizeof(place->header),
+					 "%.*s", STR_ARG(header));
 		}
 	}
 	pthread_mutex_unlock(&s->lock);
+}
+
+void strangers_note(struct strangers *s, struct str tenant, struct str shown,
+		    unsigned kind, const struct ip *client, int64_t now_ms)
+{
+	note(s, tenant, shown, kind, STR_NULL, client, now_ms);
+}
+
+void strangers_note_header(struct strangers *s, struct str tenant,
+			   struct str shown, struct str header,
+			   const struct ip *client, int64_t now_ms)
+{
+	note(s, tenant, shown, STRANGER_HEADER, header, client, now_ms);
 }
 
 static int compare_last(const void *a, const void *b)
@@ -302,6 +320,7 @@ unsigned strangers_list(struct strangers *s, struct str tenant,
 			.kinds = p->kinds, .is_shared = p->is_shared,
 		};
 		memcpy(out[n].origin, p->origin, strlen(p->origin));
+		memcpy(out[n].header, p->header, sizeof(p->header));
 		n++;
 	}
 	pthread_mutex_unlock(&s->lock);

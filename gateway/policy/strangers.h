@@ -35,6 +35,7 @@
 #define STRANGERS_STALE_MS (24 * 60 * 60 * INT64_C(1000))
 #define STRANGERS_ORIGIN_MAX 200	/* octets */
 #define STRANGERS_TENANTS_MAX 20000
+#define STRANGERS_HEADER_MAX 64		/* octets of a header's name */
 
 /* What stands in place of an origin. */
 #define STRANGER_NONE "(none)"		/* no Origin came */
@@ -49,8 +50,10 @@ enum stranger_kind {
 	STRANGER_FRAME = 8,		/* the frame around which it stands */
 	STRANGER_OWN = 16,		/* what only our own pages may ask for,
 					 * whatever the list says */
+	STRANGER_HEADER = 32,		/* a header that its script adds, its
+					 * origin being one of the list */
 };
-#define STRANGER_KINDS 5
+#define STRANGER_KINDS 6
 
 struct stranger {
 	char origin[STRANGERS_ORIGIN_MAX + 1];
@@ -58,6 +61,7 @@ struct stranger {
 	int64_t last_ms;		/* steady clock */
 	unsigned kinds;
 	bool is_shared;			/* more than one client showed it */
+	char header[STRANGERS_HEADER_MAX + 1];	/* the last; "": none */
 };
 
 struct strangers;
@@ -78,6 +82,10 @@ void strangers_free(struct strangers *strangers);
 void strangers_note(struct strangers *strangers, struct str tenant,
 		    struct str shown, unsigned kind,
 		    const struct ip *client, int64_t now_ms);
+/* STRANGER_HEADER, and its name, of which so much is kept as fits. */
+void strangers_note_header(struct strangers *strangers, struct str tenant,
+			   struct str shown, struct str header,
+			   const struct ip *client, int64_t now_ms);
 /* Those of a tenant, the last one first; *total_r is how many refusals there
  * were in all. */
 unsigned strangers_list(struct strangers *strangers, struct str tenant,

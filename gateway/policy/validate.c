@@ -12,31 +12,22 @@ void invalid_list_init(struct invalid_list *list, struct pool *pool)
 	list->failed = false;
 }
 
-/* At most `max` octets, not ending within a character. */
-static struct str cut(struct str s, size_t max)
-{
-	if (s.len <= max)
-		return s;
-	while (max && ((unsigned char)s.ptr[max] & 0xc0) == 0x80)
-		max--;
-	return (struct str){ s.ptr, max };
-}
-
 void validate_add_error(struct invalid_list *list, struct str field,
-			struct str message)
+			struct str message, const char *why)
 {
-	struct invalid one;
+	struct invalid one = { .why = why };
 
 	/* An adapter and we may find the same fault: it is told once. */
 	for (unsigned i = 0; i < list->count; i++)
-		if (str_eq(list->v[i].field, cut(field, FIELD_NAME_MAX)) &&
+		if (str_eq(list->v[i].field, utf8_cut(field, FIELD_NAME_MAX)) &&
 		    str_eq(list->v[i].message,
-			   cut(message, VALIDATE_MESSAGE_MAX)))
+			   utf8_cut(message, VALIDATE_MESSAGE_MAX)))
 			return;
 	if (list->count == VALIDATE_ERRORS_MAX)
 		return;
-	one.field = pool_str(list->pool, cut(field, FIELD_NAME_MAX));
-	one.message = pool_str(list->pool, cut(message, VALIDATE_MESSAGE_MAX));
+	one.field = pool_str(list->pool, utf8_cut(field, FIELD_NAME_MAX));
+	one.message = pool_str(list->pool, utf8_cut(message,
+						   VALIDATE_MESSAGE_MAX));
 	if (str_is_null(one.field) || str_is_null(one.message)) {
 		list->failed = true;
 		return;
@@ -68,6 +59,10 @@ static enum err get_text(const struct validation *in, const char *name,
 	return ERR_OK;
 }
 
+#define MISSING "missing"
+#define TOO_LONG "too long"
+#define HAS_LINES "a line break or tab within"
+
 /* What happened, and how whoever wrote the page mends it. */
 #define ESCAPED_EMAIL \
 	"The email field was escaped for HTML before it was sent: it holds a " \
@@ -82,26 +77,31 @@ static enum err check_email(const struct validation *in,
 	struct str text = STR_NULL;
 	struct str message = STR("The email field must be a valid email "
 				 "address.");
+	const char *why = "not a valid address";
 	enum err err = get_text(in, "email", &text);
 
 	if (err == ERR_CONTROL) {
 		message = STR("The email field must not contain line breaks "
 			      "or tabs.");
+		why = HAS_LINES;
 	} else if (!err && !text.len) {
 		err = ERR_SYNTAX;
 		message = STR("The email field is required.");
+		why = text.ptr ? "empty" : MISSING;
 	} else if (!err && charref_is_in(text)) {
 		err = ERR_SYNTAX;	/* no address has a ';' */
 		message = STR(ESCAPED_EMAIL);
+		why = VALIDATE_ESCAPED;
 	} else if (!err && text.len > EMAIL_MAX) {
 		err = ERR_LIMIT;
 		message = STR("The email field must not be greater than 254 "
 			      "characters.");
+		why = TOO_LONG;
 	} else if (!err) {
 		err = email_parse(in->pool, text, out_r);
 	}
 	if (err && err != ERR_NOMEM)
-		validate_add_error(list, STR("email"), message);
+		validate_add_error(list, STR("email"), message, why);
 	return err;
 }
 
@@ -116,17 +116,19 @@ static void check_name(const struct validation *in, struct invalid_list *list,
 	if (err == ERR_CONTROL)
 		validate_add_error(list, field,
 				   STR("The name field must not contain line "
-				       "breaks or tabs."));
+				       "breaks or tabs."), HAS_LINES);
 	else if (err)
 		validate_add_error(list, field,
-				   STR("The name field must be a string."));
+				   STR("The name field must be a string."),
+				   "no text");
 	else if (str_is_null(name))
 		validate_add_error(list, field,
-				   STR("The name field is required."));
+				   STR("The name field is required."),
+				   MISSING);
 	else if (utf8_length(name) > VALIDATE_NAME_MAX)
 		validate_add_error(list, field,
 				   STR("The name field must not be greater "
-				       "than 255 characters."));
+				       "than 255 characters."), TOO_LONG);
 	else if (!name.len && email)
 		*out_r = email->local;
 	else
@@ -139,6 +141,7 @@ static enum err check_redirect(const struct validation *in,
 	struct str text = STR_NULL;
 	struct str message = STR("The redirect url field must be a valid "
 				 "URL.");
+	const char *why = "not a URL that usher takes";
 	enum err err = get_text(in, "redirect_url", &text);
 
 	*out_r = STR_NULL;
@@ -147,19 +150,24 @@ static enum err check_redirect(const struct validation *in,
 	if (err == ERR_CONTROL) {
 		message = STR("The redirect url field must not contain line "
 			      "breaks or tabs.");
+		why = HAS_LINES;
 	} else if (!err && text.len > URL_MAX) {
 		err = ERR_LIMIT;
 		message = STR("The redirect url field must not be greater "
 			      "than 2048 characters.");
+		why = TOO_LONG;
 	} else if (!err) {
 		err = redirect_check(in->redirects, in->pool, text, out_r,
 				     NULL);
-		if (err == ERR_UNSUPPORTED || err == ERR_NOT_FOUND)
+		if (err == ERR_UNSUPPORTED || err == ERR_NOT_FOUND) {
 			message = STR("The redirect url field must lead to "
 				      "an allowed place.");
+			why = VALIDATE_NO_PLACE;
+		}
 	}
 	if (err && err != ERR_NOMEM)
-		validate_add_error(list, STR("redirect_url"), message);
+		validate_add_error(list, STR("redirect_url"), message,
+				   why);
 	return err;
 }
 
@@ -189,11 +197,14 @@ static bool is_named_before(const struct invalid_list *list, unsigned at)
 	return false;
 }
 
-void validate_render(struct buf *out, const struct invalid_list *list)
+void validate_render(struct buf *out, const struct invalid_list *list,
+		     struct str hint)
 {
 	buf_puts(out, "{\"message\":\"The given data was invalid.\"");
 	json_add_member(out, "code",
 			str_from(code_table[CODE_validation_failed].name));
+	if (hint.len)
+		json_add_member(out, "hint", hint);
 	buf_puts(out, ",\"errors\":{");
 	for (unsigned i = 0; i < list->count; i++) {
 		if (is_named_before(list, i))

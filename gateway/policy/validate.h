@@ -31,7 +31,13 @@
 
 struct invalid {
 	struct str field, message;
+	const char *why;	/* in short, for the trail; NULL: see there */
 };
+
+/* Why of a redirect_url that a place in the tenant's list would mend. */
+#define VALIDATE_NO_PLACE "not a place that redirects allows"
+/* ... and of an address that decode_html would. */
+#define VALIDATE_ESCAPED "escaped for HTML"
 
 struct invalid_list {
 	struct invalid v[VALIDATE_ERRORS_MAX];
@@ -59,11 +65,12 @@ void invalid_list_init(struct invalid_list *list, struct pool *pool);
 /*
  * Add one, copied, unless it is there; for adapters too.  The name is cut at
  * FIELD_NAME_MAX and the message at VALIDATE_MESSAGE_MAX octets, at a
- * character's start.  Without memory nothing is added, but the list
- * never counts as clean again.
+ * character's start.  `why` is constant and tells nothing that was posted, or
+ * NULL, as for what an adapter says.  Without memory nothing is added, but the
+ * list never counts as clean again.
  */
 void validate_add_error(struct invalid_list *list, struct str field,
-			struct str message);
+			struct str message, const char *why);
 
 /*
  * Check all fields and add every failing one to `list`, which may hold errors
@@ -78,9 +85,10 @@ enum err validate(const struct validation *in, struct invalid_list *list,
  *	{"message":"The given data was invalid.","code":"validation_failed",
  *	"errors":{"email":["The email field is required."]}}
  * without the line break; fields in the order of their first error, all errors
- * of one field together.
+ * of one field together.  With a hint there is a member "hint" before "errors".
  */
-void validate_render(struct buf *out, const struct invalid_list *list);
+void validate_render(struct buf *out, const struct invalid_list *list,
+		     struct str hint);
 
 /* The slice without the white space above; for text that is UTF-8. */
 struct str validate_trim(struct str s);

@@ -181,8 +181,10 @@ enum err child_spawn(const struct child_spec *spec, struct child *child_r,
 	if (rc) {
 		close_all(&pair[0], 1);
 		close_all(&log[0], 1);
-		buf_printf(problem, "its process cannot be started (%s): %s",
-			   spec->host, text);
+		buf_printf(problem, "its process cannot be started (%s): %s%s",
+			   spec->host, text, access(spec->host, F_OK) ?
+			   "; install it, or name a build tree's in "
+			   "USHER_ADAPTER_HOST" : "");
 		return ERR_IO;
 	}
 	*child_r = (struct child){

@@ -50,6 +50,7 @@ static void tell_owner(int fd, const char *dir, struct buf *why)
 		   dir);
 	if (digits)
 		buf_printf(why, " (pid %.*s)", (int)digits, pid);
+	buf_puts(why, ": stop that one, or give this one a state of its own");
 }
 
 static enum err write_pid(int fd)

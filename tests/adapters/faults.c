@@ -987,9 +987,12 @@ static int choose(void *arg, struct usher_call *call)
 {
 	struct usher_str name;
 
-	if (!call->host->get(call, USHER_FIELD, "fault", &name) &&
-	    !strcmp(name.ptr, "go_astray"))
+	if (call->host->get(call, USHER_FIELD, "fault", &name))
+		return USHER_DECLINE;
+	if (!strcmp(name.ptr, "go_astray"))
 		return go_astray(arg, call);
+	if (!strcmp(name.ptr, "hang_at_last"))
+		hang();
 	return USHER_DECLINE;
 }
 

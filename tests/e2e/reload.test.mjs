@@ -144,6 +144,7 @@ test('a second daemon on the same state is refused', async () => {
 	const second = await runUsherd('--config', gw.conf, '--foreground');
 	assert.equal(second.code, 1);
 	assert.match(second.err, new RegExp(`\\b${gw.child.pid}\\b`), 'names who holds it');
+	assert.match(second.err, /in use by another daemon \(pid \d+\): stop that one, or give this one a state of its own/);
 	await gw.stop();
 });
 

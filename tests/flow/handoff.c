@@ -998,6 +998,16 @@ static void set_disk(rlim_t size)
 	ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
 }
 
+/* Its trail says what the store suffers from. */
+static void check_full(const struct exchange *ex)
+{
+	const char *why = ex->trail[ex->trail_count - 1].why;
+
+	ck_assert_msg(why && str_has_prefix(str_from(why), STR(
+		      EXCHANGE_STORE_WHY "io_error: disk I/O error at a "
+		      "write: File too large")), "%s", why ? why : "-");
+}
+
 START_TEST(a_full_disk_is_503_and_nothing_is_half_done)
 {
 	const char *query = flow_mint("alpha", USER);
@@ -1010,8 +1020,10 @@ START_TEST(a_full_disk_is_503_and_nothing_is_half_done)
 	ex = flow_visit("ticket.alpha.test", query, NULL);
 	ck_answer(ex, 503, "unavailable");
 	ck_assert(!flow_header(ex, "Set-Cookie").ptr);
+	check_full(ex);
 	ex = flow_post("alpha", "email=new%40example.com&name=N");
 	ck_answer(ex, 503, "unavailable");
+	check_full(ex);
 	ck_assert_uint_gt(flow_header(ex, "Retry-After").len, 0);
 	set_disk(RLIM_INFINITY);
 	ck_assert_int_eq(flow_count("users"), 0);
@@ -1046,6 +1058,8 @@ START_TEST(answers_before_the_first_step_have_the_headers_of_all)
 			       .param = "alpha",
 			       .headers = { "Origin: " ALPHA });
 	ck_answer(answers[1], 405, "method_not_allowed");
+	ck_assert(flow_body_has(answers[1], "\"hint\":\"Pages post to this "
+				"address: a form needs method=\\\"post\\\""));
 	flow.gateway.is_stopping = true;
 	answers[2] = flow_call(&steps_handoff, .method = METHOD_POST,
 			       .param = "alpha", .type = FORM, .body = USER,
@@ -1311,6 +1325,59 @@ START_TEST(the_counter_is_there_from_the_start)
 }
 END_TEST
 
+/* The browser tells the page nothing but "CORS error". */
+START_TEST(a_header_that_a_script_may_not_add_is_told)
+{
+	static const struct { const char *asked, *header; } cases[] = {
+		{ "authorization", "authorization" },
+		{ "content-type, X-Api-Key,authorization", "X-Api-Key" },
+		{ "content-type,accept,x-requested-with,X-CSRF-Token", NULL },
+		{ "", NULL },
+		/* no browser's words */
+		{ "\x1b[2J", NULL },
+		{ "a23456789012345678901234567890123456789012345678901234567890"
+		  "12345", NULL },
+	};
+	struct stranger list[STRANGERS_KEPT];
+	struct exchange *ex;
+	uint64_t total;
+
+	for (size_t i = 0; i < N_ELEMENTS(cases); i++) {
+		char asked[128], why[128];
+
+		snprintf(asked, sizeof(asked), "Access-Control-Request-Headers: "
+			 "%s", cases[i].asked);
+		ex = flow_call(&steps_preflight, .method = METHOD_OPTIONS,
+			       .param = "alpha", .headers = { "Origin: " ALPHA,
+			       "Access-Control-Request-Method: POST", asked });
+		ck_answer(ex, 204, "");
+		ck_str_is(flow_header(ex, "Access-Control-Allow-Origin"),
+			  ALPHA);
+		ck_assert_int_eq(ex->is_refusal, !!cases[i].header);
+		if (!cases[i].header)
+			continue;
+		snprintf(why, sizeof(why), "\"verdict\":\"header_refused\",");
+		ck_assert(str_icontains(flow_audit(ex).trail, str_from(why)));
+		snprintf(why, sizeof(why), "\"why\":\"header %s, of Origin "
+			 ALPHA "\"", cases[i].header);
+		ck_assert(str_icontains(flow_audit(ex).trail, str_from(why)));
+		ck_assert_uint_eq(strangers_list(flow.gateway.strangers,
+			STR("alpha"), list, &total), 1);
+		ck_assert_str_eq(list[0].origin, ALPHA);
+		ck_assert_str_eq(list[0].header, cases[i].header);
+		ck_assert_uint_eq(list[0].kinds, STRANGER_HEADER);
+	}
+	/* no list of origins refused it */
+	ck_assert_int_eq(metric_value(refused_of("alpha")), 0);
+	/* who is not on the list has another thing to mend first */
+	ex = flow_call(&steps_preflight, .method = METHOD_OPTIONS,
+		       .param = "alpha", .headers = { "Origin: " EVIL,
+		       "Access-Control-Request-Method: POST",
+		       "Access-Control-Request-Headers: authorization" });
+	ck_answer(ex, 204, "origin_refused");
+}
+END_TEST
+
 /* Any page can have its visitors send these, for nothing. */
 START_TEST(a_flood_of_preflights_is_sampled_and_pushes_out_nothing)
 {
@@ -1347,17 +1414,120 @@ START_TEST(a_flood_of_preflights_is_sampled_and_pushes_out_nothing)
 }
 END_TEST
 
+/* What the answer says of a body, its trail says as well: `explain` has it. */
+START_TEST(what_is_wrong_with_a_body_is_told_in_answer_and_trail)
+{
+	static const struct {
+		int status;
+		const char *type, *body, *message, *why;
+	} cases[] = {
+		{ 400, FORM, "email=a%40b&name=%zz", "at byte 17: '%' without two "
+		  "hex digits.", "" },
+		{ 400, FORM, "email=a&email=b", "The form body is malformed at "
+		  "byte 8: the field email is given twice.", "" },
+		{ 400, JSON, "{\"name\":1,\"name\":2}", "at byte 10: the field "
+		  "name is given twice.", "" },
+		{ 400, JSON, "{\"a\":{\"b\":1,\"b\":secret}}", "at byte 16: "
+		  "malformed JSON.", "" },
+		{ 400, JSON, "email=a%40b", "at byte 0: this is a form, send it "
+		  "as application/x-www-form-urlencoded.", "" },
+		{ 400, FORM, "{\"email\":1}", "at byte 0: this is JSON, send it "
+		  "as application/json.", "" },
+		{ 400, FORM, "--b\r\nContent-Disposition: form-data; "
+		  "name=\"email\"\r\n\r\nsecret\r\n--b--", "at byte 0: this is "
+		  "multipart/form-data, leave the Content-Type to the browser.",
+		  "" },
+		{ 400, "multipart/form-data", "--b", "names no boundary, leave "
+		  "that header to the browser.", "" },
+		{ 400, JSON, "{\"email\":{\"secret\":1}}", "The email field must "
+		  "be a string, not an array or an object.", "" },
+		{ 415, NULL, USER, "No Content-Type came. Send the fields as "
+		  "application/x-www-form-urlencoded, multipart/form-data or "
+		  "application/json, in UTF-8.", "No Content-Type came." },
+		{ 415, "text/plain;charset=UTF-8", USER, "The Content-Type "
+		  "\\\"text/plain\\\" came. Send the", "The Content-Type "
+		  "\\\"text/plain\\\" came." },
+		{ 415, JSON ";charset=latin1", "{}", "The charset \\\"latin1\\\" "
+		  "came. Send the", "The charset \\\"latin1\\\" came." },
+		/* what has no form is shown to who sent it alone, as text */
+		{ 415, "secret<b>\x1b[2J", "", "The Content-Type "
+		  "\\\"secret\\\\u003cb\\\\u003e\\\\u001b[2J\\\" is malformed. "
+		  "Send the", "The Content-Type is malformed." },
+	};
+
+	for (size_t i = 0; i < N_ELEMENTS(cases); i++) {
+		struct exchange *ex = flow_call(&steps_handoff,
+			.method = METHOD_POST, .param = "alpha",
+			.type = cases[i].type, .body = cases[i].body);
+		struct audit_record r = flow_audit(ex);
+		const char *why = *cases[i].why ? cases[i].why :
+						  cases[i].message;
+
+		ck_assert_int_eq(ex->answer.status, cases[i].status);
+		ck_assert_msg(flow_body_has(ex, cases[i].message), "%.*s",
+			      STR_ARG(ex->answer.body));
+		ck_assert_msg(str_icontains(r.trail, str_from(why)), "%.*s",
+			      STR_ARG(r.trail));
+		ck_assert(!str_icontains(r.trail, STR("secret")));
+	}
+}
+END_TEST
+
+/* The hint is the maker's; the errors stay as the guide has them. */
+START_TEST(a_field_that_is_called_otherwise_is_told)
+{
+	static const struct { const char *type, *body, *hint, *why; } cases[] = {
+		{ FORM, "mail=secret%40b&name=x", "There is a field mail: the "
+		  "address is read from email alone.", "email: missing; there "
+		  "is a field mail" },
+		{ FORM, "email=&Email=secret%40b&name=x", "a field Email:",
+		  "email: empty; there is a field Email" },
+		{ FORM, "user%5Bemail%5D=secret%40b&name=x",
+		  "a field user[email]:", "there is a field user[email]" },
+		{ JSON, "{\"user\":{\"email\":\"secret@b\"},\"name\":\"x\"}",
+		  "a field user.email:", "there is a field user.email" },
+		{ FORM, "email=secret+b%40example.com&name=x",
+		  "send it as %2B,", "email: not a valid address; a space," },
+		{ JSON, "{\"email\":\"secret b@example.com\",\"name\":\"x\"}",
+		  NULL, "\"email: not a valid address\"" },
+		{ FORM, "company=secret%40b&name=x", NULL, "\"email: missing\"" },
+		/* of no use where there is an address */
+		{ FORM, "mail=secret%40b&email=b&name=x", NULL,
+		  "\"email: not a valid address\"" },
+	};
+
+	for (size_t i = 0; i < N_ELEMENTS(cases); i++) {
+		struct exchange *ex = flow_call(&steps_handoff,
+			.method = METHOD_POST, .param = "alpha",
+			.type = cases[i].type, .body = cases[i].body);
+		struct audit_record r = flow_audit(ex);
+
+		ck_answer(ex, 422, "validation_failed");
+		ck_assert_msg(cases[i].hint ?
+			      flow_body_has(ex, "\"hint\":\"") &&
+			      flow_body_has(ex, cases[i].hint) :
+			      !flow_body_has(ex, "\"hint\""), "%.*s",
+			      STR_ARG(ex->answer.body));
+		ck_assert(flow_body_has(ex, "\"errors\":{\"email\":[\"The "
+					"email field "));
+		ck_assert_msg(str_icontains(r.trail, str_from(cases[i].why)),
+			      "%.*s", STR_ARG(r.trail));
+		ck_assert(!str_icontains(r.trail, STR("secret")));
+	}
+}
+END_TEST
+
 START_TEST(a_422_names_its_fields_and_no_values)
 {
 	static const struct { const char *body, *why; } cases[] = {
-		{ "", "\"why\":\"email, name\"" },
-		{ "email=nonsense&name=x", "\"why\":\"email\"" },
+		{ "", "\"why\":\"email: missing, name: missing\"" },
+		{ "email=nonsense&name=x", "\"why\":\"email: not a valid address\"" },
 		{ "email=a%40b&name=x&redirect_url=javascript%3Asecret",
-		  "\"why\":\"redirect_url\"" },
-		{ "email=a%40b&name=sec%0aret", "\"why\":\"name\"" },
+		  "\"why\":\"redirect_url: not a place that redirects allows\"" },
+		{ "email=a%40b&name=sec%0aret", "\"why\":\"name: a line break or tab within\"" },
 		/* read_body has said something before */
 		{ "email=a%40b&x&x&name=sec%0aret",
-		  "\"why\":\"name; dropped, as nobody asks for them: files 0, "
+		  "\"why\":\"name: a line break or tab within; dropped, as nobody asks for them: files 0, "
 		  "nested values 0, repeated values 2\"" },
 	};
 
@@ -1394,6 +1564,10 @@ static void handoff_tests(TCase *tcase)
 	tcase_add_test(tcase, a_bad_body_is_told_what_is_wrong_and_where);
 	tcase_add_test(tcase, what_nobody_uses_makes_no_request_fail);
 	tcase_add_test(tcase, what_was_encoded_twice_is_told_as_such);
+	tcase_add_test(tcase,
+		       what_is_wrong_with_a_body_is_told_in_answer_and_trail);
+	tcase_add_test(tcase, a_field_that_is_called_otherwise_is_told);
+	tcase_add_test(tcase, a_header_that_a_script_may_not_add_is_told);
 	tcase_add_test(tcase, the_trail_says_how_much_was_dropped);
 	tcase_add_test(tcase,
 		       what_another_layer_escaped_is_read_where_the_tenant_says);

@@ -8,6 +8,7 @@
 #include "codec/multipart.h"
 #include "codec/posted.h"
 #include "fuzz/fields.h"
+#include "policy/body-mistake.h"
 
 static const struct str strict[] = { STR("email"), STR("name") };
 static const struct str wanted[] = { STR("tags"), STR("address") };
@@ -83,6 +84,20 @@ static void check_against_strict(struct pool *pool, struct str kind,
 			    fields_get(kept, plain.v[i].name));
 }
 
+/* Whatever came, what is told of it is short and plain. */
+static void check_mistakes(const struct fields *fields, struct str in)
+{
+	struct str name = body_mistake_email(fields);
+
+	for (int said = BODY_FORM; said <= BODY_MULTIPART; said++)
+		body_mistake_type(in, (enum body_type)said);
+	fuzz_assert(name.len <= BODY_MISTAKE_NAME_MAX);
+	for (size_t i = 0; i < name.len; i++)
+		fuzz_assert(ascii_is_alpha(name.ptr[i]) ||
+			    ascii_is_digit(name.ptr[i]) ||
+			    strchr("-_.[]", name.ptr[i]));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct pool *pool = pool_new(FUZZ_POOL);
@@ -98,6 +113,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (err)
 		fuzz_check_refusal(err, &fault, &fields, in);
 	came = fields.count;
+	check_mistakes(&fields, in);
 	if (!err) {
 		err = posted_settle(&fields, &drops, &fault);
 		fuzz_assert(!err || (err == ERR_LIMIT && fault.detail));

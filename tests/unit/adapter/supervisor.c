@@ -372,6 +372,64 @@ START_TEST(who_hangs_is_late_and_then_gone)
 }
 END_TEST
 
+static void sign_in_lie(struct sign_in *s, const char *lie)
+{
+	sign_in_init(s);
+	sign_in_field(s, "fault", lie);
+	s->call.info.request_id = STR("4711");
+}
+
+/* The first time it may be any of its hooks; from then on it tells which. */
+START_TEST(who_hangs_is_told_with_the_hook)
+{
+	struct adapter *adapter;
+	struct sign_in s;
+	unsigned ready = 0;
+
+	begin();
+	adapter = must_load("faults", 500);
+	do {
+		sign_in_lie(&s, "hang_at_last");
+		ck_assert_int_eq(finish(adapter, &s), ADAPTER_TIMED_OUT);
+		if (!ready)
+			ck_assert_str_eq(s.call.problem, "it did not answer in "
+				"time, in map_fields or choose_redirect");
+		pool_free(s.pool);
+		await_event("adapter_process_ready", ++ready);
+		if (ready == 1)
+			ck_assert_str_eq(failure, "it hung in a call, in "
+					 "map_fields or choose_redirect");
+		/* what it does well counts for it: it is not left alone */
+		while (commit(adapter, &s, "none") != ADAPTER_OK)
+			pool_free(s.pool);
+		pool_free(s.pool);
+		/* where the machine is busy, its hook may not have begun */
+	} while (strcmp(failure, "it hung in a call, in choose_redirect"));
+	ck_assert_uint_gt(ready, 1);
+	end(adapter);
+}
+END_TEST
+
+START_TEST(where_its_host_is_not_there_is_told_how_it_is_named)
+{
+	struct adapter_options options;
+	struct buf problem;
+
+	begin();
+	supervisor_free(supervisor);
+	buf_init_fixed(&problem, message, sizeof(message));
+	ck_assert_int_eq(supervisor_new("/nonexistent/host", &supervisor,
+					&problem), ERR_OK);
+	options = options_for("good");
+	ck_assert_ptr_null(load(&options, NULL));
+	ck_assert_msg(strstr(message, "its process cannot be started "
+		"(/nonexistent/host): No such file or directory; install it, "
+		"or name a build tree's in USHER_ADAPTER_HOST") != NULL, "%s",
+		message);
+	end(NULL);
+}
+END_TEST
+
 START_TEST(who_fails_on_and_on_is_left_alone)
 {
 	struct adapter *adapter;
@@ -391,6 +449,8 @@ START_TEST(who_fails_on_and_on_is_left_alone)
 	ck_assert(stats.is_open && !stats.is_serving && !stats.pid);
 	ck_assert_uint_eq(stats.failures, BREAKER_FAILURES_MAX);
 	ck_assert_int_eq(commit(adapter, &s, "none"), ADAPTER_UNAVAILABLE);
+	ck_assert_str_eq(s.call.problem, "its process is not running; its last "
+			 "failure: it sent a malformed frame");
 	pool_free(s.pool);
 	end(adapter);
 }
@@ -584,13 +644,6 @@ START_TEST(a_look_that_fails_shows_nobody)
 END_TEST
 
 /* Its field tells `faults` what to do, its id where to find the frame. */
-static void sign_in_lie(struct sign_in *s, const char *lie)
-{
-	sign_in_init(s);
-	sign_in_field(s, "fault", lie);
-	s->call.info.request_id = STR("4711");
-}
-
 /* It ended for that reason, and is there again; its neighbour never noticed. */
 static void lie_once(struct adapter *good, const char *lie, const char *says,
 		     unsigned starts)
@@ -821,6 +874,9 @@ static void supervisor_tests(TCase *tcase)
 	tcase_add_test(tcase, the_sandbox_refuses);
 	tcase_add_test(tcase, what_ends_it_is_an_answer_and_a_new_process);
 	tcase_add_test(tcase, who_hangs_is_late_and_then_gone);
+	tcase_add_test(tcase, who_hangs_is_told_with_the_hook);
+	tcase_add_test(tcase,
+		where_its_host_is_not_there_is_told_how_it_is_named);
 	tcase_add_test(tcase, a_call_that_is_looked_at_tells_its_steps);
 	tcase_add_test(tcase, the_hook_that_did_not_return_is_known);
 	tcase_add_test(tcase, who_fails_on_and_on_is_left_alone);

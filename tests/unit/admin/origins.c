@@ -3,6 +3,7 @@
 
 #include "config/snapshot-private.h"
 #include "handoff/origin.h"
+#include "policy/validate.h"
 #include "unit/admin/door.h"
 
 #define ID "01ARZ3NDEKTSV4RRFFQ69G5FAV"
@@ -26,7 +27,9 @@ static void set_up(void)
 		.cors = { .origins = listed, .count = 1,
 			  .require_origin = true },
 		.origins_line = 12, .require_origin_line = 13,
-		.allow_null_line = 14, .origin_refused = metric,
+		.allow_null_line = 14, .redirects_line = 15,
+		.decode_html_line = 16,
+		.origin_refused = metric,
 	};
 	snapshot = (struct snapshot){ .tenants = list, .tenant_count = 1,
 				      .private = &private };
@@ -46,7 +49,8 @@ static const char *remedy_for(const char *shown, unsigned kinds)
 	struct buf out;
 
 	buf_init_fixed(&out, remedy, sizeof(remedy));
-	origins_remedy(&snapshot, &acme, str_from(shown), kinds, &out);
+	origins_remedy(&snapshot, &acme, str_from(shown), kinds,
+		       STR("authorization"), &out);
 	buf_addc(&out, '\0');
 	ck_assert(buf_is_ok(&out));
 	return remedy;
@@ -126,6 +130,16 @@ START_TEST(who_was_refused_is_listed_the_last_first)
 	said(&d, ",\"at\":[\"post\",\"preflight\"],\"remedy\":\"" ACME
 		 " is not in origins of acme (acme.conf:12); add it\"},{"
 		 "\"origin\":\"null\",\"count\":1,");
+	strangers_note_header(d.gateway.strangers, acme.slug, listed[0],
+			      STR("authorization"),
+			      &(struct ip){ .family = 4 }, 1795370002500);
+	ask_ok(&d, "origins", "acme");
+	said(&d, " header\n    a script of https://shop.acme.test adds the "
+		 "header authorization to its post, which browsers");
+	ask_ok(&d, "origins", "acme", "--json");
+	said(&d, ",\"at\":[\"header\"],\"header\":\"authorization\",");
+	has(remedy_for(ACME, STRANGER_HEADER | STRANGER_POST), ". Also: " ACME
+	    " is not in origins");
 	/* what finds no place is counted */
 	for (unsigned i = 0; i < 9; i++) {
 		char origin[32];
@@ -196,6 +210,91 @@ START_TEST(explain_knows_the_remedy)
 }
 END_TEST
 
+START_TEST(explain_knows_the_header_that_a_script_may_not_add)
+{
+	const struct audit_step step = { "answer_preflight",
+		ORIGIN_HEADER_REFUSED, ORIGIN_HEADER_WHY "authorization"
+		ORIGIN_HEADER_OF ACME, 3 };
+	const struct audit_record r = {
+		.request_id = STR(ID), .time_ms = 1469918176385,
+		.tenant = STR("acme"), .status = 204, .is_refusal = true,
+		.steps = &step, .step_count = 1,
+	};
+
+	ck_assert_int_eq(audit_write(store_writer(d.rig.store), &r), ERR_OK);
+	rig_flush(store_writer(d.rig.store));
+	ask_ok(&d, "explain", ID);
+	said(&d, "remedy:  a script of " ACME " adds the header authorization "
+		 "to its post");
+}
+END_TEST
+
+/* As far as it was known; else what the code's line says. */
+START_TEST(explain_knows_why_the_store_refused)
+{
+	static const struct { const char *why, *remedy; } cases[] = {
+		{ "store disk_full: database or disk is full",
+		  "remedy:  make room in the state directory" },
+		{ "store stuck: for 7 s", "remedy:  look at the state" },
+		{ "store nonsense: x", "remedy:  Try again after Retry-After" },
+		{ "out of memory", "remedy:  Try again after Retry-After" },
+	};
+	char id[32];
+
+	for (size_t i = 0; i < N_ELEMENTS(cases); i++) {
+		const struct audit_step step = {
+			"check_store", "unavailable", cases[i].why, 3 };
+		const struct audit_record r = {
+			.time_ms = 1469918176385, .status = 503,
+			.code = STR("unavailable"), .steps = &step,
+			.step_count = 1, .request_id = { id, 26 },
+		};
+
+		snprintf(id, sizeof(id), "%.25s%zu", ID, i);
+		ck_assert_int_eq(audit_write(store_writer(d.rig.store), &r),
+				 ERR_OK);
+		rig_flush(store_writer(d.rig.store));
+		ask_ok(&d, "explain", id);
+		said(&d, cases[i].remedy);
+		said(&d, cases[i].why);
+	}
+}
+END_TEST
+
+/* What the answer said is in the trail; where a setting would do, its place. */
+START_TEST(explain_knows_the_setting_of_a_422)
+{
+	static const struct { const char *why, *remedy; } cases[] = {
+		{ "email: missing, redirect_url: " VALIDATE_NO_PLACE,
+		  "a place that redirects of acme (acme.conf:15) allows" },
+		{ "email: " VALIDATE_ESCAPED,
+		  "set decode_html = true for acme (acme.conf:16)\n" },
+		{ "email: missing; there is a field mail",
+		  "remedy:  Mend each of them" },
+	};
+	char id[32];
+
+	for (size_t i = 0; i < N_ELEMENTS(cases); i++) {
+		const struct audit_step step = {
+			"validate", "validation_failed", cases[i].why, 3 };
+		const struct audit_record r = {
+			.time_ms = 1469918176385, .tenant = STR("acme"),
+			.status = 422, .code = STR("validation_failed"),
+			.steps = &step, .step_count = 1,
+			.request_id = { id, 26 },
+		};
+
+		snprintf(id, sizeof(id), "%.25s%zu", ID, i);
+		ck_assert_int_eq(audit_write(store_writer(d.rig.store), &r),
+				 ERR_OK);
+		rig_flush(store_writer(d.rig.store));
+		ask_ok(&d, "explain", id);
+		said(&d, cases[i].remedy);
+		said(&d, cases[i].why);
+	}
+}
+END_TEST
+
 static void origins_tests(TCase *tcase)
 {
 	tcase_add_checked_fixture(tcase, set_up, tear_down);
@@ -203,6 +302,10 @@ static void origins_tests(TCase *tcase)
 	tcase_add_test(tcase, a_null_or_missing_origin_has_its_remedies);
 	tcase_add_test(tcase, who_was_refused_is_listed_the_last_first);
 	tcase_add_test(tcase, explain_knows_the_remedy);
+	tcase_add_test(tcase,
+		       explain_knows_the_header_that_a_script_may_not_add);
+	tcase_add_test(tcase, explain_knows_why_the_store_refused);
+	tcase_add_test(tcase, explain_knows_the_setting_of_a_422);
 }
 
 UNIT_MAIN("origins", origins_tests)

@@ -47,44 +47,54 @@ static const struct parsing bad[] = {
 	{ BYTES("  "), ERR_SYNTAX, 2, NULL },
 	{ BYTES("[]"), ERR_SYNTAX, 0, NULL },
 	{ BYTES("[{}]"), ERR_SYNTAX, 0, NULL },
-	{ BYTES("\"a\""), ERR_SYNTAX, 3, NULL },
-	{ BYTES("null"), ERR_SYNTAX, 4, NULL },
-	{ BYTES("{}{}"), ERR_SYNTAX, 3, NULL },
-	{ BYTES("{},"), ERR_SYNTAX, 3, NULL },
-	{ BYTES("{}\0"), ERR_SYNTAX, 3, NULL },
+	{ BYTES("\"a\""), ERR_SYNTAX, 0, NULL },
+	{ BYTES("null"), ERR_SYNTAX, 0, NULL },
+	{ BYTES("{}{}"), ERR_SYNTAX, 2, NULL },
+	{ BYTES("{},"), ERR_SYNTAX, 2, NULL },
+	{ BYTES("{}\0"), ERR_SYNTAX, 2, NULL },
 	/* what a lenient reader would take */
-	{ BYTES("{\"a\":1,}"), ERR_SYNTAX, 8, NULL },
+	{ BYTES("{\"a\":1,}"), ERR_SYNTAX, 7, NULL },
 	{ BYTES("{\"a\":1"), ERR_SYNTAX, 6, NULL },
 	{ BYTES("{\"a\":\"b"), ERR_SYNTAX, 7, NULL },
-	{ BYTES("{\"a\":\"b\\"), ERR_SYNTAX, 8, NULL },
-	{ BYTES("{\"a\":\"\\u00"), ERR_SYNTAX, 10, NULL },
-	{ BYTES("{\"a\":\"\\u00g0\"}"), ERR_SYNTAX, 11, NULL },
-	{ BYTES("{\"a\":\"\\x41\"}"), ERR_SYNTAX, 8, NULL },
-	{ BYTES("{\"a\":\"\\ud800\"}"), ERR_SYNTAX, 13, NULL },
-	{ BYTES("{'a':1}"), ERR_SYNTAX, 2, NULL },
-	{ BYTES("{a:1}"), ERR_SYNTAX, 2, NULL },
-	{ BYTES("{\"a\":01}"), ERR_SYNTAX, 6, NULL },
-	{ BYTES("{\"a\":+1}"), ERR_SYNTAX, 6, NULL },
-	{ BYTES("{\"a\":1.}"), ERR_SYNTAX, 7, NULL },
-	{ BYTES("{\"a\":NaN}"), ERR_SYNTAX, 8, NULL },
-	{ BYTES("{\"a\":1}]"), ERR_SYNTAX, 8, NULL },
-	{ BYTES("{\"a\":1/*b*/}"), ERR_SYNTAX, 7, NULL },
-	{ BYTES("\xef\xbb\xbf{}"), ERR_SYNTAX, 3, NULL },
+	{ BYTES("{\"a\":\"b\\"), ERR_SYNTAX, 7, NULL },
+	{ BYTES("{\"a\":\"\\u00"), ERR_SYNTAX, 6, NULL },
+	{ BYTES("{\"a\":\"\\u00g0\"}"), ERR_SYNTAX, 6, NULL },
+	{ BYTES("{\"a\":\"\\x41\"}"), ERR_SYNTAX, 6, NULL },
+	{ BYTES("{\"a\":\"\\ud800\"}"), ERR_SYNTAX, 6, NULL },
+	{ BYTES("{\"a\":\"x\\/\\ud83dx\"}"), ERR_SYNTAX, 9, NULL },
+	{ BYTES("{\"a\":\"\\udc00\\ud83d\"}"), ERR_SYNTAX, 6, NULL },
+	{ BYTES("{\"a\":\"\\ud83d\\ude00\\q\"}"), ERR_SYNTAX, 18, NULL },
+	{ BYTES("{\"a\": \"b\" \"c\":1}"), ERR_SYNTAX, 10, NULL },
+	{ BYTES("{\"a\" \"b\"}"), ERR_SYNTAX, 5, NULL },
+	{ BYTES("{\"a\":\"\\\\\",\n  b:1}"), ERR_SYNTAX, 13, NULL },
+	{ BYTES("{\"\303\251\":1,\303\251:1}"), ERR_SYNTAX, 8, NULL },
+	{ BYTES("{\"a\":tru}"), ERR_SYNTAX, 5, NULL },
+	{ BYTES("{\"a\":1 2}"), ERR_SYNTAX, 7, NULL },
+	{ BYTES("{\"a\":[1,]}"), ERR_SYNTAX, 8, NULL },
+	{ BYTES("{'a':1}"), ERR_SYNTAX, 1, NULL },
+	{ BYTES("{a:1}"), ERR_SYNTAX, 1, NULL },
+	{ BYTES("{\"a\":01}"), ERR_SYNTAX, 5, NULL },
+	{ BYTES("{\"a\":+1}"), ERR_SYNTAX, 5, NULL },
+	{ BYTES("{\"a\":1.}"), ERR_SYNTAX, 5, NULL },
+	{ BYTES("{\"a\":NaN}"), ERR_SYNTAX, 5, NULL },
+	{ BYTES("{\"a\":1}]"), ERR_SYNTAX, 7, NULL },
+	{ BYTES("{\"a\":1/*b*/}"), ERR_SYNTAX, 6, NULL },
+	{ BYTES("\xef\xbb\xbf{}"), ERR_SYNTAX, 0, NULL },
 	{ BYTES("{\"\":1}"), ERR_SYNTAX, 1, NULL },
 	{ BYTES("\"{\\\"a\\\":1}\""), ERR_SYNTAX, 0, NULL },
 	{ BYTES(" "), ERR_SYNTAX, 1, NULL },
 	{ BYTES("{\"a\":{\"\":1},\"\":null}"), ERR_SYNTAX, 12, NULL },
 	/* names */
-	{ BYTES("{\"a\":1,\"a\":2}"), ERR_DUPLICATE, 10, NULL },
-	{ BYTES("{\"a\":1,\"\\u0061\":null}"), ERR_DUPLICATE, 15, NULL },
-	{ BYTES("{\"a\":{\"b\":1,\"b\":1}}"), ERR_DUPLICATE, 15, NULL },
+	{ BYTES("{\"a\":1,\"a\":2}"), ERR_DUPLICATE, 7, NULL },
+	{ BYTES("{\"a\":1,\"\\u0061\":null}"), ERR_DUPLICATE, 7, NULL },
+	{ BYTES("{\"a\":{\"b\":1,\"b\":1}}"), ERR_DUPLICATE, 12, NULL },
 	{ BYTES("{\"x\":[\"before\",{}],\"before\":2}"), ERR_DUPLICATE, 19,
 	  NULL },
 	/* numbers that would change */
-	{ BYTES("{\"a\":9223372036854775808}"), ERR_RANGE, 24, NULL },
-	{ BYTES("{\"a\":-9223372036854775809}"), ERR_RANGE, 25, NULL },
-	{ BYTES("{\"a\":1e999}"), ERR_RANGE, 10, NULL },
-	{ BYTES("{\"a\":[1e999]}"), ERR_RANGE, 11, NULL },
+	{ BYTES("{\"a\":9223372036854775808}"), ERR_RANGE, 5, NULL },
+	{ BYTES("{\"a\":-9223372036854775809}"), ERR_RANGE, 5, NULL },
+	{ BYTES("{\"a\":1e999}"), ERR_RANGE, 5, NULL },
+	{ BYTES("{\"a\":[1e999]}"), ERR_RANGE, 6, NULL },
 	/* text that no field may hold, nested and in names too */
 	{ BYTES("{\"a\":\"b\\u0000\"}"), ERR_CONTROL, 7, NULL },
 	{ BYTES("{\"email\\u0000x\":1}"), ERR_CONTROL, 7, NULL },
@@ -234,6 +244,24 @@ START_TEST(test_strings_are_safe_in_json_and_in_html)
 }
 END_TEST
 
+START_TEST(test_what_is_quoted_is_short_and_safe)
+{
+	struct pool *pool = pool_new(4096);
+	char long_one[JSON_QUOTED_MAX + 2], want[JSON_QUOTED_MAX + 3];
+
+	ck_assert_str_eq(json_quoted(pool, STR("a\"\n<\xff\x1b[2J")),
+			 "\"a\\\"\\n\\u003c\xef\xbf\xbd\\u001b[2J\"");
+	ck_assert_str_eq(json_quoted(pool, STR_NULL), "\"\"");
+	/* the last one is half of a character */
+	memset(long_one, 'a', sizeof(long_one));
+	memcpy(long_one + JSON_QUOTED_MAX - 1, "\xc3\xab", 2);
+	snprintf(want, sizeof(want), "\"%.*s\"", JSON_QUOTED_MAX - 1, long_one);
+	ck_assert_str_eq(json_quoted(pool, (struct str){ long_one,
+				     JSON_QUOTED_MAX + 1 }), want);
+	pool_free(pool);
+}
+END_TEST
+
 START_TEST(test_objects_are_written_member_by_member)
 {
 	buf_addc(&out, '{');
@@ -355,6 +383,7 @@ static void json_tests(TCase *t)
 	tcase_add_test(t, test_a_full_pool_is_told_as_such);
 	tcase_add_test(t, test_threads_read_side_by_side);
 	tcase_add_test(t, test_strings_are_safe_in_json_and_in_html);
+	tcase_add_test(t, test_what_is_quoted_is_short_and_safe);
 	tcase_add_test(t, test_objects_are_written_member_by_member);
 	tcase_add_test(t, test_fields_survive_being_written_and_read);
 	tcase_add_test(t, test_peoples_text_may_have_lines_and_be_long);

@@ -96,6 +96,16 @@ START_TEST(test_text_is_no_place_for_c1_controls)
 }
 END_TEST
 
+START_TEST(test_a_cut_never_ends_within_a_character)
+{
+	ck_str_is(utf8_cut(STR("Zo\xc3\xab!"), 5), "Zo\xc3\xab!");
+	ck_str_is(utf8_cut(STR("Zo\xc3\xab!"), 4), "Zo\xc3\xab");
+	ck_str_is(utf8_cut(STR("Zo\xc3\xab!"), 3), "Zo");
+	ck_str_is(utf8_cut(STR("\xf0\x9f\x98\x80"), 3), "");
+	ck_str_is(utf8_cut(STR(""), 0), "");
+}
+END_TEST
+
 START_TEST(test_length_counts_code_points_and_stray_bytes)
 {
 	ck_assert_uint_eq(utf8_length(STR("")), 0);
@@ -130,6 +140,7 @@ static void utf8_tests(TCase *t)
 			    sizeof(code_points) / sizeof(code_points[0]));
 	tcase_add_test(t, test_a_bad_byte_is_found_wherever_it_stands);
 	tcase_add_test(t, test_text_is_no_place_for_c1_controls);
+	tcase_add_test(t, test_a_cut_never_ends_within_a_character);
 	tcase_add_test(t, test_length_counts_code_points_and_stray_bytes);
 }
 

@@ -57,7 +57,7 @@ static struct str errors_of(struct request *r)
 	struct buf out;
 
 	buf_init_pool(&out, r->pool, 65536);
-	validate_render(&out, &r->list);
+	validate_render(&out, &r->list, STR_NULL);
 	ck_assert(buf_is_ok(&out));
 	all = buf_str(&out);
 	ck_assert(str_has_prefix(all, prefix));
@@ -223,9 +223,9 @@ START_TEST(an_adapters_errors_count_too)
 
 	setup(&r);
 	put(&r, "email", "user@example.com");
-	validate_add_error(&r.list, STR("company"), STR("Choose \"one\" <b>."));
-	validate_add_error(&r.list, STR("name"), STR("Too plain."));
-	validate_add_error(&r.list, STR("company"), STR("Or two."));
+	validate_add_error(&r.list, STR("company"), STR("Choose \"one\" <b>."), NULL);
+	validate_add_error(&r.list, STR("name"), STR("Too plain."), NULL);
+	validate_add_error(&r.list, STR("company"), STR("Or two."), NULL);
 	ck_assert_int_eq(run(&r), ERR_SYNTAX);
 	ck_str_is(errors_of(&r),
 		  "{\"company\":[\"Choose \\\"one\\\" \\u003cb\\u003e.\","
@@ -242,7 +242,7 @@ START_TEST(an_adapters_error_alone_is_an_error)
 	setup(&r);
 	put(&r, "email", "user@example.com");
 	put(&r, "name", "x");
-	validate_add_error(&r.list, STR("company"), STR("No."));
+	validate_add_error(&r.list, STR("company"), STR("No."), NULL);
 	ck_assert_int_eq(run(&r), ERR_SYNTAX);
 	ck_str_is(r.out.name, "untouched");
 	pool_free(r.pool);
@@ -258,9 +258,9 @@ START_TEST(the_same_error_is_told_once)
 	put(&r, "name", "x");
 	validate_add_error(&r.list, STR("email"),
 			   STR("The email field must be a valid email "
-			       "address."));
-	validate_add_error(&r.list, STR("email"), STR("No."));
-	validate_add_error(&r.list, STR("name"), STR("No."));
+			       "address."), NULL);
+	validate_add_error(&r.list, STR("email"), STR("No."), NULL);
+	validate_add_error(&r.list, STR("name"), STR("No."), NULL);
 	ck_assert_int_eq(run(&r), ERR_SYNTAX);
 	ck_assert_uint_eq(r.list.count, 3);
 	pool_free(r.pool);
@@ -278,13 +278,13 @@ START_TEST(errors_have_limits)
 	buf_puts(&text, "a");
 	while (text.len < 1000)
 		buf_puts(&text, EE);
-	validate_add_error(&r.list, buf_str(&text), buf_str(&text));
+	validate_add_error(&r.list, buf_str(&text), buf_str(&text), NULL);
 	/* An odd first octet: the character at the limit is left out. */
 	ck_assert_uint_eq(r.list.v[0].field.len, FIELD_NAME_MAX - 1);
 	ck_assert_uint_eq(r.list.v[0].message.len, VALIDATE_MESSAGE_MAX - 1);
 	for (unsigned i = 0; i < 2 * VALIDATE_ERRORS_MAX; i++) {
 		snprintf(name, sizeof(name), "f%u", i);
-		validate_add_error(&r.list, str_from(name), STR("no"));
+		validate_add_error(&r.list, str_from(name), STR("no"), NULL);
 	}
 	ck_assert_uint_eq(r.list.count, VALIDATE_ERRORS_MAX);
 	ck_str_is(r.list.v[VALIDATE_ERRORS_MAX - 1].field, "f30");
@@ -305,7 +305,7 @@ START_TEST(an_error_lost_is_not_forgotten)
 	put(&r, "email", "user@example.com");
 	put(&r, "name", "x");
 	invalid_list_init(&r.list, tiny);
-	validate_add_error(&r.list, STR("company"), STR("No entry."));
+	validate_add_error(&r.list, STR("company"), STR("No entry."), NULL);
 	ck_assert_uint_eq(r.list.count, 0);
 	ck_assert_int_eq(run(&r), ERR_NOMEM);
 	ck_str_is(r.out.name, "untouched");

@@ -1,0 +1,75 @@
+#include "admin/remedy.h"
+
+#include "admin/origins.h"
+#include "admin/trailcmd.h"
+#include "codec/fields.h"
+#include "codec/json.h"
+#include "handoff/exchange.h"
+#include "policy/validate.h"
+#include "store/health.h"
+
+/* Of a 422: what of the trail's words a setting could mend. */
+static void explain_fields(const struct tenant *tenant, struct str why,
+			   struct buf *out)
+{
+	if (str_icontains(why, STR(VALIDATE_NO_PLACE))) {
+		buf_puts(out, "have the page ask for a place that redirects of ");
+		buf_adds(out, tenant->slug);
+		origins_add_place(tenant, tenant->redirects_line, out);
+		buf_puts(out, " allows, or add that place there");
+	} else if (str_icontains(why, STR(VALIDATE_ESCAPED))) {
+		buf_puts(out, "have the page send the address as it is; where "
+			 "it cannot be mended, set decode_html = true for ");
+		buf_adds(out, tenant->slug);
+		origins_add_place(tenant, tenant->decode_html_line, out);
+	}
+}
+
+/* Of a 503: what helps a store that suffers from this. */
+static void explain_store(struct str why, struct buf *out)
+{
+	static const struct str begin = STR(EXCHANGE_STORE_WHY);
+	ptrdiff_t colon;
+
+	if (!str_has_prefix(why, begin))
+		return;
+	why = (struct str){ why.ptr + begin.len, why.len - begin.len };
+	colon = str_find(why, ':');
+	if (colon < 0)
+		return;
+	why.len = (size_t)colon;
+	for (int i = HEALTH_WELL + 1; i < HEALTH_COUNT; i++)
+		if (str_eq(why, str_from(health_name((enum health_trouble)i))))
+			buf_puts(out, health_remedy((enum health_trouble)i));
+}
+
+static bool is_code(struct str verdict, enum code code)
+{
+	return str_eq(verdict, str_from(code_table[code].name));
+}
+
+void remedy_explain(const struct snapshot *snapshot,
+		    const struct audit_record *record, struct pool *pool,
+		    struct buf *out)
+{
+	const struct tenant *tenant = snapshot ?
+		snapshot_tenant(snapshot, record->tenant) : NULL;
+	struct str trail = record->trail, object;
+
+	origins_explain(snapshot, record, pool, out);
+	while (!out->len && trail_next_step(&trail, &object)) {
+		struct fields fields;
+		struct str verdict, why;
+
+		fields_init(&fields, pool);
+		if (json_parse_fields(object, &fields, NULL))
+			continue;
+		verdict = fields_value(&fields, STR("verdict"));
+		why = fields_value(&fields, STR("why"));
+		if (tenant && is_code(verdict, CODE_validation_failed))
+			explain_fields(tenant, why, out);
+		else if (is_code(verdict, CODE_unavailable) ||
+			 is_code(verdict, CODE_busy))
+			explain_store(why, out);
+	}
+}

@@ -1,0 +1,125 @@
+#include "policy/body-mistake.h"
+
+#include "codec/posted.h"
+#include "unit/unit.h"
+
+#define PART "--b\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n1\r\n--b--"
+
+START_TEST(a_body_of_another_type_is_known)
+{
+	static const struct {
+		const char *body;
+		const char *as[3];	/* said to be a form, JSON, multipart */
+	} cases[] = {
+		{ "{\"a\":1}", { "JSON", NULL, "JSON" } },
+		{ " \n{}\r\n", { "JSON", NULL, "JSON" } },
+		{ PART, { "multipart", "multipart", NULL } },
+		{ "email=a%40b&name=x", { NULL, "form", "form" } },
+		{ "user%5Bemail%5D=a", { NULL, "form", "form" } },
+		{ "user[email]=a", { NULL, "form", "form" } },
+		{ "", { NULL, NULL, NULL } },
+		{ "=", { NULL, NULL, NULL } },
+		{ "a", { NULL, NULL, NULL } },
+		{ "{\"a\":1", { NULL, NULL, NULL } },
+		{ "a b=c", { NULL, NULL, NULL } },
+		{ "--b=c", { NULL, "form", "form" } },
+	};
+
+	for (size_t i = 0; i < N_ELEMENTS(cases); i++)
+		for (int said = BODY_FORM; said <= BODY_MULTIPART; said++) {
+			const char *want = cases[i].as[said];
+			const char *is = body_mistake_type(
+				str_from(cases[i].body), (enum body_type)said);
+
+			ck_assert_msg(!want == !is && (!want ||
+				      strstr(is, want)), "'%s' as %d: %s",
+				      cases[i].body, said, is ? is : "-");
+		}
+}
+END_TEST
+
+START_TEST(a_field_that_was_meant_for_email_is_found)
+{
+	static const struct {
+		const char *name, *value, *found;
+		enum field_kind kind;
+	} cases[] = {
+		{ "mail", "a@b", "mail", FIELD_TEXT },
+		{ "mail", "", "mail", FIELD_TEXT },
+		{ "Email", "a@b", "Email", FIELD_TEXT },
+		{ "e-mail", "a@b", "e-mail", FIELD_TEXT },
+		{ "E_MAIL", "a@b", "E_MAIL", FIELD_TEXT },
+		{ "emailAddress", "a@b", "emailAddress", FIELD_TEXT },
+		{ "user_email", "a@b", "user_email", FIELD_TEXT },
+		{ "username", "a@b", "username", FIELD_TEXT },
+		{ "login", "a@b", "login", FIELD_TEXT },
+		{ "user[email]", "a@b", "user[email]", FIELD_TEXT },
+		{ "user[]", "a@b", NULL, FIELD_TEXT },
+		{ "user]", "a@b", NULL, FIELD_TEXT },
+		{ "username", "zoe", NULL, FIELD_TEXT },
+		{ "company", "a@b", NULL, FIELD_TEXT },
+		{ "email", "", NULL, FIELD_TEXT },
+		{ "mail", "", NULL, FIELD_FILE },
+		{ "mail", "", NULL, FIELD_NULL },
+		{ "user", "{\"name\":\"x\",\"email\":\"a@b\"}", "user.email",
+		  FIELD_JSON },
+		{ "user", "{\"email\":null}", "user.email", FIELD_JSON },
+		{ "user", "{\"a\":{\"email\":\"a@b\"}}", NULL, FIELD_JSON },
+		{ "user", "{\"a\":\"\\\"email\\\":\"}", NULL, FIELD_JSON },
+		{ "user", "{\"a\":\"}{\",\"email\":1}", "user.email",
+		  FIELD_JSON },
+		{ "user", "[{\"email\":\"a@b\"}]", NULL, FIELD_JSON },
+		{ "user", "[\"email\"]", NULL, FIELD_JSON },
+		/* others' words are not told */
+		{ "<b>", "{\"email\":\"a@b\"}", NULL, FIELD_JSON },
+		{ "e mail", "a@b", NULL, FIELD_TEXT },
+		{ "a23456789012345678901234567890123456789012345678901234567"
+		  "8[email]", "a@b", NULL, FIELD_TEXT },
+	};
+	struct pool *pool = pool_new(1 << 16);
+
+	for (size_t i = 0; i < N_ELEMENTS(cases); i++) {
+		struct fields f;
+		struct str found;
+
+		fields_init(&f, pool);
+		ck_assert_int_eq(fields_add(&f, STR("name"), STR("x@y"),
+					    FIELD_TEXT), ERR_OK);
+		ck_assert_int_eq(fields_add(&f, str_from(cases[i].name),
+					    str_from(cases[i].value),
+					    cases[i].kind), ERR_OK);
+		found = body_mistake_email(&f);
+		ck_assert_msg(cases[i].found ?
+			      str_eq(found, str_from(cases[i].found)) :
+			      !found.ptr, "%s: %.*s", cases[i].name,
+			      STR_ARG(found));
+	}
+	pool_free(pool);
+}
+END_TEST
+
+START_TEST(a_plus_that_became_a_space_is_known)
+{
+	static const struct { const char *email; bool is; } cases[] = {
+		{ "a b@example.com", true }, { "a b c@example.com", true },
+		{ "a+b@example.com", false }, { "a b", false },
+		{ "a@b c@d", false }, { "", false },
+	};
+	struct pool *pool = pool_new(1 << 16);
+
+	for (size_t i = 0; i < N_ELEMENTS(cases); i++)
+		ck_assert_msg(body_mistake_plus(pool,
+				str_from(cases[i].email)) == cases[i].is,
+			      "%s", cases[i].email);
+	pool_free(pool);
+}
+END_TEST
+
+static void body_mistake_tests(TCase *tcase)
+{
+	tcase_add_test(tcase, a_body_of_another_type_is_known);
+	tcase_add_test(tcase, a_field_that_was_meant_for_email_is_found);
+	tcase_add_test(tcase, a_plus_that_became_a_space_is_known);
+}
+
+UNIT_MAIN("body-mistake", body_mistake_tests)
