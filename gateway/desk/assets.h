@@ -17,7 +17,9 @@ extern const struct str asset_embed_css;
 extern const struct str asset_embed_js;		/* the frame's side */
 extern const struct str asset_nginx_conf;	/* see console/recipe.h */
 extern const struct str asset_usher_js;		/* the partner's side */
-extern const struct str asset_usher_1_0_0_js;	/* as it was released */
+extern const struct str asset_usher_1_0_1_js;	/* as they were released */
+extern const struct str asset_usher_1_0_0_js;
+extern const struct str asset_usher_d_ts;	/* the newest's types */
 
 /* See console/snippet.c. */
 extern const struct str asset_embed_html;
