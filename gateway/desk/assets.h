@@ -27,6 +27,20 @@ extern const struct str asset_fetch_html;
 extern const struct str asset_laravel_blade_php;
 extern const struct str asset_plain_html;
 extern const struct str asset_react_jsx;
+extern const struct str asset_signed_blade_php;
+extern const struct str asset_signed_html;
+extern const struct str asset_signed_jsx;
+extern const struct str asset_signed_mjs;
+extern const struct str asset_signed_next_js;
+extern const struct str asset_signed_php;
+extern const struct str asset_signed_py;
+extern const struct str asset_signed_routes_php;
+extern const struct str asset_signed_server_html;
+extern const struct str asset_signed_server_mjs;
+extern const struct str asset_signed_server_php;
+extern const struct str asset_signed_sign_mjs;
+extern const struct str asset_signed_sign_php;
+extern const struct str asset_signed_wordpress_php;
 extern const struct str asset_wordpress_php;
 
 #endif
