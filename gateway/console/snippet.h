@@ -2,6 +2,11 @@
  * snippet: what a partner pastes into its site, with the tenant's real
  * addresses: usherctl snippet SLUG --framework NAME.
  *
+ * With --signed it is the partner's server that says who is signed in: a file of
+ * the server's, which signs at the click with a key of the tenant's (HS256; the
+ * secret is not printed), and the page's side, which says nothing of anybody.
+ * With --server the server posts by itself, and sends the browser on.
+ *
  * Each (console/snippets/) is complete, safe to paste as it stands (nobody is
  * signed in before the partner fills in who is), and pins the browser SDK by
  * version and hash.  The SDK is loaded async: a gateway that hangs holds up no
@@ -16,7 +21,7 @@
 /* The browser SDK that this build serves. */
 struct snippet_sdk {
 	struct str text;
-	const char *path;	/* of its version: "/sdk/usher-1.0.1.js" */
+	const char *path;	/* of its version: "/sdk/usher-1.1.0.js" */
 };
 
 extern const struct command_option snippet_options[];

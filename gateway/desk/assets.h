@@ -17,7 +17,9 @@ extern const struct str asset_embed_css;
 extern const struct str asset_embed_js;		/* the frame's side */
 extern const struct str asset_nginx_conf;	/* see console/recipe.h */
 extern const struct str asset_usher_js;		/* the partner's side */
-extern const struct str asset_usher_1_0_0_js;	/* as it was released */
+extern const struct str asset_usher_1_0_1_js;	/* as they were released */
+extern const struct str asset_usher_1_0_0_js;
+extern const struct str asset_usher_d_ts;	/* the newest's types */
 
 /* See console/snippet.c. */
 extern const struct str asset_embed_html;
@@ -25,6 +27,20 @@ extern const struct str asset_fetch_html;
 extern const struct str asset_laravel_blade_php;
 extern const struct str asset_plain_html;
 extern const struct str asset_react_jsx;
+extern const struct str asset_signed_blade_php;
+extern const struct str asset_signed_html;
+extern const struct str asset_signed_jsx;
+extern const struct str asset_signed_mjs;
+extern const struct str asset_signed_next_js;
+extern const struct str asset_signed_php;
+extern const struct str asset_signed_py;
+extern const struct str asset_signed_routes_php;
+extern const struct str asset_signed_server_html;
+extern const struct str asset_signed_server_mjs;
+extern const struct str asset_signed_server_php;
+extern const struct str asset_signed_sign_mjs;
+extern const struct str asset_signed_sign_php;
+extern const struct str asset_signed_wordpress_php;
 extern const struct str asset_wordpress_php;
 
 #endif

@@ -4,18 +4,23 @@
 #include "crypto/digest.h"
 #include "desk/assets.h"
 
+#define SCRIPT "text/javascript; charset=utf-8"
+#define AN_HOUR "public, max-age=3600"
 #define FOR_EVER "public, max-age=31536000, immutable"
 #define TAG_MAX (BASE64URL_LEN(DIGEST_SIZE) + 3)	/* quoted, terminated */
 
-/* Every version that was ever released. */
+/* Every version that was ever released, and the types of the newest. */
 static const struct release {
 	const char *name;
 	const struct str *text;
-	const char *cache;
+	const char *cache, *type;
 } releases[] = {
-	{ "usher.js", &asset_usher_js, "public, max-age=3600" },
-	{ "usher-" SDK_VERSION ".js", &asset_usher_js, FOR_EVER },
-	{ "usher-1.0.0.js", &asset_usher_1_0_0_js, FOR_EVER },
+	{ "usher.js", &asset_usher_js, AN_HOUR, SCRIPT },
+	{ "usher-" SDK_VERSION ".js", &asset_usher_js, FOR_EVER, SCRIPT },
+	{ "usher-1.0.1.js", &asset_usher_1_0_1_js, FOR_EVER, SCRIPT },
+	{ "usher-1.0.0.js", &asset_usher_1_0_0_js, FOR_EVER, SCRIPT },
+	{ "usher.d.ts", &asset_usher_d_ts, AN_HOUR,
+	  "text/plain; charset=utf-8" },
 };
 
 static const struct release *find_release(struct str name)
@@ -92,8 +97,7 @@ static enum step_result answer_script(struct exchange *ex)
 	ex->answer.status = is_known(ex, tag) ? 304 : 200;
 	if (ex->answer.status == 304)
 		return STEP_ANSWER;
-	answer_header(ex, "Content-Type", STR("text/javascript; "
-					      "charset=utf-8"));
+	answer_header(ex, "Content-Type", str_from(release->type));
 	return STEP_ANSWER;
 }
 

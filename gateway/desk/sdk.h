@@ -2,9 +2,11 @@
  * sdk: the browser SDK, as partners' pages load it:
  *
  *	GET /sdk/usher.js	the newest: kept for an hour, then asked again
- *	GET /sdk/usher-1.0.1.js	one version, for ever the same
+ *	GET /sdk/usher-1.1.0.js	one version, for ever the same
  *
- * Both are the same for everybody, readable by every page (integrity needs
+ *	GET /sdk/usher.d.ts	the newest's types, for compilers
+ *
+ * All are the same for everybody, readable by every page (integrity needs
  * that), and loaded from anywhere.
  *
  * A page that names a version and its hash must find it after every upgrade of
@@ -17,7 +19,7 @@
 
 #include "handoff/exchange.h"
 
-#define SDK_VERSION "1.0.1"		/* what usher.js calls itself */
+#define SDK_VERSION "1.1.0"		/* what usher.js calls itself */
 #define SDK_PATH "/sdk/usher-" SDK_VERSION ".js"
 
 extern const struct steps steps_sdk;

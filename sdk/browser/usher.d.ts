@@ -1,4 +1,4 @@
-/** The browser SDK of usher, as `usher.js` puts it on `window`. */
+/** The browser SDK of usher, as `usher.js` 1.1.0 puts it on `window`. */
 
 /** Who is signed in on the partner's page. */
 export interface UsherUser {
@@ -24,6 +24,11 @@ export interface UsherOptions {
 	fields?: Record<string, UsherField>;
 	/** Where the user goes once signed in. Default: the tenant's dashboard. */
 	redirectUrl?: string;
+	/**
+	 * Where this page's own server signs who its user is: asked at the click, by a POST.
+	 * Default: the script tag's `data-sign-url`.
+	 */
+	signUrl?: string;
 	/** Where to go when nobody is signed in. */
 	loginUrl?: string;
 	/** Default: true. */
@@ -36,8 +41,8 @@ export interface UsherOptions {
 	title?: string;
 	/** Store the user under the keys of the integration guide. */
 	remember?: boolean;
-	/** The click, whose default is then prevented. */
-	event?: { preventDefault(): void };
+	/** The click, whose default is then prevented; its form's fields go to `signUrl`, too. */
+	event?: { preventDefault(): void; target?: unknown };
 	onready?: (result: UsherResult) => void;
 	onerror?: (error: UsherError) => void;
 	/** The user signed out inside the frame. */
@@ -69,6 +74,14 @@ export interface UsherError extends Error {
 	errors?: Record<string, string[]>;
 	/** With 429: seconds. */
 	retryAfter?: number;
+}
+
+/** What the server behind `signUrl` answers. */
+export interface UsherAssertion {
+	assertion: string;
+	/** What goes along, for tenants that do not ask for proof yet. */
+	email?: string;
+	name?: string;
 }
 
 export interface UsherSDK {

@@ -8,10 +8,11 @@
 	if (window.Usher)
 		return;
 
-	const VERSION = '1.0.1';
+	const VERSION = '1.1.0';
 	const FRAME_MS = 20000;		// until a frame must have answered
 	const SILENT_MS = 2000;		// after it has loaded
 	const FETCH_MS = 20000;
+	const SIGN_MS = 20000;		// until the partner's server must have signed
 	const TAB_MS = 10000;		// until a new tab must be on its way
 
 	const script = document.currentScript;
@@ -54,12 +55,16 @@
 	// taken for them.
 	const isSomebody = (user) => user && (user.email || user.assertion);
 	const isSignedOut = () => 'authUser' in window && !isSomebody(window.authUser);
+	// A page with a server that signs need not say anything itself.
+	const isSilent = (options) => !('user' in options) && !('authUser' in window);
 
 	function findUser(options) {
 		if ('user' in options)
 			return options.user;
 		if ('authUser' in window)
 			return window.authUser;
+		if (options.signUrl)
+			return null;	// its server knows
 		return stored((s) => {
 			const [email, name] = keys(options.tenant).map((key) => s.getItem(key));
 			return email ? { email, name } : null;
@@ -73,17 +78,20 @@
 
 	// ---- what goes over ---------------------------------------------------
 
-	function makeFields(options) {
-		const user = findUser(options);
+	function nobody(options) {
+		forget();
+		if (options.loginUrl)
+			goTo(null, new URL(options.loginUrl, location.href).href);
+		return new UsherError('no_user', 'Nobody is signed in on this page.', {
+			remedy: 'Set window.authUser = {email, name}, or pass {user}; with {loginUrl} others go to your own sign-in.',
+		});
+	}
 
-		if (!isSomebody(user)) {
-			forget();
-			if (options.loginUrl)
-				goTo(null, new URL(options.loginUrl, location.href).href);
-			throw new UsherError('no_user', 'Nobody is signed in on this page.', {
-				remedy: 'Set window.authUser = {email, name}, or pass {user}; with {loginUrl} others go to your own sign-in.',
-			});
-		}
+	function makeFields(options) {
+		const user = findUser(options) || {};
+
+		if (!isSomebody(user) && !(options.signUrl && isSilent(options)))
+			throw nobody(options);
 		if (options.remember && user.email)
 			stored((s) => {
 				s.setItem(keys(options.tenant)[0], user.email);
@@ -98,6 +106,64 @@
 		});
 		return fields;
 	}
+
+	// What the partner's server makes for the user of its own session, now. The fields
+	// of the form that was clicked go along: its token against forgery, for one.
+	async function sign(options) {
+		const target = options.event && options.event.target;
+		const form = target && target.closest && target.closest('form');
+		const control = new AbortController();
+		const timer = setTimeout(() => control.abort(), SIGN_MS);
+		let said = 'nothing';
+
+		try {
+			const response = await fetch(new URL(options.signUrl, location.href).href, {
+				method: 'POST',
+				mode: 'same-origin',
+				headers: { 'Accept': 'application/json', 'X-Requested-With': 'XMLHttpRequest' },
+				credentials: 'same-origin',
+				cache: 'no-store',
+				redirect: 'manual',	// to a sign-in, most likely
+				body: new URLSearchParams(form ? new FormData(form) : []),
+				signal: control.signal,
+			});
+			said = response.status || 'with a redirect';
+			if (said === 401)
+				throw nobody(options);
+			const user = await response.json();
+			if (response.ok && user.assertion && typeof user.assertion === 'string')
+				return user;
+		} catch (error) {
+			if (error instanceof UsherError)
+				throw error;
+		} finally {
+			clearTimeout(timer);
+		}
+		throw new UsherError('sign_failed', `This page's server, asked at ${options.signUrl} who the user is, answered ${said}.`, {
+			remedy: 'It is to answer a POST of this page with {"assertion": "..."}, and with 401 where nobody is signed in; within 20 s, on this page\'s own origin.',
+		});
+	}
+
+	// Where that fails the click goes on with what the page has: the gateway decides,
+	// and tells the user.
+	async function prove(options, fields) {
+		if (!options.signUrl)
+			return;
+		try {
+			const user = await sign(options);
+			['email', 'name', 'assertion'].forEach((name) => {
+				if (typeof user[name] === 'string')
+					fields[name] = user[name];
+			});
+		} catch (error) {
+			if (error.code === 'no_user' || !isSomebody(fields))
+				throw error;
+			report(options, error);
+		}
+	}
+
+	// Worth another try, with a fresh one.
+	const isStale = (options, error) => options.signUrl && (error.code === 'assertion_expired' || error.code === 'assertion_replayed');
 
 	const unlisted = (options) => `Check the tenant's name, "${options.tenant}", and ask for ${location.origin} to be added to its origins. The method "form" works without.`;
 
@@ -157,6 +223,22 @@
 		return { name, tab };
 	}
 
+	// Takes it away, where the page that it came from does not have to be told.
+	function endTab(tab, error) {
+		if (tab && error.code === 'sign_failed')
+			write(tab, 'Support cannot be reached right now. Please reload the page that you came from, and try again.');
+		else if (tab)
+			tab.close();
+	}
+
+	function write(tab, text) {
+		try {
+			tab.document.body.textContent = text;
+		} catch (error) {
+			// closed, or elsewhere by now
+		}
+	}
+
 	// Nothing of another site can be read.
 	function isAway(tab) {
 		try {
@@ -192,8 +274,21 @@
 	// ---- method "form" ----------------------------------------------------
 
 	async function byForm(options, fields) {
-		const policy = watchPolicy(['form-action']);
 		const opened = options.newTab ? openTab() : null;
+
+		try {
+			if (options.signUrl)
+				await prove(options, fields);
+			await postForm(options, fields, opened);
+		} catch (error) {
+			endTab(opened && opened.tab, error);
+			throw error;
+		}
+		return { method: 'form' };
+	}
+
+	async function postForm(options, fields, opened) {
+		const policy = watchPolicy(['form-action']);
 		const form = document.createElement('form');
 
 		form.method = 'POST';
@@ -218,14 +313,9 @@
 		try {
 			await Promise.race([policy.seen, opened ? away(opened.tab) :
 				new Promise((resolve) => addEventListener('pagehide', resolve, { once: true }))]);
-		} catch (error) {
-			if (opened)
-				opened.tab.close();
-			throw error;
 		} finally {
 			policy.stop();
 		}
-		return { method: 'form' };
 	}
 
 	// ---- method "fetch" ---------------------------------------------------
@@ -263,12 +353,17 @@
 		const tab = options.newTab ? openTab().tab : null;
 
 		try {
-			const body = await ask(options, fields);
+			await prove(options, fields);
+			const body = await ask(options, fields).catch(async (error) => {
+				if (!isStale(options, error))
+					throw error;
+				await prove(options, fields);
+				return ask(options, fields);
+			});
 			goTo(tab, body.redirect_url);
 			return { method: 'fetch', url: body.redirect_url };
 		} catch (error) {
-			if (tab)
-				tab.close();
+			endTab(tab, error);
 			throw error;
 		}
 	}
@@ -355,7 +450,7 @@
 		frames.forEach((other) => other.place === place && other.close());
 		return new Promise((resolve, reject) => {
 			const result = { method: 'embed', mode: inFrame ? 'frame' : 'tab' };
-			let settled = false;
+			let settled = false, isRenewed = false;
 
 			const fail = (error) => {
 				if (settled) {
@@ -367,25 +462,35 @@
 					return;
 				}
 				settled = true;
-				if (tab)
-					tab.close();
+				endTab(tab, error);
 				// A refused frame says so to the user, too.
 				if (!inFrame || !error.status)
 					open.close();
 				reject(error);
 			};
-			const handOff = (port) => {
-				port.postMessage({ type: 'handoff', mode: result.mode, fields: settled ? makeFields(options) : fields });
+			const handOff = async (port) => {
+				try {
+					if (settled)
+						fields = makeFields(options);
+					await prove(options, fields);
+					port.postMessage({ type: 'handoff', mode: result.mode, fields });
+				} catch (error) {
+					port.postMessage({ type: 'failed' });
+					fail(error);
+				}
 			};
 			const hear = (port, message) => {
 				if (message.type === 'again') {
-					try {
+					isRenewed = false;
+					handOff(port);
+				} else if (message.type === 'refused') {
+					const error = refusal(options, message.status, message.body || {}, message.request);
+					if (isStale(options, error) && !isRenewed) {
+						isRenewed = true;
 						handOff(port);
-					} catch (error) {
+					} else {
 						fail(error);
 					}
-				} else if (message.type === 'refused') {
-					fail(refusal(options, message.status, message.body || {}, message.request));
 				} else if (message.type === 'redirect') {
 					settled = true;
 					open.close();
@@ -447,7 +552,7 @@
 	}
 
 	function prepare(given) {
-		const options = { tenant: script && script.dataset.tenant, gateway: home, method: 'form', newTab: true };
+		const options = { tenant: script && script.dataset.tenant, signUrl: script && script.dataset.signUrl, gateway: home, method: 'form', newTab: true };
 
 		// An undefined user is nobody; other options are as if left out.
 		Object.keys(given).forEach((key) => {
@@ -475,10 +580,6 @@
 	}
 
 	async function start(given) {
-		const event = given.event;
-
-		if (event && event.preventDefault)
-			event.preventDefault();
 		const options = prepare(given);
 		return methods[options.method](options, makeFields(options));
 	}
@@ -488,6 +589,9 @@
 		const options = given instanceof Event ? { event: given } : given || {};
 		const name = JSON.stringify([options.tenant, options.method, options.mode]);
 
+		// The second of a double click does nothing by itself either.
+		if (options.event && options.event.preventDefault)
+			options.event.preventDefault();
 		if (running.has(name))
 			return running.get(name);
 		const work = start(options).then((result) => {
@@ -525,11 +629,11 @@
 
 		// A form with its own user posts by itself where the page names none.
 		const own = button.form && button.form.elements.email;
-		if (own && own.value && data.usher === 'form' && !('authUser' in window))
+		if (own && own.value && !data.usherSign && !(script && script.dataset.signUrl) && data.usher === 'form' && !('authUser' in window))
 			return;
 		const options = { event };
 		[['usher', 'method'], ['usherTenant', 'tenant'], ['usherMode', 'mode'], ['usherTarget', 'target'], ['usherTitle', 'title'],
-			['usherLogin', 'loginUrl'], ['usherRedirect', 'redirectUrl']].forEach(([from, to]) => {
+			['usherLogin', 'loginUrl'], ['usherRedirect', 'redirectUrl'], ['usherSign', 'signUrl']].forEach(([from, to]) => {
 			if (data[from])
 				options[to] = data[from];
 		});

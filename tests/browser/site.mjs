@@ -8,26 +8,26 @@ import { certificate } from '../e2e/harness.mjs';
 const here = path.dirname(fileURLToPath(import.meta.url));
 
 /**
- * `pages`: 'https://host/path' -> html, { headers, body } or a function of the
- * request that gives one. Resolves to { port, seen, stop() }; `seen` has every
+ * `pages`: 'https://host/path' -> html, { status, headers, body } or a function of the
+ * request that gives one, or in time. Resolves to { port, seen, stop() }; `seen` has every
  * request as { url, method, headers }.
  */
 export async function sites(pages) {
 	const { cert, key } = certificate();
 	const seen = [];
-	const server = https.createServer({ cert: fs.readFileSync(cert), key: fs.readFileSync(key) }, (request, response) => {
+	const server = https.createServer({ cert: fs.readFileSync(cert), key: fs.readFileSync(key) }, async (request, response) => {
 		const url = new URL(request.url, `https://${request.headers.host}`);
 		seen.push({ url: url.href, method: request.method, headers: request.headers });
 		let page = pages[url.origin + url.pathname];
 		if (typeof page === 'function')
-			page = page(request, url);
+			page = await page(request, url);
 		if (page === undefined) {
 			response.writeHead(404);
 			response.end();
 			return;
 		}
-		const { headers = {}, body } = typeof page === 'string' ? { body: page } : page;
-		response.writeHead(200, { 'Content-Type': 'text/html; charset=utf-8', ...headers });
+		const { status = 200, headers = {}, body } = typeof page === 'string' ? { body: page } : page;
+		response.writeHead(status, { 'Content-Type': 'text/html; charset=utf-8', ...headers });
 		response.end(body);
 	});
 	await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));

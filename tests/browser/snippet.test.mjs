@@ -361,7 +361,7 @@ test('the manual\'s own', async (t) => {
 	const ours = manual.replaceAll('https://tickets.example.com', 'https://tickets.test').replaceAll('https://ticket.yourcompany.com', 'https://ticket.alpha.test')
 		.replaceAll('yourcompany', 'alpha');
 	const blocks = (kind) => [...ours.matchAll(new RegExp(`\`\`\`${kind}\\n([\\s\\S]*?)\`\`\``, 'g'))].map((m) => m[1]);
-	const [steps, pinned, framed, ...rest] = blocks('html');
+	const [steps, pinned, signed, framed, ...rest] = blocks('html');
 	const [code, ...more] = blocks('js');
 	assert.deepEqual([...rest, ...more], [], 'each is tried below');
 	const john = { email: 'user@example.com', name: 'John Doe' };
@@ -371,6 +371,19 @@ test('the manual\'s own', async (t) => {
 	await t.test('three steps', () => signsIn(page(steps), john));
 	await t.test('three steps', (t) => goesWithout(t, page(steps), john));
 	await t.test('a pinned version', () => signsIn(page(steps.replace(script, () => pinned)), john));
+	await t.test('signed by the server', async (t) => {
+		let asked = 0;
+		/* of a desk that does not ask for proof yet */
+		pages['https://alpha.test/support/assertion'] = (request) => {
+			asked++;
+			return request.headers['x-requested-with'] ? { body: JSON.stringify({ assertion: 'a.b.c', ...john }) } :
+				page(`${steps.replace(/[^]*(<form[^]*<\/form>)[^]*/, (_, form) => form.replace('target="_blank"', ''))}<script>document.forms[0].submit()</script>`);
+		};
+		await signsIn(page(signed), john);
+		await goesWithout(t, page(signed), john);
+		assert.equal(asked, 4);
+		await t.test('no script at all', () => signsIn(page(signed), john, { absence: unscripted }));
+	});
 	await t.test('from code of one\'s own', async () => {
 		const html = page(`${steps.replace('data-usher="form"', 'id="own"')}<script>document.getElementById('own').onclick = (event) => {\n${code}};</script>`);
 		pages['https://alpha.test/'] = html;

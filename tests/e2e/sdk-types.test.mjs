@@ -23,11 +23,13 @@ test('what the manual shows compiles', () => {
 	assert.deepEqual(compile(`
 window.authUser = { email: 'user@example.com', name: 'John Doe' };
 window.authUser = null;
+window.authUser = { assertion: 'a.b.c' };
 document.querySelector('button')!.addEventListener('click', (event) => { Usher.contactSupport(event); });
 async function contact(event: MouseEvent): Promise<string> {
 	const result = await window.Usher.contactSupport({
 		event, tenant: 'yourcompany', method: 'embed', mode: 'frame', target: document.body, title: 'Support',
 		user: { email: 'user@example.com', name: 'John Doe' }, fields: { company_name: 'Acme Ltd', seats: 5, vip: true },
+		signUrl: '/support/assertion',
 		redirectUrl: 'https://ticket.yourcompany.com/tickets/new', newTab: false, loginUrl: '/login', remember: true,
 		onready: (r) => console.log(r.frame && r.frame.src),
 		onerror: (e) => console.log(e.code, e.remedy, e.status, e.retryAfter, e.errors && e.errors.email[0], e.request),
@@ -47,6 +49,9 @@ test('what is wrong does not', () => {
 		['Usher.contactSupport({ method: "smoke" });', /not assignable/],
 		['Usher.contactSupport({ tennant: "x" });', /tennant/],
 		['Usher.contactSupport({ newTab: "no" });', /boolean/],
+		['Usher.contactSupport({ signUrl: new URL(location.href) });', /string/],
+		['window.authUser = { email: 5 };', /string/],
+		['window.authUser = { mail: "zoe@example.com" };', /mail/],
 		['Usher.version = "2";', /read-only/],
 		['Usher.open();', /open/],
 		['Usher.contactSupport({ user: "zoe@example.com" });', /not assignable|no properties in common/],

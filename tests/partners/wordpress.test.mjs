@@ -18,7 +18,7 @@ import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { until } from '../e2e/harness.mjs';
 import { screenshot } from '../browser/chromium.mjs';
-import { addressless, begin, freePort, gateway, known, program, temporary, users } from './partner.mjs';
+import { SECRET, addressless, begin, freePort, gateway, known, program, temporary, users } from './partner.mjs';
 
 const here = path.dirname(fileURLToPath(import.meta.url));
 let g, database, site, partner, base, socket, page;
@@ -41,18 +41,20 @@ async function startDatabase(dir) {
 	}, 'the database');
 }
 
+const paste = (snippet) => fs.writeFileSync(path.join(base, 'wp-content/mu-plugins/contact-support.php'), snippet);
+
 /** The site's own tree: WordPress's files, a configuration, the snippet. */
 function layOut(snippet) {
 	base = path.join(temporary('wordpress'), 'site');
 	fs.cpSync('/usr/share/wordpress', base, { recursive: true, dereference: true, filter: (from) => !/wp-config\.php$/.test(from) });
 	for (const dir of ['mu-plugins', 'uploads'])
 		fs.mkdirSync(path.join(base, 'wp-content', dir), { recursive: true });
-	fs.writeFileSync(path.join(base, 'wp-content/mu-plugins/contact-support.php'), snippet);
+	paste(snippet);
 	fs.copyFileSync(path.join(here, 'wordpress/site.php'), path.join(base, 'wp-content/mu-plugins/site.php'));
 	fs.writeFileSync(path.join(base, 'wp-config.php'), `<?php
 $_SERVER['HTTPS'] = 'on';
 define('DB_NAME', 'site'); define('DB_USER', 'root'); define('DB_PASSWORD', ''); define('DB_HOST', 'localhost:${socket}');
-define('DB_CHARSET', 'utf8mb4'); define('DB_COLLATE', '');
+define('USHER_SECRET', '${SECRET}'); define('DB_CHARSET', 'utf8mb4'); define('DB_COLLATE', '');
 define('WP_DEBUG', true); define('WP_DEBUG_DISPLAY', false); define('WP_DEBUG_LOG', '${base}/errors');
 define('WP_HTTP_BLOCK_EXTERNAL', true); define('DISABLE_WP_CRON', true); define('AUTOMATIC_UPDATER_DISABLED', true);
 ${['AUTH_KEY', 'SECURE_AUTH_KEY', 'LOGGED_IN_KEY', 'NONCE_KEY', 'AUTH_SALT', 'SECURE_AUTH_SALT', 'LOGGED_IN_SALT', 'NONCE_SALT'].map((n) => `define('${n}', 'test ${n}');`).join('\n')}
@@ -74,7 +76,7 @@ before(async () => {
 	page = `/?page_id=${found.page}`;
 	const sons = found.users.find((u) => u.user_email.includes('sons'));
 	assert.equal(sons.user_email, 'smith&amp;sons@example.com', 'WordPress keeps addresses escaped');
-	site = await program('php', ['-S', `127.0.0.1:${port}`, '-t', base], { port, env: { PHP_CLI_SERVER_WORKERS: '' } });
+	site = await program('php', ['-d', 'opcache.enable=0', '-S', `127.0.0.1:${port}`, '-t', base], { port, env: { PHP_CLI_SERVER_WORKERS: '' } });
 	partner = await begin(g.gw, port, { button: '.wp-element-button:has-text("Contact support")' });
 });
 after(async () => {
@@ -136,3 +138,44 @@ for (const theme of ['twentytwentyone', 'twentytwentythree'])
 		});
 		assert.deepEqual(complaints(), []);
 	});
+
+test('signed by the site\'s server', async (t) => {
+	install('twentytwentyone');
+	paste(await g.signed('wordpress', 'page'));
+	for (const user of known)
+		await t.test(`${user.name} ${user.email}`, async () => {
+			await as(user.id);
+			await partner.signsIn(user, page, 'beta');
+		});
+	await t.test('a guest goes to the sign-in', async () => {
+		await partner.context.clearCookies();
+		const tab = await partner.context.newPage();
+		await tab.goto(`https://alpha.test${page}`);
+		await tab.click('.wp-element-button:has-text("Contact support")');
+		await tab.waitForURL((at) => at.href.startsWith('https://alpha.test/wp-login.php?redirect_to='));
+		await tab.close();
+	});
+	await t.test('who signed out meanwhile goes to the sign-in', async () => {
+		await as(known[0].id);
+		const tab = await partner.visit(page);
+		const other = await partner.context.newPage();
+		await other.goto('https://alpha.test/?out=1');
+		await other.close();
+		await tab.click('.wp-element-button:has-text("Contact support")');
+		await tab.waitForURL((at) => at.href.startsWith('https://alpha.test/wp-login.php?redirect_to='));
+		await tab.close();
+	});
+	await t.test('nobody else\'s page asks for one', async () => {
+		await as(known[0].id);
+		const tab = await partner.visit(page);
+		assert.equal(await tab.evaluate(async () => (await fetch('/wp-admin/admin-ajax.php?action=contact_support', { method: 'POST', headers: { 'X-Requested-With': 'XMLHttpRequest' } })).status), 403);
+		await tab.close();
+	});
+	await t.test('signed-in pages are kept by nobody', async () => {
+		await as(known[0].id);
+		const tab = await partner.context.newPage();
+		assert.equal((await (await tab.goto(`https://alpha.test${page}`)).allHeaders())['cache-control'], 'no-store, private');
+		await tab.close();
+	});
+	assert.deepEqual(complaints(), []);
+});

@@ -8,6 +8,7 @@
 // and then, over the port,
 //
 //	page	{type: 'handoff', mode: 'tab' or 'frame', fields: {...}}
+//		{type: 'failed'}	after an 'again': there is nobody to hand off
 //		{type: 'sign-out'}
 //	frame	{type: 'redirect', url, expires_in}	mode tab: yours to open
 //		{type: 'signed-in'}	mode frame: the desk is on its way
@@ -26,10 +27,13 @@
 	const button = main.querySelector('button');
 	const origins = main.dataset.origins.split(' ');
 	const base = location.pathname.replace(/\/$/, '');	// a slash may follow the tenant
+	const TAB_MS = 30000;	// until the page must have handed off
 	const was = location.hash.slice(1);
 	let port = null;
 	let embedder = '';
-	let inTab = null;	// what to hand off where no desk can open in here
+	let isInTab = false;	// no desk can open in here
+	let tab = null;		// that waits for what the page hands off next
+	let timer = 0;
 
 	addEventListener('message', (event) => {
 		if (port || parent === window || event.source !== parent ||
@@ -48,8 +52,8 @@
 	button.addEventListener('click', () => {
 		if (!port)
 			return;
-		if (inTab) {
-			openTab(inTab);
+		if (isInTab) {
+			openTab();
 			return;
 		}
 		say('One moment, please…');
@@ -113,30 +117,47 @@
 	}
 
 	// Some browsers keep no cookies of frames at all. A tab works everywhere, but
-	// has to be opened while the click counts.
-	async function openTab(fields) {
-		const tab = window.open('', '_blank');
+	// has to be opened while the click counts. The page is asked anew: what it handed
+	// off may be good for one session, and that was in here.
+	function openTab() {
+		endTab();
+		tab = window.open('', '_blank');
+		if (!tab)
+			return endTab();
+		timer = setTimeout(endTab, TAB_MS);
+		port.postMessage({ type: 'again' });
+	}
+
+	function endTab() {
+		clearTimeout(timer);
+		if (tab)
+			tab.close();
+		tab = null;
+		say('This did not work. Please try again.', 'Open in a new tab');
+	}
+
+	async function sendOn(fields) {
 		const handed = await ask('/handoff', fields).catch(() => ({}));
 
-		if (!tab || !handed.ok) {
-			if (tab)
-				tab.close();
-			say('This did not work. Please try again.', 'Open in a new tab');
+		if (!tab)
 			return;
-		}
+		if (!handed.ok)
+			return endTab();
+		clearTimeout(timer);
 		tab.opener = null;
 		tab.location.replace(handed.body.redirect_url);
+		tab = null;
 		say('The support desk opens in a tab of its own.', 'Open it again');
 	}
 
-	async function signInHere(url, fields) {
+	async function signInHere(url) {
 		const opened = await ask('/session', { token: new URL(url).searchParams.get('token') });
 		if (!opened.ok)
 			return refuse(opened.status, opened.body, opened.request);
 		// Did the browser keep the cookie?
 		const kept = await ask('/api/tickets?limit=1');
 		if (kept.status === 401) {
-			inTab = fields;
+			isInTab = true;
 			refuse(401, { code: 'cookies_blocked', message: 'In this browser the support desk opens in a tab of its own.' }, kept.request);
 			say(line.textContent, 'Open in a new tab');
 			return;
@@ -154,7 +175,7 @@
 		if (!handed.ok)
 			return refuse(handed.status, handed.body, handed.request);
 		if (mode === 'frame')
-			return signInHere(handed.body.redirect_url, fields);
+			return signInHere(handed.body.redirect_url);
 		say('The support desk opens in a tab of its own.');
 		port.postMessage({ type: 'redirect', url: handed.body.redirect_url, expires_in: handed.body.expires_in });
 	}
@@ -174,7 +195,9 @@
 	}
 
 	function answer(message) {
-		const work = message.type === 'handoff' ? handOff(message.mode, message.fields || {}) :
+		if (message.type === 'failed')
+			return tab ? endTab() : say('This did not work. Please try again.', 'Try again');
+		const work = message.type === 'handoff' ? tab ? sendOn(message.fields || {}) : handOff(message.mode, message.fields || {}) :
 			message.type === 'sign-out' ? signOut() : Promise.resolve();
 
 		work.catch(() => refuse(0, { code: 'unreachable', message: 'The support desk cannot be reached right now.' }));

@@ -18,6 +18,8 @@ class SiteProvider extends Illuminate\Foundation\Support\Providers\RouteServiceP
 		parent::boot();
 		Route::middleware('web')->group(function () {
 			Route::get('/', fn () => view('home'));
+			Route::get('/signed', fn () => view('signed'));
+			require base_path('routes/support.php');
 			Route::get('/login', fn () => 'sign in here')->name('login');
 			Route::get('/as/{id}', function ($id) {
 				Auth::loginUsingId($id);
@@ -39,6 +41,7 @@ class SiteKernel extends Kernel
 		Illuminate\Cookie\Middleware\AddQueuedCookiesToResponse::class,
 		Illuminate\Session\Middleware\StartSession::class,
 		Illuminate\View\Middleware\ShareErrorsFromSession::class,
+		Illuminate\Foundation\Http\Middleware\VerifyCsrfToken::class,
 		Illuminate\Routing\Middleware\SubstituteBindings::class,
 	]];
 }

@@ -6,7 +6,7 @@
 
 #include "unit/config/rig.h"
 
-#define SDK_FILE "/sdk/usher-1.0.1.js"
+#define SDK_FILE "/sdk/usher-1.1.0.js"
 #define ABC "sha384-ywB1P0WjXou1oD1pmsZQBycsMqsO3tFjGotgWkP/W+2AhgcroefMI1i67" \
 	"KE0yCWn"			/* of "abc": FIPS 180-4's example */
 #define NAMED(name) "tenant = { slug = \"acme\"; identity = \"unsigned\";\n" \
@@ -14,7 +14,10 @@
 
 static const char *const frameworks[] = { "plain", "fetch", "embed", "laravel",
 					  "wordpress", "react" };
+static const char *const signing[] = { "plain", "laravel", "wordpress",
+				       "react", "php", "python", "node" };
 static char out[65536], err[8192];
+static int way;			/* 0, or the index of --signed, --server */
 
 static void set_up(void)
 {
@@ -43,8 +46,9 @@ static int run(const char *slug, const char *framework)
 	struct command_line line = {
 		.command = &command, .arguments = arguments, .count = 1,
 		.general.config = rig_dir,
-		.given = { { &snippet_options[0], framework } },
-		.given_count = framework ? 1 : 0,
+		.given = { { &snippet_options[0], framework },
+			   { &snippet_options[way], NULL } },
+		.given_count = way ? 2 : framework ? 1 : 0,
 	};
 	int status;
 	pid_t pid;
@@ -78,7 +82,8 @@ static bool has(const char *text)
 static bool has_mark_left(void)
 {
 	static const char *const marks[] = { "@tenant", "@script@",
-		"@integrity", "@title", "@assertion", "@action" };
+		"@integrity", "@title", "@assertion", "@action", "@sign@",
+		"@kid", "@issuer", "@js-", "@php-", "@types" };
 
 	for (size_t i = 0; i < N_ELEMENTS(marks); i++)
 		if (has(marks[i]))
@@ -202,6 +207,68 @@ START_TEST(users_who_are_signed_bring_their_proof)
 }
 END_TEST
 
+static const char KEYED[] = "tenant = { slug = \"acme\";\n"
+	"identity = \"observe\"; issuer = \"it's \\\"ours\\\" \\\\ $x\";\n"
+	"keys = ( { kid = \"k'1\"; algorithm = \"HS256\";\n"
+	"secret_file = \"secret\"; } ); };\n";
+
+START_TEST(the_servers_side_is_whole_and_has_no_secret)
+{
+	rig_write("secret", "0123456789abcdef0123456789abcdef\n");
+	rig_write("acme.conf", KEYED);
+	way = 1;
+	for (size_t i = 0; i < N_ELEMENTS(signing); i++) {
+		ck_assert_msg(run("acme", signing[i]) == COMMAND_DONE, "%s",
+			      err);
+		ck_assert_msg(!has_mark_left(), "%s: %s", signing[i], out);
+		ck_assert(has("https://tickets.example" SDK_FILE));
+		ck_assert(has(ABC));
+		ck_assert(!has("0123456789abcdef"));
+		ck_assert_ptr_nonnull(strstr(err, "for its server alone"));
+		if (!i)
+			continue;	/* the page alone */
+		ck_assert_msg(has("HS256"), "%s", out);
+		ck_assert_msg(has("'k\\'1'") || has("\"k'1\""), "%s", out);
+		ck_assert_msg(has("'it\\'s \"ours\" \\\\ $x'") ||
+			      has("\"it's \\\"ours\\\" \\\\ $x\""), "%s", out);
+		ck_assert(has("USHER_SECRET"));
+		ck_assert(has("https://tickets.example/api/auth/redirect/"
+			      "acme"));
+	}
+	way = 0;
+}
+END_TEST
+
+START_TEST(only_two_have_a_server_that_posts)
+{
+	rig_write("secret", "0123456789abcdef0123456789abcdef\n");
+	rig_write("acme.conf", KEYED);
+	way = 2;
+	for (size_t i = 0; i < N_ELEMENTS(signing); i++) {
+		bool posts = i == 4 || i == 6;	/* php, node */
+
+		ck_assert_int_eq(run("acme", signing[i]),
+				 posts ? COMMAND_DONE : COMMAND_USAGE);
+		ck_assert_int_eq(has("'response'") || has("response: 'json'"),
+				 posts);
+		ck_assert(!has_mark_left());
+		ck_assert(!has("<script"));
+	}
+	way = 0;
+}
+END_TEST
+
+START_TEST(without_a_key_nothing_is_signed)
+{
+	way = 1;
+	ck_assert_int_eq(run("acme", "php"), COMMAND_REFUSED);
+	ck_assert_str_eq(out, "");
+	ck_assert_ptr_nonnull(strstr(err, "has no key with algorithm = "
+				     "\"HS256\""));
+	way = 0;
+}
+END_TEST
+
 /* A name that ends its attribute, its string or its expression. */
 START_TEST(a_name_stays_inside_what_it_stands_in)
 {
@@ -274,6 +341,9 @@ static void snippet_tests(TCase *tc)
 	tcase_add_test(tc, the_plain_one_is_what_is_meant_without_a_name);
 	tcase_add_test(tc, other_names_are_refused_before_anything_is_read);
 	tcase_add_test(tc, users_who_are_signed_bring_their_proof);
+	tcase_add_test(tc, the_servers_side_is_whole_and_has_no_secret);
+	tcase_add_test(tc, only_two_have_a_server_that_posts);
+	tcase_add_test(tc, without_a_key_nothing_is_signed);
 	tcase_add_test(tc, a_name_stays_inside_what_it_stands_in);
 	tcase_add_test(tc, a_name_is_not_expanded);
 	tcase_add_test(tc, what_is_still_to_be_done_is_said_beside_it);

@@ -1,0 +1,34 @@
+// app/support/assertion/route.js, for Next. It signs who is signed in here, at the
+// click: with the secret of the tenant's key, from the environment (USHER_SECRET)
+// and in no page. With Express: usherctl snippet @tenant@ --framework node --signed.
+@js-import@
+
+export const dynamic = 'force-dynamic';
+
+const ACTION = '@action@';
+const LOGIN = '/login';
+
+// Yours: who is signed in in this session, or null: { id, email, name }. The id never
+// changes. With Auth.js, for example: (await auth())?.user, where the session has the id.
+async function signedInUser(request) {
+    return null;
+}
+
+@js-sign@
+const escape = (text) => text.replace(/[&<>"]/g, (c) => `&#${c.charCodeAt(0)};`);
+
+export async function POST(request) {
+    const isScript = request.headers.get('X-Requested-With') === 'XMLHttpRequest';
+    const answer = (status, headers, body = null) =>
+        new Response(body, { status, headers: { 'Cache-Control': 'no-store, private', ...headers } });
+
+    const user = await signedInUser(request);
+    if (!user?.email) return isScript ? answer(401, {}) : answer(303, { Location: LOGIN });
+    const fields = { assertion: signAssertion(user), email: user.email, name: user.name || '' };
+    if (isScript) return answer(200, { 'Content-Type': 'application/json' }, JSON.stringify(fields));
+    // Without usher.js: a page that goes on by itself.
+    const inputs = Object.entries(fields).map(([name, value]) => `<input type="hidden" name="${name}" value="${escape(value)}">`);
+    return answer(200, { 'Content-Type': 'text/html; charset=utf-8', 'Referrer-Policy': 'strict-origin-when-cross-origin' },
+        `<!doctype html><title>Support</title><form method="post" action="${ACTION}">${inputs.join('')}` +
+        '<button>Continue to support</button></form><script>document.forms[0].submit()</script>');
+}
