@@ -200,7 +200,7 @@ test('usherctl recipe says what it has no recipe for', async () => {
 	const rest = new Gateway({ tenants: { home: tenant('home', { url: null }), off: tenant('off', { enabled: 'false' }), alpha: tenant('alpha') } });
 	for (const [args, code, why] of [
 		[['nginx', 'home'], 1, /gateway's own host/], [['nginx', 'off'], 1, /switched off/], [['nginx', 'nobody'], 1, /not in this/],
-		[['apache', 'alpha'], 2, /for nginx/], [['nginx', 'alpha', '--desk', '10.0.0.1:80; evil'], 2, /a host/], [['nginx', 'alpha', '--gateway', ''], 2, /a host/],
+		[['apache', 'alpha'], 2, /recipes for nginx, rt/], [['osticket', 'alpha'], 1, /cuts at its '@'/], [['nginx', 'alpha', '--desk', '10.0.0.1:80; evil'], 2, /a host/], [['nginx', 'alpha', '--gateway', ''], 2, /a host/],
 	]) {
 		const r = await rest.ctl('recipe', ...args);
 		assert.equal(r.code, code, r.err);
@@ -208,6 +208,26 @@ test('usherctl recipe says what it has no recipe for', async () => {
 		assert.equal(r.out, '');
 	}
 	assert.match((await rest.ctl('recipe', 'nginx', 'alpha')).err, /built-in/);
+});
+
+test('a desk\'s recipe has the tenant\'s addresses, and nothing that is left to fill in', async () => {
+	const rest = new Gateway({ tenants: { 'be-ta': tenant('be-ta', { url: '"https://ticket.beta.test:8443"', desk: 'false', desk_user: '"{slug}-{id}"' }) } });
+	for (const desk of ['rt', 'osticket', 'zammad', 'znuny', 'glpi']) {
+		const r = await rest.ctl('recipe', desk, 'be-ta', '--desk', '10.0.0.7:8080');
+		assert.equal(r.code, 0, r.err);
+		assert.match(r.out, /ticket\.beta\.test:8443/);
+		assert.match(r.out, /usherctl recipe nginx be-ta --desk 10\.0\.0\.7:8080/);
+		assert.ok(!/@\w+@/.test(r.out), r.out);
+		assert.equal(/Not tried here/.test(r.out), desk !== 'rt');
+	}
+	const perl = (await rest.ctl('recipe', 'rt', 'be-ta')).out.split(/^# ---- .* ----$/m);
+	assert.equal(perl.length, 3);
+	for (const text of perl.slice(1)) {
+		const file = path.join(rest.dir, 'part.pl');
+		fs.writeFileSync(file, text);
+		const r = spawnSync('perl', ['-c', file], { encoding: 'utf8' });
+		assert.equal(r.status, 0, r.stderr);
+	}
 });
 
 test('every slug makes a recipe that nginx takes, beside the others', async () => {
@@ -306,6 +326,7 @@ test('who somebody is, only usher says', async () => {
 test('the desk gets its own cookies, and none of usher\'s', async () => {
 	const { cookie } = await signIn();
 	const embed = '__Host-usher-embed=AAAA', login = '__Host-usher-login=BBBB';
+	const mark = `__Host-usher-desk=${await idOf(user.email)}`;
 	for (const [lines, want] of [
 		[[cookie], undefined],
 		[[`a=1; ${cookie}`], 'a=1'],
@@ -321,14 +342,38 @@ test('the desk gets its own cookies, and none of usher\'s', async () => {
 		[[`__Host-ushers=1; ${cookie}`], '__Host-ushers=1'],
 		[[`a=1; __HOST-USHER=planted; ${cookie}; b=2`], 'a=1; b=2'],
 		[[`a=1; ${embed}; ${embed}; ${embed}; ${cookie}`], undefined],
-	]) {
-		const r = await visit({ lines: lines.map((l) => `Cookie: ${l}`) });
-		assert.equal(r.status, 200, lines.join('|'));
-		assert.equal(r.desk().headers.cookie, want, lines.join('|'));
-		assert.ok(!r.text.includes(cookie.split('=')[1]), lines.join('|'));
-	}
+	])
+		// The mark of whose the cookies are: in front, and at the end.
+		for (const marked of [[`${mark}; ${lines[0]}`, ...lines.slice(1)], [...lines.slice(0, -1), `${lines.at(-1)}; ${mark}`], [mark, ...lines], [...lines, mark]]) {
+			const r = await visit({ lines: marked.map((l) => `Cookie: ${l}`) });
+			assert.equal(r.status, 200, marked.join('|'));
+			assert.equal(r.desk().headers.cookie, want, marked.join('|'));
+			assert.equal(r.headers['set-cookie'], undefined);
+			assert.ok(!r.text.includes(cookie.split('=')[1]), marked.join('|'));
+		}
 	for (const lines of [[`${cookie}; ${cookie}`], [cookie, cookie], [cookie, '__Host-usher=other']])
 		assert.equal((await visit({ lines: lines.map((l) => `Cookie: ${l}`) })).status, 401, 'two of them are nobody');
+});
+
+test('a session of the desk\'s own is not handed to who signs in next', async () => {
+	const one = await signIn(), two = await signIn({ email: 'next@example.com', name: 'Next' });
+	const ids = [await idOf(user.email), await idOf('next@example.com')];
+	const marked = (id) => `__Host-usher-desk=${id}; Path=/; Secure; HttpOnly; SameSite=None`;
+	const told = async (...cookies) => {
+		const r = await visit({ lines: [`Cookie: ${cookies.join('; ')}`] });
+		assert.equal(r.status, 200);
+		return [r.desk().headers.cookie, r.headers['set-cookie']];
+	};
+	const own = 'desk=1';
+	assert.deepEqual(await told(one.cookie, own), [undefined, marked(ids[0])], 'nobody knows whose it is');
+	assert.deepEqual(await told(one.cookie, own, `__Host-usher-desk=${ids[0]}`), [own, undefined]);
+	assert.deepEqual(await told(two.cookie, own, `__Host-usher-desk=${ids[0]}`), [undefined, marked(ids[1])]);
+	assert.deepEqual(await told(two.cookie, own, `__Host-usher-desk=${ids[1]}`), [own, undefined]);
+	for (const mark of [`__Host-usher-desk=${ids[1]}0`, `__Host-usher-desk=0${ids[1]}`, '__Host-usher-desk=', `x__Host-usher-desk=${ids[1]}`, `a=__Host-usher-desk=${ids[1]}`])
+		assert.deepEqual((await told(two.cookie, own, mark))[1], marked(ids[1]), mark);
+	const missing = await visit({ path: '/missing', lines: [`Cookie: ${two.cookie}`] });
+	assert.equal(missing.headers['set-cookie'], marked(ids[1]), 'an error of the desk\'s brings its cookies, too');
+	assert.equal((await visit({ lines: [`Cookie: __Host-usher-desk=${ids[0]}; ${own}`] })).headers['set-cookie'], undefined);
 });
 
 test('what is the same for everybody is had without a session, and nothing else', async () => {
