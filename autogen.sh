@@ -252,6 +252,8 @@ check() {
 	suite "$build" "other tests" check-rest
 	# With Laravel and WordPress where they are installed.
 	suite "$build" "partners' snippets in what partners build with" partners-short
+	# The same of Request Tracker.
+	suite "$build" "desks behind nginx" rt
 	# The same code with the compiler watching each access: unit, flow and
 	# end-to-end tests again.
 	compile "$build/sanitized" --enable-sanitizers CFLAGS="-O1 -g1"

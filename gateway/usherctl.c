@@ -39,7 +39,10 @@ static int check(const struct command_line *line)
 
 static int recipe(const struct command_line *line)
 {
-	return recipe_run(line, asset_nginx_conf);
+	return recipe_run(line, &(const struct recipes){
+		.nginx = asset_nginx_conf, .rt = asset_rt_txt,
+		.osticket = asset_osticket_txt, .zammad = asset_zammad_txt,
+		.znuny = asset_znuny_txt, .glpi = asset_glpi_txt });
 }
 
 static const struct command commands[] = {
@@ -65,7 +68,7 @@ static const struct command commands[] = {
 	  1, 2, assertctl_verify, NULL },
 	{ "snippet", "SLUG", "what a partner pastes into its site",
 	  1, 1, snippet, snippet_options },
-	{ "recipe", "nginx SLUG", "a web server in front of a desk of its own",
+	{ "recipe", "NAME SLUG", "how a desk of its own stands behind usher",
 	  2, 2, recipe, recipe_options },
 	{ "adapter new", "NAME", "a directory to begin an adapter in",
 	  1, 1, scaffold_new, scaffold_options },

@@ -32,6 +32,9 @@ static void say_errno(struct secret_place at, struct str shown, int err,
 			       STR_ARG(shown), text);
 }
 
+#define SECRET_FILE_MAX (SECRET_MAX + 3)	/* "\r\n", and one to see too
+						 * many */
+#define MAKE_ONE "make one: openssl rand -base64 32"
 #define MAKE_IT								\
 	"make the file, or correct the path: it is relative to the "	\
 	"directory of this configuration file"
@@ -84,19 +87,24 @@ static struct str without_line_end(struct str s)
 	return s;
 }
 
+static bool is_too_long(struct secret_place at, struct str text)
+{
+	if (text.len > SECRET_MAX)
+		location_error(at.location, at.line, at.setting, NULL,
+			       "names a file with more than %d octets",
+			       SECRET_MAX);
+	return text.len > SECRET_MAX;
+}
+
 static int take(struct secret_place at, struct pool *pool, struct str text,
 		size_t min, struct str *out_r)
 {
 	text = without_line_end(text);
-	if (text.len > SECRET_MAX) {
-		location_error(at.location, at.line, at.setting, NULL,
-			       "names a file with more than %d octets",
-			       SECRET_MAX);
+	if (is_too_long(at, text))
 		return -1;
-	}
 	if (text.len < min) {
 		location_error(at.location, at.line, at.setting,
-			       "make one: openssl rand -base64 32",
+			       MAKE_ONE,
 			       "names a file with a secret of %zu octets; at "
 			       "least %zu are needed",
 			       text.len, min);
@@ -128,13 +136,14 @@ static ssize_t read_all(struct secret_place at, int fd, char *text, size_t size)
 	return (ssize_t)len;
 }
 
-int secret_read(struct secret_place at, struct pool *pool, struct str path,
-		size_t min, struct str *out_r)
+/* All of a secret's file, or one octet past the limit: how many octets, or -1
+ * with a finding. */
+static ssize_t read_secret(struct secret_place at, struct str path,
+			   char text[SECRET_FILE_MAX])
 {
-	char text[SECRET_MAX + 3];	/* "\r\n", and one to see too many */
 	struct stat st;
 	ssize_t len;
-	int fd = open_regular(path, &st), ret = -1;
+	int fd = open_regular(path, &st);
 
 	if (fd < 0 && errno)
 		say_errno(at, STR_NULL, errno, MAKE_IT);
@@ -143,12 +152,97 @@ int secret_read(struct secret_place at, struct pool *pool, struct str path,
 	if (fd < 0)
 		return -1;
 	check_private(at, &st);
-	len = read_all(at, fd, text, sizeof(text));
+	len = read_all(at, fd, text, SECRET_FILE_MAX);
+	close(fd);
+	return len;
+}
+
+int secret_read(struct secret_place at, struct pool *pool, struct str path,
+		size_t min, struct str *out_r)
+{
+	char text[SECRET_FILE_MAX];
+	ssize_t len = read_secret(at, path, text);
+	int ret = -1;
+
 	if (len >= 0)
 		ret = take(at, pool, (struct str){ text, (size_t)len }, min,
 			   out_r);
 	explicit_bzero(text, sizeof(text));
-	close(fd);
+	return ret;
+}
+
+/* Sent in a header by the tenant's server: no blanks, no line ends. */
+static bool is_header_secret(struct str s)
+{
+	size_t i;
+
+	for (i = 0; i < s.len; i++)
+		if (s.ptr[i] <= ' ' || s.ptr[i] > '~')
+			return false;
+	return true;
+}
+
+static int add_line(struct secret_place at, struct str line, unsigned number,
+		    struct secrets *out)
+{
+	enum err err;
+
+	if (line.len < SECRET_OURS_MIN) {
+		location_error(at.location, at.line, at.setting, MAKE_ONE,
+			       "names a file whose line %u is a secret of %zu "
+			       "octets; at least %d are needed",
+			       number, line.len, SECRET_OURS_MIN);
+		return -1;
+	}
+	if (!is_header_secret(line)) {
+		location_error(at.location, at.line, at.setting, MAKE_ONE,
+			       "names a file whose line %u has characters that "
+			       "no header can carry", number);
+		return -1;
+	}
+	err = secrets_add(out, line);
+	if (err == ERR_LIMIT)
+		location_error(at.location, at.line, at.setting,
+			       "take out those that nobody uses any more",
+			       "names a file with more than %d secrets",
+			       SECRETS_MAX);
+	else if (err)
+		location_error(at.location, at.line, at.setting, NULL, "%s",
+			       err_text(err));
+	return err ? -1 : 0;
+}
+
+static int take_lines(struct secret_place at, struct str text,
+		      struct secrets *out_r)
+{
+	struct secrets all = { .count = 0 };
+	struct str rest = without_line_end(text);
+	unsigned number = 0;
+
+	if (is_too_long(at, rest))
+		return -1;
+	do {
+		struct str line = str_cut(rest, '\n', &rest);
+
+		if (rest.ptr && line.len && line.ptr[line.len - 1] == '\r')
+			line.len--;
+		if (add_line(at, line, ++number, &all))
+			return -1;
+	} while (rest.ptr);
+	*out_r = all;
+	return 0;
+}
+
+int secret_read_several(struct secret_place at, struct str path,
+			struct secrets *out_r)
+{
+	char text[SECRET_FILE_MAX];
+	ssize_t len = read_secret(at, path, text);
+	int ret = -1;
+
+	if (len >= 0)
+		ret = take_lines(at, (struct str){ text, (size_t)len }, out_r);
+	explicit_bzero(text, sizeof(text));
 	return ret;
 }
 

@@ -11,6 +11,7 @@
 #define CONFIG_SECRET_H
 
 #include "config/location.h"
+#include "crypto/secrets.h"
 
 #define SECRET_MAX 4096		/* octets, without the trailing line end */
 #define SECRET_OURS_MIN 16	/* of a secret that only we and the partner's
@@ -32,6 +33,12 @@ struct str secret_path(struct pool *pool, struct str dir, struct str path);
  */
 int secret_read(struct secret_place at, struct pool *pool, struct str path,
 		size_t min, struct str *out_r);
+/*
+ * Several, a line each, of at least SECRET_OURS_MIN characters that a header can
+ * carry: no blanks, ASCII.  The text is wiped, and only digests are kept.
+ */
+int secret_read_several(struct secret_place at, struct str path,
+			struct secrets *out_r);
 /* The same of what is no secret: a file of up to `max` octets, as it is. */
 int secret_read_public(struct secret_place at, struct pool *pool,
 		       struct str path, size_t max, struct str *out_r);

@@ -21,6 +21,7 @@
 #include "crypto/jwe.h"
 #include "crypto/jws.h"
 #include "crypto/keyring.h"
+#include "crypto/secrets.h"
 #include "policy/client.h"
 #include "policy/cors.h"
 #include "policy/identity.h"
@@ -112,7 +113,7 @@ struct tenant {
 	struct ratelimit_rule rate_limit;
 	uint32_t session_idle_s, session_absolute_s;
 	struct str certificate, key;	/* file paths; absent: the listener's */
-	struct str redeem_secret;	/* absent: redeem is off */
+	struct secrets redeem_secrets;	/* none: redeem is off */
 	struct jwe_keys *token_keys;	/* NULL when not serving */
 	struct adapter *adapter;	/* NULL: none; it may still start */
 	uint32_t adapter_deadline_ms;

@@ -245,17 +245,6 @@ static void read_webhooks(const struct reader *reader, struct group group)
 			      "they name for as long as retention.outbox says");
 }
 
-/* Sent in a header by the tenant's server: no blanks, no line ends. */
-static bool is_header_secret(struct str s)
-{
-	size_t i;
-
-	for (i = 0; i < s.len; i++)
-		if (s.ptr[i] <= ' ' || s.ptr[i] > '~')
-			return false;
-	return true;
-}
-
 /* What all its webhooks name. */
 static void read_wanted(const struct reader *reader, struct group group,
 		       struct tenant *out)
@@ -315,16 +304,9 @@ static void read_redeem_secret(const struct reader *reader,
 				   group_line(group, "redeem_secret_file") };
 	struct str path = STR_NULL;
 
-	if (reader_path(reader, group, "redeem_secret_file", &path) ||
-	    str_is_null(path) ||
-	    secret_read(at, reader->pool, path, SECRET_OURS_MIN,
-			&out->redeem_secret))
-		return;
-	if (!is_header_secret(out->redeem_secret))
-		location_error(reader->location, at.line, at.setting,
-			       "make one: openssl rand -base64 32",
-			       "names a file with more than one line, or with "
-			       "characters that no header can carry");
+	if (!reader_path(reader, group, "redeem_secret_file", &path) &&
+	    !str_is_null(path))
+		secret_read_several(at, path, &out->redeem_secrets);
 }
 
 static void read_certificate(const struct reader *reader, struct group group,

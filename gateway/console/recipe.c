@@ -21,7 +21,16 @@ const struct command_option recipe_options[] = {
 	{ 0 }
 };
 
+/* What there is a recipe for. */
+struct kind {
+	const char *name;
+	struct str text;
+	const char *why_no_address;	/* in names; NULL: there may be */
+	bool is_server;			/* the web server's */
+};
+
 struct recipe {
+	const struct kind *kind;
 	const struct tenant *tenant;
 	const char *gateway, *desk;
 	struct str host;	/* with its port, unless that is the default */
@@ -106,6 +115,8 @@ static void add_value(struct recipe *r, struct str mark)
 		buf_adds(&r->out, r->tenant->slug);
 	else if (str_eq(mark, STR("host")))
 		buf_adds(&r->out, r->host);
+	else if (str_eq(mark, STR("port")))
+		buf_printf(&r->out, "%u", (unsigned)r->tenant->url.port);
 	else if (str_eq(mark, STR("hostname")))
 		buf_adds(&r->out, r->tenant->url.host);
 	else if (str_eq(mark, STR("gateway")))
@@ -123,8 +134,8 @@ static void add_value(struct recipe *r, struct str mark)
 static const char *mark_end(const char *at)
 {
 	static const char *const marks[] = {
-		"@id@", "@slug@", "@host@", "@hostname@", "@gateway@",
-		"@desk@", "@back@", "@landing@",
+		"@id@", "@slug@", "@host@", "@hostname@", "@port@",
+		"@gateway@", "@desk@", "@back@", "@landing@",
 	};
 	size_t i;
 
@@ -150,12 +161,14 @@ static void expand(struct recipe *r, const char *text)
 }
 
 static void advise(const struct command_line *line,
-		   const struct tenant *tenant)
+		   const struct tenant *tenant, bool is_server)
 {
 	if (tenant->desk)
 		fprintf(stderr, "usherctl: the tenant still has the built-in "
 			"desk: set desk = false; and dashboard = \"/\"; or "
 			"where yours begins\n");
+	if (!is_server)
+		return;
 	if (!command_value(line, "gateway") || !command_value(line, "desk"))
 		fprintf(stderr, "usherctl: give --gateway and --desk, or write "
 			"where usher and the desk are in place of "
@@ -167,17 +180,16 @@ static void advise(const struct command_line *line,
 		"the gateway's trusted_proxies\n");
 }
 
-static int print(const struct command_line *line, struct recipe *r,
-		 struct str text)
+static int print(const struct command_line *line, struct recipe *r)
 {
 	int status = COMMAND_REFUSED;
 
 	buf_init(&r->out, RECIPE_MAX);
-	expand(r, text.ptr);
+	expand(r, r->kind->text.ptr);
 	if (buf_is_ok(&r->out)) {
 		if (r->out.len)
 			fwrite(r->out.ptr, 1, r->out.len, stdout);
-		advise(line, r->tenant);
+		advise(line, r->tenant, r->kind->is_server);
 		status = COMMAND_DONE;
 	} else {
 		fprintf(stderr, "usherctl: recipe: out of memory\n");
@@ -188,7 +200,8 @@ static int print(const struct command_line *line, struct recipe *r,
 
 /* Why there is no recipe for this tenant; NULL: there is one. */
 static const char *refusal(const struct snapshot *snapshot,
-			   const struct tenant *tenant)
+			   const struct tenant *tenant,
+			   const struct kind *kind)
 {
 	if (!tenant)
 		return "is not in this configuration; see: usherctl check";
@@ -201,6 +214,8 @@ static const char *refusal(const struct snapshot *snapshot,
 	if (str_eq(tenant->url.host, snapshot->gateway.public_url.host))
 		return "lives on the gateway's own host, where the handoffs "
 		       "arrive: give it a url of its own for a desk of its own";
+	if (remote_has(&tenant->remote, REMOTE_EMAIL))
+		return kind->why_no_address;
 	return NULL;
 }
 
@@ -221,36 +236,59 @@ static const char *option_or(const struct command_line *line,
 	return value ? value : other;
 }
 
-int recipe_run(const struct command_line *line, struct str nginx)
+static int run(const struct command_line *line, struct recipe *r)
 {
-	struct recipe r = {
-		.gateway = option_or(line, "gateway", GATEWAY_DEFAULT),
-		.desk = option_or(line, "desk", DESK_DEFAULT),
-	};
 	struct str slug = str_from(line->arguments[1]);
 	struct console console;
 	const char *why;
 	int status;
 
-	if (strcmp(line->arguments[0], "nginx"))
-		return command_misused(line, "there is a recipe for nginx");
-	if (!is_address(r.gateway) || !is_address(r.desk))
-		return command_misused(line, "--gateway and --desk are a host "
-				       "and a port, as in 10.0.0.5:8443");
 	if (console_open(&line->general, &console))
 		return COMMAND_REFUSED;
-	r.tenant = snapshot_tenant(console.snapshot, slug);
-	why = refusal(console.snapshot, r.tenant);
+	r->tenant = snapshot_tenant(console.snapshot, slug);
+	why = refusal(console.snapshot, r->tenant, r->kind);
 	if (why) {
 		fprintf(stderr, "usherctl: tenant \"%.*s\" %s\n",
 			STR_ARG(slug), why);
 		status = COMMAND_REFUSED;
 	} else {
-		str_cut(r.tenant->origin, '/', &r.host);
-		r.host.ptr++;
-		r.host.len--;
-		status = print(line, &r, nginx);
+		str_cut(r->tenant->origin, '/', &r->host);
+		r->host.ptr++;
+		r->host.len--;
+		status = print(line, r);
 	}
 	console_close(&console);
 	return status;
+}
+
+int recipe_run(const struct command_line *line, const struct recipes *recipes)
+{
+	const struct kind kinds[] = {
+		{ "nginx", recipes->nginx, NULL, true },
+		{ "rt", recipes->rt, NULL, false },
+		{ "osticket", recipes->osticket,
+		  "names users by an address, which osTicket cuts at its '@': "
+		  "set desk_user = \"{slug}-{id}\"", false },
+		{ "zammad", recipes->zammad, NULL, false },
+		{ "znuny", recipes->znuny, NULL, false },
+		{ "glpi", recipes->glpi,
+		  "names users by an address, with a ':' before it, which "
+		  "GLPI refuses: set desk_user = \"{slug}-{id}\"", false },
+	};
+	struct recipe r = {
+		.gateway = option_or(line, "gateway", GATEWAY_DEFAULT),
+		.desk = option_or(line, "desk", DESK_DEFAULT),
+	};
+	size_t i;
+
+	for (i = 0; i < N_ELEMENTS(kinds); i++)
+		if (!strcmp(line->arguments[0], kinds[i].name))
+			r.kind = &kinds[i];
+	if (!r.kind)
+		return command_misused(line, "there are recipes for nginx, rt, "
+				       "osticket, zammad, znuny and glpi");
+	if (!is_address(r.gateway) || !is_address(r.desk))
+		return command_misused(line, "--gateway and --desk are a host "
+				       "and a port, as in 10.0.0.5:8443");
+	return run(line, &r);
 }

@@ -1,9 +1,14 @@
 /*
- * recipe: how a web server in front of a tenant's own desk asks usher who is
- * there, with the tenant's real addresses: usherctl recipe nginx SLUG.
+ * recipe: how a tenant's own desk stands behind usher, with the tenant's real
+ * addresses: usherctl recipe NAME SLUG.
  *
- * What is printed is console/recipes/nginx.conf with its marks filled in; the
- * one of README.md is that of the tenant in its "A first tenant".
+ *	nginx	the web server in front of it, which asks usher who is there
+ *		and tells the desk; what is in README.md is that of the tenant
+ *		in its "A first tenant"
+ *	rt, osticket, zammad, znuny, glpi
+ *		the settings of such a desk, to believe that web server
+ *
+ * What is printed are the files of console/recipes/ with their marks filled in.
  */
 #ifndef CONSOLE_RECIPE_H
 #define CONSOLE_RECIPE_H
@@ -12,8 +17,14 @@
 
 extern const struct command_option recipe_options[];
 
-/* The command; `nginx` is the text with its marks.  What the operator still
- * has to do is said on standard error. */
-int recipe_run(const struct command_line *line, struct str nginx);
+/* The texts, with their marks. */
+struct recipes {
+	struct str nginx, rt, osticket, zammad, znuny, glpi;
+};
+
+/* The command.  What the operator still has to do is said on standard error.
+ * A desk that would take two of the tenant's users for one, or none for any,
+ * because of its desk_user gets no recipe. */
+int recipe_run(const struct command_line *line, const struct recipes *recipes);
 
 #endif

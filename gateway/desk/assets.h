@@ -15,11 +15,18 @@ extern const struct str asset_desk_css;		/* the desk's page */
 extern const struct str asset_desk_js;
 extern const struct str asset_embed_css;
 extern const struct str asset_embed_js;		/* the frame's side */
-extern const struct str asset_nginx_conf;	/* see console/recipe.h */
 extern const struct str asset_usher_js;		/* the partner's side */
 extern const struct str asset_usher_1_0_1_js;	/* as they were released */
 extern const struct str asset_usher_1_0_0_js;
 extern const struct str asset_usher_d_ts;	/* the newest's types */
+
+/* See console/recipe.h. */
+extern const struct str asset_glpi_txt;
+extern const struct str asset_nginx_conf;
+extern const struct str asset_osticket_txt;
+extern const struct str asset_rt_txt;
+extern const struct str asset_zammad_txt;
+extern const struct str asset_znuny_txt;
 
 /* See console/snippet.c. */
 extern const struct str asset_embed_html;

@@ -59,7 +59,7 @@ enum step_result admit_limit_rate(struct exchange *ex)
 }
 
 /* Who is meant, and not where they ask from. */
-static struct ratelimit_verdict check_signed(struct exchange *ex,
+static struct ratelimit_verdict check_tenant(struct exchange *ex,
 					     struct str scope,
 					     uint32_t requests)
 {
@@ -84,11 +84,11 @@ enum step_result admit_limit_person(struct exchange *ex, struct str person)
 
 	if (!one.ptr || !all.ptr)
 		return answer_failure(ex, ERR_NOMEM);
-	verdict = check_signed(ex, one, rate->person);
+	verdict = check_tenant(ex, one, rate->person);
 	result = tell(ex, verdict);
 	if (result != STEP_NEXT)
 		return result;
-	verdict = check_signed(ex, all, rate->tenant);
+	verdict = check_tenant(ex, all, rate->tenant);
 	if (!verdict.allowed)
 		return tell(ex, verdict);
 	ratelimit_give_back(ex->gateway->limiter, scope_of(ex, false),
@@ -103,18 +103,26 @@ void admit_tell_rate(struct exchange *ex)
 				       &ex->client, ex->start_ms));
 }
 
-enum step_result admit_limit_guesses(struct exchange *ex, bool is_wrong)
+enum step_result admit_limit_guess(struct exchange *ex)
 {
-	struct ratelimit *limiter = ex->gateway->limiter;
 	struct str scope = scope_of(ex, true);
 
 	if (str_is_null(scope))
 		return answer_failure(ex, ERR_NOMEM);
-	return tell(ex, is_wrong ?
-		    ratelimit_check(limiter, scope, rule_of(ex), &ex->client,
-				    ex->start_ms) :
-		    ratelimit_peek(limiter, scope, rule_of(ex), &ex->client,
-				   ex->start_ms));
+	return tell(ex, ratelimit_check(ex->gateway->limiter, scope,
+					rule_of(ex), &ex->client,
+					ex->start_ms));
+}
+
+enum step_result admit_limit_server(struct exchange *ex)
+{
+	struct str scope = pool_printf(ex->pool, "%.*s/redeem",
+				       STR_ARG(ex->tenant->slug));
+
+	if (str_is_null(scope))
+		return answer_failure(ex, ERR_NOMEM);
+	return tell(ex, check_tenant(ex, scope,
+				     ex->tenant->signed_rate.tenant));
 }
 
 /* Of a slug in capitals, whether there is that tenant or not. */

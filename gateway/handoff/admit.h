@@ -36,13 +36,15 @@ enum step_result admit_limit_person(struct exchange *ex, struct str person);
 void admit_tell_rate(struct exchange *ex);
 
 /*
- * The same where a secret is shown: credit of the same size, but apart, and
- * used up by wrong secrets alone.  A right one is free, however often it
- * comes: a desk's server redeems for all its users from one address.  But
- * a client that has used up the credit is refused before its secret counts
- * (429), or guessing would go on.  So ask after the verdict and before acting
- * on it.
+ * Where a secret is shown, ask after the verdict.  A wrong one is charged to the
+ * client, with credit of the same size as for the rest, but apart; 429 past it.
+ * A right one is never refused for that, or who guesses from the address of a
+ * desk's server (a proxy, a shared host) would shut the desk out: it is charged
+ * to the tenant alone (signed_rate_limit), wherever it comes from.  So past the
+ * limit a guesser is still told when they hit it; what holds against guessing is
+ * the secret's length, and the limit is for the trail and the log.
  */
-enum step_result admit_limit_guesses(struct exchange *ex, bool is_wrong);
+enum step_result admit_limit_guess(struct exchange *ex);
+enum step_result admit_limit_server(struct exchange *ex);
 
 #endif

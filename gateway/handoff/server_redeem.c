@@ -1,11 +1,11 @@
 /*
  * Redeem, server to server: a desk that keeps sessions of its own trades a
- * token for the user, once, and proves itself with its secret.
+ * token for the user, once, and proves itself with one of its secrets.  FROM
+ * SERVER TO SERVER in man/usherd.8 is the contract.
  */
 #include "handoff/steps.h"
 
 #include "codec/json.h"
-#include "crypto/digest.h"
 #include "handoff/admit.h"
 #include "handoff/body.h"
 #include "handoff/redeem.h"
@@ -25,24 +25,13 @@ struct server_redeem {
  * asking around costs like guessing. */
 static enum step_result check_enabled(struct exchange *ex)
 {
-	if (ex->tenant->redeem_secret.len)
+	if (ex->tenant->redeem_secrets.count)
 		return STEP_NEXT;
-	if (admit_limit_guesses(ex, true) == STEP_ANSWER)
+	if (admit_limit_guess(ex) == STEP_ANSWER)
 		return STEP_ANSWER;
 	return answer_error(ex, CODE_redeem_off,
 			    "This tenant does not redeem from server to "
 			    "server.");
-}
-
-/* Digests are compared, so that not even the secret's length shows in the
- * time that it takes. */
-static bool is_secret(struct str given, struct str secret)
-{
-	uint8_t a[DIGEST_SIZE], b[DIGEST_SIZE];
-
-	return !digest_sha256(given.ptr, given.len, a) &&
-	       !digest_sha256(secret.ptr, secret.len, b) &&
-	       digest_equal(a, b, sizeof(a));
 }
 
 /* RFC 6750 section 2.1. */
@@ -54,19 +43,17 @@ static bool shows_secret(const struct exchange *ex)
 	return request_header(&ex->request, "Authorization", &value) == 1 &&
 	       value.len > scheme.len &&
 	       str_ieq((struct str){ value.ptr, scheme.len }, scheme) &&
-	       is_secret((struct str){ value.ptr + scheme.len,
-				       value.len - scheme.len },
-			 ex->tenant->redeem_secret);
+	       secrets_has(&ex->tenant->redeem_secrets,
+			   (struct str){ value.ptr + scheme.len,
+					 value.len - scheme.len });
 }
 
 static enum step_result check_secret(struct exchange *ex)
 {
-	bool is_right = shows_secret(ex);
-
-	if (admit_limit_guesses(ex, !is_right) == STEP_ANSWER)
+	if (shows_secret(ex))
+		return admit_limit_server(ex);
+	if (admit_limit_guess(ex) == STEP_ANSWER)
 		return STEP_ANSWER;
-	if (is_right)
-		return STEP_NEXT;
 	answer_header(ex, "WWW-Authenticate", STR("Bearer realm=\"redeem\""));
 	return answer_error(ex, CODE_secret_invalid,
 			    "The redeem secret is missing or wrong.");

@@ -2,13 +2,13 @@
 // real nginx, and behind it a desk that says what it was told.
 // needs: nginx
 import assert from 'node:assert/strict';
-import { spawn, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import http from 'node:http';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
-import tls from 'node:tls';
 import { Gateway, certificate, freePort, start, temporary, tenant, top, until } from './harness.mjs';
+import { browser, settle as settleAt, startNginx, visit as visitAt } from './nginx.mjs';
 
 const C = 'ticket.alpha.test', OTHER = 'ticket.beta.test';
 const user = { email: 'user@example.com', name: 'Zoë Doe' };
@@ -20,29 +20,14 @@ let gw, desk, nginx, ports, dir;
 const seen = [];	// by the desk
 let connections = 0;	// to the desk
 
-/**
- * The recipe on this machine.  Nothing but names, ports and files is replaced,
- * each as the first column says.
- */
-function settle(text, [one, two]) {
-	const { ca, cert, key } = certificate();
-	const places = [
-		['listen 443 ssl;', `listen 127.0.0.1:${one} ssl;`],
-		['listen [::]:443 ssl;', `listen 127.0.0.1:${two} ssl;`],
-		['ticket.yourcompany.com', C],
-		['//yourcompany.com', '//alpha.test'],
-		['tickets.internal:8443', `127.0.0.1:${gw.port}`],
-		['desk.internal:8080', `127.0.0.1:${desk.address().port}`],
-		[/\/etc\/nginx\/tls\/[\w.-]+\.pem/, cert],
-		[/\/etc\/nginx\/tls\/[\w.-]+\.key/, key],
-		['/etc/ssl/certs/ca-certificates.crt', ca],
-		[/\/var\/log\/nginx\//, `${dir}/`],
-	];
-	for (const [from, to] of places)
-		text = text.split(from).join(to);
-	assert.ok(!/^[^#]*(?:\.internal|yourcompany\.com|\/etc\/|\/var\/|listen (?!127))/m.test(text), text);
-	return text;
-}
+/** The recipe on this machine, with these two ports. */
+const settle = (text, two) => settleAt(text, {
+	ports: two, dir,
+	places: [
+		['ticket.yourcompany.com', C], ['//yourcompany.com', '//alpha.test'],
+		['tickets.internal:8443', `127.0.0.1:${gw.port}`], ['desk.internal:8080', `127.0.0.1:${desk.address().port}`],
+	],
+});
 
 const echo = (q, body) => JSON.stringify({ method: q.method, url: q.url, raw: q.rawHeaders, headers: q.headers, body });
 
@@ -67,28 +52,6 @@ async function startDesk() {
 	await new Promise((r) => desk.listen(0, '127.0.0.1', r));
 }
 
-async function startNginx(recipes) {
-	fs.writeFileSync(path.join(dir, 'nginx.conf'), `
-daemon off; pid ${dir}/pid; error_log ${dir}/error.log; worker_processes 1;
-events { worker_connections 128; }
-http {
-	# A server of others' making, careless in what the recipe sees to itself.
-	access_log ${dir}/others.log;
-	underscores_in_headers on;
-	client_body_temp_path ${dir}/b; proxy_temp_path ${dir}/p; fastcgi_temp_path ${dir}/f; uwsgi_temp_path ${dir}/u; scgi_temp_path ${dir}/s;
-${recipes.join('\n')}
-}`);
-	const env = { ...process.env, PATH: `${process.env.PATH}:/usr/sbin` };
-	const child = spawn('nginx', ['-e', `${dir}/error.log`, '-c', `${dir}/nginx.conf`, '-p', dir], { stdio: 'ignore', env });
-	const end = new Promise((r) => child.on('exit', (code) => r({ code })));
-	let ended;
-	end.then((e) => { ended = e; });
-	await until(() => ended || fs.existsSync(`${dir}/pid`), 'nginx to start');
-	nginx = { child, end };
-	await until(() => ended || visit({ path: '/' }).then(() => true, () => false), 'nginx to listen');
-	assert.equal(ended, undefined, fs.readFileSync(`${dir}/error.log`, 'utf8'));
-}
-
 before(async () => {
 	dir = temporary('recipe');
 	await startDesk();
@@ -111,45 +74,20 @@ before(async () => {
 	ports = [await freePort(), await freePort(), await freePort(), await freePort()];
 	const other = await gw.ctl('recipe', 'nginx', 'be-ta', '--gateway', `127.0.0.1:${gw.port}`, '--desk', `127.0.0.1:${desk.address().port}`);
 	assert.equal(other.code, 0, other.err);
-	await startNginx([settle(recipe, ports), settle(other.out, ports.slice(2))]);
+	nginx = await startNginx(dir, [settle(recipe, ports), settle(other.out, ports.slice(2))], () => visit({ path: '/' }));
 });
 after(async () => {
-	nginx?.child.kill('SIGTERM');
-	await nginx?.end;
+	await nginx?.stop();
 	desk?.closeAllConnections();
 	desk?.close();
 	await gw?.stop();
 });
 
-/** Header lines as they are given, over TLS to nginx. */
-function visit({ host = C, path: target = '/', method = 'GET', lines = [], body = '', port }) {
-	return new Promise((resolve, reject) => {
-		const socket = tls.connect({
-			host: '127.0.0.1', port: port ?? ports[host === C ? 0 : 2], servername: host, ca: fs.readFileSync(certificate().ca),
-		});
-		const chunks = [];
-		socket.on('data', (d) => chunks.push(d));
-		socket.on('error', reject);
-		socket.on('secureConnect', () => {
-			const length = body ? [`Content-Length: ${Buffer.byteLength(body)}`] : [];
-			const close = lines.some((l) => /^connection:/i.test(l)) ? [] : ['Connection: close'];
-			socket.write([`${method} ${target} HTTP/1.1`, `Host: ${host}`, ...lines, ...length, ...close, '', body].join('\r\n'));
-		});
-		socket.on('close', () => {
-			const all = Buffer.concat(chunks), at = all.indexOf('\r\n\r\n');
-			const [first, ...rest] = all.subarray(0, at).toString('latin1').split('\r\n');
-			const headers = {};
-			for (const line of rest) {
-				const [, name, value] = /^([^:]+): ?(.*)$/.exec(line);
-				headers[name.toLowerCase()] = value;
-			}
-			const text = all.subarray(at + 4).toString();
-			resolve({ status: Number(first?.split(' ')[1]), headers, text, desk: () => JSON.parse(text) });
-		});
-	});
+/** Header lines as they are given, to nginx; `desk()`: what the desk says that it was told. */
+async function visit({ host = C, port, ...rest }) {
+	const r = await visitAt({ host, port: port ?? ports[host === C ? 0 : 2], ...rest });
+	return { ...r, desk: () => JSON.parse(r.text) };
 }
-
-const browser = ['Accept: text/html', 'Sec-Fetch-Mode: navigate', 'Sec-Fetch-Dest: document', 'Sec-Fetch-Site: cross-site'];
 
 /** What the integration guide's form does, up to the desk: { cookie, token, landed }. */
 async function signIn(fields = user, { slug = 'yourcompany', host = C } = {}) {
@@ -200,7 +138,7 @@ test('usherctl recipe says what it has no recipe for', async () => {
 	const rest = new Gateway({ tenants: { home: tenant('home', { url: null }), off: tenant('off', { enabled: 'false' }), alpha: tenant('alpha') } });
 	for (const [args, code, why] of [
 		[['nginx', 'home'], 1, /gateway's own host/], [['nginx', 'off'], 1, /switched off/], [['nginx', 'nobody'], 1, /not in this/],
-		[['apache', 'alpha'], 2, /for nginx/], [['nginx', 'alpha', '--desk', '10.0.0.1:80; evil'], 2, /a host/], [['nginx', 'alpha', '--gateway', ''], 2, /a host/],
+		[['apache', 'alpha'], 2, /recipes for nginx, rt/], [['osticket', 'alpha'], 1, /cuts at its '@'/], [['nginx', 'alpha', '--desk', '10.0.0.1:80; evil'], 2, /a host/], [['nginx', 'alpha', '--gateway', ''], 2, /a host/],
 	]) {
 		const r = await rest.ctl('recipe', ...args);
 		assert.equal(r.code, code, r.err);
@@ -208,6 +146,26 @@ test('usherctl recipe says what it has no recipe for', async () => {
 		assert.equal(r.out, '');
 	}
 	assert.match((await rest.ctl('recipe', 'nginx', 'alpha')).err, /built-in/);
+});
+
+test('a desk\'s recipe has the tenant\'s addresses, and nothing that is left to fill in', async () => {
+	const rest = new Gateway({ tenants: { 'be-ta': tenant('be-ta', { url: '"https://ticket.beta.test:8443"', desk: 'false', desk_user: '"{slug}-{id}"' }) } });
+	for (const desk of ['rt', 'osticket', 'zammad', 'znuny', 'glpi']) {
+		const r = await rest.ctl('recipe', desk, 'be-ta', '--desk', '10.0.0.7:8080');
+		assert.equal(r.code, 0, r.err);
+		assert.match(r.out, /ticket\.beta\.test:8443/);
+		assert.match(r.out, /usherctl recipe nginx be-ta --desk 10\.0\.0\.7:8080/);
+		assert.ok(!/@\w+@/.test(r.out), r.out);
+		assert.equal(/Not tried here/.test(r.out), desk !== 'rt');
+	}
+	const perl = (await rest.ctl('recipe', 'rt', 'be-ta')).out.split(/^# ---- .* ----$/m);
+	assert.equal(perl.length, 3);
+	for (const text of perl.slice(1)) {
+		const file = path.join(rest.dir, 'part.pl');
+		fs.writeFileSync(file, text);
+		const r = spawnSync('perl', ['-c', file], { encoding: 'utf8' });
+		assert.equal(r.status, 0, r.stderr);
+	}
 });
 
 test('every slug makes a recipe that nginx takes, beside the others', async () => {
@@ -306,6 +264,7 @@ test('who somebody is, only usher says', async () => {
 test('the desk gets its own cookies, and none of usher\'s', async () => {
 	const { cookie } = await signIn();
 	const embed = '__Host-usher-embed=AAAA', login = '__Host-usher-login=BBBB';
+	const mark = `__Host-usher-desk=${await idOf(user.email)}`;
 	for (const [lines, want] of [
 		[[cookie], undefined],
 		[[`a=1; ${cookie}`], 'a=1'],
@@ -321,14 +280,38 @@ test('the desk gets its own cookies, and none of usher\'s', async () => {
 		[[`__Host-ushers=1; ${cookie}`], '__Host-ushers=1'],
 		[[`a=1; __HOST-USHER=planted; ${cookie}; b=2`], 'a=1; b=2'],
 		[[`a=1; ${embed}; ${embed}; ${embed}; ${cookie}`], undefined],
-	]) {
-		const r = await visit({ lines: lines.map((l) => `Cookie: ${l}`) });
-		assert.equal(r.status, 200, lines.join('|'));
-		assert.equal(r.desk().headers.cookie, want, lines.join('|'));
-		assert.ok(!r.text.includes(cookie.split('=')[1]), lines.join('|'));
-	}
+	])
+		// The mark of whose the cookies are: in front, and at the end.
+		for (const marked of [[`${mark}; ${lines[0]}`, ...lines.slice(1)], [...lines.slice(0, -1), `${lines.at(-1)}; ${mark}`], [mark, ...lines], [...lines, mark]]) {
+			const r = await visit({ lines: marked.map((l) => `Cookie: ${l}`) });
+			assert.equal(r.status, 200, marked.join('|'));
+			assert.equal(r.desk().headers.cookie, want, marked.join('|'));
+			assert.equal(r.headers['set-cookie'], undefined);
+			assert.ok(!r.text.includes(cookie.split('=')[1]), marked.join('|'));
+		}
 	for (const lines of [[`${cookie}; ${cookie}`], [cookie, cookie], [cookie, '__Host-usher=other']])
 		assert.equal((await visit({ lines: lines.map((l) => `Cookie: ${l}`) })).status, 401, 'two of them are nobody');
+});
+
+test('a session of the desk\'s own is not handed to who signs in next', async () => {
+	const one = await signIn(), two = await signIn({ email: 'next@example.com', name: 'Next' });
+	const ids = [await idOf(user.email), await idOf('next@example.com')];
+	const marked = (id) => `__Host-usher-desk=${id}; Path=/; Secure; HttpOnly; SameSite=None`;
+	const told = async (...cookies) => {
+		const r = await visit({ lines: [`Cookie: ${cookies.join('; ')}`] });
+		assert.equal(r.status, 200);
+		return [r.desk().headers.cookie, r.headers['set-cookie']];
+	};
+	const own = 'desk=1';
+	assert.deepEqual(await told(one.cookie, own), [undefined, marked(ids[0])], 'nobody knows whose it is');
+	assert.deepEqual(await told(one.cookie, own, `__Host-usher-desk=${ids[0]}`), [own, undefined]);
+	assert.deepEqual(await told(two.cookie, own, `__Host-usher-desk=${ids[0]}`), [undefined, marked(ids[1])]);
+	assert.deepEqual(await told(two.cookie, own, `__Host-usher-desk=${ids[1]}`), [own, undefined]);
+	for (const mark of [`__Host-usher-desk=${ids[1]}0`, `__Host-usher-desk=0${ids[1]}`, '__Host-usher-desk=', `x__Host-usher-desk=${ids[1]}`, `a=__Host-usher-desk=${ids[1]}`])
+		assert.deepEqual((await told(two.cookie, own, mark))[1], marked(ids[1]), mark);
+	const missing = await visit({ path: '/missing', lines: [`Cookie: ${two.cookie}`] });
+	assert.equal(missing.headers['set-cookie'], marked(ids[1]), 'an error of the desk\'s brings its cookies, too');
+	assert.equal((await visit({ lines: [`Cookie: __Host-usher-desk=${ids[0]}; ${own}`] })).headers['set-cookie'], undefined);
 });
 
 test('what is the same for everybody is had without a session, and nothing else', async () => {

@@ -1,9 +1,10 @@
 // Redeem, server to server: a desk that keeps sessions of its own.
 import assert from 'node:assert/strict';
+import { spawn, spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
-import { Gateway, tenant } from './harness.mjs';
+import { Gateway, freePort, tenant, top, until } from './harness.mjs';
 
 const SECRET = 'c2VjcmV0LW9mLWFscGhhCg';
 const user = { email: 'user@example.com', name: 'Zoë "Z" Doe', redirect_url: 'https://ticket.alpha.test/tickets/7' };
@@ -108,26 +109,121 @@ test('off, unknown, elsewhere, not a token, another tenant\'s', async () => {
 	assert.equal((await redeem('alpha', { token })).status, 200);
 });
 
-test('a desk with the right secret is not limited, wrong secrets are', async () => {
-	const desk = from('192.0.2.10'), thief = from('192.0.2.20');
-	for (let i = 0; i < 130; i++)
-		refused(await redeem('beta', { token: 'x' }, { headers: desk }), 401, 'token_invalid');
+test('wrong secrets are limited, and shut out no desk with a right one, be it at the same address', async () => {
+	const thief = from('192.0.2.20');
 	for (let i = 0; i < 60; i++)
 		refused(await redeem('beta', { token: 'x' }, { secret: `guess-${i}`, headers: thief }), 401, 'secret_invalid');
 	const over = await redeem('beta', { token: 'x' }, { secret: 'guess', headers: thief });
 	refused(over, 429, 'too_many_requests');
 	assert.equal(over.headers['retry-after'], String(over.json().retry_after));
 	assert.equal(over.headers['x-ratelimit-remaining'], '0');
+	for (let i = 0; i < 130; i++)
+		refused(await redeem('beta', { token: 'x' }, { headers: thief }), 401, 'token_invalid');
 	const { token } = await mint('beta', thief);
-	refused(await redeem('beta', { token }, { headers: thief }), 429, 'too_many_requests');
-	assert.equal((await redeem('beta', { token }, { headers: desk })).status, 200, 'others are not concerned');
+	const r = await redeem('beta', { token }, { headers: thief });
+	assert.equal(r.status, 200, r.text);
+	assert.equal(r.headers['x-ratelimit-limit'], '36000', 'the tenant\'s');
 });
 
-test('the secret is taken up anew by a reload', async () => {
-	const { token } = await mint();
-	fs.writeFileSync(path.join(gw.conf, 'secret'), 'another-secret-of-ours\n');
+test('a secret takes the place of another while both are in use', async () => {
+	const file = path.join(gw.conf, 'secret'), next = 'another-secret-of-ours';
+	const both = async (old, young) => {
+		for (const [secret, status] of [[SECRET, old], [next, young]]) {
+			const { token } = await mint();
+			assert.equal((await redeem('alpha', { token }, { secret })).status, status, `${old} ${young}`);
+		}
+	};
+	await both(200, 401);
+	fs.writeFileSync(file, `${next}\n${SECRET}\n`);
+	await both(200, 401);
 	assert.equal((await gw.reload()).code, 0);
-	refused(await redeem('alpha', { token }), 401, 'secret_invalid');
-	assert.equal((await redeem('alpha', { token }, { secret: 'another-secret-of-ours' })).status, 200);
-	assert.ok(!gw.log.some((l) => l.includes(SECRET) || l.includes('another-secret') || l.includes(token)));
+	await both(200, 200);
+	fs.writeFileSync(file, `${next}\n`);
+	assert.equal((await gw.reload()).code, 0);
+	await both(401, 200);
+	fs.writeFileSync(file, `${SECRET}\nshort\n`);
+	const bad = await gw.ctl('check');
+	assert.match(bad.out + bad.err, /alpha\.conf:\d+.*redeem_secret_file.*line 2 is a secret of 5 octets/);
+	fs.writeFileSync(file, `${SECRET}\n`);
+	assert.equal((await gw.reload()).code, 0);
+	assert.ok(!gw.log.some((l) => l.includes(SECRET) || l.includes(next) || /eyJ/.test(l)));
 });
+
+/** The example of README in that language. */
+function example(language) {
+	const readme = fs.readFileSync(path.join(top, 'README.md'), 'utf8');
+	const chapter = readme.slice(readme.indexOf('### A desk with sessions of its own'));
+	return chapter.match(new RegExp('^```' + language + '\\n([^]*?)^```$', 'm'))[1];
+}
+
+/* Node's has to be told what a session is; PHP has its own. */
+const server = `
+require('node:http').createServer((request, response) => callback(request, response, (to, account, user) => {
+	to.setHeader('Set-Cookie', 'desk=' + encodeURIComponent(JSON.stringify({ account, user })));
+})).listen(Number(process.argv[1]), '127.0.0.1');`;
+const desks = {
+	php: ['php', (file, port, dir) => ['-n', '-d', `session.save_path=${dir}`, '-d', 'log_errors=1', '-S', `127.0.0.1:${port}`, file],
+		(cookie, dir) => fs.readFileSync(path.join(dir, `sess_${/^PHPSESSID=(\w+)/.exec(cookie)[1]}`), 'utf8')],
+	js: [process.execPath, (file, port) => ['-e', fs.readFileSync(file, 'utf8') + server, String(port)],
+		(cookie) => decodeURIComponent(cookie)],
+};
+for (const [language, [program, args, session]] of Object.entries(desks)) {
+	const is = spawnSync(program, ['--version']).status === 0;
+	test(`README's desk in ${language} signs its users in`, { skip: !is && `no ${program} here` }, async (t) => {
+		const port = await freePort(), host = `localhost:${port}`, secret = '"secret"';
+		const own = new Gateway({
+			gateway: { public_url: `"http://${host}"`, listen: `( { url = "http://127.0.0.1:${port}"; } )`, development: 'true' },
+			tenants: { yourcompany: tenant('yourcompany', { redeem_secret_file: secret, origins: '[ "https://yourcompany.com" ]' }) },
+		});
+		fs.writeFileSync(path.join(own.conf, 'secret'), `${SECRET}\n`, { mode: 0o600 });
+		await own.start();
+		const file = path.join(own.dir, `desk.${language}`);
+		fs.writeFileSync(file, example(language).replace('https://tickets.example.com', `http://${host}`).replace('/etc/desk/usher-redeem', path.join(own.conf, 'secret')));
+		const at = await freePort();
+		const child = spawn(program, args(file, at, own.dir), { stdio: ['ignore', 'ignore', 'pipe'] });
+		let said = '';
+		child.stderr.on('data', (d) => { said += d; });
+		const end = new Promise((resolve) => { child.on('close', resolve); });
+		t.after(async () => {
+			child.kill();
+			await end;
+			await own.stop();
+		});
+		const visit = (token, headers = {}, method = 'GET') => fetch(`http://127.0.0.1:${at}/auth/callback?token=${token}`, {
+			method, headers: { 'Sec-Fetch-Dest': 'document', ...headers }, redirect: 'manual',
+		});
+		await until(() => child.exitCode !== null || visit('x', {}, 'HEAD').then(() => true, () => false), 'the desk to listen');
+		assert.equal(child.exitCode, null, said);
+
+		const fields = { email: 'zoe@example.com', name: 'Zo\u00eb', redirect_url: 'https://ticket.yourcompany.test/tickets/7' };
+		const posted = await own.handoff('yourcompany', fields, { host, plain: true });
+		assert.equal(posted.status, 302, posted.text);
+		const token = new URL(posted.headers.location).searchParams.get('token');
+		/* Who is no visitor uses up nothing. */
+		for (const [headers, status, method] of [[{ 'Sec-Fetch-Dest': 'empty', Origin: 'null' }, 200], [{ 'Sec-Fetch-Dest': 'empty', Origin: 'https://evil.example' }, 200], [{ 'Sec-Fetch-Dest': 'iframe' }, 200], [{ 'Sec-Purpose': 'prefetch' }, 503], [{}, 200, 'HEAD'], [{ Origin: 'null' }, 200, 'OPTIONS']]) {
+			const r = await visit(token, headers, method);
+			assert.equal(r.status, status, JSON.stringify(headers));
+			assert.equal(r.headers.get('set-cookie'), null);
+			assert.equal(r.headers.get('access-control-allow-origin'), headers.Origin === 'null' ? 'null' : null);
+			if (!method)
+				assert.equal(await r.text(), '{}');
+		}
+		const r = await visit(token);
+		assert.equal(r.status, 302, await r.text() + said);
+		assert.equal(r.headers.get('location'), fields.redirect_url);
+		assert.equal(r.headers.get('referrer-policy'), 'no-referrer');
+		const kept = session(r.headers.get('set-cookie'), own.dir);
+		assert.match(kept, /usher-(\d+)[^]*"id"[^]*"\1"/);
+		assert.match(kept, /zoe@example\.com/);
+		for (const [again, code] of [[token, 'token_used'], ['x', 'token_invalid']]) {
+			const no = await visit(again);
+			assert.equal(no.status, 401);
+			assert.equal(no.headers.get('set-cookie'), null);
+			await until(() => said.includes(`usher: ${code}`), code);
+		}
+		fs.writeFileSync(path.join(own.conf, 'secret'), 'not-the-one-that-usher-has\n');
+		assert.equal((await visit('x')).status, 401);
+		await until(() => said.includes('usher: secret_invalid'), 'the reason');
+		assert.ok(!said.split('\n').some((l) => l.includes('usher: ') && l.includes('eyJ')), 'no token is logged by the example');
+	});
+}

@@ -6,14 +6,16 @@
 #define C "ticket.alpha.test"
 #define USER "email=user%40example.com&name=John+Doe"
 #define SECRET "correct-horse.battery+staple/and~salt"
+#define OLDER "the-one-before-it"
 #define BEARER "Authorization: Bearer " SECRET
 
 static const struct flow_file files[] = {
-	{ "conf.d/secret", SECRET "\n" },
+	{ "conf.d/secret", SECRET "\n" OLDER "\n" },
 	{ "conf.d/alpha.conf",
 	  "tenant = { slug = \"alpha\"; name = \"Alpha\";\n"
 	  "url = \"https://" C "\"; identity = \"unsigned\";\n"
 	  "origins = [ \"https://alpha.test\" ];\n"
+	  "signed_rate_limit = { tenant = 200; };\n"
 	  "redeem_secret_file = \"secret\"; };\n" },
 	{ "conf.d/beta.conf",
 	  "tenant = { slug = \"beta\"; identity = \"unsigned\";\n"
@@ -82,6 +84,9 @@ START_TEST(the_secret_is_demanded_and_the_token_not_spent_without)
 		"Authorization: Bearer correct-horse.battery+staple/and~sal",
 		"Authorization: Basic " SECRET, "Authorization: " SECRET,
 		"Authorization: Bearer  " SECRET,
+		"Authorization: Bearer " SECRET OLDER,
+		"Authorization: Bearer " SECRET " " OLDER,
+		"Authorization: Bearer " SECRET "\n" OLDER,
 	};
 	const char *body = flow_mint("alpha", USER);
 	struct exchange *ex;
@@ -125,7 +130,16 @@ START_TEST(one_tenants_token_is_not_anothers)
 }
 END_TEST
 
-START_TEST(guesses_run_into_the_limit)
+START_TEST(each_of_the_secrets_will_do)
+{
+	ck_answer(redeem("alpha", flow_mint("alpha", USER), BEARER), 200, "");
+	ck_answer(redeem("alpha", flow_mint("alpha", USER),
+			 "Authorization: Bearer " OLDER), 200, "");
+}
+END_TEST
+
+/* From the same address: a proxy's, or a host's that the desk shares. */
+START_TEST(guesses_run_into_the_limit_and_the_right_secret_does_not)
 {
 	struct exchange *ex;
 	int i;
@@ -135,8 +149,7 @@ START_TEST(guesses_run_into_the_limit)
 		ck_answer(redeem("alpha", "token=x", i % 2 ? "X-No: secret" :
 				 "Authorization: Bearer guess"), 401,
 			  "secret_invalid");
-	/* Else the right one would be found out all the same. */
-	ex = redeem("alpha", "token=x", BEARER);
+	ex = redeem("alpha", "token=x", "Authorization: Bearer guess");
 	ck_answer(ex, 429, "too_many_requests");
 	ck_str_is(flow_header(ex, "Retry-After"), "60");
 	ck_str_is(flow_header(ex, "X-RateLimit-Remaining"), "0");
@@ -144,29 +157,39 @@ START_TEST(guesses_run_into_the_limit)
 		  429, "too_many_requests");
 	ck_answer(redeem("off", "token=x", "Authorization: Bearer guess"),
 		  429, "too_many_requests");
-	/* Whoever signs in from the same address is not concerned. */
-	flow_mint("alpha", USER);
-	clock_hold(INT64_C(1795370060000));
-	ck_answer(redeem("alpha", flow_mint("alpha", USER), BEARER), 200, "");
+	/* Neither are who signs in from there, nor the desk concerned. */
+	ex = redeem("alpha", flow_mint("alpha", USER), BEARER);
+	ck_answer(ex, 200, "");
+	ck_str_is(flow_header(ex, "X-RateLimit-Limit"), "200");
+	ck_str_is(flow_header(ex, "X-RateLimit-Remaining"), "199");
 }
 END_TEST
 
-START_TEST(a_desk_that_knows_the_secret_is_not_limited)
+START_TEST(a_desk_that_knows_the_secret_is_limited_by_its_tenant_alone)
 {
 	struct exchange *ex;
+	const char *body;
 	int i;
 
-	for (i = 0; i < 130; i++) {
-		ex = redeem("alpha", "token=x", BEARER);
-		ck_answer(ex, 401, "token_invalid");
-		ck_str_is(flow_header(ex, "X-RateLimit-Limit"), "60");
-		ck_str_is(flow_header(ex, "X-RateLimit-Remaining"), "60");
-	}
-	/* Nor do its users' sign-ins from its address take away from it. */
-	for (i = 0; i < 60; i++)
+	clock_hold(INT64_C(1795370000000));
+	/* Its users' sign-ins from its address take nothing away from it. */
+	for (i = 0; i < 59; i++)
 		flow_mint("alpha", USER);
+	body = flow_mint("alpha", USER);
 	ck_answer(flow_post("alpha", USER), 429, "too_many_requests");
-	ck_answer(redeem("alpha", "token=x", BEARER), 401, "token_invalid");
+	for (i = 0; i < 199; i++)
+		ck_answer(redeem("alpha", "token=x", BEARER), 401,
+			  "token_invalid");
+	ck_answer(redeem("alpha", "token=x", "Authorization: Bearer " OLDER),
+		  401, "token_invalid");
+	ex = redeem("alpha", body, BEARER);
+	ck_answer(ex, 429, "too_many_requests");
+	ck_str_is(flow_header(ex, "Retry-After"), "18");
+	ck_answer(redeem("beta", "token=x", BEARER), 401, "token_invalid");
+	ck_answer(redeem("alpha", "token=x", "Authorization: Bearer guess"),
+		  401, "secret_invalid");
+	clock_hold(INT64_C(1795370018000));
+	ck_answer(redeem("alpha", body, BEARER), 200, "");
 }
 END_TEST
 
@@ -200,6 +223,7 @@ START_TEST(nothing_secret_and_nobodys_name_is_logged)
 	ck_assert_ptr_null(strstr(log, token + strlen(token) - 20));
 	ck_assert_ptr_null(strstr(log, value));
 	ck_assert_ptr_null(strstr(log, SECRET));
+	ck_assert_ptr_null(strstr(log, OLDER));
 	free(log);
 }
 END_TEST
@@ -213,8 +237,11 @@ static void redeem_tests(TCase *tcase)
 		       the_secret_is_demanded_and_the_token_not_spent_without);
 	tcase_add_test(tcase, tenants_without_a_secret_do_not_have_it);
 	tcase_add_test(tcase, one_tenants_token_is_not_anothers);
-	tcase_add_test(tcase, guesses_run_into_the_limit);
-	tcase_add_test(tcase, a_desk_that_knows_the_secret_is_not_limited);
+	tcase_add_test(tcase, each_of_the_secrets_will_do);
+	tcase_add_test(tcase,
+		guesses_run_into_the_limit_and_the_right_secret_does_not);
+	tcase_add_test(tcase,
+		a_desk_that_knows_the_secret_is_limited_by_its_tenant_alone);
 	tcase_add_test(tcase, nothing_secret_and_nobodys_name_is_logged);
 }
 

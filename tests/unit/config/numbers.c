@@ -9,6 +9,7 @@
 #include "admin/watch.h"
 #include "base/buf.h"
 #include "base/log.h"
+#include "config/secret.h"
 #include "handoff/exchange.h"
 #include "handoff/token.h"
 #include "http/cert.h"
@@ -34,6 +35,8 @@
 #define USHERD "gateway/man/usherd.8"
 #define CONF "gateway/man/usher.conf.5"
 #define USHERCTL "gateway/man/usherctl.1"
+#define README "README.md"
+#define EXAMPLE "conf.d/yourcompany.conf"
 
 /* Past an hour: a key is kept for the token's life, and the clocks' distance,
  * which the page leaves out. */
@@ -55,6 +58,11 @@ static const struct {
 	const char *phrase;
 	int numbers[3];
 } told[] = {
+	{ CONF, "up to %d, a line each, of at least %d characters.",
+	  { SECRETS_MAX, SECRET_OURS_MIN } },
+	{ README, "The file may have up to %d, a line each", { SECRETS_MAX } },
+	{ EXAMPLE, "up to %d lines of at least %d characters",
+	  { SECRETS_MAX, SECRET_OURS_MIN } },
 	{ USHERCTL, "At most %d users are listed.", { USERS_CONFLICTS_MAX } },
 	{ USHERCTL, "at most %d of a tenant.", { STRANGERS_KEPT } },
 	{ USHERD, "how many there are, of %d rows", { USERS_CONFLICTS_MAX } },
@@ -141,10 +149,10 @@ static const struct {
 	{ CONF, "and its chain, at most %d in all", { CERT_CHAIN_MAX } },
 	{ CONF, "come to rest, and %d seconds after the first change",
 	  { WATCH_LATEST_MS / 1000 } },
-	{ "README.md", "mint a token: one use, %d s |", { TOKEN_TTL_S } },
-	{ "README.md", "Follow the `Location` within %d minutes",
+	{ README, "mint a token: one use, %d s |", { TOKEN_TTL_S } },
+	{ README, "Follow the `Location` within %d minutes",
 	  { TOKEN_TTL_S / 60 } },
-	{ "README.md", "query string of `/auth/callback`, for %d minutes",
+	{ README, "query string of `/auth/callback`, for %d minutes",
 	  { TOKEN_TTL_S / 60 } },
 };
 

@@ -143,6 +143,75 @@ START_TEST(it_has_a_greatest_length_its_line_end_apart)
 }
 END_TEST
 
+#define OTHER "the-one-before-it"
+#define FOUR OTHER "\n" OTHER "\n" OTHER "\n" OTHER "\n"
+
+START_TEST(several_stand_a_line_each)
+{
+	static const struct {
+		const char *in;
+		unsigned count;
+	} cases[] = {
+		{ SECRET, 1 }, { SECRET "\n", 1 }, { SECRET "\r\n", 1 },
+		{ OTHER "\n" SECRET, 2 }, { SECRET "\n" OTHER "\n", 2 },
+		{ SECRET "\r\n" OTHER "\r\n", 2 },
+		{ FOUR OTHER "\n" OTHER "\n" OTHER "\n" SECRET "\n", 8 },
+	};
+	struct secrets secrets;
+
+	for (size_t i = 0; i < N_ELEMENTS(cases); i++) {
+		put(cases[i].in, strlen(cases[i].in), 0600);
+		ck_assert_int_eq(secret_read_several(place, path, &secrets), 0);
+		ck_assert_uint_eq(secrets.count, cases[i].count);
+		ck_assert(secrets_has(&secrets, STR(SECRET)));
+		ck_assert(secrets_has(&secrets, STR(OTHER)) ==
+			  (cases[i].count > 1));
+		ck_assert(!secrets_has(&secrets, STR("")));
+		ck_assert(!secrets_has(&secrets, STR(SECRET "\r")));
+	}
+	ck_assert_uint_eq(report.count, 0);
+}
+END_TEST
+
+START_TEST(one_line_of_several_that_is_wrong_is_named)
+{
+	static const struct {
+		const char *in, *problem;
+	} cases[] = {
+		{ "", "line 1 is a secret of 0 octets; at least 16" },
+		{ "\n" SECRET, "line 1 is a secret of 0 octets" },
+		{ SECRET "\n\n", "line 2 is a secret of 0 octets" },
+		{ SECRET "\n\n" OTHER, "line 2 is a secret of 0 octets" },
+		{ SECRET "\r\n\r\n", "line 2 is a secret of 0 octets" },
+		{ SECRET "\n0123456789abcde\n", "line 2 is a secret of 15 " },
+		{ SECRET "\n# the old one: " OTHER, "line 2 has characters" },
+		{ SECRET "\r" OTHER, "line 1 has characters that no header" },
+		{ SECRET "\r", "line 1 has characters" },
+		{ "0123456789abcde\xc3\xa9\n", "line 1 has characters" },
+		{ FOUR FOUR SECRET, "more than 8 secrets" },
+	};
+	struct secrets secrets = { .count = 7 };
+	static char text[SECRET_MAX + 1];
+
+	for (size_t i = 0; i < N_ELEMENTS(cases); i++) {
+		put(cases[i].in, strlen(cases[i].in), 0600);
+		ck_assert_int_eq(secret_read_several(place, path, &secrets),
+				 -1);
+		ck_assert_msg(strstr(problem(), cases[i].problem) != NULL,
+			      "%zu: %s", i, problem());
+		ck_assert_ptr_null(strstr(problem(), SECRET));
+	}
+	memset(text, 'k', sizeof(text));
+	put(text, sizeof(text), 0600);
+	ck_assert_int_eq(secret_read_several(place, path, &secrets), -1);
+	ck_assert_ptr_nonnull(strstr(problem(), "more than 4096 octets"));
+	unlink(path.ptr);
+	ck_assert_int_eq(secret_read_several(place, path, &secrets), -1);
+	ck_assert_ptr_nonnull(strstr(problem(), "No such file"));
+	ck_assert_uint_eq(secrets.count, 7);
+}
+END_TEST
+
 START_TEST(others_who_may_open_it_are_a_warning)
 {
 	static const mode_t modes[] = { 0640, 0620, 0610, 0604, 0602, 0601 };
@@ -289,6 +358,8 @@ static void secret_tests(TCase *tc)
 	tcase_add_test(tc, one_line_end_is_not_part_of_it);
 	tcase_add_test(tc, it_has_a_least_length);
 	tcase_add_test(tc, it_has_a_greatest_length_its_line_end_apart);
+	tcase_add_test(tc, several_stand_a_line_each);
+	tcase_add_test(tc, one_line_of_several_that_is_wrong_is_named);
 	tcase_add_test(tc, others_who_may_open_it_are_a_warning);
 	tcase_add_test(tc, a_stranger_who_owns_it_is_a_warning);
 	tcase_add_test(tc, what_is_no_regular_file_is_refused_at_once);

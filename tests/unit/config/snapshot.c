@@ -54,7 +54,7 @@ START_TEST(a_small_configuration_is_all_defaults)
 	ck_assert_uint_eq(t->session_idle_s, 1800);
 	ck_assert_uint_eq(t->session_absolute_s, 28800);
 	ck_assert(str_is_null(t->certificate) && str_is_null(t->key));
-	ck_assert(str_is_null(t->redeem_secret));
+	ck_assert_uint_eq(t->redeem_secrets.count, 0);
 	ck_assert_ptr_nonnull(t->token_keys);
 	ck_assert_ptr_null(t->adapter);
 	ck_assert(t->desk);
@@ -198,7 +198,8 @@ START_TEST(every_tenant_setting_arrives)
 	ck_assert_uint_eq(t->redirects.entry_count, 1);
 	ck_str_is(t->redirects.entries[0].url.path, "/support/");
 	ck_assert(!t->redirects.allow_http_loopback);
-	ck_str_is(t->redeem_secret, "0123456789abcdef");
+	ck_assert_uint_eq(t->redeem_secrets.count, 1);
+	ck_assert(secrets_has(&t->redeem_secrets, STR("0123456789abcdef")));
 	ck_assert_int_eq(t->on_conflict, ON_CONFLICT_UPDATE);
 	ck_assert(t->has_rate_limit);
 	ck_assert_uint_eq(t->rate_limit.requests, 2);
@@ -801,7 +802,8 @@ START_TEST(secrets_are_kept)
 		{ "hunter2hunter2hu", 0600, NULL },
 		{ "hunter2hunter2hu\n", 0400, NULL },
 		{ "hunter2hunter2hu\r\n", 0600, NULL },
-		{ "hunter2hunter2hu\n\n", 0600, "more than one line" },
+		{ "hunter2hunter2hu\nhunter2hunter2hu", 0400, NULL },
+		{ "hunter2hunter2hu\n\n", 0600, "line 2 is a secret of 0 " },
 		{ "hunter2hunter2 hu", 0600, "no header can carry" },
 		{ "hunter2hunter2h\n", 0600, "a secret of 15 octets" },
 		{ "", 0600, "a secret of 0 octets" },
@@ -822,8 +824,9 @@ START_TEST(secrets_are_kept)
 			ck_assert_msg(rig_found(cases[i].problem), "%s: %s",
 				      cases[i].content, cases[i].problem);
 		else
-			ck_str_is(rig_tenant(s, "a")->redeem_secret,
-				  "hunter2hunter2hu");
+			ck_assert(secrets_has(
+				&rig_tenant(s, "a")->redeem_secrets,
+				STR("hunter2hunter2hu")));
 		ck_assert(!is_told("hunter2"));
 		snapshot_unref(s);
 		rig_end();

@@ -34,7 +34,7 @@ static int run_for(const char *server, const char *slug, const char *gateway,
 {
 	FILE *o = tmpfile(), *e = tmpfile();
 	char *arguments[] = { (char *)server, (char *)slug, NULL };
-	const struct command command = { "recipe", "nginx SLUG", "", 2, 2,
+	const struct command command = { "recipe", "NAME SLUG", "", 2, 2,
 					 NULL, recipe_options };
 	struct command_line line = {
 		.command = &command, .arguments = arguments, .count = 2,
@@ -57,7 +57,10 @@ static int run_for(const char *server, const char *slug, const char *gateway,
 	if (!pid) {
 		dup2(fileno(o), 1);
 		dup2(fileno(e), 2);
-		status = recipe_run(&line, str_from(text));
+		status = recipe_run(&line, &(const struct recipes){
+			.nginx = str_from(text), .rt = STR("rt @port@"),
+			.osticket = STR("osticket"), .zammad = STR("zammad"),
+			.znuny = STR("znuny"), .glpi = STR("glpi @desk@") });
 		fflush(NULL);
 		_exit(status);
 	}
@@ -194,7 +197,38 @@ START_TEST(addresses_stand_in_the_file_as_they_are)
 			 COMMAND_DONE);
 	ck_assert_int_eq(run_for("apache", "acme", NULL, NULL, "x"),
 			 COMMAND_USAGE);
-	says("for nginx");
+	says("recipes for nginx, rt");
+}
+END_TEST
+
+START_TEST(each_desk_has_its_own)
+{
+	static const char *const names[] = { "zammad", "znuny" };
+	static const char *const by_id[] = { "osticket", "glpi" };
+
+	for (unsigned i = 0; i < 2; i++) {
+		ck_assert_int_eq(run_for(names[i], "acme", NULL, NULL, "x"),
+				 COMMAND_DONE);
+		ck_assert_str_eq(out, names[i]);
+		ck_assert_ptr_null(strstr(err, "give --gateway"));
+		ck_assert_int_eq(run_for(by_id[i], "acme", NULL, NULL, "x"),
+				 COMMAND_REFUSED);
+		says("{slug}-{id}");
+		ck_assert_str_eq(out, "");
+	}
+	ck_assert_int_eq(run_for("rt", "acme", NULL, NULL, "x"), COMMAND_DONE);
+	ck_assert_str_eq(out, "rt 443");
+	rig_write("acme.conf", TENANT("acme", "url = \"https://"
+		"desk.acme.example:8443\"; desk_user = \"{slug}-{id}\";"));
+	ck_assert_int_eq(run_for("rt", "acme", NULL, NULL, "x"), COMMAND_DONE);
+	ck_assert_str_eq(out, "rt 8443");
+	says("built-in");
+	ck_assert_int_eq(run_for("osticket", "acme", NULL, NULL, "x"),
+			 COMMAND_DONE);
+	ck_assert_str_eq(out, "osticket");
+	ck_assert_int_eq(run_for("glpi", "acme", NULL, "[::1]:80", "x"),
+			 COMMAND_DONE);
+	ck_assert_str_eq(out, "glpi [::1]:80");
 }
 END_TEST
 
@@ -207,6 +241,7 @@ static void recipe_tests(TCase *tcase)
 	tcase_add_test(tcase, what_is_left_to_do_is_said);
 	tcase_add_test(tcase, who_has_no_recipe_is_told_why);
 	tcase_add_test(tcase, addresses_stand_in_the_file_as_they_are);
+	tcase_add_test(tcase, each_desk_has_its_own);
 }
 
 UNIT_MAIN("recipe", recipe_tests)

@@ -126,33 +126,62 @@ START_TEST(to_tell_charges_nothing)
 }
 END_TEST
 
-static enum step_result guess(bool is_wrong)
+static enum step_result guess(void)
 {
 	lone_again();
-	return admit_limit_guesses(&lone, is_wrong);
+	return admit_limit_guess(&lone);
 }
 
-START_TEST(wrong_secrets_use_up_what_right_ones_do_not)
+static enum step_result server(void)
 {
-	for (unsigned i = 0; i < 2 * LIMIT; i++)
-		ck_assert_int_eq(guess(false), STEP_NEXT);
+	lone_again();
+	return admit_limit_server(&lone);
+}
+
+START_TEST(wrong_secrets_never_use_up_what_right_ones_need)
+{
+	lone_tenant.signed_rate = (struct signed_rate){ 1, LIMIT + 1, 3600 };
 	for (unsigned i = 0; i < LIMIT; i++)
-		ck_assert_int_eq(guess(true), STEP_NEXT);
-	/* Before anybody looks at it: else guessing would go on. */
-	ck_refused(guess(true), 429, "too_many_requests");
-	ck_refused(guess(false), 429, "too_many_requests");
+		ck_assert_int_eq(guess(), STEP_NEXT);
+	ck_refused(guess(), 429, "too_many_requests");
 	ck_str_is(lone_header("Retry-After"), "1200");
+	ck_assert_int_eq(server(), STEP_NEXT);
+	ck_str_is(lone_header("X-RateLimit-Limit"), "4");
+	ck_str_is(lone_header("X-RateLimit-Remaining"), "3");
 	/* Apart from sign-ins, either way. */
 	for (unsigned i = 0; i < LIMIT; i++)
 		ck_assert_int_eq(charge(&lone_tenant), STEP_NEXT);
 	ck_refused(charge(&lone_tenant), 429, "too_many_requests");
 	lone_tenant.has_rate_limit = true;
 	lone_tenant.rate_limit = (struct ratelimit_rule){ 1, 60 };
-	ck_assert_int_eq(guess(true), STEP_NEXT);
-	ck_refused(guess(false), 429, "too_many_requests");
-	/* Without memory for the name of it nobody guesses on. */
+	ck_assert_int_eq(guess(), STEP_NEXT);
+	ck_refused(guess(), 429, "too_many_requests");
+	ck_assert_int_eq(server(), STEP_NEXT);
+}
+END_TEST
+
+START_TEST(right_secrets_are_charged_to_the_tenant_wherever_they_come_from)
+{
+	lone_tenant.signed_rate = (struct signed_rate){ 1, LIMIT, 3600 };
+	for (unsigned i = 0; i < LIMIT; i++) {
+		lone.client.bytes[15] = (unsigned char)i;
+		ck_assert_int_eq(server(), STEP_NEXT);
+	}
+	ck_refused(server(), 429, "too_many_requests");
+	ck_str_is(lone_header("Retry-After"), "1200");
+	/* Another's is not concerned, nor are guesses. */
+	lone_tenant.slug = STR("another");
+	ck_assert_int_eq(server(), STEP_NEXT);
+	ck_assert_int_eq(guess(), STEP_NEXT);
+}
+END_TEST
+
+START_TEST(without_memory_for_the_count_nobody_passes)
+{
 	lone_starve(0);
-	ck_assert_int_eq(guess(false), STEP_ANSWER);
+	ck_assert_int_eq(guess(), STEP_ANSWER);
+	ck_assert_int_eq(lone.answer.status, 503);
+	ck_assert_int_eq(server(), STEP_ANSWER);
 	ck_assert_int_eq(lone.answer.status, 503);
 }
 END_TEST
@@ -165,7 +194,10 @@ static void admit_tests(TCase *tcase)
 	tcase_add_test(tcase, past_the_limit_it_says_when);
 	tcase_add_test(tcase, a_tenants_own_rule_has_credit_of_its_own);
 	tcase_add_test(tcase, to_tell_charges_nothing);
-	tcase_add_test(tcase, wrong_secrets_use_up_what_right_ones_do_not);
+	tcase_add_test(tcase, wrong_secrets_never_use_up_what_right_ones_need);
+	tcase_add_test(tcase,
+		right_secrets_are_charged_to_the_tenant_wherever_they_come_from);
+	tcase_add_test(tcase, without_memory_for_the_count_nobody_passes);
 }
 
 UNIT_MAIN("admit", admit_tests)
