@@ -168,6 +168,26 @@ enum err users_block(struct users *users, struct user_block *b)
 	return writer_submit(users->writer, &b->job);
 }
 
+/* ---- an arrival ends another's ---- */
+
+enum err users_end_planned(struct users *users, struct db *db,
+			   const struct user_sync *sync,
+			   const struct user_plan *plan)
+{
+	enum err err;
+
+	if (!plan->ends_id)
+		return ERR_OK;
+	err = sessions_delete_of(users->sessions, db, plan->ends_id);
+	if (err)
+		return err;
+	return plan->is_adopted ?
+		tombstone_write(users->tombstones, db, sync->tenant,
+				TOMBSTONE_UNSIGNED, sync->email_key) :
+		tombstone_write(users->tombstones, db, sync->tenant,
+				TOMBSTONE_EXTERNAL, plan->ends_external);
+}
+
 /* ---- erase ---- */
 
 static enum err delete_row(struct db *db, int64_t id)

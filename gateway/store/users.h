@@ -75,6 +75,13 @@ struct user {
 	int64_t minted_ms;	/* of the newest token that arrived */
 };
 
+/* What becomes of a signed arrival whose address is another's: see above. */
+enum on_conflict {
+	ON_CONFLICT_REJECT,
+	ON_CONFLICT_LINK,
+	ON_CONFLICT_UPDATE,
+};
+
 /* What an arrival brings of its person.  Zero what is not needed. */
 struct user_sync {
 	struct str tenant;
@@ -87,6 +94,15 @@ struct user_sync {
 	bool is_vouched;		/* by an assertion, of `issued_ms` */
 	struct str external_id;		/* in it; absent: none */
 	int64_t issued_ms;		/* as the steady clock has it */
+	/* what the tenant wants of those who are vouched for */
+	bool adopts_unsigned;
+	enum on_conflict on_conflict;
+	/* May somebody sign in with this address?  Asked of one that they keep,
+	 * as they did not bring it: ERR_CONFLICT: no; ERR_NOMEM.  In the thread
+	 * that plans. NULL: with any. */
+	enum err (*may_have)(const void *ctx, struct str email,
+			     struct pool *pool);
+	const void *ctx;
 };
 
 /* What becomes of them. */
@@ -98,6 +114,12 @@ struct user_plan {
 				 * most USER_LATE_MS (farther ahead is a clock
 				 * that was set back): nothing but the time of
 				 * this visit is kept */
+	bool is_adopted;	/* view.id was an unsigned row until now */
+	bool keeps_address;	/* the one that they brought is another's */
+	/* whose sessions and tokens end: view.id where it is adopted, else who
+	 * loses their address, by that external id; 0: nobody's */
+	int64_t ends_id;
+	struct str ends_external;
 };
 
 /*
@@ -108,6 +130,10 @@ struct user_plan {
  */
 enum err users_plan(struct db *db, const struct user_sync *sync,
 		    struct pool *pool, struct user_plan *plan_r);
+/* Of one who is not stored as signed: the unsigned one whom they would take
+ * over, as far as that is theirs.  Likewise; ERR_NOT_FOUND: they would not. */
+enum err users_plan_adopts(struct db *db, const struct user_sync *sync,
+			   struct pool *pool, struct user *out_r);
 
 /* An id for somebody who may be made.  Any thread. */
 int64_t users_new_id(struct users *users);
