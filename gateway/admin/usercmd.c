@@ -184,6 +184,30 @@ const char *command_users_show(struct status *status, const struct str *words,
 	return trouble;
 }
 
+/* ---- export ---- */
+
+/* JSON in any case. */
+const char *command_users_export(struct status *status,
+				 const struct str *words, bool json,
+				 struct buf *body)
+{
+	struct pool *pool = pool_new(POOL_MAX);
+	struct user user = { 0 };
+	const char *trouble = !pool ? "no memory" :
+		find_one(status, words, true, pool, &user, body);
+	enum err err;
+
+	(void)json;
+	if (!trouble) {
+		err = users_export(store_users(status->gateway->store),
+				   status->reader, &user, pool, body);
+		trouble = err == ERR_NOMEM ? "that is too much for one answer" :
+			  err ? err_text(err) : NULL;
+	}
+	pool_free(pool);
+	return trouble;
+}
+
 /* ---- conflicts ---- */
 
 static void conflicts_json(const struct user_conflict *list, unsigned count,

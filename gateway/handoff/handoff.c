@@ -586,6 +586,9 @@ static enum step_result park_rest(struct exchange *ex)
 	rest->tenant = ex->tenant->slug;
 	rest->client = client_name(ex);
 	rest->exp_s = handoff->token.exp_s;
+	rest->email_key = handoff->user.email.key;
+	rest->is_vouched = handoff->token.is_vouched;
+	rest->external_id = handoff->token.sub;
 	memcpy(rest->id, handoff->token.park_id, sizeof(rest->id));
 	if (!rest->client.ptr)
 		return answer_failure(ex, ERR_NOMEM);

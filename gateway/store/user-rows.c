@@ -92,6 +92,21 @@ enum err user_rows_begin_external(struct db *db, enum sql slot, const char *text
 	return ERR_OK;
 }
 
+static enum err begin_external_of(struct db *db, struct str tenant,
+				  struct str key, sqlite3_stmt **q)
+{
+	enum err err = query_begin(db, SQL_USER_EXTERNAL_EMAIL,
+		"SELECT " COLUMNS " FROM users INDEXED BY users_external_email"
+		" WHERE tenant = ?1 AND email_key = ?2"
+		" AND external_id IS NOT NULL ORDER BY id", q);
+
+	if (err)
+		return err;
+	query_bind_str(*q, 1, tenant);
+	query_bind_str(*q, 2, key);
+	return ERR_OK;
+}
+
 enum err user_rows_see_blocks(struct db *db, sqlite3_stmt *q, int column,
 			   bool *is_blocked)
 {
@@ -148,14 +163,17 @@ enum err users_find_all(struct db *db, struct str tenant,
 			struct str email_key, struct pool *pool,
 			struct user *users, unsigned *count_r)
 {
+	static enum err (*const begin[])(struct db *, struct str, struct str,
+					 sqlite3_stmt **) = {
+		begin_unsigned, begin_signed, begin_external_of
+	};
 	unsigned count = 0;
 	enum err err = ERR_OK;
 
-	for (int i = 0; i < 2 && !err; i++) {
+	for (size_t i = 0; i < N_ELEMENTS(begin) && !err; i++) {
 		sqlite3_stmt *q;
 
-		err = (i ? begin_signed : begin_unsigned)(db, tenant,
-							  email_key, &q);
+		err = begin[i](db, tenant, email_key, &q);
 		if (err)
 			return err;
 		while (!err && count < USERS_OF_ADDRESS_MAX) {

@@ -160,12 +160,12 @@ struct user_block {
 enum err users_block(struct users *users, struct user_block *block);
 
 /*
- * Delete the user, their attributes, sessions and tickets, and end the tokens
- * that were minted for them (store/tombstones.h): by `user_id` or, where that
- * is 0, the unsigned one of that address, of whom nothing but tokens needs to
- * be there.  ERR_NOT_FOUND.  Their events lose their texts soon after, then the
- * files are free of them (outbox_is_erasing()); what they had parked goes with
- * its time.  The audit trail has nothing of them and stays.
+ * Delete the user, their attributes, sessions and tickets and what was parked
+ * for them, and end the tokens that were minted for them (store/tombstones.h):
+ * by `user_id` or, where that is 0, the unsigned one of that address; of who is
+ * not stored, as either kind.  ERR_NOT_FOUND.  Their events lose their texts
+ * soon after, then the files are free of them (outbox_is_erasing()).  The audit
+ * trail has nothing of them and stays.  All places: store/person-private.h.
  */
 struct user_erase {
 	struct job job;
@@ -177,6 +177,15 @@ struct user_erase {
 	bool is_by_address;
 };
 enum err users_erase(struct users *users, struct user_erase *erase);
+
+/*
+ * Append all that an erasure would take away, as JSON: of who was found, or of
+ * one with no id who is not stored.  No secrets, no hashes.  ERR_NOMEM: also
+ * where it is too much for `out`; ERR_IO.
+ */
+enum err users_export(struct users *users, struct db *reader,
+		      const struct user *user, struct pool *pool,
+		      struct buf *out);
 
 /* May anybody be looked for by this key?  ERR_BUSY: not yet; ERR_IO. */
 enum err users_can_find(struct db *reader, struct str email_key);
@@ -193,8 +202,8 @@ enum err users_find(struct db *reader, struct str tenant,
 enum err users_find_signed(struct db *reader, struct str tenant,
 			   struct str external_id, struct str email_key,
 			   struct pool *pool, struct user *out_r);
-/* All who are keyed by that address (who has an external id is not), into an
- * array of USERS_OF_ADDRESS_MAX: unsigned ones first, the oldest before others.
+/* All who have that address, into an array of USERS_OF_ADDRESS_MAX: unsigned
+ * ones first, those with an external id last, the oldest before others.
  * ERR_NOT_FOUND: none; ERR_BUSY.
  */
 enum err users_find_all(struct db *reader, struct str tenant,
