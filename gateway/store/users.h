@@ -225,6 +225,34 @@ struct user_conflict {
 enum err users_conflicts(struct db *reader, struct str tenant,
 			 struct pool *pool, struct user_conflict **list_r,
 			 unsigned *count_r, bool *is_more_r);
+/* What becomes of an unsigned one whose address signs in for the first time. */
+enum user_outlook {
+	OUTLOOK_TAKEN_OVER,	/* where the tenant adopts them, else it stays */
+	OUTLOOK_BLOCKED,	/* the signed one is refused */
+	OUTLOOK_STAYS,		/* a signed one has come already */
+};
+
+/* Some of a tenant's unsigned ones, and what will become of them. */
+struct users_outlook {
+	unsigned taken_over;		/* so many: they are not listed */
+	struct user_prospect {
+		enum user_outlook outlook;
+		int64_t id, last_seen_s;
+		struct str email;
+		int64_t signed_id;	/* OUTLOOK_STAYS: the signed one */
+	} *list;			/* the others, by address */
+	unsigned count;
+	struct str next;		/* go on behind this; absent: it is all */
+};
+#define USERS_OUTLOOK_ROWS 10000	/* looked at, at once */
+/* Behind `after` (a next of before; absent or empty: from the first one), by
+ * the addresses as their rows have them; slices in the pool. ERR_NOMEM, ERR_IO. */
+enum err users_outlook(struct db *reader, struct str tenant, struct str after,
+		       unsigned rows, struct pool *pool,
+		       struct users_outlook *out_r);
+/* Signed ones who have lost their address to another: up to `max` ids. ERR_IO */
+enum err users_addressless(struct db *reader, struct str tenant, unsigned max,
+			   int64_t *ids, unsigned *count_r);
 /* Is the one at `i` of the same address as the one before it? */
 bool users_conflict_goes_on(const struct user_conflict *list, unsigned i);
 
