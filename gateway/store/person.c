@@ -75,8 +75,10 @@ static enum err erase_parked(struct db *db, const struct person *p)
 /* SQLite's own JSON: it quotes what is text, and takes JSON for what it is. */
 #define SHOW_BOOL(column) "json(iif(" column ", 'true', 'false'))"
 #define SHOW_USER							\
-	"SELECT json_object('id', id, 'tenant', tenant, 'email', email,"	\
-	" 'email_key', email_key, 'name', name, 'external_id', external_id,"	\
+	"SELECT json_object('id', id, 'tenant', tenant,"			\
+	" 'email', email,"						\
+	" 'email_key', email_key, 'name', name,"				\
+	" 'external_id', external_id,"					\
 	" 'verified', " SHOW_BOOL("verified") ","			\
 	" 'blocked', " SHOW_BOOL("blocked") ","				\
 	" 'created_s', created_s, 'updated_s', updated_s,"		\
@@ -87,8 +89,8 @@ static enum err erase_parked(struct db *db, const struct person *p)
 	" FROM user_keys WHERE tenant = ?2 AND key = ?3 AND user_id = ?1"
 /* not its hash; the id as text, since many a program keeps numbers as doubles */
 #define SHOW_SESSIONS							\
-	"SELECT json_object('id', CAST(id AS TEXT), 'host', host, 'kind',"	\
-	" iif(kind, 'embedded', 'top'), 'created_s', created_s,"	\
+	"SELECT json_object('id', CAST(id AS TEXT), 'host', host,"	\
+	" 'kind', iif(kind, 'embedded', 'top'), 'created_s', created_s,"	\
 	" 'last_seen_s', last_seen_s, 'idle_s', idle_s,"		\
 	" 'absolute_s', absolute_s) FROM sessions WHERE user_id = ?1"	\
 	" ORDER BY id"
@@ -96,19 +98,20 @@ static enum err erase_parked(struct db *db, const struct person *p)
 	"SELECT json_object('number', number, 'subject', subject,"	\
 	" 'category', category, 'closed', " SHOW_BOOL("closed") ","	\
 	" 'messages', messages, 'created_ms', created_ms,"		\
-	" 'updated_ms', updated_ms) FROM tickets INDEXED BY tickets_user"	\
-	" WHERE user_id = ?1 ORDER BY number"
+	" 'updated_ms', updated_ms)"					\
+	" FROM tickets INDEXED BY tickets_user WHERE user_id = ?1 ORDER BY number"
 #define SHOW_MESSAGES							\
 	"SELECT json_object('ticket', t.number, 'id', m.id % 1024,"	\
 	" 'author', iif(m.user_id, 'user', 'agent'), 'name', m.name,"	\
 	" 'text', m.body, 'created_ms', m.created_ms)"			\
-	" FROM tickets t INDEXED BY tickets_user CROSS JOIN ticket_messages m"	\
-	" INDEXED BY ticket_messages_key ON m.ticket_id = t.id"		\
+	" FROM tickets t INDEXED BY tickets_user"			\
+	" CROSS JOIN ticket_messages m INDEXED BY ticket_messages_key ON m.ticket_id = t.id"		\
 	" WHERE t.user_id = ?1 ORDER BY t.number, m.id"
 #define SHOW_EVENTS							\
 	"SELECT json_object('id', id, 'event', event, 'body',"		\
 	" json(iif(json_valid(body), body, json_quote(body))),"			\
-	" 'created_ms', created_ms) FROM outbox WHERE user_id = ?1 ORDER BY id"
+	" 'created_ms', created_ms) FROM outbox WHERE user_id = ?1"	\
+	" ORDER BY id"
 #define SHOW_PARKED							\
 	"SELECT json_object('expires_s', exp_s, 'client', client,"	\
 	" 'content', content) FROM " PARKED

@@ -103,12 +103,14 @@ static enum err begin_stored(struct db *db, const struct user_sync *sync,
 {
 	if (sync->is_vouched)
 		return user_rows_begin(db, sync->tenant, sync->email_key,
-				  SQL_USER_STORED_SIGNED, USER_ROWS_SIGNED(STORED),
-				  SQL_USER_OLD_STORED_SIGNED,
-				  USER_ROWS_OLD_SIGNED(STORED), q);
+				       SQL_USER_STORED_SIGNED,
+				       USER_ROWS_SIGNED(STORED),
+				       SQL_USER_OLD_STORED_SIGNED,
+				       USER_ROWS_OLD_SIGNED(STORED), q);
 	return user_rows_begin(db, sync->tenant, sync->email_key,
-			  SQL_USER_STORED, USER_ROWS_UNSIGNED(STORED),
-			  SQL_USER_OLD_STORED, USER_ROWS_OLD_UNSIGNED(STORED), q);
+			       SQL_USER_STORED, USER_ROWS_UNSIGNED(STORED),
+			       SQL_USER_OLD_STORED,
+			       USER_ROWS_OLD_UNSIGNED(STORED), q);
 }
 
 static enum err read_found(struct db *db, sqlite3_stmt *q, struct pool *pool,
@@ -132,8 +134,9 @@ static enum err find_stored(struct db *db, const struct user_sync *sync,
 
 	if (sync->external_id.ptr) {
 		err = user_rows_begin_external(db, SQL_USER_STORED_EXTERNAL,
-				     USER_ROWS_EXTERNAL(STORED), sync->tenant,
-				     sync->external_id, &q);
+					       USER_ROWS_EXTERNAL(STORED),
+					       sync->tenant, sync->external_id,
+					       &q);
 		if (!err)
 			err = read_found(db, q, pool, out_r);
 		if (!err)

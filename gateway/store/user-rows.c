@@ -68,20 +68,22 @@ static enum err begin_unsigned(struct db *db, struct str tenant,
 			       struct str key, sqlite3_stmt **q)
 {
 	return user_rows_begin(db, tenant, key, SQL_USER_BY_EMAIL,
-			  USER_ROWS_UNSIGNED(COLUMNS), SQL_USER_BY_OLD_EMAIL,
-			  USER_ROWS_OLD_UNSIGNED(COLUMNS), q);
+			       USER_ROWS_UNSIGNED(COLUMNS),
+			       SQL_USER_BY_OLD_EMAIL,
+			       USER_ROWS_OLD_UNSIGNED(COLUMNS), q);
 }
 
 static enum err begin_signed(struct db *db, struct str tenant,
 			     struct str key, sqlite3_stmt **q)
 {
-	return user_rows_begin(db, tenant, key, SQL_USER_SIGNED, USER_ROWS_SIGNED(COLUMNS),
-			  SQL_USER_OLD_SIGNED, USER_ROWS_OLD_SIGNED(COLUMNS), q);
+	return user_rows_begin(db, tenant, key, SQL_USER_SIGNED,
+			       USER_ROWS_SIGNED(COLUMNS), SQL_USER_OLD_SIGNED,
+			       USER_ROWS_OLD_SIGNED(COLUMNS), q);
 }
 
-enum err user_rows_begin_external(struct db *db, enum sql slot, const char *text,
-			       struct str tenant, struct str external_id,
-			       sqlite3_stmt **q)
+enum err user_rows_begin_external(struct db *db, enum sql slot,
+				  const char *text, struct str tenant,
+				  struct str external_id, sqlite3_stmt **q)
 {
 	enum err err = query_begin(db, slot, text, q);
 
@@ -148,8 +150,9 @@ enum err users_find_signed(struct db *db, struct str tenant,
 	enum err err = ERR_NOT_FOUND;
 
 	if (external_id.ptr) {
-		err = user_rows_begin_external(db, SQL_USER_EXTERNAL, USER_ROWS_EXTERNAL(COLUMNS),
-				     tenant, external_id, &q);
+		err = user_rows_begin_external(db, SQL_USER_EXTERNAL,
+					       USER_ROWS_EXTERNAL(COLUMNS),
+					       tenant, external_id, &q);
 		if (!err)
 			err = read_first(db, q, pool, out_r);
 	}

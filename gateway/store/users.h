@@ -3,9 +3,30 @@
  *
  * An unsigned user is keyed (tenant, email_key), a signed one (tenant,
  * external id) or, where the assertion gave none, (tenant, email_key) among
- * the signed.  The three never meet: an unsigned request cannot reach a signed
- * user's row, and an assertion whose external id and address are those of two
- * signed users reaches neither.
+ * the signed.  An unsigned request cannot reach a signed user's row.  The first
+ * arrival of a signed one may take over the unsigned row of their address
+ * (`adopts_unsigned`): its number and tickets, but nothing else that nobody
+ * vouched for; that row's sessions and tokens under way end with it.  Not where
+ * it is blocked: then they are blocked as well.
+ *
+ * An address is one signed user's at a time, because desks take it for a
+ * person.  Where an arrival brings one that is another signed user's, what
+ * happens is enum on_conflict's; nobody ever gets into the other one's row:
+ *
+ *	the arrival's	the other's	REJECT	LINK		UPDATE
+ *	external id	external id
+ *	known		some		no	keeps theirs	gets it
+ *	known		none		no	keeps theirs	keeps theirs
+ *	new		some		no	no		gets it
+ *	none		some		no	no		no
+ *
+ * (New, and the other has none: that is they.)  "Keeps theirs": signed in as
+ * the row of the external id, at the address that it has; the other one is left
+ * alone.  "Gets it": the other one is left without an address (an empty one)
+ * until their next arrival brings one; their sessions end, and the tokens and
+ * assertions under way, as those name the address.  "No" is ERR_CONFLICT, and
+ * so is what was minted before the other one's newest.  Who is blocked keeps
+ * the address, and it is blocked to others: ERR_AUTH.
  *
  * Rows from before addresses were compared as they are now (codec/email.h) keep
  * their keys, so several may be one address's: a sign-in finds the oldest, and

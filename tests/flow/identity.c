@@ -240,9 +240,16 @@ START_TEST(the_first_signed_sign_in_takes_an_unsigned_user_over)
 	write_alpha("unsigned", "");
 	old = flow_sign_in("alpha", C, "email=ann%40example.com&name=Ann");
 	late = flow_mint("alpha", "email=Ann%40example.com&name=Ann");
+	/* else they are two, and whoever is there is asked first */
+	write_alpha("signed", "");
+	ck_answer(flow_visit(C, flow_mint("alpha", sign("alpha", ANN
+		",\"sub\":\"1\"")), old), 200, "confirm");
 	write_alpha("signed", "adopt_unsigned = true;");
+	ck_answer(flow_visit(C, flow_mint("alpha", sign("alpha",
+		"\"email\":\"bob@example.com\",\"name\":\"B\"")), old), 200,
+		  "confirm");
 	ex = flow_visit(C, flow_mint("alpha", sign("alpha", ANN
-		",\"sub\":\"1\"")), NULL);
+		",\"sub\":\"1\"")), old);
 	ck_answer(ex, 302, "");
 	own = flow_cookie(ex);
 	ck_assert_int_eq(users(), 1);

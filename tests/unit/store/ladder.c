@@ -460,6 +460,51 @@ START_TEST(what_they_keep_must_be_allowed)
 }
 END_TEST
 
+/* It says no, and nothing failed: those beside it need no second run. */
+START_TEST(a_conflict_is_no_failure_of_the_store)
+{
+	struct writer_stats stats;
+	struct redemption r;
+	struct rig rig;
+
+	start(&rig);
+	r = vouched(&rig, "a@b", "1");
+	ck_assert_int_eq(rig_redeem(&rig, &r), ERR_OK);
+	r = vouched(&rig, "a@b", "2");
+	ck_assert_int_eq(rig_redeem(&rig, &r), ERR_NOT_FOUND);
+	writer_stats(store_writer(rig.store), &stats);
+	ck_assert_uint_eq(stats.failed, 0);
+	ck_assert_uint_eq(stats.rerun, 0);
+	rig_close(&rig);
+}
+END_TEST
+
+/* The row of an older release has another key of the same address. */
+START_TEST(a_row_with_an_older_key_is_taken_over_whole)
+{
+	struct redemption own, again;
+	struct rig rig;
+
+	start(&rig);
+	rig_sql(&rig, "INSERT INTO users(id, tenant, email_key, email, name,"
+		" created_s, updated_s, last_seen_s) VALUES"
+		" (7, 'acme', 'jose\xcc\x81@b', 'Jose\xcc\x81@b', 'J', 1, 1,"
+		" 0)");
+	rig_sql(&rig, "INSERT INTO user_keys VALUES('acme', 'josé@b', 0, 7)");
+	own = adopting(&rig, "josé@b", "1");
+	ck_assert_int_eq(rig_redeem(&rig, &own), ERR_OK);
+	ck_assert_int_eq(own.user.id, 7);
+	ck_str_is(user_of(&rig, 7).email_key, "josé@b");
+	ck_assert_int_eq(rig_sql(&rig, "SELECT count(*) FROM user_keys"), 0);
+	again = posted(&rig, "josé@b");
+	clock_hold(NOW_MS + 1000);
+	again.sync.minted_ms = NOW_MS + 1000;
+	ck_assert_int_eq(rig_redeem(&rig, &again), ERR_OK);
+	ck_assert_int_ne(again.user.id, 7);
+	rig_close(&rig);
+}
+END_TEST
+
 /* All that a crash or another start could lose. */
 START_TEST(it_is_so_after_a_start)
 {
@@ -522,6 +567,8 @@ static void ladder_tests(TCase *tc)
 	tcase_add_test(tc, of_two_arrivals_the_later_word_has_the_address);
 	tcase_add_test(tc, a_blocked_ones_address_is_nobody_elses);
 	tcase_add_test(tc, what_they_keep_must_be_allowed);
+	tcase_add_test(tc, a_conflict_is_no_failure_of_the_store);
+	tcase_add_test(tc, a_row_with_an_older_key_is_taken_over_whole);
 	tcase_add_test(tc, it_is_so_after_a_start);
 	tcase_add_test(tc, what_is_on_record_tells_of_it);
 }
