@@ -195,10 +195,11 @@ enum err person_init(struct person *p, const struct user *user,
 	*p = (struct person){ .user = user, .sessions = sessions,
 			      .tombstones = tombstones };
 	buf_init_pool(&key, pool, USER_EMAIL_MAX);
-	err = user_key_today(user, &key);
+	err = user->view.id ? user_key_today(user, &key) : ERR_OK;
 	if (err)
 		return err;
-	p->key = buf_str(&key);
+	/* of who is not stored it is today's */
+	p->key = user->view.id ? buf_str(&key) : user->email_key;
 	add_names(p);
 	return ERR_OK;
 }
