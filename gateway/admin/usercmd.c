@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "admin/job-wait.h"
+#include "admin/laddercmd.h"
 #include "admin/sanitize.h"
 #include "base/clock.h"
 #include "base/num.h"
@@ -184,12 +185,36 @@ const char *command_users_show(struct status *status, const struct str *words,
 	return trouble;
 }
 
+/* ---- export ---- */
+
+/* JSON in any case. */
+const char *command_users_export(struct status *status,
+				 const struct str *words, bool json,
+				 struct buf *body)
+{
+	struct pool *pool = pool_new(POOL_MAX);
+	struct user user = { 0 };
+	const char *trouble = !pool ? "no memory" :
+		find_one(status, words, true, pool, &user, body);
+	enum err err;
+
+	(void)json;
+	if (!trouble) {
+		err = users_export(store_users(status->gateway->store),
+				   status->reader, &user, pool, body);
+		trouble = err == ERR_NOMEM ? "that is too much for one answer" :
+			  err ? err_text(err) : NULL;
+	}
+	pool_free(pool);
+	return trouble;
+}
+
 /* ---- conflicts ---- */
 
 static void conflicts_json(const struct user_conflict *list, unsigned count,
 			   bool is_more, struct buf *out)
 {
-	buf_puts(out, "{\"conflicts\":[");
+	buf_puts(out, "\"conflicts\":[");
 	for (unsigned i = 0; i < count; i++) {
 		if (users_conflict_goes_on(list, i)) {
 			buf_addc(out, ',');
@@ -203,7 +228,6 @@ static void conflicts_json(const struct user_conflict *list, unsigned count,
 	}
 	buf_puts(out, count ? "]}]" : "]");
 	json_add_member_bool(out, "more", is_more);
-	buf_puts(out, "}\n");
 }
 
 static void conflicts_text(const struct user_conflict *list, unsigned count,
@@ -237,9 +261,8 @@ static void conflicts_text(const struct user_conflict *list, unsigned count,
 			 "tenant\n");
 }
 
-const char *command_users_conflicts(struct status *status,
-				    const struct str *words, bool json,
-				    struct buf *body)
+static const char *add_conflicts(struct status *status, struct str tenant,
+				 bool json, struct buf *body)
 {
 	struct pool *pool = pool_new(POOL_MAX);
 	struct user_conflict *list = NULL;
@@ -248,16 +271,38 @@ const char *command_users_conflicts(struct status *status,
 	bool is_more = false;
 	enum err err;
 
-	err = pool ? users_conflicts(status->reader, words[0], pool, &list,
+	err = pool ? users_conflicts(status->reader, tenant, pool, &list,
 				     &count, &is_more) : ERR_NOMEM;
 	if (err)
 		trouble = err == ERR_BUSY ? still_looking : err_text(err);
-	else if (!count && !str_is_null(words[0]))
-		trouble = status_check_tenant(status, words[0], body);
+	else if (!count && !str_is_null(tenant))
+		trouble = status_check_tenant(status, tenant, body);
 	if (!trouble)
 		(json ? conflicts_json : conflicts_text)(list, count, is_more,
 							 body);
 	pool_free(pool);
+	return trouble;
+}
+
+const char *command_users_conflicts(struct status *status,
+				    const struct str *words, bool json,
+				    struct buf *body)
+{
+	const char *trouble = NULL;
+
+	if (json)
+		buf_addc(body, '{');
+	/* what has a way to go on has been told the rest */
+	if (!words[1].len)
+		trouble = add_conflicts(status, words[0], json, body);
+	if (!trouble && words[0].ptr) {
+		if (json)
+			buf_printf(body, "%s\"ladder\":",
+				   words[1].len ? "" : ",");
+		trouble = ladder_add(status, words[0], words[1], json, body);
+	}
+	if (!trouble && json)
+		buf_puts(body, "}\n");
 	return trouble;
 }
 

@@ -5,7 +5,10 @@
  *	users block TENANT WHO		sessions end, no new ones begin
  *	users unblock TENANT WHO
  *	users erase TENANT WHO		with their sessions and tickets
- *	users conflicts [TENANT]	addresses that are several users'
+ *	users export TENANT WHO		all that is kept, as JSON
+ *	users conflicts [TENANT [AFTER]]
+ *					addresses that are several users', and
+ *					of a tenant admin/laddercmd.h
  *	sessions TENANT WHO		WHO: "-" for everybody
  *	session end ID
  *

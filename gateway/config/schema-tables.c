@@ -223,6 +223,7 @@ const struct setting schema_tenant[] = {
 	       .example = "assertion_max_age = 300;"),
 	TEXT("redeem_secret_file", 1, PATH_LEN, .example =
 	     "redeem_secret_file = \"secrets/yourcompany-redeem\";"),
+	SWITCH("adopt_unsigned", false),
 	{ .name = "on_conflict", .type = SETTING_WORD,
 	  .words = { "reject", "link", "update" },
 	  .example = "on_conflict = \"reject\";" },

@@ -29,6 +29,7 @@
 #include "policy/ratelimit.h"
 #include "policy/redirect.h"
 #include "policy/remote.h"
+#include "store/users.h"
 
 #define CONFIG_TENANTS_MAX 20000
 #define CONFIG_LISTENERS_MAX 16
@@ -54,12 +55,6 @@ enum switch_user {
 enum callback_mode {
 	CALLBACK_AUTO,
 	CALLBACK_CONFIRM,	/* who may be a program presses a button */
-};
-
-enum on_conflict {
-	ON_CONFLICT_REJECT,
-	ON_CONFLICT_LINK,
-	ON_CONFLICT_UPDATE,
 };
 
 /* What signed assertions are verified with. */
@@ -107,6 +102,7 @@ struct tenant {
 	uint32_t assertion_max_age_s;	/* of exp - iat */
 	struct str handoff_url;		/* absolute, what partners post to */
 	struct signed_rate signed_rate;
+	bool adopts_unsigned;		/* these two: store/users.h */
 	enum on_conflict on_conflict;
 	struct protected_list protected;	/* whom no handoff reaches */
 	bool has_rate_limit;

@@ -140,6 +140,14 @@ static void check_desk_user(const struct reader *reader, unsigned line,
 			"write for example \"{slug}:{email}\"",
 			"names users by {external_id}, which those of a "
 			"tenant whose identity is not \"signed\" do not have");
+	if (!out->desk && out->on_conflict == ON_CONFLICT_UPDATE &&
+	    remote_has(&out->remote, REMOTE_EMAIL))
+		location_warn(
+			reader->location, line, "desk_user",
+			"write for example \"{slug}:{external_id}\"",
+			"names users by {email}, and on_conflict is "
+			"\"update\": who gets an address gets what the desk "
+			"keeps under it");
 	if (!out->desk && out->remote.parts[0].kind == REMOTE_SLUG &&
 	    out->slug.len && ascii_is_digit(out->slug.ptr[0]))
 		location_warn(

@@ -208,6 +208,26 @@ static void read_protected(const struct reader *reader, struct group group,
 	}
 }
 
+/* What becomes of an address that several have had. */
+static void read_conflicts(const struct reader *reader, struct group group,
+			   struct tenant *out)
+{
+	out->adopts_unsigned = group_switch(group, "adopt_unsigned");
+	out->on_conflict = (enum on_conflict)group_word(group, "on_conflict");
+	if (out->identity == IDENTITY_SIGNED)
+		return;
+	if (out->adopts_unsigned)
+		location_warn(reader->location,
+			      group_line(group, "adopt_unsigned"),
+			      "adopt_unsigned", "set identity = \"signed\"",
+			      "does nothing while identity is not \"signed\"");
+	if (out->on_conflict != ON_CONFLICT_REJECT)
+		location_warn(reader->location,
+			      group_line(group, "on_conflict"), "on_conflict",
+			      "set identity = \"signed\"",
+			      "does nothing while identity is not \"signed\"");
+}
+
 void tenant_read_identity(const struct reader *reader, struct group group,
 			  struct tenant *out)
 {
@@ -224,13 +244,7 @@ void tenant_read_identity(const struct reader *reader, struct group group,
 		(uint32_t)group_number(rate, "tenant"),
 		(uint32_t)group_number(rate, "per"),
 	};
-	out->on_conflict = (enum on_conflict)group_word(group, "on_conflict");
-	if (out->on_conflict != ON_CONFLICT_REJECT)
-		location_warn(reader->location,
-			      group_line(group, "on_conflict"), "on_conflict",
-			      "leave it at \"reject\"",
-			      "is not used by this version, which refuses what "
-			      "is in conflict");
+	read_conflicts(reader, group, out);
 }
 
 void tenant_forget_keys(struct tenant *tenant)

@@ -2,6 +2,7 @@
 
 #include "adapter/supervisor.h"
 #include "admin/ask.h"
+#include "admin/laddercmd.h"
 #include "admin/services.h"
 #include "admin/show.h"
 #include "admin/socket.h"
@@ -130,9 +131,25 @@ void console_close(struct console *console)
 	report_done(&console->report);
 }
 
-/* Send it, print what comes back. */
+/* Take the last line away where it says that there is more, and behind what. */
+static void take_next(struct buf *body, struct buf *next)
+{
+	const struct str more = STR(LADDER_MORE);
+	size_t end = body->len ? body->len - 1 : 0, start = end;
+
+	while (start && body->ptr[start - 1] != '\n')
+		start--;
+	if (end - start <= more.len ||
+	    memcmp(body->ptr + start, more.ptr, more.len))
+		return;
+	buf_add(next, body->ptr + start + more.len, end - start - more.len);
+	body->len = start;
+}
+
+/* Send it, print what comes back.  `next`: as console_ask_on() has it; NULL:
+ * all of it is printed. */
 static int exchange(const char *path, const struct command_line *line,
-		    const struct str *words, unsigned count)
+		    const struct str *words, unsigned count, struct buf *next)
 {
 	int status = COMMAND_REFUSED;
 	struct buf body;
@@ -141,6 +158,8 @@ static int exchange(const char *path, const struct command_line *line,
 	buf_init(&body, SOCKET_BODY_MAX);
 	err = ask_daemon(path, words, count, &body);
 	if (!err || err == ERR_CONFLICT) {
+		if (next && !line->general.json)
+			take_next(&body, next);
 		fwrite(body.ptr, 1, body.len, stdout);
 		status = err ? COMMAND_REFUSED : COMMAND_DONE;
 	} else if (err == ERR_NOT_FOUND) {
@@ -174,8 +193,8 @@ unsigned console_words(const struct command_line *line, struct str *words,
 	return count;
 }
 
-int console_send(const struct command_line *line, const struct str *words,
-		 unsigned count)
+static int send_on(const struct command_line *line, const struct str *words,
+		   unsigned count, struct buf *next)
 {
 	struct console_place place = { 0 };
 	const char *path = line->general.socket;
@@ -201,9 +220,15 @@ int console_send(const struct command_line *line, const struct str *words,
 		console_place_done(&place);
 		return COMMAND_REFUSED;
 	}
-	status = exchange(path, line, all, count);
+	status = exchange(path, line, all, count, next);
 	console_place_done(&place);
 	return status;
+}
+
+int console_send(const struct command_line *line, const struct str *words,
+		 unsigned count)
+{
+	return send_on(line, words, count, NULL);
 }
 
 int console_ask(const struct command_line *line)
@@ -214,6 +239,33 @@ int console_ask(const struct command_line *line)
 	for (int i = 0; i < line->count && count < SOCKET_WORDS_MAX; i++)
 		words[count++] = str_from(line->arguments[i]);
 	return console_send(line, words, count);
+}
+
+int console_ask_on(const struct command_line *line)
+{
+	struct str words[SOCKET_WORDS_MAX];
+	unsigned own = console_words(line, words, SOCKET_WORDS_MAX - 2);
+	char after[SOCKET_LINE_MAX];
+	unsigned count = own;
+	int status;
+
+	for (int i = 0; i < line->count && i < 2; i++)
+		words[count++] = str_from(line->arguments[i]);
+	for (;;) {
+		struct buf next;
+
+		buf_init(&next, sizeof(after));
+		status = send_on(line, words, count, &next);
+		if (status != COMMAND_DONE || !next.len ||
+		    next.len > sizeof(after)) {
+			buf_done(&next);
+			return status;
+		}
+		memcpy(after, next.ptr, next.len);
+		words[own + 1] = (struct str){ after, next.len };
+		count = own + 2;
+		buf_done(&next);
+	}
 }
 
 int console_check(const struct command_line *line,

@@ -67,6 +67,9 @@ struct console_check {
 };
 
 int console_ask(const struct command_line *line);
+/* The same, and where the answer ends with LADDER_MORE (admin/laddercmd.h) all
+ * that follows, page by page. */
+int console_ask_on(const struct command_line *line);
 int console_check(const struct command_line *line,
 		  const struct console_check *check);
 

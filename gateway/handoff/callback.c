@@ -270,19 +270,22 @@ static bool may_replace(const struct callback *callback,
 
 /*
  * By tenant, kind, and external id or address, never by number: the token's
- * person may have none yet.
+ * person may have none yet.  Who takes over the unsigned one of their address
+ * is that one.
  */
 static bool is_same_person(struct exchange *ex)
 {
 	const struct callback *callback = ex->work;
 	const struct user_view *user = &callback->current.user;
 	const struct token *token = &callback->redeem.token;
+	bool takes_over = !user->is_verified && token->is_vouched &&
+			  ex->tenant->adopts_unsigned;
 	struct email email;
 
 	if (callback->current_tenant != ex->tenant ||
-	    user->is_verified != token->is_vouched)
+	    (user->is_verified != token->is_vouched && !takes_over))
 		return false;
-	if (user->external_id.ptr || token->sub.ptr)
+	if (!takes_over && (user->external_id.ptr || token->sub.ptr))
 		return user->external_id.ptr && token->sub.ptr &&
 		       str_eq(user->external_id, token->sub);
 	return !email_parse(ex->pool, user->email, &email) &&

@@ -185,6 +185,31 @@ static enum step_result verify_identity(struct exchange *ex)
 	return result == STEP_NEXT ? take_claims(ex) : result;
 }
 
+/* As their arrival would find them (redeem_sync()). */
+static enum err find_vouched(struct exchange *ex, const struct email *email,
+			     struct user *user_r)
+{
+	const struct handoff *handoff = ex->work;
+	const struct user_sync sync = {
+		.tenant = ex->tenant->slug,
+		.email = email->shown,
+		.email_key = email->key,
+		.minted_ms = clock_steady_ms(),
+		.is_vouched = true,
+		.external_id = handoff->vouch.says.sub,
+		.adopts_unsigned = true,
+	};
+	enum err err = users_find_signed(ex->reader, sync.tenant,
+					 sync.external_id, sync.email_key,
+					 ex->pool, user_r);
+
+	if (err != ERR_NOT_FOUND || !ex->tenant->adopts_unsigned)
+		return err;
+	err = users_plan_adopts(ex->reader, &sync, ex->pool, user_r);
+	/* what their arrival will say */
+	return err == ERR_CONFLICT ? ERR_NOT_FOUND : err;
+}
+
 /* What is stored about this address already, if the adapter asks. */
 static enum err load_user(struct adapter_call *call)
 {
@@ -200,17 +225,15 @@ static enum err load_user(struct adapter_call *call)
 		return err == ERR_NOMEM ? err : ERR_OK;
 	call->info.user_email = email.shown;
 	err = handoff->is_vouched ?
-		users_find_signed(ex->reader, ex->tenant->slug,
-				  handoff->vouch.says.sub, email.key, ex->pool,
-				  &user) :
+		find_vouched(ex, &email, &user) :
 		users_find(ex->reader, ex->tenant->slug, email.key, ex->pool,
 			   &user);
-	if (err)
-		return err == ERR_NOT_FOUND ? ERR_OK : err;
-	if (user.is_blocked) {
+	if (err == ERR_AUTH || (!err && user.is_blocked)) {
 		handoff->is_blocked = true;
 		return ERR_AUTH;
 	}
+	if (err)
+		return err == ERR_NOT_FOUND ? ERR_OK : err;
 	return adapt_user(ex, call, &user.view);
 }
 
@@ -590,6 +613,9 @@ static enum step_result park_rest(struct exchange *ex)
 	rest->tenant = ex->tenant->slug;
 	rest->client = client_name(ex);
 	rest->exp_s = handoff->token.exp_s;
+	rest->email_key = handoff->user.email.key;
+	rest->is_vouched = handoff->token.is_vouched;
+	rest->external_id = handoff->token.sub;
 	memcpy(rest->id, handoff->token.park_id, sizeof(rest->id));
 	if (!rest->client.ptr)
 		return answer_failure(ex, ERR_NOMEM);

@@ -145,6 +145,20 @@ enum step_result redeem_open(struct exchange *ex, struct str text)
 	return err == ERR_NOMEM ? answer_failure(ex, err) : STEP_NEXT;
 }
 
+/* In the writer's thread, too: a tenant is as the exchange has it. */
+static enum err may_have(const void *ctx, struct str address,
+			 struct pool *pool)
+{
+	const struct tenant *tenant = ctx;
+	struct email email;
+	enum err err = email_parse(pool, address, &email);
+
+	if (err)
+		return err == ERR_NOMEM ? err : ERR_CONFLICT;
+	return protected_has(&tenant->protected, email.key) ? ERR_CONFLICT :
+							      ERR_OK;
+}
+
 struct user_sync redeem_sync(const struct exchange *ex)
 {
 	const struct redeem *redeem = ex->work;
@@ -162,6 +176,10 @@ struct user_sync redeem_sync(const struct exchange *ex)
 		.is_vouched = token->is_vouched,
 		.external_id = token->sub,
 		.issued_ms = redemption_time(token->jti) - clock_ahead_ms(),
+		.adopts_unsigned = ex->tenant->adopts_unsigned,
+		.on_conflict = ex->tenant->on_conflict,
+		.may_have = may_have,
+		.ctx = ex->tenant,
 	};
 }
 
@@ -289,6 +307,8 @@ enum step_result redeem_settled(struct exchange *ex, int status)
 		/* a second time, between `deliver` and the commit */
 		if (redeem->job.note == REDEMPTION_OTHER_ID)
 			return answer_failure(ex, ERR_BUSY);
+		if (redeem->job.note == REDEMPTION_CONFLICT)
+			return redeem_refuse_person(ex, ERR_CONFLICT);
 		return redeem_refuse(ex);
 	default:
 		return redeem_refuse_person(ex, redeem->job.job.result);

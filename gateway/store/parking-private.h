@@ -5,12 +5,13 @@
 #define STORE_PARKING_PRIVATE_H
 
 #include "store/parking.h"
+#include "store/tombstones-private.h"
 
 /* NULL: no memory. */
 struct parking *parking_new(void);
-/* ERR_LIMIT. Takes jobs and sweeps from now on. The writer is not owned. */
+/* ERR_LIMIT. Takes jobs and sweeps from now on. Neither is owned. */
 enum err parking_start(struct parking *parking, struct writer *writer,
-		       int64_t sweep_ms);
+		       const struct tombstones *tombstones, int64_t sweep_ms);
 /* After the writer ended. Accepts NULL. */
 void parking_free(struct parking *parking);
 

@@ -10,6 +10,7 @@
 
 struct parking {
 	struct writer *writer;
+	const struct tombstones *tombstones;
 	struct chore sweep;
 };
 
@@ -50,13 +51,15 @@ static enum err check_room(struct db *db, const struct parked *p)
 static enum err add_run(struct db *db, struct job *job)
 {
 	const struct parked *p = (const struct parked *)job;
+	uint8_t person[TOMBSTONE_TAG_LEN], external[TOMBSTONE_TAG_LEN];
 	sqlite3_stmt *q;
 	enum err err = check_room(db, p);
 
 	if (!err)
 		err = query_begin(db, SQL_PARKED_INSERT,
 			"INSERT INTO parked(id, tenant, client, exp_s, octets,"
-			" content) VALUES(?1, ?2, ?3, ?4, ?5, ?6)", &q);
+			" content, person, external)"
+			" VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)", &q);
 	if (err)
 		return err;
 	sqlite3_bind_blob(q, 1, p->id, PARKED_ID_LEN, SQLITE_STATIC);
@@ -65,6 +68,16 @@ static enum err add_run(struct db *db, struct job *job)
 	sqlite3_bind_int64(q, 4, p->exp_s);
 	sqlite3_bind_int64(q, 5, (int64_t)p->content.len);
 	query_bind_str(q, 6, p->content);
+	tombstone_tag(p->tombstones, p->tenant, p->is_vouched ?
+		      TOMBSTONE_SIGNED : TOMBSTONE_UNSIGNED, p->email_key,
+		      person);
+	sqlite3_bind_blob(q, 7, person, sizeof(person), SQLITE_STATIC);
+	if (p->external_id.ptr) {
+		tombstone_tag(p->tombstones, p->tenant, TOMBSTONE_EXTERNAL,
+			      p->external_id, external);
+		sqlite3_bind_blob(q, 8, external, sizeof(external),
+				  SQLITE_STATIC);
+	}
 	return query_run(db, q);
 }
 
@@ -76,8 +89,13 @@ enum err parking_add(struct parking *parking, struct parked *p)
 		err = text_check(p->client, PARKED_CLIENT_LEN_MAX);
 	if (!err)
 		err = text_check(p->content, PARKED_MAX);
+	if (!err)
+		err = text_check(p->email_key, USER_EMAIL_MAX);
+	if (!err)
+		err = text_check(p->external_id, USER_EXTERNAL_MAX);
 	if (err)
 		return err;
+	p->tombstones = parking->tombstones;
 	p->job.run = add_run;
 	p->job.settle = NULL;
 	return writer_submit(parking->writer, &p->job);
@@ -149,9 +167,10 @@ struct parking *parking_new(void)
 }
 
 enum err parking_start(struct parking *parking, struct writer *writer,
-		       int64_t sweep_ms)
+		       const struct tombstones *tombstones, int64_t sweep_ms)
 {
 	parking->writer = writer;
+	parking->tombstones = tombstones;
 	parking->sweep.job.run = sweep_run;
 	parking->sweep.interval_ms = sweep_ms;
 	return writer_add_chore(writer, &parking->sweep);

@@ -11,6 +11,7 @@
 #ifndef STORE_PARKING_H
 #define STORE_PARKING_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/pool.h"
@@ -37,6 +38,12 @@ struct parked {
 	uint8_t id[PARKED_ID_LEN];	/* random */
 	struct str content;
 	int64_t exp_s;
+	/* whom it is for, so that it goes with them */
+	struct str email_key;
+	bool is_vouched;
+	struct str external_id;		/* absent: none */
+	/* private */
+	const struct tombstones *tombstones;
 };
 /* ERR_BUSY, ERR_LIMIT: not accepted, done() is not called. */
 enum err parking_add(struct parking *parking, struct parked *parked);

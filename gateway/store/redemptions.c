@@ -128,6 +128,11 @@ static enum err check_person(struct db *db, struct redemption *r,
 		r->note = REDEMPTION_ENDED;
 	if (!err)
 		err = users_plan(db, &r->sync, db->scratch, plan);
+	if (err == ERR_CONFLICT) {
+		/* which from a job would be the system's */
+		r->note = REDEMPTION_CONFLICT;
+		err = ERR_NOT_FOUND;
+	}
 	if (err || !r->shown_id)
 		return err;
 	if (plan->is_new ? r->is_shown_new : plan->view.id == r->shown_id)
@@ -199,13 +204,46 @@ static enum err check_all(struct db *db, struct redemption *r, int64_t now_s,
 	return err;
 }
 
+/* What came of it for somebody else is told with what is on record. */
+static enum err write_record(struct db *db, const struct redemption *r,
+			     const struct user_plan *plan)
+{
+	struct audit_step steps[AUDIT_STEPS_MAX];
+	struct audit_record record;
+	char why[48];
+	unsigned n;
+
+	if (!r->audit)
+		return ERR_OK;
+	record = *r->audit;
+	n = record.steps ? record.step_count : 0;
+	if (!n || n > AUDIT_STEPS_MAX ||
+	    (!plan->ends_id && !plan->keeps_address))
+		return audit_insert(db, &record);
+	memcpy(steps, record.steps, n * sizeof(*steps));
+	steps[n - 1].verdict = plan->is_adopted ? "unsigned_adopted" :
+		plan->keeps_address ? "address_kept" : "address_moved";
+	if (plan->ends_id) {
+		snprintf(why, sizeof(why), "%s user %lld",
+			 plan->is_adopted ? "was unsigned" : "from",
+			 (long long)plan->ends_id);
+		steps[n - 1].why = why;
+	}
+	record.steps = steps;
+	return audit_insert(db, &record);
+}
+
 /* Nothing here says no but the system. */
 static enum err write_all(struct db *db, struct redemption *r, int64_t now_s,
 			  const struct user_plan *plan)
 {
-	enum err err = user_write(db, &r->sync, plan,
-				  now_s + clock_ahead_ms() / 1000);
+	enum err err = users_end_planned(r->redemptions->users, db, &r->sync,
+					 plan);
 
+	r->ended_id = plan->ends_id;
+	if (!err)
+		err = user_write(db, &r->sync, plan,
+				 now_s + clock_ahead_ms() / 1000);
 	if (!err && r->entry)
 		err = open_session(db, r, &plan->view, now_s);
 	if (!err && r->entry)
@@ -217,9 +255,7 @@ static enum err write_all(struct db *db, struct redemption *r, int64_t now_s,
 	if (!err)
 		err = outbox_append(db, r->sync.tenant, plan->view.id,
 				    r->events, r->event_count);
-	if (!err && r->audit)
-		err = audit_insert(db, r->audit);
-	return err;
+	return err ? err : write_record(db, r, plan);
 }
 
 static enum err redeem(struct db *db, struct redemption *r)
@@ -252,6 +288,7 @@ static enum err redeem_run(struct db *db, struct job *job)
 	free(r->record);
 	r->record = NULL;
 	r->session_id = 0;
+	r->ended_id = 0;
 	r->note = REDEMPTION_PLAIN;
 	r->user = (struct user_view){ 0 };
 	return redeem(db, r);
@@ -266,6 +303,8 @@ static void redeem_settle(struct job *job)
 		session_release(s, r->entry);
 		free(r->record);
 	} else {
+		if (r->ended_id)
+			sessions_drop_of(s, r->ended_id);
 		if (r->replaces)
 			session_drop(s, r->replaces);
 		if (r->entry)

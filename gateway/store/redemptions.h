@@ -41,13 +41,14 @@ enum redemption_note {
 	REDEMPTION_SWEPT,	/* at or before what was swept */
 	REDEMPTION_ENDED,	/* what was minted for them by then was ended */
 	REDEMPTION_OTHER_ID,	/* it is not the one of `shown_id` */
+	REDEMPTION_CONFLICT,	/* external id and address are two users' */
 };
 
 /*
  * Result: ERR_OK: this one was first.  ERR_USED: another was before,
  * `session_id` is the session that it opened (0: none).  ERR_NOT_FOUND: the
  * tenant's epoch has ended, or what was parked for it is gone, or as `note`
- * says; ERR_AUTH: the person is blocked; ERR_CONFLICT: they are two; ERR_LIMIT: they would have too many
+ * says; ERR_AUTH: the person is blocked; ERR_LIMIT: they would have too many
  * attributes; ERR_EXPIRED: past exp_s, or, as `note` says, not after what was
  * swept.  ERR_BUSY (a queue is full), ERR_NOMEM, ERR_IO:
  * nothing happened, it may be tried again.  Whatever is refused is not spent:
@@ -84,6 +85,7 @@ struct redemption {
 	struct user_view user;		/* with ERR_OK; slices in the pool */
 	/* private */
 	struct redemptions *redemptions;
+	int64_t ended_id;		/* whose sessions end: user_plan */
 	struct session_entry *entry;
 	struct user_record *record;
 };

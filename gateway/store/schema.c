@@ -49,6 +49,10 @@
  *
  * erasures: erased people whose events still have their texts, up to `after`.
  *
+ * parked: person and external are tags of whom it was parked for, as those of
+ * tombstones: a row alone does not name anybody, and is to be found all the
+ * same when they are erased.
+ *
  * user_keys: see store/user-keys-private.h.  The mark of that name is 1 when
  * the table is complete.
  *
@@ -288,6 +292,13 @@ static const char *const steps[] = {
 	/* 9 -> 10 */
 	("CREATE INDEX users_external_email ON users(tenant, email_key)"
 	 "	WHERE external_id IS NOT NULL;"),
+
+	/* 10 -> 11 */
+	"ALTER TABLE parked ADD COLUMN person BLOB;"
+	"ALTER TABLE parked ADD COLUMN external BLOB;"
+	"CREATE INDEX parked_person ON parked(person);"
+	"CREATE INDEX parked_external ON parked(external)"
+	"	WHERE external IS NOT NULL;",
 };
 
 #define STEPS ((int)(N_ELEMENTS(steps)))

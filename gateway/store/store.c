@@ -72,7 +72,8 @@ static enum err start(struct store *store, const struct store_options *options)
 		err = tombstones_start(store->tombstones, store->writer,
 				       sweep_ms);
 	if (!err)
-		err = parking_start(store->parking, store->writer, sweep_ms);
+		err = parking_start(store->parking, store->writer,
+				    store->tombstones, sweep_ms);
 	if (!err)
 		err = audit_start(store->writer, &store->audit, sweep_ms);
 	return err;

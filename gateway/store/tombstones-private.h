@@ -26,6 +26,12 @@ enum tombstone_kind {
 	TOMBSTONE_EXTERNAL = 3,		/* an external id */
 };
 
+#define TOMBSTONE_TAG_LEN 16
+/* What of them stands in the database. Any thread. */
+void tombstone_tag(const struct tombstones *tombstones, struct str tenant,
+		   enum tombstone_kind kind, struct str name,
+		   uint8_t tag[TOMBSTONE_TAG_LEN]);
+
 /* Inside a job: end what was minted for them up to now. */
 enum err tombstone_write(struct tombstones *tombstones, struct db *db,
 			 struct str tenant, enum tombstone_kind kind,

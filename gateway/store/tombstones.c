@@ -7,7 +7,6 @@
 #include "store/tombstones-private.h"
 #include "store/users.h"
 
-#define TAG_SIZE 16
 #define KEPT_MS (TOMBSTONE_KEPT_S * 1000LL)
 #define SWEEP_MAX 256		/* rows deleted in one transaction */
 
@@ -20,9 +19,9 @@ struct tombstones {
 	struct chore sweep;
 };
 
-static void make_tag(const struct tombstones *ts, struct str tenant,
-		     enum tombstone_kind kind, struct str name,
-		     uint8_t tag[TAG_SIZE])
+void tombstone_tag(const struct tombstones *ts, struct str tenant,
+		   enum tombstone_kind kind, struct str name,
+		   uint8_t tag[TOMBSTONE_TAG_LEN])
 {
 	char text[USER_TENANT_MAX + USER_EMAIL_MAX + 2];
 	size_t len = 0;
@@ -31,7 +30,8 @@ static void make_tag(const struct tombstones *ts, struct str tenant,
 	memcpy(text, tenant.ptr, tenant.len);
 	len += tenant.len;
 	text[len++] = (char)kind;
-	memcpy(text + len, name.ptr, name.len);
+	if (name.len)
+		memcpy(text + len, name.ptr, name.len);
 	len += name.len;
 	for (int i = 0; i < 2; i++) {
 		uint64_t half = hash_keyed(ts->key[i], text, len);
@@ -44,7 +44,7 @@ enum err tombstone_write(struct tombstones *ts, struct db *db,
 			 struct str tenant, enum tombstone_kind kind,
 			 struct str name)
 {
-	uint8_t tag[TAG_SIZE];
+	uint8_t tag[TOMBSTONE_TAG_LEN];
 	sqlite3_stmt *q;
 	enum err err = query_begin(db, SQL_TOMBSTONE_INSERT,
 		"INSERT OR REPLACE INTO tombstones(tag, ended_ms)"
@@ -52,7 +52,7 @@ enum err tombstone_write(struct tombstones *ts, struct db *db,
 
 	if (err)
 		return err;
-	make_tag(ts, tenant, kind, name, tag);
+	tombstone_tag(ts, tenant, kind, name, tag);
 	sqlite3_bind_blob(q, 1, tag, sizeof(tag), SQLITE_STATIC);
 	sqlite3_bind_int64(q, 2, clock_steady_ms());
 	ts->count++;
@@ -63,7 +63,7 @@ enum err tombstone_check(struct tombstones *ts, struct db *db,
 			 struct str tenant, enum tombstone_kind kind,
 			 struct str name, int64_t minted_ms)
 {
-	uint8_t tag[TAG_SIZE];
+	uint8_t tag[TOMBSTONE_TAG_LEN];
 	sqlite3_stmt *q;
 	enum err err;
 
@@ -73,7 +73,7 @@ enum err tombstone_check(struct tombstones *ts, struct db *db,
 		"SELECT ended_ms FROM tombstones WHERE tag = ?1", &q);
 	if (err)
 		return err;
-	make_tag(ts, tenant, kind, name, tag);
+	tombstone_tag(ts, tenant, kind, name, tag);
 	sqlite3_bind_blob(q, 1, tag, sizeof(tag), SQLITE_STATIC);
 	if (query_step(db, q, &err) > 0) {
 		int64_t ended_ms = sqlite3_column_int64(q, 0);

@@ -21,9 +21,14 @@ void users_free(struct users *users);
 
 /* What users_plan() takes for granted. ERR_LIMIT, ERR_CONTROL. */
 enum err user_sync_check(const struct user_sync *sync);
-/* Inside a job: what the plan says; its view has an id by now. */
+/* Inside a job: what the plan says; its view has an id by now.  Sessions and
+ * tokens of `ends_id` are users_end_planned()'s. */
 enum err user_write(struct db *db, const struct user_sync *sync,
 		    const struct user_plan *plan, int64_t now_s);
+/* Inside a job, before a session is opened: what the plan ends. */
+enum err users_end_planned(struct users *users, struct db *db,
+			   const struct user_sync *sync,
+			   const struct user_plan *plan);
 /* Inside a job: the row of one who was never here; user_id is set. */
 enum err user_write_blocked(struct db *db, const struct user_block *block,
 			    int64_t now_s);

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "store/db-private.h"
 #include "store/outbox-private.h"
+#include "store/person-private.h"
 #include "store/sessions-private.h"
 #include "store/tickets-private.h"
 #include "store/user-keys-private.h"
@@ -168,76 +169,50 @@ enum err users_block(struct users *users, struct user_block *b)
 	return writer_submit(users->writer, &b->job);
 }
 
-/* ---- erase ---- */
+/* ---- an arrival ends another's ---- */
 
-static enum err delete_row(struct db *db, int64_t id)
+enum err users_end_planned(struct users *users, struct db *db,
+			   const struct user_sync *sync,
+			   const struct user_plan *plan)
 {
-	sqlite3_stmt *q;
-	enum err err = query_begin(db, SQL_USER_ERASE,
-		"DELETE FROM users WHERE id = ?1", &q);
-
-	if (err)
-		return err;
-	sqlite3_bind_int64(q, 1, id);
-	return query_run(db, q);
-}
-
-/* By today's key, as tokens are: an older row may have another one.  One who
- * was vouched for is ended by that, and the other stays.  Who has an external
- * id may be under way with another address. */
-static enum err bury(struct db *db, struct users *users,
-		     const struct user *user)
-{
-	struct buf key;
 	enum err err;
 
-	buf_init_pool(&key, db->scratch, USER_EMAIL_MAX);
-	err = user_key_today(user, &key);
-	if (!err)
-		err = tombstone_write(users->tombstones, db, user->tenant,
-				      user->view.is_verified ?
-				      TOMBSTONE_SIGNED : TOMBSTONE_UNSIGNED,
-				      buf_str(&key));
-	if (!err && user->view.external_id.ptr)
-		err = tombstone_write(users->tombstones, db, user->tenant,
-				      TOMBSTONE_EXTERNAL,
-				      user->view.external_id);
-	return err;
+	if (!plan->ends_id)
+		return ERR_OK;
+	err = sessions_delete_of(users->sessions, db, plan->ends_id);
+	if (err)
+		return err;
+	return plan->is_adopted ?
+		tombstone_write(users->tombstones, db, sync->tenant,
+				TOMBSTONE_UNSIGNED, sync->email_key) :
+		tombstone_write(users->tombstones, db, sync->tenant,
+				TOMBSTONE_EXTERNAL, plan->ends_external);
 }
 
-static enum err erase_stored(struct db *db, struct user_erase *e,
-			     const struct user *user)
-{
-	enum err err = sessions_delete_of(e->users->sessions, db,
-					  user->view.id);
-
-	if (!err)
-		err = tickets_delete_of(db, user->view.id);
-	if (!err)
-		err = outbox_erase(db, user->view.id);
-	if (!err)
-		err = user_keys_forget(db, user);
-	if (!err)
-		err = delete_row(db, user->view.id);
-	return err ? err : bury(db, e->users, user);
-}
+/* ---- erase ---- */
 
 static enum err erase_run(struct db *db, struct job *job)
 {
 	struct user_erase *e = (struct user_erase *)job;
 	struct user user = { 0 };
+	struct person person;
 	enum err err;
 
 	if (e->is_by_address)
 		e->user_id = 0;
 	err = find(db, e->user_id, e->tenant, e->email_key, &user);
-	if (!err) {
-		e->user_id = user.view.id;
-		err = erase_stored(db, e, &user);
-	} else if (err == ERR_NOT_FOUND && e->is_by_address) {
-		err = tombstone_write(e->users->tombstones, db, e->tenant,
-				      TOMBSTONE_UNSIGNED, e->email_key);
+	if (err == ERR_NOT_FOUND && e->is_by_address) {
+		user = (struct user){ .tenant = e->tenant,
+				      .email_key = e->email_key };
+		err = ERR_OK;
 	}
+	if (!err)
+		err = person_init(&person, &user, e->users->sessions,
+				  e->users->tombstones, db->scratch);
+	if (!err)
+		e->user_id = user.view.id;
+	if (!err)
+		err = person_erase(db, &person);
 	if (!err && e->audit)
 		err = audit_insert(db, e->audit);
 	return err;
@@ -256,6 +231,17 @@ static void erase_settle(struct job *job)
 	outbox_erase_soon(e->users->outbox);
 	sessions_drop_of(e->users->sessions, e->user_id);
 	tickets_touch(e->users->tickets, e->user_id);
+}
+
+enum err users_export(struct users *users, struct db *reader,
+		      const struct user *user, struct pool *pool,
+		      struct buf *out)
+{
+	struct person person;
+	enum err err = person_init(&person, user, users->sessions,
+				   users->tombstones, pool);
+
+	return err ? err : person_show(reader, &person, out);
 }
 
 enum err users_erase(struct users *users, struct user_erase *e)

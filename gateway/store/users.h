@@ -3,9 +3,30 @@
  *
  * An unsigned user is keyed (tenant, email_key), a signed one (tenant,
  * external id) or, where the assertion gave none, (tenant, email_key) among
- * the signed.  The three never meet: an unsigned request cannot reach a signed
- * user's row, and an assertion whose external id and address are those of two
- * signed users reaches neither.
+ * the signed.  An unsigned request cannot reach a signed user's row.  The first
+ * arrival of a signed one may take over the unsigned row of their address
+ * (`adopts_unsigned`): its number and tickets, but nothing else that nobody
+ * vouched for; that row's sessions and tokens under way end with it.  Not where
+ * it is blocked: then they are blocked as well.
+ *
+ * An address is one signed user's at a time, because desks take it for a
+ * person.  Where an arrival brings one that is another signed user's, what
+ * happens is enum on_conflict's; nobody ever gets into the other one's row:
+ *
+ *	the arrival's	the other's	REJECT	LINK		UPDATE
+ *	external id	external id
+ *	known		some		no	keeps theirs	gets it
+ *	known		none		no	keeps theirs	keeps theirs
+ *	new		some		no	no		gets it
+ *	none		some		no	no		no
+ *
+ * (New, and the other has none: that is they.)  "Keeps theirs": signed in as
+ * the row of the external id, at the address that it has; the other one is left
+ * alone.  "Gets it": the other one is left without an address (an empty one)
+ * until their next arrival brings one; their sessions end, and the tokens and
+ * assertions under way, as those name the address.  "No" is ERR_CONFLICT, and
+ * so is what was minted before the other one's newest.  Who is blocked keeps
+ * the address, and it is blocked to others: ERR_AUTH.
  *
  * Rows from before addresses were compared as they are now (codec/email.h) keep
  * their keys, so several may be one address's: a sign-in finds the oldest, and
@@ -75,6 +96,13 @@ struct user {
 	int64_t minted_ms;	/* of the newest token that arrived */
 };
 
+/* What becomes of a signed arrival whose address is another's: see above. */
+enum on_conflict {
+	ON_CONFLICT_REJECT,
+	ON_CONFLICT_LINK,
+	ON_CONFLICT_UPDATE,
+};
+
 /* What an arrival brings of its person.  Zero what is not needed. */
 struct user_sync {
 	struct str tenant;
@@ -87,6 +115,15 @@ struct user_sync {
 	bool is_vouched;		/* by an assertion, of `issued_ms` */
 	struct str external_id;		/* in it; absent: none */
 	int64_t issued_ms;		/* as the steady clock has it */
+	/* what the tenant wants of those who are vouched for */
+	bool adopts_unsigned;
+	enum on_conflict on_conflict;
+	/* May somebody sign in with this address?  Asked of one that they keep,
+	 * as they did not bring it: ERR_CONFLICT: no; ERR_NOMEM.  In the thread
+	 * that plans. NULL: with any. */
+	enum err (*may_have)(const void *ctx, struct str email,
+			     struct pool *pool);
+	const void *ctx;
 };
 
 /* What becomes of them. */
@@ -98,6 +135,12 @@ struct user_plan {
 				 * most USER_LATE_MS (farther ahead is a clock
 				 * that was set back): nothing but the time of
 				 * this visit is kept */
+	bool is_adopted;	/* view.id was an unsigned row until now */
+	bool keeps_address;	/* the one that they brought is another's */
+	/* whose sessions and tokens end: view.id where it is adopted, else who
+	 * loses their address, by that external id; 0: nobody's */
+	int64_t ends_id;
+	struct str ends_external;
 };
 
 /*
@@ -108,6 +151,10 @@ struct user_plan {
  */
 enum err users_plan(struct db *db, const struct user_sync *sync,
 		    struct pool *pool, struct user_plan *plan_r);
+/* Of one who is not stored as signed: the unsigned one whom they would take
+ * over, as far as that is theirs.  Likewise; ERR_NOT_FOUND: they would not. */
+enum err users_plan_adopts(struct db *db, const struct user_sync *sync,
+			   struct pool *pool, struct user *out_r);
 
 /* An id for somebody who may be made.  Any thread. */
 int64_t users_new_id(struct users *users);
@@ -134,12 +181,12 @@ struct user_block {
 enum err users_block(struct users *users, struct user_block *block);
 
 /*
- * Delete the user, their attributes, sessions and tickets, and end the tokens
- * that were minted for them (store/tombstones.h): by `user_id` or, where that
- * is 0, the unsigned one of that address, of whom nothing but tokens needs to
- * be there.  ERR_NOT_FOUND.  Their events lose their texts soon after, then the
- * files are free of them (outbox_is_erasing()); what they had parked goes with
- * its time.  The audit trail has nothing of them and stays.
+ * Delete the user, their attributes, sessions and tickets and what was parked
+ * for them, and end the tokens that were minted for them (store/tombstones.h):
+ * by `user_id` or, where that is 0, the unsigned one of that address; of who is
+ * not stored, as either kind.  ERR_NOT_FOUND.  Their events lose their texts
+ * soon after, then the files are free of them (outbox_is_erasing()).  The audit
+ * trail has nothing of them and stays.  All places: store/person-private.h.
  */
 struct user_erase {
 	struct job job;
@@ -151,6 +198,15 @@ struct user_erase {
 	bool is_by_address;
 };
 enum err users_erase(struct users *users, struct user_erase *erase);
+
+/*
+ * Append all that an erasure would take away, as JSON: of who was found, or of
+ * one with no id who is not stored.  No secrets, no hashes.  ERR_NOMEM: also
+ * where it is too much for `out`; ERR_IO.
+ */
+enum err users_export(struct users *users, struct db *reader,
+		      const struct user *user, struct pool *pool,
+		      struct buf *out);
 
 /* May anybody be looked for by this key?  ERR_BUSY: not yet; ERR_IO. */
 enum err users_can_find(struct db *reader, struct str email_key);
@@ -167,8 +223,8 @@ enum err users_find(struct db *reader, struct str tenant,
 enum err users_find_signed(struct db *reader, struct str tenant,
 			   struct str external_id, struct str email_key,
 			   struct pool *pool, struct user *out_r);
-/* All who are keyed by that address (who has an external id is not), into an
- * array of USERS_OF_ADDRESS_MAX: unsigned ones first, the oldest before others.
+/* All who have that address, into an array of USERS_OF_ADDRESS_MAX: unsigned
+ * ones first, those with an external id last, the oldest before others.
  * ERR_NOT_FOUND: none; ERR_BUSY.
  */
 enum err users_find_all(struct db *reader, struct str tenant,
@@ -190,6 +246,34 @@ struct user_conflict {
 enum err users_conflicts(struct db *reader, struct str tenant,
 			 struct pool *pool, struct user_conflict **list_r,
 			 unsigned *count_r, bool *is_more_r);
+/* What becomes of an unsigned one whose address signs in for the first time. */
+enum user_outlook {
+	OUTLOOK_TAKEN_OVER,	/* where the tenant adopts them, else it stays */
+	OUTLOOK_BLOCKED,	/* the signed one is refused */
+	OUTLOOK_STAYS,		/* a signed one has come already */
+};
+
+/* Some of a tenant's unsigned ones, and what will become of them. */
+struct users_outlook {
+	unsigned taken_over;		/* so many: they are not listed */
+	struct user_prospect {
+		enum user_outlook outlook;
+		int64_t id, last_seen_s;
+		struct str email;
+		int64_t signed_id;	/* OUTLOOK_STAYS: the signed one */
+	} *list;			/* the others, by address */
+	unsigned count;
+	struct str next;		/* go on behind this; absent: it is all */
+};
+#define USERS_OUTLOOK_ROWS 10000	/* looked at, at once */
+/* Behind `after` (a next of before; absent or empty: from the first one), by
+ * the addresses as their rows have them; slices in the pool. ERR_NOMEM, ERR_IO. */
+enum err users_outlook(struct db *reader, struct str tenant, struct str after,
+		       unsigned rows, struct pool *pool,
+		       struct users_outlook *out_r);
+/* Signed ones who have lost their address to another: up to `max` ids. ERR_IO */
+enum err users_addressless(struct db *reader, struct str tenant, unsigned max,
+			   int64_t *ids, unsigned *count_r);
 /* Is the one at `i` of the same address as the one before it? */
 bool users_conflict_goes_on(const struct user_conflict *list, unsigned i);
 

@@ -47,6 +47,7 @@ before(async () => {
 			alpha: tenant('alpha', { identity: '"signed"', keys: ALL, issuer: '"https://alpha.test"', require_origin: 'true' }),
 			beta: tenant('beta', { identity: '"signed"', keys: ONE, assertion_max_age: '900', redeem_secret_file: '"redeem"' }),
 			yourcompany: tenant('yourcompany', { identity: '"signed"', url: null, keys: `( ${key('2026-11', 'HS256', 'hs')} )`, issuer: '"https://yourcompany.com"' }),
+			delta: tenant('delta', { url: null, identity: '"unsigned"' }),
 			gamma: tenant('gamma', { identity: '"observe"', keys: ONE, url: null, require_origin: 'true' }),
 		},
 	});
@@ -306,6 +307,48 @@ test('the same assertion, raced, opens one session', async () => {
 	}
 	const late = await gw.callback((await gw.handoff('alpha', { assertion })).headers.location, { headers: { Accept: 'application/json' } });
 	assert.equal(late.json().code, 'assertion_replayed', 'nor does it later');
+});
+
+/** Arrive with an assertion of these claims: where to, and as whom. */
+const arrive = async (more) => {
+	const location = (await gw.handoff('delta', { assertion: sign({ payload: claims({ aud: 'delta', iss: undefined, ...more }) }) })).headers.location;
+	return gw.callback(location);
+};
+const rungs = async (settings) => {
+	gw.writeConf('delta', tenant('delta', { url: null, keys: ONE, ...settings }));
+	assert.equal((await gw.reload()).code, 0);
+};
+
+test('from unsigned to signed, and whose an address is', async () => {
+	await rungs({ identity: '"unsigned"' });
+	for (const email of ['ann@example.com', 'bob@example.com'])
+		await gw.signIn('delta', { email, name: 'Posted' });
+	await gw.ctl('users', 'block', 'delta', 'bob@example.com');
+	const id = JSON.parse((await gw.ctl('--json', 'users', 'show', 'delta', 'ann@example.com')).out).users[0].id;
+	const before = await gw.ctl('users', 'conflicts', 'delta');
+	assert.match(before.out, /of 2 users 1 would be taken over/);
+	assert.match(before.out, /blocked +bob@example.com/);
+
+	await rungs({ identity: '"signed"', adopt_unsigned: 'true', on_conflict: '"update"' });
+	assert.equal((await arrive({ sub: '1' })).status, 302);
+	assert.equal((await arrive({ sub: '2', email: 'bob@example.com' })).status, 403);
+	const { users } = JSON.parse((await gw.ctl('--json', 'users', 'show', 'delta', 'ann@example.com')).out);
+	assert.deepEqual(users.map((u) => [u.id, u.verified, u.external_id]), [[id, true, '1']]);
+
+	// Another one gets the address, and nothing else of them.
+	const taken = await arrive({ sub: '3' });
+	assert.equal(taken.status, 302);
+	const said = (await gw.ctl('explain', taken.headers['x-request-id'])).out;
+	assert.match(said, new RegExp(`address_moved.*from user ${id}`));
+	assert.deepEqual(JSON.parse((await gw.ctl('--json', 'users', 'conflicts', 'delta')).out).ladder.without_address, [id]);
+
+	// All that is kept, and then nothing.
+	const all = await gw.ctl('users', 'export', 'delta', 'ann@example.com');
+	const shown = JSON.parse(all.out);
+	assert.deepEqual([shown.users[0].external_id, shown.sessions.length, shown.tickets], ['3', 1, []]);
+	assert.doesNotMatch(all.out, /hash/);
+	assert.equal((await gw.ctl('users', 'erase', 'delta', 'ann@example.com')).code, 0);
+	assert.deepEqual(JSON.parse((await gw.ctl('users', 'export', 'delta', 'ann@example.com')).out).users, []);
 });
 
 test('redeeming and the frame use the same one use', async () => {

@@ -219,6 +219,90 @@ START_TEST(an_external_id_is_who_they_are)
 }
 END_TEST
 
+static void write_alpha(const char *identity, const char *more)
+{
+	char text[1024];
+
+	snprintf(text, sizeof(text),
+		 "tenant = { slug = \"alpha\"; url = \"https://" C "\";\n"
+		 "identity = \"%s\"; desk_user = \"u:{id}\";\n"
+		 "keys = ( { kid = \"k1\"; algorithm = \"HS256\";\n"
+		 "secret_file = \"secret\"; } ); %s };\n", identity, more);
+	flow_write("conf.d/alpha.conf", text);
+	flow_reload();
+}
+
+START_TEST(the_first_signed_sign_in_takes_an_unsigned_user_over)
+{
+	const char *old, *own, *late;
+	struct exchange *ex;
+
+	write_alpha("unsigned", "");
+	old = flow_sign_in("alpha", C, "email=ann%40example.com&name=Ann");
+	late = flow_mint("alpha", "email=Ann%40example.com&name=Ann");
+	/* else they are two, and whoever is there is asked first */
+	write_alpha("signed", "");
+	ck_answer(flow_visit(C, flow_mint("alpha", sign("alpha", ANN
+		",\"sub\":\"1\"")), old), 200, "confirm");
+	write_alpha("signed", "adopt_unsigned = true;");
+	ck_answer(flow_visit(C, flow_mint("alpha", sign("alpha",
+		"\"email\":\"bob@example.com\",\"name\":\"B\"")), old), 200,
+		  "confirm");
+	ex = flow_visit(C, flow_mint("alpha", sign("alpha", ANN
+		",\"sub\":\"1\"")), old);
+	ck_answer(ex, 302, "");
+	own = flow_cookie(ex);
+	ck_assert_int_eq(users(), 1);
+	ck_assert_int_eq(flow_number("SELECT count(*) FROM users WHERE"
+		" verified = 1 AND external_id = '1'"), 1);
+	ck_answer(session(C, old), 401, "not_signed_in");
+	ck_answer(session(C, own), 200, "");
+	/* nor does one that was under way bring the unsigned one back */
+	write_alpha("observe", "");
+	ck_answer(flow_visit(C, late, NULL), 401, "token_ended");
+	ck_assert_int_eq(users(), 1);
+}
+END_TEST
+
+#define WHO(sub, email) "\"name\":\"A\",\"sub\":\"" sub		\
+	"\",\"email\":\"" email "@example.com\""
+
+START_TEST(whose_an_address_is_is_for_the_tenant_to_say)
+{
+	const char *one, *two;
+	struct exchange *ex;
+
+	one = flow_sign_in("alpha", C, sign("alpha", WHO("1", "one")));
+	two = flow_sign_in("alpha", C, sign("alpha", WHO("2", "two")));
+	write_alpha("signed", "on_conflict = \"link\";");
+	ex = session(C, flow_sign_in("alpha", C,
+				     sign("alpha", WHO("1", "two"))));
+	ck_assert(flow_body_has(ex, "\"email\":\"one@example.com\""));
+	ck_answer(session(C, two), 200, "");
+	ck_answer(flow_visit(C, flow_mint("alpha", sign("alpha",
+		WHO("3", "two"))), NULL), 409, "identity_conflict");
+	/* what is protected by now is not kept */
+	write_alpha("signed", "on_conflict = \"link\";"
+		    "protected = [ \"one@example.com\" ];");
+	ck_answer(flow_visit(C, flow_mint("alpha", sign("alpha",
+		WHO("1", "two"))), NULL), 409, "identity_conflict");
+	write_alpha("signed", "on_conflict = \"update\";");
+	ex = session(C, flow_sign_in("alpha", C,
+				     sign("alpha", WHO("1", "two"))));
+	ck_assert(flow_body_has(ex, "\"email\":\"two@example.com\""));
+	ck_answer(session(C, two), 401, "not_signed_in");
+	ck_answer(session(C, one), 200, "");
+	ck_assert_int_eq(flow_number("SELECT count(*) FROM users WHERE"
+		" external_id = '2' AND email_key = ''"), 1);
+	/* which they bring anew, in an assertion of after that */
+	clock_hold(clock_wall_ms() + 2000);
+	ck_answer(flow_visit(C, flow_mint("alpha", sign("alpha",
+		WHO("2", "three"))), NULL), 302, "");
+	clock_hold(0);
+	ck_assert_int_eq(users(), 2);
+}
+END_TEST
+
 static struct exchange *post_from(const char *slug, const char *body,
 				  const char *origin)
 {
@@ -417,6 +501,9 @@ static void identity_tests(TCase *t)
 	tcase_add_test(t, claims_win_over_posted_fields);
 	tcase_add_test(t, an_assertion_opens_one_session);
 	tcase_add_test(t, signed_and_unsigned_users_are_different_rows);
+	tcase_add_test(t,
+		the_first_signed_sign_in_takes_an_unsigned_user_over);
+	tcase_add_test(t, whose_an_address_is_is_for_the_tenant_to_say);
 	tcase_add_test(t, an_external_id_is_who_they_are);
 	tcase_add_test(t, a_signature_stands_for_the_origin);
 	tcase_add_test(t, whom_a_signature_names_is_charged);

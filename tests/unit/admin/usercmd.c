@@ -61,13 +61,18 @@ START_TEST(two_of_one_address_are_told_apart)
 	ask_ok(&d, "users", "show", "acme", "ann@b");
 	said(&d, "user " FIRST " of acme");
 	said(&d, "user " SECOND " of acme");
-	ck_assert_ptr_null(strstr(d.body.ptr, "user " THIRD));
-	ask_no("by id", &d, "users", "erase", "acme", "ann@b");
-	ask_ok(&d, "users", "erase", "acme", SECOND);
-	ask_ok(&d, "users", "erase", "acme", "ann@b");
-	ck_str_is(buf_str(&d.body), "erased user " FIRST "\n");
-	ask_ok(&d, "users", "show", "acme", THIRD);
+	said(&d, "user " THIRD " of acme");
 	said(&d, "external id e");
+	ask_no("by id", &d, "users", "erase", "acme", "ann@b");
+	ask_no("by id", &d, "users", "export", "acme", "ann@b");
+	ask_ok(&d, "users", "export", "acme", THIRD);
+	said(&d, "\"external_id\":\"e\"");
+	ck_assert_ptr_null(strstr(d.body.ptr, "Unsigned"));
+	ask_ok(&d, "users", "erase", "acme", SECOND);
+	ask_no("by id", &d, "users", "erase", "acme", "ann@b");
+	ask_ok(&d, "users", "erase", "acme", FIRST);
+	ask_ok(&d, "users", "erase", "acme", "ann@b");
+	ck_str_is(buf_str(&d.body), "erased user " THIRD "\n");
 	door_close(&d);
 }
 END_TEST
@@ -104,12 +109,92 @@ START_TEST(all_spellings_name_the_same_people)
 	said(&d, "{\"conflicts\":[{\"tenant\":\"acme\","
 		 "\"email_key\":\"josé@b\",\"users\":[{\"id\":7,");
 	said(&d, "},{\"id\":" FIRST ",");
-	said(&d, "}]}],\"more\":false}\n");
+	said(&d, "}]}],\"more\":false,\"ladder\":{");
 	ask_ok(&d, "users", "erase", "acme", "7");
 	ask_ok(&d, "users", "conflicts", "--json");
 	ck_str_is(buf_str(&d.body), "{\"conflicts\":[],\"more\":false}\n");
 	ask_ok(&d, "users", "erase", "acme", "JOSE\xcc\x81@b");
 	ck_str_is(buf_str(&d.body), "erased user " FIRST "\n");
+	door_close(&d);
+}
+END_TEST
+
+static void add_row(struct door *d, int id, const char *email, bool is_signed,
+		    const char *sub, bool is_blocked)
+{
+	char sql[512];
+
+	snprintf(sql, sizeof(sql), "INSERT INTO users(id, tenant, email_key,"
+		 " email, name, verified, external_id, blocked, created_s,"
+		 " updated_s, last_seen_s) VALUES(%d, 'acme', '%s', '%s', 'N',"
+		 " %d, %s, %d, 1, 1, 0)", id, email, email, is_signed,
+		 sub ? sub : "NULL", is_blocked);
+	rig_sql(&d->rig, sql);
+}
+
+START_TEST(what_the_ladder_would_do_is_told_before)
+{
+	struct door d;
+
+	door_open(&d);
+	/* none of theirs, at one of them signed with an id, and without */
+	rig_user(&d.rig, "a@b", "A");
+	add_row(&d, 2, "b@b", false, NULL, false);
+	add_row(&d, 3, "b@b", true, "'x'", false);
+	add_row(&d, 4, "c@b", false, NULL, true);
+	add_row(&d, 5, "c@b", true, NULL, false);
+	add_row(&d, 6, "d@b", false, NULL, true);
+	add_row(&d, 7, "", true, "'y'", false);
+	/* rows of an older release, which are told as ever */
+	add_row(&d, 8, "jose\xcc\x81@b", false, NULL, false);
+	add_row(&d, 9, "josé@b", false, NULL, false);
+	rig_sql(&d.rig, "INSERT INTO user_keys VALUES('acme', 'josé@b', 0, 8)");
+	ask_ok(&d, "users", "conflicts", "acme");
+	said(&d, "acme: josé@b\n  8                 in use");
+	said(&d, "on_conflict = \"reject\" refused, 409 identity_conflict");
+	said(&d, "without an address until their next sign-in: 7\n");
+	said(&d, "  2                 stays     b@b, signed user 3 came before");
+	said(&d, "  4                 stays     c@b, signed user 5 came before");
+	said(&d, "  6                 blocked   d@b, and the signed one is");
+	said(&d, "  of 6 users 3 would be taken over\n");
+	ck_assert_ptr_null(strstr(d.body.ptr, "more behind"));
+	ask_ok(&d, "users", "conflicts", "acme", "--json");
+	said(&d, "\"without_address\":[7]");
+	said(&d, "\"unsigned\":[{\"id\":2,\"email\":\"b@b\","
+		 "\"adopt_unsigned_would\":\"leave\",\"signed_id\":3},");
+	said(&d, "\"would_be_taken_over\":3}}\n");
+	/* where a page ended */
+	ask_ok(&d, "users", "conflicts", "acme", "c@b", "--json");
+	ck_str_is(buf_str(&d.body), "{\"ladder\":{\"unsigned\":[{\"id\":6,"
+		  "\"email\":\"d@b\",\"adopt_unsigned_would\":\"refuse\"}],"
+		  "\"would_be_taken_over\":2}}\n");
+	door_close(&d);
+}
+END_TEST
+
+/* Many are told in pages, each of them once. */
+START_TEST(very_many_are_told_page_by_page)
+{
+	struct users_outlook page = { .next = STR("") };
+	struct str after = STR("");
+	unsigned count = 0, pages = 0;
+	struct door d;
+
+	door_open(&d);
+	for (int i = 0; i < 7; i++) {
+		char email[16];
+
+		snprintf(email, sizeof(email), "u%d@b", i);
+		add_row(&d, i + 1, email, false, NULL, i % 2);
+	}
+	while (page.next.ptr && pages++ < 10) {
+		ck_assert_int_eq(users_outlook(store_reader(d.rig.store, 0),
+			STR("acme"), after, 3, d.rig.pool, &page), ERR_OK);
+		count += page.count + page.taken_over;
+		after = page.next;
+	}
+	ck_assert_uint_eq(pages, 3);
+	ck_assert_uint_eq(count, 7);
 	door_close(&d);
 }
 END_TEST
@@ -200,6 +285,8 @@ static void usercmd_tests(TCase *tc)
 	tcase_add_test(tc, two_of_one_address_are_told_apart);
 	tcase_add_test(tc, all_spellings_name_the_same_people);
 	tcase_add_test(tc, while_keys_are_made_it_is_said);
+	tcase_add_test(tc, what_the_ladder_would_do_is_told_before);
+	tcase_add_test(tc, very_many_are_told_page_by_page);
 	tcase_add_test(tc, blocking_ends_sessions_and_is_on_record);
 	tcase_add_test(tc, sessions_are_listed_and_ended);
 }

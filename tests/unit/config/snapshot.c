@@ -178,7 +178,7 @@ START_TEST(every_tenant_setting_arrives)
 		"attribution = \"by <Acme>\";"));
 	s = rig_load_good(NULL);
 	ck_assert_uint_eq(rig_report.count, 3);
-	ck_assert(rig_found("is not used by this version, which refuses"));
+	ck_assert(rig_found("does nothing while identity is not"));
 	ck_assert(rig_found("is \"unsigned\": whoever"));
 	ck_assert(rig_found("is false while identity is \"unsigned\""));
 	t = rig_tenant(s, "acme");
@@ -869,13 +869,29 @@ START_TEST(this_version_says_what_it_does_not_use)
 	rig_begin();
 	rig_write("gateway.conf", GATEWAY);
 	rig_write("a.conf", TENANT("a",
-		"on_conflict = \"link\";\n"
 		"webhooks = ( { url = \"https://w.example\"; secret_file = "
 		"\"s\"; events = [ \"user.synced\" ]; } );"));
 	s = rig_load_good(NULL);
-	ck_assert(rig_found("is not used by this version, which refuses what"));
 	ck_assert(rig_found("are not sent by this version"));
 	ck_assert_int_eq(rig_tenant(s, "a")->state, TENANT_SERVING);
+	snapshot_unref(s);
+	rig_end();
+}
+END_TEST
+
+START_TEST(what_needs_signed_users_says_so)
+{
+	struct snapshot *s;
+
+	rig_begin();
+	rig_write("gateway.conf", GATEWAY);
+	rig_write("a.conf", TENANT("a", "adopt_unsigned = true;\n"
+		"on_conflict = \"update\"; desk = false;\n"));
+	s = rig_load_good(NULL);
+	ck_assert(rig_found("does nothing while identity is not"));
+	ck_assert(rig_found("who gets an address gets what the desk"));
+	ck_assert(rig_tenant(s, "a")->adopts_unsigned);
+	ck_assert_int_eq(rig_tenant(s, "a")->on_conflict, ON_CONFLICT_UPDATE);
 	snapshot_unref(s);
 	rig_end();
 }
@@ -1046,6 +1062,7 @@ static void snapshot_tests(TCase *tcase)
 	tcase_add_test(tcase, secrets_are_kept);
 	tcase_add_test(tcase, what_stands_in_place_of_a_path_is_not_told);
 	tcase_add_test(tcase, this_version_says_what_it_does_not_use);
+	tcase_add_test(tcase, what_needs_signed_users_says_so);
 	tcase_add_test(tcase, the_keys_of_assertions_are_prepared);
 	tcase_add_test(tcase, what_becomes_of_keys_and_modes_is_told);
 	tcase_add_test(tcase, a_desk_of_ones_own_is_worth_a_warning);

@@ -175,6 +175,11 @@ __attribute__((unused))
 static void rig_go_back(const struct rig *rig, int version)
 {
 	static const char *const back[] = {
+		/* 11 -> 10 */
+		"DROP INDEX parked_person", "DROP INDEX parked_external",
+		"ALTER TABLE parked DROP COLUMN person",
+		"ALTER TABLE parked DROP COLUMN external",
+		"PRAGMA user_version = 10", NULL,
 		/* 10 -> 9 */
 		"DROP INDEX users_external_email",
 		"PRAGMA user_version = 9", NULL,
@@ -213,7 +218,7 @@ static void rig_go_back(const struct rig *rig, int version)
 		"DROP TABLE epochs", "DROP TABLE marks",
 		"PRAGMA user_version = 2", NULL,
 	};
-	int now = 10;
+	int now = 11;
 
 	for (size_t i = 0; i < sizeof(back) / sizeof(back[0]); i++) {
 		if (now > version && back[i])

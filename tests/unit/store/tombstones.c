@@ -59,12 +59,12 @@ START_TEST(who_was_never_stored_is_ended_too)
 	ck_assert_int_eq(rig_erase_address(&rig, "ann@b"), ERR_OK);
 	ck_assert_int_eq(come(&rig, "acme", "ann@b", NOW), ERR_NOT_FOUND);
 	ck_assert_int_eq(rig_erase_id(&rig, 99), ERR_NOT_FOUND);
-	ck_assert_int_eq(count(&rig), 1);
-	/* asked again later, it ends what came in between, in one row */
+	ck_assert_int_eq(count(&rig), 2);
+	/* asked again later, it ends what came in between, in the same rows */
 	clock_hold(NOW + 5);
 	ck_assert_int_eq(rig_erase_address(&rig, "ann@b"), ERR_OK);
 	ck_assert_int_eq(come(&rig, "acme", "ann@b", NOW + 5), ERR_NOT_FOUND);
-	ck_assert_int_eq(count(&rig), 1);
+	ck_assert_int_eq(count(&rig), 2);
 	rig_close(&rig);
 }
 END_TEST
@@ -143,7 +143,8 @@ START_TEST(what_is_old_is_forgotten_and_no_earlier)
 	clock_hold_steady(NOW + kept_ms);
 	ck_assert_int_eq(rig_erase_address(&rig, "bob@b"), ERR_OK);
 	clock_hold_steady(NOW + kept_ms + 1);
-	swept_to(&rig, 1);
+	/* as signed and as unsigned: who is not stored may be either */
+	swept_to(&rig, 2);
 	ck_assert_int_eq(come(&rig, "acme", "bob@b", NOW + kept_ms),
 			 ERR_NOT_FOUND);
 	ck_assert_int_eq(come(&rig, "acme", "ann@b", NOW), ERR_OK);
