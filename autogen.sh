@@ -169,10 +169,17 @@ run() {
 		    -e "s|^\([[:space:]]*\)# plugins = .*|\1plugins = \"$r/plugins\";|" \
 		    "$f" >"$r/conf.d/${f##*/}"
 	done
+	# The partner of yourcompany has a server that signs who its users are.
+	mkdir -p "$r/secrets"
+	[ -s "$r/secrets/yourcompany" ] ||
+		(umask 077; openssl rand -base64 32 >"$r/secrets/yourcompany")
+	sed -i -e "s|^\([[:space:]]*\)identity = .*|\1identity = \"signed\";\n\1keys = ( { kid = \"demo\"; algorithm = \"HS256\"; secret_file = \"$r/secrets/yourcompany\"; } );|" \
+		"$r/conf.d/yourcompany.conf"
 	sed -i -e "s|^\([[:space:]]*\)listen = (|\1listen = ( { url = \"http://127.0.0.1:$http\"; },|" \
 		"$r/conf.d/gateway.conf"
 	sed -e "s|@GATEWAY@|$scheme://tickets.localhost:$port|g" \
 	    -e "s|@TICKET@|$scheme://ticket.yourcompany.localhost:$port|g" \
+	    -e "s|@SIGNS@|yourcompany|g" \
 		"$top/tests/demo/partner.html" >"$r/partner.html"
 
 	usherd=$build/gateway/usherd
@@ -184,7 +191,8 @@ run() {
 	trap 'exit 143' TERM
 	"$usherd" --config "$r/conf.d" --foreground --ready-file "$r/ready" &
 	gateway=$!
-	set -- --port "$partner" --file "$r/partner.html" --admin "$r/state/admin.sock"
+	set -- --port "$partner" --file "$r/partner.html" --admin "$r/state/admin.sock" \
+		--sign "$r/secrets/yourcompany" --tenant yourcompany
 	[ $scheme = http ] || set -- "$@" --cert "$r/tls/cert.pem" --key "$r/tls/key.pem"
 	"$build/tests/demo/partner" "$@" >/dev/null &
 	page=$!
@@ -202,8 +210,10 @@ run() {
 
   a partner's page with its user signed in, and click "Contact support":
   you stand at $scheme://ticket.yourcompany.localhost:$port, signed in.
-  The page shows what happens on the way, from the gateway's own record.
-  Another partner, without a host of its own and with another adapter:
+  The page shows what happens on the way, from the gateway's own record; its
+  server signs who the user is.
+  Another partner, whose page is believed (identity = "unsigned"), without a
+  host of its own and with another adapter:
 
       $scheme://acme.localhost:$partner/
 
@@ -213,7 +223,7 @@ run() {
   answer     $build/gateway/usherctl --config $r/conf.d \\
                   tickets reply yourcompany 1 --name Amir --message 'We look into it.'
   snippet    $build/gateway/usherctl --config $r/conf.d snippet yourcompany
-  by hand    curl -si $scheme://tickets.localhost:$port/api/auth/redirect/yourcompany \\
+  by hand    curl -si $scheme://tickets.localhost:$port/api/auth/redirect/acme \\
                   $([ $scheme = http ] || echo "--cacert $r/tls/ca.pem ")-d email=user@example.com -d name='John Doe'
 EOT
 	[ $scheme = http ] || cat <<EOT

@@ -10,14 +10,16 @@ import { chromium } from 'playwright-core';
 import { build, certificate, temporary, top } from '../e2e/harness.mjs';
 
 /** The guide-style partner page, served over https by the demo's own program. */
-export async function partner({ gateway = 'https://tickets.test', ticket = 'https://ticket.alpha.test', slug = 'alpha', headers = [], admin } = {}) {
+export async function partner({ gateway = 'https://tickets.test', ticket = 'https://ticket.alpha.test', slug = 'alpha', headers = [], admin, sign } = {}) {
 	const dir = temporary('partner');
 	const page = fs.readFileSync(path.join(top, 'tests/demo/partner.html'), 'utf8')
-		.replaceAll('@GATEWAY@', gateway).replaceAll('@TICKET@', ticket).replaceAll('data-tenant=""', `data-tenant="${slug}"`);
+		.replaceAll('@GATEWAY@', gateway).replaceAll('@TICKET@', ticket).replaceAll('data-tenant=""', `data-tenant="${slug}"`)
+		.replaceAll('@SIGNS@', sign ? slug : '');
 	fs.writeFileSync(path.join(dir, 'partner.html'), page);
 	const { cert, key } = certificate();
 	const child = spawn(path.join(build, 'tests/demo/partner'),
-		['--port', '0', '--file', path.join(dir, 'partner.html'), '--cert', cert, '--key', key, ...(admin ? ['--admin', admin] : []), ...headers.flatMap((h) => ['--header', h])],
+		['--port', '0', '--file', path.join(dir, 'partner.html'), '--cert', cert, '--key', key, ...(admin ? ['--admin', admin] : []),
+			...(sign ? ['--sign', sign, '--tenant', slug] : []), ...headers.flatMap((h) => ['--header', h])],
 		{ stdio: ['ignore', 'pipe', 'inherit'] });
 	const ended = new Promise((r) => child.on('exit', r));
 	const port = await new Promise((resolve, reject) => {

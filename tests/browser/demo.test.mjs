@@ -2,23 +2,30 @@
 // needs: chromium
 // needs: npm:playwright-core
 import assert from 'node:assert/strict';
+import fs from 'node:fs';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
-import { start, tenant, until } from '../e2e/harness.mjs';
+import { start, temporary, tenant, until } from '../e2e/harness.mjs';
 import { browser, partner, screenshot } from './chromium.mjs';
 
-let gw, site, blind, context, close, page;
+let gw, site, signing, blind, context, close, page;
 
 before(async () => {
-	gw = await start({ tenants: { alpha: tenant('alpha', { name: '"Your Company"' }) } });
-	site = await partner({ admin: path.join(gw.state, 'admin.sock') });
+	const secret = path.join(temporary('demo'), 'secret');
+	fs.writeFileSync(secret, 'the secret that the demo signs with, 1\n', { mode: 0o600 });
+	gw = await start({ tenants: { alpha: tenant('alpha', { name: '"Your Company"' }),
+		sigma: tenant('sigma', { identity: '"signed"', keys: `( { kid = "demo"; algorithm = "HS256"; secret_file = "${secret}"; } )` }) } });
+	const admin = path.join(gw.state, 'admin.sock');
+	site = await partner({ admin });
+	signing = await partner({ admin, sign: secret, slug: 'sigma', ticket: 'https://ticket.sigma.test' });
 	blind = await partner();
-	({ context, close } = await browser({ hosts: { 'alpha.test': site.port, 'blind.test': blind.port, '*.test': gw.port } }));
+	({ context, close } = await browser({ hosts: { 'alpha.test': site.port, 'sigma.test': signing.port, 'blind.test': blind.port, '*.test': gw.port } }));
 	page = await context.newPage();
 });
 after(async () => {
 	await close?.();
 	await blind?.stop();
+	await signing?.stop();
 	await site?.stop();
 	await gw?.stop();
 });
@@ -100,6 +107,35 @@ test('in a frame, and what is refused', async () => {
 	assert.equal(await page.locator('.hops > li').count(), 3, 'nothing comes after a refusal');
 	await page.click('#leave');
 	assert.equal(await page.locator('#fields tr').count(), 0);
+});
+
+test('a site that signs: what its server says, and what the gateway makes of it', async () => {
+	const there = 'https://ticket.sigma.test/dashboard';
+	await page.goto('https://sigma.test/');
+	for (const button of ['#form', '#fetch']) {
+		const [tab] = await Promise.all([context.waitForEvent('page'), page.click(button)]);
+		await tab.waitForURL(there);
+		await page.bringToFront();
+		await hop(2).getByText('verify identity', { exact: true }).waitFor();
+		assert.match(await hop(1).innerText(), /"alg": "HS256"[^]*"aud": "sigma"[^]*"sub": "u-1001",\n *"email": "zoe@example\.com",\n *"name": "Zoë O'Neil"[^]*\nassertion: eyJ.{9}….{6}/);
+		await hop(4).getByText('redeem', { exact: true }).waitFor();
+		await tab.close();
+	}
+	await screenshot(page, 'demo-signed');
+	assert.match((await gw.ctl('users', 'show', 'sigma', 'zoe@example.com')).out, /u-1001/);
+	await page.click('#embed');
+	await page.frameLocator('#support iframe').locator('h1').waitFor();
+	await hop(1).getByText('The SDK asked').waitFor();
+	// what was begun "in this tab" is shown on the way back
+	await page.click('#same');
+	await page.waitForURL(there);
+	await page.goto('https://sigma.test/');
+	await hop(1).getByText('"alg": "HS256"').waitFor();
+	await page.selectOption('#user', { label: 'somebody with a mistyped address' });
+	await page.click('#fetch');
+	await hop(3).getByText(/validation_failed/).waitFor();
+	await page.click('#leave');
+	assert.equal((await page.evaluate(() => fetch('/support/assertion', { method: 'POST' }).then((r) => r.status))), 401);
 });
 
 test('without the record it says so', async () => {

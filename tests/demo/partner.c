@@ -3,13 +3,18 @@
  * at "/" on a port of 127.0.0.1, over http or, with a certificate, https.
  *
  *	partner --port N --file PAGE.html [--cert CERT.pem --key KEY.pem]
- *		[--admin SOCKET] [--header 'Name: value' ...]
+ *		[--admin SOCKET] [--sign SECRET --tenant SLUG]
+ *		[--header 'Name: value' ...]
  *
  * Whatever else is asked for is a page that it does not have, and leads back.
  *
  * With the gateway's admin socket, "/trail?after=NUMBER" answers what the
  * gateway has on record since then, as "usherctl --json audit NUMBER" does:
  * for a page that shows what happens behind it, and for a demo only.
+ *
+ * With a file that has the secret of the tenant's key, a POST to
+ * "/support/assertion" answers a signed assertion of who is signed in here.
+ * This site takes its page's word for that, from a cookie; others have a session.
  */
 #include <getopt.h>
 #include <microhttpd.h>
@@ -22,9 +27,15 @@
 #include <arpa/inet.h>
 #include <sys/socket.h>
 #include <sys/time.h>
+#include <sys/random.h>
 #include <sys/un.h>
+#include <time.h>
+
+#include "crypto/jws.h"
 
 #define HEADERS_MAX 16
+#define USER_MAX 1024		/* octets of the cookie */
+#define ASSERTION_S 60		/* that it is good for */
 #define TRAIL_MAX (1 << 20)
 #define TRAIL_PATIENCE_S 2
 
@@ -32,6 +43,9 @@ struct page {
 	char *text;
 	size_t len;
 	const char *admin;		/* NULL: none */
+	char *secret;			/* NULL: nobody signs */
+	size_t secret_len;
+	const char *tenant;
 	char *headers[HEADERS_MAX];
 	unsigned header_count;
 };
@@ -128,6 +142,78 @@ static enum MHD_Result answer_trail(const struct page *page,
 	return result;
 }
 
+static enum MHD_Result answer_text(struct MHD_Connection *connection,
+				   unsigned status, const char *text,
+				   size_t len)
+{
+	struct MHD_Response *response = MHD_create_response_from_buffer(
+		len, (void *)text, MHD_RESPMEM_MUST_COPY);
+	enum MHD_Result result;
+
+	MHD_add_response_header(response, "Content-Type", "application/json");
+	MHD_add_response_header(response, "Cache-Control", "no-store");
+	result = MHD_queue_response(connection, status, response);
+	MHD_destroy_response(response);
+	return result;
+}
+
+/* What it says of them, {"sub":...,"email":...}, into `user`; false: nobody. */
+static int read_user(struct MHD_Connection *connection, char *user)
+{
+	const char *cookie = MHD_lookup_connection_value(
+		connection, MHD_COOKIE_KIND, "demo-user");
+	size_t len;
+
+	if (!cookie || strlen(cookie) >= USER_MAX)
+		return 0;
+	memcpy(user, cookie, strlen(cookie) + 1);
+	len = MHD_http_unescape(user);
+	return len > 2 && len == strlen(user) && user[0] == '{' &&
+	       user[len - 1] == '}';
+}
+
+/* {"assertion":"..."} in `out`. */
+static int sign(const struct page *page, const char *user, struct buf *out)
+{
+	long long now = (long long)time(NULL);
+	unsigned char random[16];
+	char payload[2 * USER_MAX], jti[2 * sizeof(random) + 1];
+	int len;
+
+	if (getrandom(random, sizeof(random), 0) != sizeof(random))
+		return 0;
+	for (unsigned i = 0; i < sizeof(random); i++)
+		snprintf(jti + (size_t)2 * i, 3, "%02x", random[i]);
+	len = snprintf(payload, sizeof(payload), "{\"aud\":\"%s\","
+		       "\"iat\":%lld,\"exp\":%lld,\"jti\":\"%s\",%s",
+		       page->tenant, now, now + ASSERTION_S, jti, user + 1);
+	if (len < 0 || (size_t)len >= sizeof(payload))
+		return 0;
+	buf_puts(out, "{\"assertion\":\"");
+	if (jws_sign(JWS_HS256, (struct str){ page->secret, page->secret_len },
+		     STR_NULL, (struct str){ payload, (size_t)len }, out))
+		return 0;
+	buf_puts(out, "\"}");
+	return buf_is_ok(out);
+}
+
+static enum MHD_Result answer_sign(const struct page *page,
+				   struct MHD_Connection *connection)
+{
+	char user[USER_MAX];
+	enum MHD_Result result;
+	struct buf text;
+
+	if (!read_user(connection, user))
+		return answer_text(connection, 401, "{}", 2);
+	buf_init(&text, JWS_MAX + 64);
+	result = sign(page, user, &text) ?
+		answer_text(connection, 200, text.ptr, text.len) :
+		answer_text(connection, 500, "{}", 2);
+	buf_done(&text);
+	return result;
+}
+
 /* What the desk links to beside "/", such as the terms. */
 static const char elsewhere[] =
 	"<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n"
@@ -150,7 +236,7 @@ static enum MHD_Result answer(void *cls, struct MHD_Connection *connection,
 	struct MHD_Response *response;
 	enum MHD_Result result;
 
-	(void)method, (void)version, (void)data;
+	(void)version, (void)data;
 	if (!*state) {
 		*state = &seen;
 		return MHD_YES;
@@ -158,6 +244,9 @@ static enum MHD_Result answer(void *cls, struct MHD_Connection *connection,
 	*size = 0;
 	if (!strcmp(url, "/trail"))
 		return answer_trail(page, connection);
+	if (page->secret && !strcmp(url, "/support/assertion") &&
+	    !strcmp(method, "POST"))
+		return answer_sign(page, connection);
 	response = MHD_create_response_from_buffer(
 		found ? page->len : sizeof(elsewhere) - 1,
 		found ? (void *)page->text : (void *)elsewhere,
@@ -184,6 +273,8 @@ int main(int argc, char **argv)
 		{ "cert", required_argument, NULL, 'c' },
 		{ "key", required_argument, NULL, 'k' },
 		{ "admin", required_argument, NULL, 'a' },
+		{ "sign", required_argument, NULL, 's' },
+		{ "tenant", required_argument, NULL, 't' },
 		{ "header", required_argument, NULL, 'h' },
 		{ 0 }
 	};
@@ -206,14 +297,21 @@ int main(int argc, char **argv)
 			key = read_file(optarg, NULL);
 		else if (c == 'a')
 			page.admin = optarg;
+		else if (c == 's')
+			page.secret = read_file(optarg, &page.secret_len);
+		else if (c == 't')
+			page.tenant = optarg;
 		else if (c == 'h' && page.header_count < HEADERS_MAX &&
 			 strstr(optarg, ": "))
 			page.headers[page.header_count++] = optarg;
 		else
 			return 2;
 	}
-	if (!page.text || !cert != !key)
+	if (!page.text || !cert != !key || !page.secret != !page.tenant)
 		return 2;
+	/* as the gateway reads its file */
+	while (page.secret_len && page.secret[page.secret_len - 1] == '\n')
+		page.secret_len--;
 	address.sin_port = htons((uint16_t)port);
 	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	sigemptyset(&signals);
@@ -239,5 +337,6 @@ int main(int argc, char **argv)
 	free(page.text);
 	free(cert);
 	free(key);
+	free(page.secret);
 	return 0;
 }
