@@ -358,6 +358,21 @@ static int verify(const struct command_line *line, struct examination *e)
 	return status;
 }
 
+/* What a partner's server answers its page, {"assertion":"..."}, will do. */
+static struct str find_assertion(struct str text, struct pool *pool)
+{
+	struct fields fields;
+	struct str found;
+
+	if (!str_has_prefix(text, STR("{")))
+		return text;
+	fields_init(&fields, pool);
+	if (json_parse_fields(text, &fields, NULL))
+		return text;
+	found = fields_value(&fields, STR("assertion"));
+	return str_is_null(found) ? text : found;
+}
+
 int assertctl_verify(const struct command_line *line)
 {
 	const char *path = line->count > 1 ? line->arguments[1] : "-";
@@ -379,7 +394,8 @@ int assertctl_verify(const struct command_line *line)
 			"keys in usher.conf(5)\n", STR_ARG(e.tenant->slug));
 	else if (!assertctl_read(path, 4 * JWS_MAX, &text)) {
 		/* as the gateway takes it from a field */
-		e.text = str_trim(buf_str(&text), " \t\r\n");
+		e.text = find_assertion(str_trim(buf_str(&text), " \t\r\n"),
+					e.pool);
 		status = verify(line, &e);
 	}
 	pool_free(e.pool);

@@ -256,6 +256,10 @@ describe('one row for each check, as the gateway has it', () => {
 	});
 
 	test('what cannot be read, or judged', () => {
+		// what a partner's server answers
+		assert.match(usherctl(['verify', 'alpha'], JSON.stringify({ email: 'x@example.com', assertion: good() })).out, /\ngood, and so signs in user@example\.com\n$/);
+		for (const odd of ['{"email":"x@example.com"}', '{"assertion":{}}', '{"assertion":"a.b.c"', '{}'])
+			assert.match(usherctl(['verify', 'alpha'], odd).out, /^form +REFUSED, assertion_(malformed|missing)/);
 		assert.match(usherctl(['verify', 'alpha', '/nowhere']).err, /nowhere: No such file/);
 		assert.match(usherctl(['verify', 'alpha'], 'x'.repeat(40000)).err, /more than 32768 octets/);
 		assert.match(usherctl(['verify', 'delta'], good()).err, /has no keys/);
