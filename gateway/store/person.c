@@ -55,7 +55,11 @@ static void bind_tags(sqlite3_stmt *q, const struct person *p,
 	}
 }
 
-#define PARKED "parked WHERE person IN (?1, ?2) OR external = ?3"
+/* Who has an external id is found by that: their address may stand in another's
+ * row, who came with it and was to get it, or not (`on_conflict`). */
+#define PARKED							\
+	"parked WHERE external = ?3 OR (person IN (?1, ?2)"	\
+	" AND (?3 IS NULL OR external IS NULL))"
 
 static enum err erase_parked(struct db *db, const struct person *p)
 {

@@ -294,6 +294,23 @@ static enum err adopt(struct db *db, const struct user_sync *sync,
 	return ERR_OK;
 }
 
+/* Somebody known who comes with another address: what was said of that before
+ * anybody vouched for it holds for them as for somebody new. */
+static enum err check_move(struct db *db, const struct user_sync *sync,
+			   const struct stored *own, struct pool *pool,
+			   const struct user_plan *plan)
+{
+	struct stored posted;
+	enum err err;
+
+	if (!sync->is_vouched || plan->keeps_address ||
+	    str_eq(own->view.email, sync->email) ||
+	    (own->view.email.len && is_late(sync, own->minted_ms)))
+		return ERR_OK;
+	err = find_unsigned(db, sync, pool, &posted);
+	return err == ERR_NOT_FOUND ? ERR_OK : err;
+}
+
 /* ---- the plan ---- */
 
 static enum err plan_new(struct db *db, const struct user_sync *sync,
@@ -352,6 +369,8 @@ enum err users_plan(struct db *db, const struct user_sync *sync,
 	if (stored.is_blocked)
 		return ERR_AUTH;
 	err = settle_address(db, sync, &stored, pool, &plan);
+	if (!err && !is_new)
+		err = check_move(db, sync, &stored, pool, &plan);
 	if (!err)
 		err = is_new ? plan_new(db, sync, pool, &plan) :
 			       plan_stored(sync, &stored, pool, &plan);

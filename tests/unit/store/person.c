@@ -258,12 +258,16 @@ START_TEST(nobody_elses_goes_along)
 	park(&rig, 1, "mark2@b", NULL, false);
 	park(&rig, 2, "new@b", "1", true);
 	park(&rig, 3, "mark2@b", "2", true);
+	park(&rig, 4, "mark2@b", NULL, true);
 	user = get(&rig, r.user.id);
 	text = export(&rig, &user);
 	ck_assert(!str_icontains(text, STR("Other")));
 	ck_assert_int_eq(rig_erase_id(&rig, r.user.id), ERR_OK);
-	/* what is of their external id, or their address as signed */
-	ck_assert_int_eq(parked(&rig), 1);
+	/* what is of their external id, or their address as signed, and not
+	 * of another who came with that */
+	ck_assert_int_eq(parked(&rig), 2);
+	ck_assert_int_eq(rig_sql(&rig, "SELECT count(*) FROM parked WHERE"
+				 " substr(id, 1, 1) IN (x'01', x'03')"), 2);
 	ck_assert_int_eq(rig_sql(&rig, "SELECT count(*) FROM users"), 1);
 	rig_close(&rig);
 }

@@ -390,6 +390,39 @@ START_TEST(who_was_blocked_stays_so_with_an_assertion)
 }
 END_TEST
 
+/* Nor by a way around: who is here by an id already, and comes with it later. */
+START_TEST(a_blocked_address_is_nobodys_to_move_to)
+{
+	struct user_block block = { .tenant = STR("acme"),
+		.email = STR("A@b"), .email_key = STR("a@b"),
+		.is_blocked = true };
+	struct redemption there = minted(0, "A"), here = there, again;
+	struct rig rig;
+
+	there.sync.is_vouched = true;
+	there.sync.issued_ms = there.sync.minted_ms;
+	there.sync.external_id = STR("42");
+	here = there;
+	here.sync.email = here.sync.email_key = STR("c@d");
+	rig_open(&rig);
+	ck_assert_int_eq(rig_block(&rig, block), ERR_OK);
+	ck_assert_int_eq(rig_visit(&rig, &here), ERR_OK);
+	again = here;
+	ck_assert_int_eq(rig_visit(&rig, &there), ERR_AUTH);
+	ck_assert_int_eq(rig_sql(&rig, "SELECT count(*) FROM users WHERE"
+				 " external_id = '42' AND email_key = 'c@d'"),
+			 1);
+	/* at the address that they have they are as welcome as before */
+	again.jti[0] ^= 1;
+	ck_assert_int_eq(rig_visit(&rig, &again), ERR_OK);
+	block.is_blocked = false;
+	ck_assert_int_eq(rig_block(&rig, block), ERR_OK);
+	there.jti[0] ^= 1;
+	ck_assert_int_eq(rig_visit(&rig, &there), ERR_OK);
+	rig_close(&rig);
+}
+END_TEST
+
 START_TEST(an_erased_users_id_is_never_given_again)
 {
 	struct rig rig;
@@ -478,6 +511,7 @@ static void users_tests(TCase *tc)
 	tcase_add_test(tc, blocking_refuses_arrivals);
 	tcase_add_test(tc, who_was_never_here_is_blocked_by_address);
 	tcase_add_test(tc, who_was_blocked_stays_so_with_an_assertion);
+	tcase_add_test(tc, a_blocked_address_is_nobodys_to_move_to);
 	tcase_add_test(tc, an_erased_users_id_is_never_given_again);
 	tcase_add_test(tc, events_and_audit_stand_or_fall_with_the_visit);
 	tcase_add_test(tc, users_are_there_after_a_restart);
