@@ -187,6 +187,13 @@ static int add_line(struct secret_place at, struct str line, unsigned number,
 {
 	enum err err;
 
+	if (line.len ? line.ptr[0] == '#' : number > 1) {
+		location_error(at.location, at.line, at.setting,
+			       "take the line out: each is a secret",
+			       "names a file whose line %u %s", number,
+			       line.len ? "begins with '#'" : "is empty");
+		return -1;
+	}
 	if (line.len < SECRET_OURS_MIN) {
 		location_error(at.location, at.line, at.setting, MAKE_ONE,
 			       "names a file whose line %u is a secret of %zu "

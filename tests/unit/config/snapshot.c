@@ -803,7 +803,7 @@ START_TEST(secrets_are_kept)
 		{ "hunter2hunter2hu\n", 0400, NULL },
 		{ "hunter2hunter2hu\r\n", 0600, NULL },
 		{ "hunter2hunter2hu\nhunter2hunter2hu", 0400, NULL },
-		{ "hunter2hunter2hu\n\n", 0600, "line 2 is a secret of 0 " },
+		{ "hunter2hunter2hu\n\n", 0600, "line 2 is empty" },
 		{ "hunter2hunter2 hu", 0600, "no header can carry" },
 		{ "hunter2hunter2h\n", 0600, "a secret of 15 octets" },
 		{ "", 0600, "a secret of 0 octets" },
