@@ -38,7 +38,9 @@ async function startDesk() {
 		q.on('end', () => {
 			seen.push(q.url);
 			const text = echo(q, Buffer.concat(chunks).toString());
-			r.writeHead(q.url === '/missing' ? 404 : q.url === '/broken' ? 500 : 200, { 'Content-Length': Buffer.byteLength(text) });
+			r.writeHead(q.url === '/missing' ? 404 : q.url === '/broken' ? 500 : 200, {
+				'Content-Length': Buffer.byteLength(text), ...(['/login', '/missing'].includes(q.url) && { 'Set-Cookie': 'desk=2' }),
+			});
 			r.end(text);
 		});
 	});
@@ -297,21 +299,33 @@ test('a session of the desk\'s own is not handed to who signs in next', async ()
 	const one = await signIn(), two = await signIn({ email: 'next@example.com', name: 'Next' });
 	const ids = [await idOf(user.email), await idOf('next@example.com')];
 	const marked = (id) => `__Host-usher-desk=${id}; Path=/; Secure; HttpOnly; SameSite=None`;
-	const told = async (...cookies) => {
-		const r = await visit({ lines: [`Cookie: ${cookies.join('; ')}`] });
-		assert.equal(r.status, 200);
-		return [r.desk().headers.cookie, r.headers['set-cookie']];
+	const told = async (path, ...cookies) => {
+		const r = await visit({ path, lines: [`Cookie: ${cookies.join('; ')}`] });
+		assert.equal(r.status, path === '/missing' ? 404 : 200);
+		return [r.desk().headers.cookie, r.cookies.sort()];
 	};
-	const own = 'desk=1';
-	assert.deepEqual(await told(one.cookie, own), [undefined, marked(ids[0])], 'nobody knows whose it is');
-	assert.deepEqual(await told(one.cookie, own, `__Host-usher-desk=${ids[0]}`), [own, undefined]);
-	assert.deepEqual(await told(two.cookie, own, `__Host-usher-desk=${ids[0]}`), [undefined, marked(ids[1])]);
-	assert.deepEqual(await told(two.cookie, own, `__Host-usher-desk=${ids[1]}`), [own, undefined]);
-	for (const mark of [`__Host-usher-desk=${ids[1]}0`, `__Host-usher-desk=0${ids[1]}`, '__Host-usher-desk=', `x__Host-usher-desk=${ids[1]}`, `a=__Host-usher-desk=${ids[1]}`])
-		assert.deepEqual((await told(two.cookie, own, mark))[1], marked(ids[1]), mark);
-	const missing = await visit({ path: '/missing', lines: [`Cookie: ${two.cookie}`] });
-	assert.equal(missing.headers['set-cookie'], marked(ids[1]), 'an error of the desk\'s brings its cookies, too');
-	assert.equal((await visit({ lines: [`Cookie: __Host-usher-desk=${ids[0]}; ${own}`] })).headers['set-cookie'], undefined);
+	const own = 'desk=1', mark = (id) => `__Host-usher-desk=${id}`;
+	assert.deepEqual(await told('/', one.cookie, own), [undefined, []], 'nobody knows whose it is');
+	assert.deepEqual(await told('/login', one.cookie, own), [undefined, [marked(ids[0]), 'desk=2']]);
+	assert.deepEqual(await told('/login', one.cookie, own, mark(ids[0])), [own, ['desk=2']]);
+	assert.deepEqual(await told('/', one.cookie, own, mark(ids[0])), [own, []]);
+	// however often the next one comes, until the desk has opened one for them
+	for (let i = 0; i < 3; i++)
+		assert.deepEqual(await told('/', two.cookie, own, mark(ids[0])), [undefined, []]);
+	assert.deepEqual(await told('/login', two.cookie, own, mark(ids[0])), [undefined, [marked(ids[1]), 'desk=2']]);
+	assert.deepEqual(await told('/', two.cookie, own, mark(ids[1])), [own, []]);
+	for (const odd of [mark(`${ids[1]}0`), mark(`0${ids[1]}`), mark(''), `x${mark(ids[1])}`, `a=${mark(ids[1])}`])
+		assert.deepEqual(await told('/login', two.cookie, own, odd), [undefined, [marked(ids[1]), 'desk=2']], odd);
+	assert.deepEqual(await told('/missing', two.cookie), [undefined, [marked(ids[1]), 'desk=2']], 'an error of the desk\'s brings its cookies, too');
+	assert.deepEqual((await visit({ path: '/login', lines: [`Cookie: ${mark(ids[0])}; ${own}`] })).cookies, []);
+});
+
+test('the name in TLS is the one that is asked for: its server\'s rules of headers hold', async () => {
+	const { cookie } = await signIn();
+	const lines = [`Cookie: ${cookie}`];
+	assert.equal((await visit({ lines, sni: C })).status, 200);
+	for (const sni of [OTHER, ''])
+		assert.equal((await visit({ lines, sni })).status, 421);
 });
 
 test('what is the same for everybody is had without a session, and nothing else', async () => {
