@@ -21,6 +21,7 @@
 	const running = new Map();	// one click at a time
 	const frames = new Set();	// that are open
 	let tabs = 0;
+	let partings = 0;	// users signed out, or gone from this page
 
 	if (script && script.dataset.tenant)
 		tenants.add(script.dataset.tenant);
@@ -147,19 +148,25 @@
 	// Where that fails the click goes on with what the page has: the gateway decides,
 	// and tells the user.
 	async function prove(options, fields) {
+		const before = partings;
+		let user = {};
+
 		if (!options.signUrl)
 			return;
 		try {
-			const user = await sign(options);
-			['email', 'name', 'assertion'].forEach((name) => {
-				if (typeof user[name] === 'string')
-					fields[name] = user[name];
-			});
+			user = await sign(options);
 		} catch (error) {
 			if (error.code === 'no_user' || !isSomebody(fields))
 				throw error;
-			report(options, error);
+			if (partings === before)
+				report(options, error);
 		}
+		if (partings !== before)
+			throw new UsherError('no_user', 'The user is gone meanwhile.');
+		['email', 'name', 'assertion'].forEach((name) => {
+			if (typeof user[name] === 'string')
+				fields[name] = user[name];
+		});
 	}
 
 	// Worth another try, with a fresh one.
@@ -615,6 +622,7 @@
 			entry.close();
 			return endFrame(entry.options);
 		});
+		partings++;
 		forget();
 		return Promise.all(ending).then(() => {});
 	}
@@ -642,5 +650,6 @@
 
 	window.Usher = { version: VERSION, contactSupport, signOut };
 	addEventListener('pageshow', checkUser);
+	addEventListener('pagehide', () => { partings++; });
 	document.addEventListener('visibilitychange', checkUser);
 })();

@@ -319,6 +319,26 @@ test('who is signed out there meanwhile goes to the sign-in, and no tab stays', 
 	await partner.close();
 });
 
+test('who signs out while it is asked stays out', async () => {
+	for (const method of ['form', 'fetch']) {
+		let tell;
+		answer = () => new Promise((resolve) => { tell = () => resolve(json({ assertion: sign() })); });
+		const partner = await visit('/', { method });
+		const tab = await opens(partner, '#own');
+		await until(() => tell, 'the server to be asked');
+		await partner.evaluate(() => {
+			window.authUser = null;
+			return Usher.signOut();
+		});
+		tell();
+		assert.equal((await result(partner)).code, 'no_user');
+		if (!tab.isClosed())
+			await tab.waitForEvent('close');
+		assert.deepEqual(await chromium.context.cookies('https://ticket.alpha.test'), []);
+		await partner.close();
+	}
+});
+
 test('a page that says that nobody is there asks nobody', async () => {
 	const partner = await visit('/guest');
 	await partner.click('#form');
