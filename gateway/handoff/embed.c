@@ -30,7 +30,7 @@ enum step_result embed_check_frame(struct exchange *ex)
 
 enum step_result embed_check_embedder(struct exchange *ex)
 {
-	struct str origin;
+	struct str origin = STR_NULL;
 	int n = request_header(&ex->request, EMBED_HEADER, &origin);
 
 	if (n == 1 && cors_is_listed(&ex->tenant->cors, origin))

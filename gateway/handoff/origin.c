@@ -112,7 +112,6 @@ struct origin_hints {
 static void hint(struct exchange *ex, const struct origin_hints *hints,
 		 struct str origin, unsigned count)
 {
-	const bool is_plain = str_has_prefix(origin, STR("http://"));
 	struct url url;
 
 	if (count > 1)
@@ -124,7 +123,7 @@ static void hint(struct exchange *ex, const struct origin_hints *hints,
 	else if (!url_parse_origin(ex->pool, origin, &url, NULL))
 		ex->hint = pool_printf(ex->pool, "%s %.*s: %s the desk add "
 				       "it to the tenant's origins.", hints->is,
-				       STR_ARG(origin), is_plain ?
+				       STR_ARG(origin), !url.is_https ?
 				       "serve it over https, and have" :
 				       "have");
 }

@@ -390,7 +390,8 @@ START_TEST(who_hangs_is_told_with_the_hook)
 	adapter = must_load("faults", 500);
 	do {
 		sign_in_lie(&s, "hang_at_last");
-		ck_assert_int_eq(finish(adapter, &s), ADAPTER_TIMED_OUT);
+		ck_assert_msg(finish(adapter, &s) == ADAPTER_TIMED_OUT,
+			      "%s", s.call.problem);
 		if (!ready)
 			ck_assert_str_eq(s.call.problem, "it did not answer in "
 				"time, in map_fields or choose_redirect");
