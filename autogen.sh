@@ -256,7 +256,7 @@ check() {
 		rm -f "$build/config.status"
 	passed=0 failed=0 skipped=0 second=
 	compile "$build"
-	# What is wrong at first sight ends it here, in a minute.
+	# What is wrong at first sight ends it here.
 	suite "$build" "quick checks" check-quick
 	[ $failed = 0 ] || die "a quick check failed (see above)"
 	suite "$build" "other tests" check-rest

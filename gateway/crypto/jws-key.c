@@ -297,7 +297,7 @@ enum err jws_verify_public(const struct jws_key *key, struct str input,
 	if (!ctx)
 		return ERR_NOMEM;
 	/* Copied over one of the same digest, it crashes where the digest is
-	 * the key's affair (OpenSSL 3.5; its issue 31831). */
+	 * the key's affair (seen in OpenSSL 3.5.9; openssl/openssl#31831). */
 	EVP_MD_CTX_reset(ctx->verify);
 	if (!EVP_MD_CTX_copy_ex(ctx->verify, key->prepared)) {
 		ERR_clear_error();

@@ -265,7 +265,14 @@ static enum MHD_Result answer(void *cls, struct MHD_Connection *connection,
 	return result;
 }
 
-int main(int argc, char **argv)
+struct place {
+	int port;
+	char *cert, *key;
+};
+
+/* False: they do not hold together. */
+static int read_options(int argc, char **argv, struct page *page,
+			struct place *place)
 {
 	static const struct option options[] = {
 		{ "port", required_argument, NULL, 'p' },
@@ -278,55 +285,63 @@ int main(int argc, char **argv)
 		{ "header", required_argument, NULL, 'h' },
 		{ 0 }
 	};
-	struct sockaddr_in address = { .sin_family = AF_INET };
-	struct page page = { 0 };
-	char *cert = NULL, *key = NULL;
-	struct MHD_Daemon *daemon;
-	unsigned flags = MHD_USE_AUTO_INTERNAL_THREAD;
-	sigset_t signals;
-	int c, port = 0, got;
+	int c;
 
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		if (c == 'p')
-			port = (int)strtol(optarg, NULL, 10);
+			place->port = (int)strtol(optarg, NULL, 10);
 		else if (c == 'f')
-			page.text = read_file(optarg, &page.len);
+			page->text = read_file(optarg, &page->len);
 		else if (c == 'c')
-			cert = read_file(optarg, NULL);
+			place->cert = read_file(optarg, NULL);
 		else if (c == 'k')
-			key = read_file(optarg, NULL);
+			place->key = read_file(optarg, NULL);
 		else if (c == 'a')
-			page.admin = optarg;
+			page->admin = optarg;
 		else if (c == 's')
-			page.secret = read_file(optarg, &page.secret_len);
+			page->secret = read_file(optarg, &page->secret_len);
 		else if (c == 't')
-			page.tenant = optarg;
-		else if (c == 'h' && page.header_count < HEADERS_MAX &&
+			page->tenant = optarg;
+		else if (c == 'h' && page->header_count < HEADERS_MAX &&
 			 strstr(optarg, ": "))
-			page.headers[page.header_count++] = optarg;
+			page->headers[page->header_count++] = optarg;
 		else
-			return 2;
+			return 0;
 	}
-	if (!page.text || !cert != !key || !page.secret != !page.tenant)
-		return 2;
 	/* as the gateway reads its file */
-	while (page.secret_len && page.secret[page.secret_len - 1] == '\n')
-		page.secret_len--;
-	address.sin_port = htons((uint16_t)port);
+	while (page->secret_len && page->secret[page->secret_len - 1] == '\n')
+		page->secret_len--;
+	return page->text && !place->cert == !place->key &&
+	       !page->secret == !page->tenant;
+}
+
+int main(int argc, char **argv)
+{
+	struct sockaddr_in address = { .sin_family = AF_INET };
+	struct page page = { 0 };
+	struct place place = { 0 };
+	struct MHD_Daemon *daemon;
+	unsigned flags = MHD_USE_AUTO_INTERNAL_THREAD;
+	sigset_t signals;
+	int got;
+
+	if (!read_options(argc, argv, &page, &place))
+		return 2;
+	address.sin_port = htons((uint16_t)place.port);
 	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	sigemptyset(&signals);
 	sigaddset(&signals, SIGTERM);
 	sigaddset(&signals, SIGINT);
 	sigprocmask(SIG_BLOCK, &signals, NULL);
-	if (cert)
+	if (place.cert)
 		flags |= MHD_USE_TLS;
 	daemon = MHD_start_daemon(
 		flags, 0, NULL, NULL, answer, &page, MHD_OPTION_SOCK_ADDR,
-		&address, cert ? MHD_OPTION_HTTPS_MEM_CERT : MHD_OPTION_END,
-		cert, MHD_OPTION_HTTPS_MEM_KEY, key, MHD_OPTION_END);
+		&address, place.cert ? MHD_OPTION_HTTPS_MEM_CERT : MHD_OPTION_END,
+		place.cert, MHD_OPTION_HTTPS_MEM_KEY, place.key, MHD_OPTION_END);
 	if (!daemon) {
 		fprintf(stderr, "partner: cannot listen on 127.0.0.1:%d\n",
-			port);
+			place.port);
 		return 1;
 	}
 	printf("listening on %d\n",
@@ -335,8 +350,8 @@ int main(int argc, char **argv)
 	sigwait(&signals, &got);
 	MHD_stop_daemon(daemon);
 	free(page.text);
-	free(cert);
-	free(key);
+	free(place.cert);
+	free(place.key);
 	free(page.secret);
 	return 0;
 }
