@@ -44,6 +44,9 @@ struct fields {
 	bool has_repeats;		/* a name stands here twice */
 	struct str twice;		/* the strict name of a posted body that
 					 * came twice: ERR_DUPLICATE */
+	struct str bad;			/* whose value is no text: ERR_UTF8,
+					 * ERR_CONTROL; absent: not known.  In
+					 * JSON as it stands there. */
 };
 
 void fields_init(struct fields *fields, struct pool *pool);

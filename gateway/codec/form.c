@@ -151,8 +151,10 @@ static enum err take_pair(struct scan *s, struct fields *out)
 	if (s->at < s->end && *s->at == '=') {
 		s->at++;
 		err = take(s, false, &value);
-		if (err)
+		if (err) {
+			out->bad = name;
 			return err;
+		}
 	}
 	return fields_add_at(out, name, value, FIELD_TEXT,
 			     (size_t)(start - s->start), s->fault);

@@ -54,6 +54,7 @@ struct scan {
 	size_t at;
 	struct fault *fault;
 	bool has_lines;		/* TAB, LF and CR are text */
+	struct str last;	/* the last string, without its quotes */
 };
 
 static enum err fail(const struct scan *s, enum err err, size_t at,
@@ -120,14 +121,18 @@ static enum err skip_string(struct scan *s)
 			      &fault);
 	if (err)
 		return fail(s, err, s->at + fault.offset, fault.detail);
+	s->last = (struct str){ in.ptr + s->at + 1, at - s->at - 1 };
 	s->at = at < in.len ? at + 1 : at;
 	return ERR_OK;
 }
 
-static enum err check_raw(struct str in, bool has_lines, struct fault *fault)
+/* *bad_r: the member of the object that the fault is in the value of. */
+static enum err check_raw(struct str in, bool has_lines, struct str *bad_r,
+			  struct fault *fault)
 {
 	struct scan s = { .in = in, .fault = fault, .has_lines = has_lines };
 	unsigned depth = 0, values = 0;
+	struct str member = STR_NULL;
 	enum err err;
 
 	while (s.at < in.len) {
@@ -135,10 +140,16 @@ static enum err check_raw(struct str in, bool has_lines, struct fault *fault)
 
 		if (c == '"') {
 			err = skip_string(&s);
-			if (err)
+			if (err) {
+				*bad_r = member;
 				return err;
+			}
 			continue;
 		}
+		if (depth == 1 && c == ':')
+			member = s.last;
+		else if (depth == 1 && c == ',')
+			member = STR_NULL;
 		if (c == '[' || c == '{') {
 			if (++depth > JSON_DEPTH_MAX)
 				return fail(&s, ERR_LIMIT, s.at,
@@ -561,7 +572,7 @@ static enum err parse(struct str in, bool has_lines, struct fields *out,
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	enum err err;
 
-	err = check_raw(in, has_lines, fault);
+	err = check_raw(in, has_lines, &out->bad, fault);
 	if (err)
 		return err;
 	if (!in.len)

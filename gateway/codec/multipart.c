@@ -304,7 +304,8 @@ static enum err read_headers(struct scan *s, struct part *part)
 	return ERR_OK;
 }
 
-static enum err check_value(const struct scan *s, struct str value)
+static enum err check_value(const struct scan *s, struct str name,
+			    struct str value)
 {
 	struct fault fault;
 	enum err err = s->out->posted ? utf8_check_lines(value, &fault)
@@ -312,6 +313,7 @@ static enum err check_value(const struct scan *s, struct str value)
 
 	if (!err)
 		return ERR_OK;
+	s->out->bad = name;
 	return fault_set(s->fault, err, s->at + fault.offset, fault.detail);
 }
 
@@ -345,7 +347,7 @@ static enum err read_part(struct scan *s)
 	if (len < 0)
 		return fail(s, ERR_SYNTAX, "a part that never ends");
 	value = (struct str){ s->in.ptr + s->at, (size_t)len };
-	err = part.is_file ? ERR_OK : check_value(s, value);
+	err = part.is_file ? ERR_OK : check_value(s, part.name, value);
 	if (err)
 		return err;
 	s->at += (size_t)len + s->delimiter.len;

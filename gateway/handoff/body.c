@@ -58,18 +58,27 @@ static enum step_result refuse_malformed(struct exchange *ex, const char *kind,
 {
 	const char *detail = fault->detail ? fault->detail
 					   : err_text(fault->err);
-	struct str twice = STR_NULL;
+	const struct str bad = ex->fields.bad;
+	struct str which = STR_NULL;
 
 	if (fault->err == ERR_NOMEM)
 		return answer_failure(ex, ERR_NOMEM);
 	/* one of ours, or a member of a nested object */
 	if (fault->err == ERR_DUPLICATE && ex->fields.twice.ptr)
-		twice = pool_printf(ex->pool, "the field %.*s is given twice",
+		which = pool_printf(ex->pool, "the field %.*s is given twice",
 				    STR_ARG(ex->fields.twice));
+	else if ((fault->err == ERR_UTF8 || fault->err == ERR_CONTROL) &&
+		 body_mistake_is_tellable(bad))
+		which = pool_printf(ex->pool, "%s, in the field %.*s", detail,
+				    STR_ARG(bad));
+	if (fault->err == ERR_UTF8)
+		ex->hint = STR("Send UTF-8: a page in another encoding says "
+			       "accept-charset=\"utf-8\" at its form, and a "
+			       "program turns its texts first.");
 	return refuse(ex, CODE_malformed_body,
 		      pool_printf(ex->pool, "The %s body is malformed at byte "
 				  "%zu: %s.", kind, fault->offset,
-				  twice.ptr ? twice.ptr : detail));
+				  which.ptr ? which.ptr : detail));
 }
 
 /* What the gateway acts on: nothing of it may be read in two ways. */
@@ -127,13 +136,31 @@ static enum step_result refuse_other_type(struct exchange *ex,
 	return refuse_type(ex, type, types);
 }
 
+/*
+ * What may have been meant for a field that did not come.  An assertion says
+ * who it is by itself; a tenant that takes none misses none.
+ */
+static void find_near(struct exchange *ex)
+{
+	const struct fields *fields = &ex->fields;
+
+	if (fields_value(fields, STR("assertion")).len)
+		return;
+	if (!fields_value(fields, STR("email")).len)
+		ex->near[BODY_EMAIL] = body_mistake_field(fields, BODY_EMAIL);
+	if (!fields_get(fields, STR("name")))
+		ex->near[BODY_NAME] = body_mistake_field(fields, BODY_NAME);
+	if (ex->tenant->identity != IDENTITY_UNSIGNED)
+		ex->near[BODY_ASSERTION] = body_mistake_field(fields,
+							      BODY_ASSERTION);
+}
+
 static enum step_result settle(struct exchange *ex, const char *kind)
 {
 	struct posted_drops drops;
 	struct fault fault = { 0 };
 
-	if (!fields_value(&ex->fields, STR("email")).len)
-		ex->near_email = body_mistake_email(&ex->fields);
+	find_near(ex);
 	if (posted_settle(&ex->fields, &drops, &fault))
 		return refuse_malformed(ex, kind, &fault);
 	return tell_drops(ex, &drops);
@@ -146,8 +173,13 @@ static enum step_result refuse_mistaken(struct exchange *ex, const char *kind,
 {
 	const char *detail = fault->err == ERR_NOMEM ? NULL :
 			     body_mistake_type(text, said);
-	const struct fault mistake = { ERR_SYNTAX, 0, detail };
+	struct fault mistake = { ERR_SYNTAX, 0, detail };
 
+	if (!detail && said == BODY_JSON && fault->err == ERR_SYNTAX) {
+		detail = body_mistake_json(ex->request.body, fault->offset);
+		mistake.offset = fault->offset;
+		mistake.detail = detail;
+	}
 	return refuse_malformed(ex, kind, detail ? &mistake : fault);
 }
 

@@ -23,6 +23,7 @@
 #include "codec/fields.h"
 #include "codec/ip.h"
 #include "config/snapshot.h"
+#include "policy/body-mistake.h"
 #include "policy/ratelimit.h"
 #include "policy/refusals.h"
 #include "policy/strangers.h"
@@ -189,9 +190,8 @@ struct exchange {
 	 * status: the browser will not let the page go on */
 	bool is_refusal;
 	struct fields fields;		/* of the body */
-	struct str near_email;		/* the body's field that may have been
-					 * meant for `email`, which is missing:
-					 * policy/body-mistake.h */
+	struct str near[BODY_PURPOSES];	/* the body's fields that may have been
+					 * meant for what is missing */
 	void *work;			/* the running list's own state */
 
 	/* private to exchange.c */

@@ -132,6 +132,35 @@ static enum step_result take_claims(struct exchange *ex)
 	return err ? answer_failure(ex, err) : STEP_NEXT;
 }
 
+static bool is_in_head(const struct exchange *ex)
+{
+	static const struct str bearer = STR("Bearer ");
+	struct str value;
+
+	return request_header(&ex->request, "Authorization", &value) == 1 &&
+	       value.len > bearer.len &&
+	       str_ieq((struct str){ value.ptr, bearer.len }, bearer) &&
+	       body_mistake_is_signed((struct str){ value.ptr + bearer.len,
+						    value.len - bearer.len });
+}
+
+/* None came as it should: where is it?  No memory: nowhere. */
+static void find_assertion(struct exchange *ex, struct vouch *vouch)
+{
+	const struct str near = ex->near[BODY_ASSERTION];
+	struct str hint = STR_NULL;
+
+	if (near.len)
+		hint = pool_printf(ex->pool, "there is a field %.*s: the "
+				   "assertion is read from the field assertion "
+				   "alone", STR_ARG(near));
+	else if (is_in_head(ex))
+		hint = STR("an Authorization header came: the assertion is "
+			   "read from the field assertion alone");
+	if (hint.ptr)
+		vouch->hint = hint;
+}
+
 /* The trail says why; people are told that it is so, and programs all of it. */
 static enum step_result refuse_assertion(struct exchange *ex)
 {
@@ -162,6 +191,8 @@ static enum step_result verify_identity(struct exchange *ex)
 	vouch_count(tenant, err, vouch);
 	if (err && err != ERR_AUTH)
 		return answer_failure(ex, err);
+	if (err && vouch->code == CODE_assertion_missing)
+		find_assertion(ex, vouch);
 	if (err) {
 		ex->why = vouch->hint.ptr;
 		origin_note_unvouched(ex, vouch->code ==
@@ -415,27 +446,62 @@ static enum step_result ask_adapter(struct exchange *ex)
 	return adapter_answered(ex);
 }
 
-/* What the page's maker may have overlooked, where they did. */
-static void hint_email(struct exchange *ex)
+static void add_hint(struct exchange *ex, struct str hint, struct str why)
 {
-	struct str email = validate_trim(fields_value(&ex->fields,
-						      STR("email"))), type;
+	ex->hint = ex->hint.len ? pool_printf(ex->pool, "%.*s %.*s",
+					      STR_ARG(ex->hint), STR_ARG(hint)) :
+				  hint;
+	ex->why = ex->why ? pool_printf(ex->pool, "%s; %.*s", ex->why,
+					STR_ARG(why)).ptr : why.ptr;
+}
 
-	if (!email.len && ex->near_email.len) {
-		ex->hint = pool_printf(ex->pool, "There is a field %.*s: the "
-				       "address is read from email alone.",
-				       STR_ARG(ex->near_email));
-		ex->why = pool_printf(ex->pool, "there is a field %.*s",
-				      STR_ARG(ex->near_email)).ptr;
+/* A field that is there, for one that is missing.  No memory: no hint. */
+static void hint_near(struct exchange *ex, struct str near, const char *what,
+		      const char *field)
+{
+	if (near.len)
+		add_hint(ex, pool_printf(ex->pool, "There is a field %.*s: the "
+					 "%s is read from %s alone.",
+					 STR_ARG(near), what, field),
+			 pool_printf(ex->pool, "there is a field %.*s",
+				     STR_ARG(near)));
+}
+
+static void hint_address(struct exchange *ex, struct str email)
+{
+	const struct body_mistake mistake = body_mistake_address(email);
+	struct str type;
+
+	if (mistake.hint) {
+		add_hint(ex, str_from(mistake.hint), str_from(mistake.why));
 	} else if (request_header(&ex->request, "Content-Type", &type) == 1 &&
 		   str_icontains(type, STR("x-www-form-urlencoded")) &&
 		   body_mistake_plus(ex->pool, email)) {
-		ex->hint = STR("The address has a space where there may have "
-			       "been a +, which means a space in a form: send "
-			       "it as %2B, as URLSearchParams and curl "
-			       "--data-urlencode do.");
-		ex->why = "a space, perhaps of a + that was sent as it is";
+		add_hint(ex, STR("The address has a space where there may have "
+				 "been a +, which means a space in a form: "
+				 "send it as %2B, as URLSearchParams and curl "
+				 "--data-urlencode do."),
+			 STR("a space, perhaps of a + that was sent as it is"));
 	}
+}
+
+/* What the page's maker may have overlooked, where they did. */
+static void hint_fields(struct exchange *ex)
+{
+	const struct handoff *handoff = ex->work;
+	struct str email = validate_trim(fields_value(&ex->fields,
+						      STR("email")));
+	struct str name = ex->near[BODY_NAME];
+
+	if (handoff->is_vouched)
+		name = body_mistake_field(&handoff->vouch.says.claims,
+					  BODY_NAME);
+	if (email.len)
+		hint_address(ex, email);
+	else
+		hint_near(ex, ex->near[BODY_EMAIL], "address", "email");
+	if (!fields_get(&ex->fields, STR("name")))
+		hint_near(ex, name, "whole name", "name");
 }
 
 static enum step_result check_fields(struct exchange *ex)
@@ -452,7 +518,7 @@ static enum step_result check_fields(struct exchange *ex)
 	if (err == ERR_NOMEM)
 		return answer_failure(ex, err);
 	if (err) {
-		hint_email(ex);
+		hint_fields(ex);
 		return invalid_answer(ex, list);
 	}
 	/* after the adapter, which may name another one */

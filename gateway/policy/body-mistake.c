@@ -45,6 +45,79 @@ const char *body_mistake_type(struct str body, enum body_type said)
 	return NULL;
 }
 
+/* A word as JavaScript, Python or PHP have it where JSON does not. */
+static const char *word_fault(struct str rest)
+{
+	static const struct { struct str word; const char *what; } words[] = {
+		{ STR("NaN"), "NaN is no value of JSON" },
+		{ STR("Infinity"), "Infinity is no value of JSON" },
+		{ STR("-Infinity"), "Infinity is no value of JSON" },
+		{ STR("undefined"), "undefined is no value of JSON: leave the "
+				    "field out" },
+		{ STR("None"), "None is Python's: JSON has null" },
+		{ STR("True"), "True is Python's: JSON has true" },
+		{ STR("False"), "False is Python's: JSON has false" },
+		{ STR("/"), "JSON has no comments" },
+		{ STR("'"), "single quotes, JSON has double ones" },
+		{ STR("`"), "a backtick, JSON has double quotes" },
+		{ STR("\xe2\x80\x9c"), "typographic quotes, JSON has straight "
+					"ones" },
+		{ STR("\xe2\x80\x9d"), "typographic quotes, JSON has straight "
+					"ones" },
+	};
+
+	for (unsigned i = 0; i < N_ELEMENTS(words); i++)
+		if (str_has_prefix(rest, words[i].word))
+			return words[i].what;
+	return NULL;
+}
+
+/* The last octet before `at` that is no space; NUL: there is none. */
+static char before(struct str body, size_t at)
+{
+	while (at && strchr(" \t\r\n", body.ptr[at - 1]) && body.ptr[at - 1])
+		at--;
+	return at ? body.ptr[at - 1] : '\0';
+}
+
+static const char *token_fault(struct str rest, char last)
+{
+	const char c = rest.ptr[0];
+
+	if ((c == '}' || c == ']') && last == ',')
+		return "a comma before the closing bracket";
+	if (c == '{' && last == '{')
+		return "a template's {{ }} that nobody filled in";
+	if (c == '"' && (last == '"' || ascii_is_digit(last)))
+		return "a comma is missing before this";
+	if (ascii_is_alpha(c) && last == '"')
+		return "a quote within a text: write it as \\\", or let "
+		       "JSON.stringify() or json_encode() write all of it";
+	if ((ascii_is_alpha(c) || c == '_') && (last == '{' || last == ','))
+		return "a name without quotes";
+	return NULL;
+}
+
+const char *body_mistake_json(struct str body, size_t at)
+{
+	const struct str text = str_trim(body, " \t\r\n");
+	const char *what;
+	struct str rest;
+
+	if (!text.len)
+		return "the body is empty";
+	if (str_has_prefix(text, STR("[object ")))
+		return "this is what a script makes of an object that it did "
+		       "not turn to text: send JSON.stringify() of it";
+	if (text.ptr[0] == '<')
+		return "this is HTML or XML";
+	if (at >= body.len)
+		return NULL;
+	rest = (struct str){ body.ptr + at, body.len - at };
+	what = word_fault(rest);
+	return what ? what : token_fault(rest, before(body, at));
+}
+
 /* Letters and digits in lower case; "" where it is longer than any of ours. */
 static struct str fold(struct str name, char out[16])
 {
@@ -60,26 +133,77 @@ static struct str fold(struct str name, char out[16])
 	return (struct str){ out, n };
 }
 
-/* Is it an address by its name, or by a name that may mean one and an '@'? */
-static bool is_address(struct str name, struct str value)
+bool body_mistake_is_signed(struct str value)
 {
-	static const struct str sure[] = {
-		STR("email"), STR("mail"), STR("emailaddress"),
-		STR("mailaddress"), STR("useremail"), STR("usermail"),
-	}, maybe[] = {
-		STR("user"), STR("username"), STR("login"), STR("userid"),
-		STR("address"),
-	};
+	unsigned dots = 0;
+
+	for (size_t i = 0; i < value.len; i++)
+		dots += value.ptr[i] == '.';
+	/* '{"' in base64url */
+	return dots == 2 && str_has_prefix(value, STR("eyJ"));
+}
+
+static bool has_at(struct str value)
+{
+	return str_find(value, '@') >= 0;
+}
+
+static bool has_no_at(struct str value)
+{
+	return value.len && !has_at(value);
+}
+
+/* What each is called elsewhere: by its name, or by a name that may mean it
+ * and a value that looks like it. */
+static const struct purpose {
+	struct str name;
+	struct str sure[8], maybe[8];
+	bool (*looks)(struct str value);
+} purposes[BODY_PURPOSES] = {
+	[BODY_EMAIL] = {
+		STR("email"),
+		{ STR("email"), STR("mail"), STR("emailaddress"),
+		  STR("mailaddress"), STR("useremail"), STR("usermail") },
+		{ STR("user"), STR("username"), STR("login"), STR("userid"),
+		  STR("address") },
+		has_at,
+	},
+	[BODY_NAME] = {
+		STR("name"),
+		{ STR("name"), STR("fullname"), STR("displayname"),
+		  STR("firstname"), STR("lastname"), STR("realname"),
+		  STR("givenname"), STR("customername") },
+		{ STR("user"), STR("username"), STR("nickname") },
+		has_no_at,
+	},
+	[BODY_ASSERTION] = {
+		STR("assertion"),
+		{ STR("assertion"), STR("jwt"), STR("idtoken"),
+		  STR("signedtoken") },
+		{ STR("") },
+		body_mistake_is_signed,
+	},
+};
+
+static bool is_one_of(struct str name, const struct str *names)
+{
+	for (unsigned i = 0; i < 8; i++)
+		if (name.len && str_eq(name, names[i]))
+			return true;
+	return false;
+}
+
+static bool is_meant(const struct purpose *purpose, struct str name,
+		     struct str value)
+{
 	char text[16];
 
 	name = fold(name, text);
-	for (unsigned i = 0; i < N_ELEMENTS(sure); i++)
-		if (str_eq(name, sure[i]))
-			return true;
-	for (unsigned i = 0; i < N_ELEMENTS(maybe); i++)
-		if (str_eq(name, maybe[i]))
-			return str_find(value, '@') >= 0;
-	return false;
+	if (is_one_of(name, purpose->sure))
+		return true;
+	if (purpose == &purposes[BODY_ASSERTION])
+		return purpose->looks(value);
+	return is_one_of(name, purpose->maybe) && purpose->looks(value);
 }
 
 /* What is in the last brackets, or the name. */
@@ -95,11 +219,18 @@ static struct str inner(struct str name)
 		      name;
 }
 
-/* A member "email" of an object, at its first level.  The text is compact, and
- * quotes in its strings have a '\' before them. */
-static bool has_email(struct str json)
+/* Is it the string that the text begins with, and a member's name? */
+static bool begins_member(struct str json, struct str name)
 {
-	static const struct str member = STR("\"email\":");
+	return json.len > name.len + 2 && json.ptr[name.len + 1] == '"' &&
+	       json.ptr[name.len + 2] == ':' &&
+	       str_has_prefix((struct str){ json.ptr + 1, json.len - 1 }, name);
+}
+
+/* A member of an object, at its first level.  The text is compact, and quotes
+ * in its strings have a '\' before them. */
+static bool has_member(struct str json, struct str name)
+{
 	unsigned depth = 0;
 	bool is_string = false;
 
@@ -111,7 +242,7 @@ static bool has_email(struct str json)
 			i++;
 		} else if (c == '"') {
 			if (!is_string && depth == 1 && json.ptr[0] == '{' &&
-			    str_has_prefix(rest, member))
+			    begins_member(rest, name))
 				return true;
 			is_string = !is_string;
 		} else if (!is_string && (c == '{' || c == '[')) {
@@ -123,30 +254,102 @@ static bool has_email(struct str json)
 	return false;
 }
 
-static bool is_tellable(struct str name)
+bool body_mistake_is_tellable(struct str name)
 {
 	for (size_t i = 0; i < name.len; i++)
 		if (!is_name_char(name.ptr[i]))
 			return false;
-	return name.len && name.len + strlen(".email") <=
-			   BODY_MISTAKE_NAME_MAX;
+	return name.len && name.len <= BODY_MISTAKE_NAME_MAX;
 }
 
-struct str body_mistake_email(const struct fields *fields)
+struct str body_mistake_field(const struct fields *fields,
+			      enum body_purpose purpose)
 {
+	const struct purpose *p = &purposes[purpose];
+
 	for (unsigned i = 0; i < fields->count; i++) {
 		const struct field *f = &fields->v[i];
 
-		if (!is_tellable(f->name) || str_eq(f->name, STR("email")))
+		if (!body_mistake_is_tellable(f->name) ||
+		    str_eq(f->name, p->name))
 			continue;
-		if (f->kind == FIELD_TEXT && is_address(inner(f->name),
-							f->value))
+		if (f->kind == FIELD_TEXT && is_meant(p, inner(f->name),
+						      f->value))
 			return f->name;
-		if (f->kind == FIELD_JSON && has_email(f->value))
-			return pool_printf(fields->pool, "%.*s.email",
-					   STR_ARG(f->name));
+		if (f->kind == FIELD_JSON && f->name.len + 1 + p->name.len <=
+		    BODY_MISTAKE_NAME_MAX && has_member(f->value, p->name))
+			return pool_printf(fields->pool, "%.*s.%.*s",
+					   STR_ARG(f->name), STR_ARG(p->name));
 	}
 	return STR_NULL;
+}
+
+static bool is_script_word(struct str text)
+{
+	static const struct str words[] = {
+		STR("undefined"), STR("null"), STR("nan"), STR("none"),
+		STR("nil"), STR("false"), STR("true"),
+	};
+
+	for (unsigned i = 0; i < N_ELEMENTS(words); i++)
+		if (str_ieq(text, words[i]))
+			return true;
+	return str_has_prefix(text, STR("[object "));
+}
+
+static bool is_template(struct str text)
+{
+	return str_icontains(text, STR("{{")) ||
+	       str_icontains(text, STR("{%")) ||
+	       str_icontains(text, STR("${")) ||
+	       str_icontains(text, STR("<?")) || str_icontains(text, STR("<%"));
+}
+
+static unsigned ats(struct str text)
+{
+	unsigned n = 0;
+
+	for (size_t i = 0; i < text.len; i++)
+		n += text.ptr[i] == '@';
+	return n;
+}
+
+struct body_mistake body_mistake_address(struct str email)
+{
+	static const struct body_mistake
+	word = { "It holds what a script writes where there is no value "
+		 "(undefined, null): the page had no address when it was sent, "
+		 "or reads it from another member.",
+		 "a script's word for no value" },
+	template = { "It holds a template's mark that nobody filled in: the "
+		     "page, or the script in it, is not rendered where this "
+		     "stands.", "a template that nobody filled in" },
+	several = { "It holds several addresses: send one.",
+		    "several addresses" },
+	named = { "It holds more than the address: send what stands between < "
+		  "and > alone, and the name in the field name.",
+		  "a name with the address" },
+	mailto = { "It begins with mailto: send the address alone.",
+		   "mailto: before it" },
+	encoded = { "It was encoded twice: it holds %40 where there should be "
+		    "an @. Encode it once, or leave it to URLSearchParams.",
+		    "encoded twice" };
+
+	if (is_script_word(email))
+		return word;
+	if (is_template(email))
+		return template;
+	if (email.len && email.ptr[email.len - 1] == '>' && has_at(email))
+		return named;
+	if (str_icontains(email, STR("mailto:")))
+		return mailto;
+	if (ats(email) > 1 && (str_find(email, ',') >= 0 ||
+			       str_find(email, ';') >= 0 ||
+			       str_find(email, ' ') >= 0))
+		return several;
+	if (!has_at(email) && str_icontains(email, STR("%40")))
+		return encoded;
+	return (struct body_mistake){ NULL, NULL };
 }
 
 bool body_mistake_plus(struct pool *pool, struct str email)

@@ -27,15 +27,50 @@ bool body_mistake_is_json(struct str body);
 const char *body_mistake_type(struct str body, enum body_type said);
 
 /*
- * The field that may hold what `email` should, as it is called: `mail`,
- * `E-Mail`, `username` where it has an '@', `user[email]`, and `user.email` for
- * a member of an object.  Of fields as a parser leaves them, before
- * posted_settle() drops any.  It is of ASCII letters, digits and "-_.[]", and
- * at most BODY_MISTAKE_NAME_MAX octets, in the pool or the fields; absent:
- * there is none.
+ * What is wrong with JSON that a parser could not take at octet `at`, in words
+ * for "malformed at byte 7: ...": a comma too many, single quotes, NaN.  NULL:
+ * nothing that is known.
+ */
+const char *body_mistake_json(struct str body, size_t at);
+
+/* What a field is for. */
+enum body_purpose {
+	BODY_EMAIL,
+	BODY_NAME,
+	BODY_ASSERTION,
+	BODY_PURPOSES,
+};
+
+/*
+ * The field that may hold what `email`, `name` or `assertion` should, as it is
+ * called: `mail`, `E-Mail`, `username` where it has an '@', `user[email]`, and
+ * `user.email` for a member of an object; `Name`, `first_name`; `jwt`, and
+ * whatever looks like a signed text.  Of fields as a parser leaves them, before
+ * posted_settle() drops any.  It is tellable, and at most BODY_MISTAKE_NAME_MAX
+ * octets, in the pool or the fields; absent: there is none.
  */
 #define BODY_MISTAKE_NAME_MAX 64
-struct str body_mistake_email(const struct fields *fields);
+struct str body_mistake_field(const struct fields *fields,
+			      enum body_purpose purpose);
+
+/*
+ * May a field's name, which is somebody's word, stand in an answer and in the
+ * trail?  Of ASCII letters, digits and "-_.[]", within BODY_MISTAKE_NAME_MAX.
+ */
+bool body_mistake_is_tellable(struct str name);
+
+/* The same three parts as a signed text has, by their look alone. */
+bool body_mistake_is_signed(struct str value);
+
+/*
+ * What an address that is none may be: a word of a script's such as
+ * `undefined`, a template that nobody filled in, several addresses.
+ */
+struct body_mistake {
+	const char *hint;	/* a sentence or two; NULL: nothing is known */
+	const char *why;	/* the same in short, for the trail */
+};
+struct body_mistake body_mistake_address(struct str email);
 
 /* Is it an address whose '+' a form turned into a space? */
 bool body_mistake_plus(struct pool *pool, struct str email);

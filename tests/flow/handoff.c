@@ -1429,6 +1429,24 @@ START_TEST(what_is_wrong_with_a_body_is_told_in_answer_and_trail)
 		  "name is given twice.", "" },
 		{ 400, JSON, "{\"a\":{\"b\":1,\"b\":secret}}", "at byte 16: "
 		  "malformed JSON.", "" },
+		{ 400, JSON, "{\"name\":\"secret\",}", "at byte 17: a comma "
+		  "before the closing bracket.", "" },
+		{ 400, JSON, "{'name':'secret'}", "at byte 1: single quotes, "
+		  "JSON has double ones.", "" },
+		{ 400, JSON, "[object Object]", "at byte 1: this is what a "
+		  "script makes of an object", "" },
+		{ 400, JSON, "\xef\xbb\xbf{\"n\":NaN}", "at byte 8: NaN is no "
+		  "value of JSON.", "" },
+		{ 400, JSON, "{\"a\":1}{", "at byte 7: data after the end.",
+		  "" },
+		{ 400, JSON, "{\"a\":\"sec\"ret\"}", "at byte 10: a quote "
+		  "within a text", "" },
+		{ 400, FORM, "email=a%40b&name=secret%ff", "at byte 23: not "
+		  "well-formed UTF-8, in the field name.", "" },
+		{ 400, JSON, "{\"user\":{\"secret\":\"\xff\"},\"a\":1}",
+		  "not well-formed UTF-8, in the field user.", "" },
+		{ 400, JSON, "{\"secret name\":\"\xff\"}", "not well-formed "
+		  "UTF-8.", "" },
 		{ 400, JSON, "email=a%40b", "at byte 0: this is a form, send it "
 		  "as application/x-www-form-urlencoded.", "" },
 		{ 400, FORM, "{\"email\":1}", "at byte 0: this is JSON, send it "
@@ -1491,6 +1509,20 @@ START_TEST(a_field_that_is_called_otherwise_is_told)
 		{ JSON, "{\"email\":\"secret b@example.com\",\"name\":\"x\"}",
 		  NULL, "\"email: not a valid address\"" },
 		{ FORM, "company=secret%40b&name=x", NULL, "\"email: missing\"" },
+		{ FORM, "email=undefined&name=x", "a script writes where there "
+		  "is no value", "email: not a valid address; a script's" },
+		{ FORM, "email=%7b%7b+user.secret+%7d%7d&name=x", "nobody filled "
+		  "in", "a template that nobody filled in" },
+		{ FORM, "email=secret@b.test,%20secret@c.test&name=x", "send one",
+		  "several addresses" },
+		{ JSON, "{\"email\":\"secret <secret@b.test>\",\"name\":\"x\"}",
+		  "and the name in the field name.", "a name with the address" },
+		{ FORM, "email=secret%2540b.test&name=x", "encoded twice",
+		  "encoded twice" },
+		{ FORM, "mail=secret%40b&first_name=secret", "There is a field "
+		  "mail: the address is read from email alone. There is a "
+		  "field first_name: the whole name is read from name alone.",
+		  "there is a field mail; there is a field first_name" },
 		/* of no use where there is an address */
 		{ FORM, "mail=secret%40b&email=b&name=x", NULL,
 		  "\"email: not a valid address\"" },
@@ -1512,6 +1544,34 @@ START_TEST(a_field_that_is_called_otherwise_is_told)
 					"email field "));
 		ck_assert_msg(str_icontains(r.trail, str_from(cases[i].why)),
 			      "%.*s", STR_ARG(r.trail));
+		ck_assert(!str_icontains(r.trail, STR("secret")));
+	}
+}
+END_TEST
+
+START_TEST(a_name_that_is_called_otherwise_is_told)
+{
+	static const struct { const char *type, *body, *field; } cases[] = {
+		{ FORM, "email=a%40b.test&Name=secret", "Name" },
+		{ FORM, "email=a%40b.test&user%5Bname%5D=secret", "user[name]" },
+		{ JSON, "{\"email\":\"a@b.test\",\"user\":{\"name\":"
+		  "\"secret\"}}", "user.name" },
+		{ FORM, "email=a%40b.test&company=secret", NULL },
+		{ FORM, "email=a%40b.test&username=secret%40b", NULL },
+	};
+	char want[64];
+
+	for (size_t i = 0; i < N_ELEMENTS(cases); i++) {
+		struct exchange *ex = flow_call(&steps_handoff,
+			.method = METHOD_POST, .param = "alpha",
+			.type = cases[i].type, .body = cases[i].body);
+		struct audit_record r = flow_audit(ex);
+
+		ck_answer(ex, 422, "validation_failed");
+		snprintf(want, sizeof(want), "There is a field %s: ",
+			 cases[i].field ? cases[i].field : "");
+		ck_assert_msg(flow_body_has(ex, want) == !!cases[i].field,
+			      "%.*s", STR_ARG(ex->answer.body));
 		ck_assert(!str_icontains(r.trail, STR("secret")));
 	}
 }
@@ -1592,6 +1652,7 @@ static void handoff_tests(TCase *tcase)
 	tcase_add_test(tcase, the_counter_is_there_from_the_start);
 	tcase_add_test(tcase,
 		a_flood_of_preflights_is_sampled_and_pushes_out_nothing);
+	tcase_add_test(tcase, a_name_that_is_called_otherwise_is_told);
 	tcase_add_test(tcase, a_422_names_its_fields_and_no_values);
 }
 

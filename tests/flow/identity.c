@@ -121,6 +121,45 @@ START_TEST(without_an_assertion_nobody_gets_in)
 }
 END_TEST
 
+START_TEST(an_assertion_at_another_place_is_found)
+{
+	static const struct { const char *body, *headers, *hint; } cases[] = {
+		{ PLAIN "&jwt=secret", NULL, "there is a field jwt: the assertion "
+		  "is read from the field assertion alone" },
+		{ PLAIN "&token=eyJh.eyJi.secret", NULL, "a field token:" },
+		{ PLAIN "&Assertion=secret", NULL, "a field Assertion:" },
+		{ PLAIN, "Authorization: bearer eyJh.eyJi.secret",
+		  "an Authorization header came: the assertion" },
+		{ PLAIN, "Authorization: Bearer secret",
+		  "missing or empty" },
+	};
+
+	for (size_t i = 0; i < N_ELEMENTS(cases); i++) {
+		struct exchange *ex = flow_call(&steps_handoff,
+			.method = METHOD_POST, .param = "alpha", .type = FORM,
+			.body = cases[i].body, .headers = { cases[i].headers });
+		struct audit_record r = flow_audit(ex);
+
+		ck_answer(ex, 401, "assertion_missing");
+		ck_assert_msg(flow_body_has(ex, cases[i].hint), "%.*s",
+			      STR_ARG(ex->answer.body));
+		ck_assert(str_icontains(r.trail, str_from(cases[i].hint)));
+		ck_assert(!str_icontains(r.trail, STR("secret")));
+	}
+}
+END_TEST
+
+/* Claims are told as fields are. */
+START_TEST(a_claim_that_is_called_otherwise_is_told)
+{
+	struct exchange *ex = flow_post("alpha", sign("alpha",
+		"\"email\":\"ann@example.com\",\"given_name\":\"Ann\""));
+
+	ck_answer(ex, 422, "validation_failed");
+	ck_assert(flow_body_has(ex, "There is a field given_name: "));
+}
+END_TEST
+
 START_TEST(claims_win_over_posted_fields)
 {
 	char body[JWS_MAX + 256];
@@ -498,6 +537,8 @@ static void identity_tests(TCase *t)
 	tcase_add_checked_fixture(t, setup, flow_stop);
 	tcase_add_test(t, who_is_vouched_for_is_a_verified_user);
 	tcase_add_test(t, without_an_assertion_nobody_gets_in);
+	tcase_add_test(t, an_assertion_at_another_place_is_found);
+	tcase_add_test(t, a_claim_that_is_called_otherwise_is_told);
 	tcase_add_test(t, claims_win_over_posted_fields);
 	tcase_add_test(t, an_assertion_opens_one_session);
 	tcase_add_test(t, signed_and_unsigned_users_are_different_rows);

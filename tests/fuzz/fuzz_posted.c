@@ -87,15 +87,18 @@ static void check_against_strict(struct pool *pool, struct str kind,
 /* Whatever came, what is told of it is short and plain. */
 static void check_mistakes(const struct fields *fields, struct str in)
 {
-	struct str name = body_mistake_email(fields);
-
 	for (int said = BODY_FORM; said <= BODY_MULTIPART; said++)
 		body_mistake_type(in, (enum body_type)said);
-	fuzz_assert(name.len <= BODY_MISTAKE_NAME_MAX);
-	for (size_t i = 0; i < name.len; i++)
-		fuzz_assert(ascii_is_alpha(name.ptr[i]) ||
-			    ascii_is_digit(name.ptr[i]) ||
-			    strchr("-_.[]", name.ptr[i]));
+	for (int what = BODY_EMAIL; what < BODY_PURPOSES; what++) {
+		struct str name = body_mistake_field(fields,
+						     (enum body_purpose)what);
+
+		fuzz_assert(!name.ptr || body_mistake_is_tellable(name));
+	}
+	for (unsigned i = 0; i < fields->count; i++)
+		body_mistake_address(fields->v[i].value);
+	for (size_t i = 0; i <= in.len; i++)
+		body_mistake_json(in, i);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -88,13 +88,125 @@ START_TEST(a_field_that_was_meant_for_email_is_found)
 		ck_assert_int_eq(fields_add(&f, str_from(cases[i].name),
 					    str_from(cases[i].value),
 					    cases[i].kind), ERR_OK);
-		found = body_mistake_email(&f);
+		found = body_mistake_field(&f, BODY_EMAIL);
 		ck_assert_msg(cases[i].found ?
 			      str_eq(found, str_from(cases[i].found)) :
 			      !found.ptr, "%s: %.*s", cases[i].name,
 			      STR_ARG(found));
 	}
 	pool_free(pool);
+}
+END_TEST
+
+START_TEST(a_field_that_was_meant_for_another_is_found)
+{
+	static const struct {
+		enum body_purpose purpose;
+		const char *name, *value, *found;
+		enum field_kind kind;
+	} cases[] = {
+		{ BODY_NAME, "Name", "", "Name", FIELD_TEXT },
+		{ BODY_NAME, "full_name", "Ann", "full_name", FIELD_TEXT },
+		{ BODY_NAME, "firstName", "Ann", "firstName", FIELD_TEXT },
+		{ BODY_NAME, "username", "ann", "username", FIELD_TEXT },
+		{ BODY_NAME, "username", "ann@b", NULL, FIELD_TEXT },
+		{ BODY_NAME, "user[name]", "Ann", "user[name]", FIELD_TEXT },
+		{ BODY_NAME, "user", "{\"name\":1}", "user.name", FIELD_JSON },
+		{ BODY_NAME, "user", "{\"names\":1}", NULL, FIELD_JSON },
+		{ BODY_NAME, "user", "{\"a\":\"name\"}", NULL, FIELD_JSON },
+		{ BODY_NAME, "company", "Ann", NULL, FIELD_TEXT },
+		{ BODY_ASSERTION, "jwt", "x", "jwt", FIELD_TEXT },
+		{ BODY_ASSERTION, "Assertion", "x", "Assertion", FIELD_TEXT },
+		{ BODY_ASSERTION, "token", "eyJh.eyJi.c", "token", FIELD_TEXT },
+		{ BODY_ASSERTION, "token", "eyJh.eyJi", NULL, FIELD_TEXT },
+		{ BODY_ASSERTION, "a", "eyJh.eyJi.c", "a", FIELD_TEXT },
+		{ BODY_ASSERTION, "a b", "eyJh.eyJi.c", NULL, FIELD_TEXT },
+	};
+	struct pool *pool = pool_new(1 << 16);
+
+	for (size_t i = 0; i < N_ELEMENTS(cases); i++) {
+		struct fields f;
+		struct str found;
+
+		fields_init(&f, pool);
+		ck_assert_int_eq(fields_add(&f, str_from(cases[i].name),
+					    str_from(cases[i].value),
+					    cases[i].kind), ERR_OK);
+		found = body_mistake_field(&f, cases[i].purpose);
+		ck_assert_msg(cases[i].found ?
+			      str_eq(found, str_from(cases[i].found)) :
+			      !found.ptr, "%s: %.*s", cases[i].name,
+			      STR_ARG(found));
+	}
+	pool_free(pool);
+}
+END_TEST
+
+START_TEST(what_is_wrong_with_json_is_known)
+{
+	static const struct { const char *body; size_t at; const char *what; }
+	cases[] = {
+		{ "", 0, "empty" }, { " \r\n", 0, "empty" },
+		{ "[object FormData]", 1, "JSON.stringify()" },
+		{ "<html>", 0, "HTML" },
+		{ "{\"a\":1, }", 8, "a comma before" },
+		{ "[1,]", 3, "a comma before" },
+		{ "{}", 1, NULL },
+		{ "{'a':1}", 1, "single quotes" },
+		{ "{\"a\":`b`}", 5, "backtick" },
+		{ "{\"a\":\xe2\x80\x9c" "b\xe2\x80\x9d}", 5, "typographic" },
+		{ "{\"a\":-Infinity}", 5, "Infinity" },
+		{ "{\"a\":undefined}", 5, "undefined" },
+		{ "{\"a\":None}", 5, "Python" },
+		{ "{\"a\":True}", 5, "Python" },
+		{ "{/* a */}", 1, "comments" },
+		{ "{a:1}", 1, "a name without quotes" },
+		{ "{\"a\":1,b:2}", 7, "a name without quotes" },
+		{ "{\"a\":1 \"b\":2}", 7, "a comma is missing" },
+		{ "{\"a\":\"b\" \"c\":2}", 9, "a comma is missing" },
+		{ "{\"a\":\"b\"c\"}", 8, "a quote within" },
+		{ "{{ user }}", 1, "template" },
+		{ "{\"a\":1", 6, NULL },
+		{ "{\"a\":1", 7, NULL },
+		{ "{\"a\":nul}", 5, NULL },
+	};
+
+	for (size_t i = 0; i < N_ELEMENTS(cases); i++) {
+		const char *is = body_mistake_json(str_from(cases[i].body),
+						   cases[i].at);
+
+		ck_assert_msg(!is == !cases[i].what && (!is ||
+			      strstr(is, cases[i].what)), "%s: %s",
+			      cases[i].body, is ? is : "-");
+	}
+}
+END_TEST
+
+START_TEST(an_address_that_is_none_is_known)
+{
+	static const struct { const char *email, *why; } cases[] = {
+		{ "undefined", "script" }, { "NULL", "script" },
+		{ "[object Object]", "script" },
+		{ "{{ user.email }}", "template" },
+		{ "${user.email}", "template" },
+		{ "<?= $email ?>", "template" },
+		{ "a@b.test, c@d.test", "several" },
+		{ "a@b.test;c@d.test", "several" },
+		{ "Ann <a@b.test>", "name with" },
+		{ "mailto:a@b.test", "mailto" },
+		{ "a%40b.test", "twice" },
+		{ "a@b@c", NULL }, { "ann", NULL }, { "", NULL },
+		{ "undefined.user", NULL },
+	};
+
+	for (size_t i = 0; i < N_ELEMENTS(cases); i++) {
+		struct body_mistake is = body_mistake_address(
+			str_from(cases[i].email));
+
+		ck_assert_msg(!is.why == !cases[i].why && !is.hint == !is.why &&
+			      (!is.why || strstr(is.why, cases[i].why)),
+			      "%s: %s", cases[i].email, is.why ? is.why : "-");
+	}
 }
 END_TEST
 
@@ -119,6 +231,9 @@ static void body_mistake_tests(TCase *tcase)
 {
 	tcase_add_test(tcase, a_body_of_another_type_is_known);
 	tcase_add_test(tcase, a_field_that_was_meant_for_email_is_found);
+	tcase_add_test(tcase, a_field_that_was_meant_for_another_is_found);
+	tcase_add_test(tcase, what_is_wrong_with_json_is_known);
+	tcase_add_test(tcase, an_address_that_is_none_is_known);
 	tcase_add_test(tcase, a_plus_that_became_a_space_is_known);
 }
 
