@@ -164,7 +164,7 @@ const char *command_identity(struct status *status, const struct str *words,
 	uint64_t total;
 
 	if (!report.tenant || report.tenant->is_formless) {
-		trouble = status_say(body, "there is no tenant ", words[0]);
+		trouble = status_no_tenant(snapshot, words[0], body);
 	} else {
 		count(&report);
 		if (gateway->unvouched)

@@ -338,7 +338,7 @@ const char *command_origins(struct status *status, const struct str *words,
 	unsigned count = 0;
 
 	if (!tenant) {
-		trouble = status_say(body, "there is no tenant ", words[0]);
+		trouble = status_no_tenant(snapshot, words[0], body);
 	} else {
 		if (status->gateway->strangers)
 			count = strangers_list(status->gateway->strangers,

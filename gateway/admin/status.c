@@ -484,16 +484,29 @@ const char *status_say(struct buf *body, const char *text, struct str other)
 	return buf_is_ok(body) ? body->ptr : "no memory";
 }
 
+const char *status_no_tenant(const struct snapshot *snapshot, struct str slug,
+			     struct buf *body)
+{
+	struct str near = snapshot_nearest(snapshot, slug);
+
+	buf_clear(body);
+	buf_puts(body, "there is no tenant ");
+	sanitize_add(body, slug);
+	if (near.len)
+		buf_printf(body, "; did you mean %.*s?", STR_ARG(near));
+	return buf_is_ok(body) ? body->ptr : "no memory";
+}
+
 const char *status_check_tenant(struct status *status, struct str slug,
 				struct buf *body)
 {
 	struct snapshot *snapshot =
 		snapshot_slot_get(status->gateway->snapshots);
-	bool is_there = snapshot_tenant(snapshot, slug) != NULL;
+	const char *trouble = snapshot_tenant(snapshot, slug) ? NULL :
+			      status_no_tenant(snapshot, slug, body);
 
 	snapshot_unref(snapshot);
-	return is_there ? NULL :
-		status_say(body, "there is no tenant ", slug);
+	return trouble;
 }
 
 static const struct entry {

@@ -54,6 +54,9 @@ struct status {
  * see admin/sanitize.h), as a trouble that lives in the body.
  */
 const char *status_say(struct buf *body, const char *text, struct str other);
+/* The trouble that there is no such tenant, with the name that is near. */
+const char *status_no_tenant(const struct snapshot *snapshot, struct str slug,
+			     struct buf *body);
 /* NULL: there is such a tenant, as far as the configuration knows. */
 const char *status_check_tenant(struct status *status, struct str slug,
 				struct buf *body);

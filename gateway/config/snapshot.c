@@ -3,6 +3,7 @@
 #include <pthread.h>
 
 #include "config/snapshot-private.h"
+#include "config/suggest.h"
 
 struct snapshot *snapshot_new(const struct snapshot *previous)
 {
@@ -123,6 +124,20 @@ const struct tenant *snapshot_tenant(const struct snapshot *snapshot,
 	return i < snapshot->tenant_count &&
 		str_eq(snapshot->tenants[i]->slug, slug) ?
 		snapshot->tenants[i] : NULL;
+}
+
+struct str snapshot_nearest(const struct snapshot *snapshot, struct str slug)
+{
+	unsigned count = snapshot->tenant_count;
+	const char **slugs = calloc(count + 1, sizeof(*slugs));
+	const char *near = NULL;
+
+	for (unsigned i = 0; slugs && i < count; i++)
+		slugs[i] = snapshot->tenants[i]->slug.ptr;
+	if (slugs)
+		near = suggest_nearest(slug, slugs, count);
+	free(slugs);
+	return near ? str_from(near) : STR_NULL;
 }
 
 struct draft *snapshot_draft(const struct snapshot *snapshot, struct str slug)

@@ -268,6 +268,9 @@ bool snapshot_is_slug(struct str s);
 /* NULL where there is none; disabled and broken ones are found too. */
 const struct tenant *snapshot_tenant(const struct snapshot *snapshot,
 				     struct str slug);
+/* The slug that a mistyped one most likely meant (config/suggest.h), of those
+ * that are there; absent: none is near. */
+struct str snapshot_nearest(const struct snapshot *snapshot, struct str slug);
 /*
  * Does one of its webhooks name this event, or all of its kind ("adapter.*"),
  * so that it is kept?  user.synced of older files is user.created and

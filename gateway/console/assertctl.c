@@ -34,28 +34,21 @@ int assertctl_read(const char *path, size_t max, struct buf *out)
 	return failed || !buf_is_ok(out) || out->len > max ? -1 : 0;
 }
 
-static const char *why_not(const struct tenant *tenant)
-{
-	if (!tenant)
-		return "is not in this configuration; see: usherctl check";
-	return tenant->state == TENANT_BROKEN ?
-		       "is broken; see: usherctl check" : NULL;
-}
-
 int assertctl_open(const struct command_line *line, struct str slug,
 		   struct console *console_r, const struct tenant **tenant_r)
 {
 	struct console console;
 	const struct tenant *tenant;
-	const char *why;
+	bool is_broken;
 
 	if (console_open(&line->general, &console))
 		return -1;
-	tenant = snapshot_tenant(console.snapshot, slug);
-	why = why_not(tenant);
-	if (why) {
-		fprintf(stderr, "usherctl: tenant \"%.*s\" %s\n",
-			STR_ARG(slug), why);
+	tenant = console_tenant(&console, slug);
+	is_broken = tenant && tenant->state == TENANT_BROKEN;
+	if (is_broken)
+		fprintf(stderr, "usherctl: tenant \"%.*s\" is broken; see: "
+			"usherctl check\n", STR_ARG(slug));
+	if (!tenant || is_broken) {
 		console_close(&console);
 		return -1;
 	}

@@ -4,6 +4,8 @@
 #include <getopt.h>
 #include <stdarg.h>
 
+#include "config/suggest.h"
+
 #define PROGRAM "usherctl"
 #define COLUMN 40		/* where the help of a command begins */
 
@@ -231,6 +233,63 @@ static int run_command(struct command_line *line, int own, int argc,
 	return command->run(line);
 }
 
+/* ---- which one ---------------------------------------------------------- */
+
+#define NEAR_MAX 128		/* names of commands, and their first words */
+
+/* The commands of a group, where the word is one's name: "users". */
+static bool list_group(const struct command *commands, const char *word)
+{
+	const struct str name = str_from(word);
+	unsigned count = 0;
+
+	for (; commands->words; commands++) {
+		struct str rest, first = str_cut(str_from(commands->words),
+						 ' ', &rest);
+
+		if (!str_eq(first, name))
+			continue;
+		if (!count++)
+			fprintf(stderr, PROGRAM ": %s is followed by\n\n",
+				word);
+		fprintf(stderr, "  %s %s\n", commands->words,
+			commands->arguments);
+	}
+	if (count)
+		fputs("\n" PROGRAM " COMMAND --help tells more.\n", stderr);
+	return count;
+}
+
+/* What was meant: all words, or the first one. */
+static const char *nearest(const struct command *commands, char **words,
+			   int count)
+{
+	const char *names[NEAR_MAX], *found = NULL;
+	char both[2 * SUGGEST_WORD_MAX];
+	unsigned n = 0;
+
+	for (; commands->words && n < NEAR_MAX; commands++)
+		names[n++] = commands->words;
+	if (count > 1 && (size_t)snprintf(both, sizeof(both), "%s %s", words[0],
+					  words[1]) < sizeof(both))
+		found = suggest_nearest(str_from(both), names, n);
+	return found ? found : suggest_nearest(str_from(words[0]), names, n);
+}
+
+static void refuse_unknown(const struct command *commands, char **words,
+			   int count)
+{
+	const char *near;
+
+	if (list_group(commands, words[0]))
+		return;
+	near = nearest(commands, words, count);
+	fprintf(stderr, PROGRAM ": no such command: %s", words[0]);
+	if (near)
+		fprintf(stderr, "; did you mean %s?", near);
+	fputs("\n" PROGRAM " --help lists all.\n", stderr);
+}
+
 /* Of two commands that begin alike the longer one is meant. */
 static int find_and_run(const struct command *commands, int argc, char **argv,
 			const char *confdir, const char *version)
@@ -271,8 +330,9 @@ static int find_and_run(const struct command *commands, int argc, char **argv,
 		return run_command(&line, own, count + 1, words - 1);
 	}
 	if (count)
-		fprintf(stderr, PROGRAM ": no such command: %s\n\n", words[0]);
-	list_commands(commands, confdir, stderr);
+		refuse_unknown(commands, words, count);
+	else
+		list_commands(commands, confdir, stderr);
 	return COMMAND_USAGE;
 }
 

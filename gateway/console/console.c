@@ -131,6 +131,24 @@ void console_close(struct console *console)
 	report_done(&console->report);
 }
 
+const struct tenant *console_tenant(const struct console *console,
+				    struct str slug)
+{
+	const struct tenant *tenant = snapshot_tenant(console->snapshot, slug);
+	struct str near;
+
+	if (tenant)
+		return tenant;
+	near = snapshot_nearest(console->snapshot, slug);
+	fprintf(stderr, "usherctl: there is no tenant \"%.*s\" in this "
+		"configuration; ", STR_ARG(slug));
+	if (near.len)
+		fprintf(stderr, "did you mean %.*s?\n", STR_ARG(near));
+	else
+		fputs("see: usherctl check\n", stderr);
+	return NULL;
+}
+
 /* Take the last line away where it says that there is more, and behind what. */
 static void take_next(struct buf *body, struct buf *next)
 {

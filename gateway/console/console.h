@@ -43,6 +43,10 @@ struct console {
  */
 int console_open(const struct command_general *general, struct console *out_r);
 void console_close(struct console *console);
+/* NULL, with the reason and the name that is near printed, where there is no
+ * such tenant. */
+const struct tenant *console_tenant(const struct console *console,
+				    struct str slug);
 
 /*
  * Send these words to the daemon (--json goes behind them where it was given)

@@ -203,8 +203,6 @@ static const char *refusal(const struct snapshot *snapshot,
 			   const struct tenant *tenant,
 			   const struct kind *kind)
 {
-	if (!tenant)
-		return "is not in this configuration; see: usherctl check";
 	if (tenant->state == TENANT_BROKEN)
 		return "is broken; see: usherctl check";
 	if (tenant->state == TENANT_DISABLED)
@@ -245,9 +243,11 @@ static int run(const struct command_line *line, struct recipe *r)
 
 	if (console_open(&line->general, &console))
 		return COMMAND_REFUSED;
-	r->tenant = snapshot_tenant(console.snapshot, slug);
-	why = refusal(console.snapshot, r->tenant, r->kind);
-	if (why) {
+	r->tenant = console_tenant(&console, slug);
+	why = r->tenant ? refusal(console.snapshot, r->tenant, r->kind) : NULL;
+	if (!r->tenant) {
+		status = COMMAND_REFUSED;
+	} else if (why) {
 		fprintf(stderr, "usherctl: tenant \"%.*s\" %s\n",
 			STR_ARG(slug), why);
 		status = COMMAND_REFUSED;

@@ -383,10 +383,7 @@ static const struct framework *find_framework(const char *name, enum way way)
 /* What is wrong with it, in the words of who can mend it. */
 static int refuse(struct str slug, const struct tenant *tenant)
 {
-	if (!tenant)
-		fprintf(stderr, "usherctl: there is no tenant \"%.*s\" in this "
-			"configuration; see: usherctl check\n", STR_ARG(slug));
-	else if (tenant->state == TENANT_BROKEN)
+	if (tenant->state == TENANT_BROKEN)
 		fprintf(stderr, "usherctl: tenant \"%.*s\" is broken: %.*s\n",
 			STR_ARG(slug), STR_ARG(tenant->problem));
 	else
@@ -438,9 +435,11 @@ int snippet_run(const struct command_line *line, struct snippet_sdk sdk)
 		return command_misused(line, "%s", trouble);
 	if (console_open(&line->general, &console))
 		return COMMAND_REFUSED;
-	s.tenant = snapshot_tenant(console.snapshot, slug);
+	s.tenant = console_tenant(&console, slug);
 	s.origin = console.snapshot->gateway.public_origin;
-	if (!s.tenant || s.tenant->state != TENANT_SERVING)
+	if (!s.tenant)
+		status = COMMAND_REFUSED;
+	else if (s.tenant->state != TENANT_SERVING)
 		status = refuse(slug, s.tenant);
 	else if (way != PAGE && !find_key(&s))
 		status = refuse_keyless(slug);

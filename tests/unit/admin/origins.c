@@ -116,6 +116,8 @@ START_TEST(who_was_refused_is_listed_the_last_first)
 	ask_ok(&d, "origins", "acme");
 	said(&d, "no page was refused since");
 	ask_no("there is no tenant nobody", &d, "origins", "nobody");
+	ask_no("there is no tenant acmee; did you mean acme?", &d, "origins",
+	       "acmee");
 	note("null", STRANGER_POST, 1795370000000);
 	note(ACME, STRANGER_PREFLIGHT, 1795370001000);
 	note(ACME, STRANGER_POST, 1795370002000);

@@ -33,6 +33,7 @@ static const struct command commands[] = {
 	{ "key list", "", "two words", 0, 0, keep, NULL },
 	{ "sign", "SLUG [FILE...]", "a test assertion", 1, 3, keep,
 	  sign_options },
+	{ "set on", "X", "of a group", 1, 1, keep, NULL },
 	{ 0 }
 };
 
@@ -68,6 +69,43 @@ START_TEST(the_longest_name_that_fits_is_the_command)
 	ck_assert_int_eq(run("lost"), COMMAND_USAGE);
 	ck_assert_int_eq(run(""), COMMAND_USAGE);
 	ck_assert_uint_eq(runs, 0);
+}
+END_TEST
+
+/* What is said of a name that is none. */
+static const char *said(const char *text)
+{
+	static char err[4096];
+	FILE *file = tmpfile();
+	int kept = dup(2);
+	size_t len;
+
+	ck_assert_ptr_nonnull(file);
+	fflush(stderr);
+	ck_assert_int_ge(dup2(fileno(file), 2), 0);
+	ck_assert_int_eq(run(text), COMMAND_USAGE);
+	fflush(stderr);
+	dup2(kept, 2);
+	close(kept);
+	rewind(file);
+	len = fread(err, 1, sizeof(err) - 1, file);
+	err[len] = '\0';
+	fclose(file);
+	return err;
+}
+
+START_TEST(who_mistypes_a_name_is_told_the_near_one)
+{
+	ck_assert_ptr_nonnull(strstr(said("sgin acme"),
+				     "no such command: sgin; did you mean sign?"));
+	/* the beginning of one, as one writes it in a hurry */
+	ck_assert_ptr_nonnull(strstr(said("keys lst"), "did you mean key list?"));
+	ck_assert_ptr_null(strstr(said("frobnicate"), "did you mean"));
+	/* a name that others follow: those, and nothing else */
+	ck_assert_ptr_nonnull(strstr(said("seton"), "did you mean set on?"));
+	ck_assert_ptr_nonnull(strstr(said("set what"),
+				     "set is followed by\n\n  set on X\n"));
+	ck_assert_ptr_null(strstr(said("set what"), "key"));
 }
 END_TEST
 
@@ -152,6 +190,7 @@ END_TEST
 static void add_tests(TCase *t)
 {
 	tcase_add_test(t, the_longest_name_that_fits_is_the_command);
+	tcase_add_test(t, who_mistypes_a_name_is_told_the_near_one);
 	tcase_add_test(t, options_stand_anywhere_behind_the_words);
 	tcase_add_test(t, behind_the_words_a_name_is_the_commands_own);
 	tcase_add_test(t, what_is_too_much_or_too_little_is_told_and_not_run);

@@ -150,7 +150,7 @@ START_TEST(who_has_no_recipe_is_told_why)
 	static const struct {
 		const char *tenant, *says;
 	} cases[] = {
-		{ TENANT("other", OWN), "is not in this configuration" },
+		{ TENANT("other", OWN), "there is no tenant" },
 		{ TENANT("acme", OWN "desk = 1;"), "is broken" },
 		{ TENANT("acme", OWN "enabled = false;"), "is switched off" },
 		{ TENANT("acme", "desk = false;"), "gateway's own host" },
