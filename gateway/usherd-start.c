@@ -185,6 +185,9 @@ static int start_serving(struct daemon *d, const struct gateway_config *config)
 	struct snapshot *first;
 	char why[SERVER_WHY_MAX];
 
+	/* before a port, which that one has as well, is said to be in use */
+	if (usherd_state_is_taken(config->state.ptr))
+		return -1;
 	if (server_listen(&d->gateway, config, d->reload.options.workers,
 			  &d->server, why, sizeof(why))) {
 		log_error(not_listening, LOG_TEXT("problem", why));

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/crash.h"
 #include "base/log.h"
+#include "store/db.h"
 
 static int make_directory(const char *dir)
 {
@@ -155,6 +156,21 @@ static int open_store(struct daemon *d, const char *dir)
 			  LOG_STR("problem", buf_str(&why)));
 	buf_done(&why);
 	return err ? -1 : 0;
+}
+
+bool usherd_state_is_taken(const char *dir)
+{
+	pid_t pid = db_holder(dir);
+	struct buf why;
+
+	if (!pid)
+		return false;
+	buf_init(&why, 1024);
+	db_tell_holder(dir, pid, &why);
+	log_error(store_not_opened, LOG_TEXT("directory", dir),
+		  LOG_STR("problem", buf_str(&why)));
+	buf_done(&why);
+	return true;
 }
 
 /* The state directory is ours alone by now. What an earlier crash left is told

@@ -83,6 +83,8 @@ enum end usherd_stop(struct daemon *d);
 int usherd_find_state(struct daemon *d, const char *dir);
 /* Open what lies there, as the user that we stay. */
 int usherd_open_state(struct daemon *d, const char *dir);
+/* Another daemon has it, and that is logged. */
+bool usherd_state_is_taken(const char *dir);
 
 /*
  * From root to the configured user, for good, with a spawner left that may

@@ -407,10 +407,11 @@ static void tell_restart(struct reload *reload, struct reload_job *job)
 	const unsigned before = reload->report.count;
 	struct buf restart, problem;
 	char text[sizeof(reload->restart_needed) + 64];
+	unsigned line;
 
 	buf_init_fixed(&restart, reload->restart_needed,
 		       sizeof(reload->restart_needed));
-	snapshot_restart_needed(reload->started ? reload->started :
+	line = snapshot_restart_needed(reload->started ? reload->started :
 				job->previous, job->next, &restart);
 	if (!restart.len)
 		return;
@@ -420,11 +421,33 @@ static void tell_restart(struct reload *reload, struct reload_job *job)
 		   "start only", reload->restart_needed);
 	report_add(&reload->report, (struct finding){
 		.level = REPORT_WARNING, .file = job->next->gateway.file,
-		.problem = buf_str(&problem),
+		.line = line, .problem = buf_str(&problem),
 		.remedy = STR("restart the gateway: until then it goes on "
 			      "with what it was started with") });
 	/* a full report takes no more warnings */
 	reload->is_restart_found = reload->report.count > before;
+}
+
+/* Whom the files do not name any more: an operator may have taken one out by
+ * mistake, and its users are told 404.  The log has it by the epochs. */
+static void tell_gone(struct reload *reload, const struct snapshot *was,
+		      const struct snapshot *now)
+{
+	for (unsigned i = 0; i < was->tenant_count; i++) {
+		const struct tenant *tenant = was->tenants[i];
+		struct finding gone = {
+			.level = REPORT_WARNING, .file = tenant->file,
+			.line = tenant->line, .tenant = tenant->slug,
+			.problem = STR("is in no file any more, and is not "
+				       "served"),
+			.remedy = STR("put it back where that was not meant; "
+				      "enabled = false switches one off"),
+		};
+
+		if (snapshot_tenant(now, tenant->slug))
+			continue;
+		report_add(&reload->report, gone);
+	}
 }
 
 static enum err take_up(struct reload *reload, struct reload_job *job)
@@ -438,6 +461,7 @@ static enum err take_up(struct reload *reload, struct reload_job *job)
 	next = job->next;
 	reload->is_restart_found = false;
 	tell_restart(reload, job);
+	tell_gone(reload, job->previous, next);
 	reload->loaded_ms = job->tried_ms;
 	reload_set_log(&next->gateway);
 	log_info(reloaded, LOG_NUM("generation", (int64_t)next->generation),

@@ -223,6 +223,12 @@ static void show_tenant(const struct tenant *tenant, bool json,
 			sanitize_add(out, tenant->problem);
 			buf_addc(out, '\n');
 		}
+		if (tenant->flaw.len) {
+			buf_puts(out, "  in its last good form, as its file "
+				      "does not hold: ");
+			sanitize_add(out, tenant->flaw);
+			buf_addc(out, '\n');
+		}
 		if (tenant->adapter)
 			adapter_text(tenant->adapter, out);
 		return;
@@ -234,6 +240,8 @@ static void show_tenant(const struct tenant *tenant, bool json,
 	json_add_member(out, "file", tenant->file);
 	if (now == TENANT_BROKEN)
 		json_add_member(out, "problem", buf_str(&why));
+	if (tenant->flaw.len)
+		json_add_member(out, "flaw", tenant->flaw);
 	if (tenant->adapter)
 		adapter_json(tenant->adapter, out);
 	buf_addc(out, '}');

@@ -188,8 +188,10 @@ static void keyring_problem(const struct status *status, bool json,
 	if (json)
 		json_add_member(body, "keyring_problem", buf_str(&why));
 	else if (why.len)
-		buf_printf(body, "THE KEY RING IS NOT TAKEN UP, the keys of "
-			   "before serve on: %.*s\n", STR_ARG(buf_str(&why)));
+		buf_printf(body, "THE KEY RING %s IS NOT TAKEN UP, the keys "
+			   "of before serve on: %.*s\n",
+			   status->reload->keyring_path,
+			   STR_ARG(buf_str(&why)));
 }
 
 static void store_json(const struct status *status, struct buf *body)
@@ -392,18 +394,23 @@ const char *command_status(struct status *status, const struct str *words,
 	return trouble;
 }
 
-/* The socket's error is one line: the first thing to mend, and where. */
+/* The socket's error is one line: the first thing to mend, where, and that it
+ * is not all. */
 static const char *refusal(const struct report *report, struct buf *body)
 {
+	unsigned errors = 0;
+
+	buf_clear(body);
 	for (unsigned i = 0; i < report->count; i++) {
-		if (report->v[i].level != REPORT_FATAL)
-			continue;
-		buf_clear(body);
-		report_line(&report->v[i], body);
-		if (buf_is_ok(body))
-			return body->ptr;
+		if (report->v[i].level == REPORT_FATAL && !body->len)
+			report_line(&report->v[i], body);
+		errors += report->v[i].level >= REPORT_TENANT;
 	}
-	return "no memory for a new configuration";
+	if (errors > 1)
+		buf_printf(body, "; and %u more, see: usherctl status",
+			   errors - 1);
+	return body->len && buf_is_ok(body) ?
+		       body->ptr : "no memory for a new configuration";
 }
 
 static const char *tell_reload(struct status *status, enum err err, bool json,

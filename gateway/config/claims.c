@@ -136,6 +136,9 @@ static int settle_slug(struct settling *s, const struct claim *claims,
 		kept = NULL;
 	}
 	if (kept && !take_up(s, kept, &location)) {
+		s->out->tenants[s->out->tenant_count - 1]->flaw =
+			pool_str(s->reader->pool, problem.len ? problem :
+				 STR("its file cannot be read"));
 		report_add(location.report, (struct finding){
 			.level = REPORT_NOTE, .file = claim->file,
 			.line = claim->line, .tenant = claim->slug,

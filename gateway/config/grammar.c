@@ -118,8 +118,8 @@ static bool feed_after(struct grammar *g, enum token token, char bracket,
 {
 	bool in_group = inside(g) == '{';
 
-	/* Adjacent texts are one. */
-	if (token == TOKEN_TEXT && g->last == TOKEN_TEXT)
+	/* Adjacent texts are one; between elements a comma is missing. */
+	if (token == TOKEN_TEXT && g->last == TOKEN_TEXT && in_group)
 		return true;
 	if (token == TOKEN_CLOSE)
 		return close_level(g, bracket, out);

@@ -5,8 +5,10 @@
  * memory when it does.  Here each misfit has a sentence of its own.  The
  * grammar is that of the library's manual: a list of `name = value`, each
  * optionally followed by ';' or ','; a value is a scalar, adjacent texts,
- * { settings }, ( values ) or [ scalars of one type ].  Pure; knows nothing of
- * names' meanings and not whether one is given twice.
+ * { settings }, ( values ) or [ scalars of one type ].  One thing is refused
+ * that the library takes: adjacent texts as an element, which are two with a
+ * comma forgotten.  Pure; knows nothing of names' meanings and not whether one
+ * is given twice.
  */
 #ifndef CONFIG_GRAMMAR_H
 #define CONFIG_GRAMMAR_H

@@ -212,29 +212,44 @@ static bool has_same_listeners(const struct gateway_config *a,
 	return true;
 }
 
-void snapshot_restart_needed(const struct snapshot *running,
-			     const struct snapshot *next, struct buf *out)
+/* Of the first listener that is another than before. */
+static unsigned listener_line(const struct gateway_config *was,
+			      const struct gateway_config *now)
+{
+	for (unsigned i = 0; i < now->listener_count; i++)
+		if (i >= was->listener_count ||
+		    !is_same_listener(&was->listeners[i], &now->listeners[i]))
+			return now->listeners[i].line;
+	return now->listener_count ? now->listeners[0].line : 0;
+}
+
+unsigned snapshot_restart_needed(const struct snapshot *running,
+				 const struct snapshot *next, struct buf *out)
 {
 	const struct gateway_config *a = &running->gateway;
 	const struct gateway_config *b = &next->gateway;
 	const struct {
 		const char *name;
 		bool is_same;
+		unsigned line;		/* 0: it is not kept */
 	} settings[] = {
-		{ "listen", has_same_listeners(a, b) },
-		{ "admin", str_eq(a->admin, b->admin) },
+		{ "listen", has_same_listeners(a, b), listener_line(a, b) },
+		{ "admin", str_eq(a->admin, b->admin), b->admin_line },
 		{ "metrics", a->has_metrics == b->has_metrics &&
-			is_same_listener(&a->metrics, &b->metrics) },
-		{ "state", str_eq(a->state, b->state) },
-		{ "user", str_eq(a->user, b->user) },
-		{ "watch", a->watch == b->watch },
-		{ "log.file", str_eq(a->log_file, b->log_file) },
-		{ "workers", a->workers == b->workers },
+			is_same_listener(&a->metrics, &b->metrics),
+			b->metrics.line },
+		{ "state", str_eq(a->state, b->state), b->state_line },
+		{ "user", str_eq(a->user, b->user), b->user_line },
+		{ "watch", a->watch == b->watch, 0 },
+		{ "log.file", str_eq(a->log_file, b->log_file),
+			b->log_file_line },
+		{ "workers", a->workers == b->workers, 0 },
 		{ "request_deadline",
-		  a->request_deadline_s == b->request_deadline_s },
+		  a->request_deadline_s == b->request_deadline_s, 0 },
 		{ "connections_max",
-		  a->connections_max == b->connections_max },
+		  a->connections_max == b->connections_max, 0 },
 	};
+	unsigned line = 0;
 	size_t i;
 
 	for (i = 0; i < N_ELEMENTS(settings); i++) {
@@ -243,7 +258,10 @@ void snapshot_restart_needed(const struct snapshot *running,
 		if (out->len)
 			buf_puts(out, ", ");
 		buf_puts(out, settings[i].name);
+		if (!line)
+			line = settings[i].line;
 	}
+	return line;
 }
 
 /* ---- the running one ---------------------------------------------------- */

@@ -74,6 +74,9 @@ struct tenant {
 	enum tenant_state state;
 	bool is_formless;		/* broken from the start: but for its
 					 * slug nothing of it is known */
+	struct str flaw;		/* it goes on in its last good form:
+					 * what is wrong with its file now;
+					 * absent: it is what the file says */
 	uint64_t epoch;			/* of its slug: snapshot_options */
 	struct str slug, name;
 	struct url url;			/* C */
@@ -292,10 +295,11 @@ struct snapshot *snapshot_load_gateway(const struct snapshot_options *options,
 /*
  * The settings that differ and take effect only at a restart (those that
  * config/schema-tables.c has in its column AT_START), as a list "a, b" appended
- * to *out, nothing when there is none.
+ * to *out, nothing when there is none.  Returns the line of the first in
+ * next's file, 0 where it is not set there.
  */
-void snapshot_restart_needed(const struct snapshot *running,
-			     const struct snapshot *next, struct buf *out);
+unsigned snapshot_restart_needed(const struct snapshot *running,
+				 const struct snapshot *next, struct buf *out);
 
 /*
  * Its state as it is now: that of one that serves hangs on its adapter, which

@@ -4,6 +4,7 @@
 #include "admin/running.h"
 #include "http/listen.h"
 #include "http/server.h"
+#include "store/db.h"
 
 /* A check of the ports: who runs is asked once, when the first is in use. */
 struct ports {
@@ -35,6 +36,13 @@ static void tell_apart(struct ports *ports, const struct listener *listener,
 	}
 }
 
+static void ask_once(struct ports *ports)
+{
+	if (!ports->has_asked)
+		running_ask(ports->socket, RUNNING_MS, &ports->running);
+	ports->has_asked = true;
+}
+
 static void check_port(struct ports *ports, const struct listener *listener,
 		       struct report *report)
 {
@@ -45,10 +53,8 @@ static void check_port(struct ports *ports, const struct listener *listener,
 	if (!err)
 		return;
 	/* an address that is gone is gone, whoever listens there still */
-	if (err != ERR_NOT_FOUND && !ports->has_asked) {
-		running_ask(ports->socket, RUNNING_MS, &ports->running);
-		ports->has_asked = true;
-	}
+	if (err != ERR_NOT_FOUND)
+		ask_once(ports);
 	if (err != ERR_NOT_FOUND &&
 	    running_match(&ports->running, listener, &at) == RUNNING_THERE)
 		return;
@@ -57,6 +63,40 @@ static void check_port(struct ports *ports, const struct listener *listener,
 	report_add(report, (struct finding){ .level = REPORT_NOTE,
 		.file = ports->config->file, .line = listener->line,
 		.problem = str_from(why) });
+}
+
+/* Does the gateway that runs listen where this one would, somewhere? */
+static bool is_running_here(struct ports *ports)
+{
+	const struct gateway_config *config = ports->config;
+	struct running_place at;
+
+	ask_once(ports);
+	for (unsigned i = 0; i < config->listener_count; i++)
+		if (!config->listeners[i].port ||	/* any will do */
+		    running_match(&ports->running, &config->listeners[i],
+				  &at) == RUNNING_THERE)
+			return true;
+	return config->has_metrics &&
+	       running_match(&ports->running, &config->metrics, &at) ==
+	       RUNNING_THERE;
+}
+
+/* That of the gateway that this configuration is of is in use as it should. */
+static void check_state(struct ports *ports, struct report *report)
+{
+	const struct gateway_config *config = ports->config;
+	pid_t pid = db_holder(config->state.ptr);
+	char why[SERVER_WHY_MAX];
+
+	if (!pid || is_running_here(ports))
+		return;
+	snprintf(why, sizeof(why), "is %.*s, which another gateway has (pid "
+		 "%d): this one starts when that has stopped, or with a state "
+		 "of its own", STR_ARG(config->state), (int)pid);
+	report_add(report, (struct finding){ .level = REPORT_NOTE,
+		.file = config->file, .line = config->state_line,
+		.setting = STR("state"), .problem = str_from(why) });
 }
 
 void check_place(const struct gateway_config *config, const char *socket,
@@ -68,6 +108,7 @@ void check_place(const struct gateway_config *config, const char *socket,
 	};
 
 	inspect_place(config, false, report);
+	check_state(&ports, report);
 	for (unsigned i = 0; i < config->listener_count; i++)
 		check_port(&ports, &config->listeners[i], report);
 	if (config->has_metrics)

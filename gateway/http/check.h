@@ -5,7 +5,8 @@
  * and a reload ask the same functions (admin/inspect.h, http/server.h), so what
  * one of them refuses the others do.  Nothing is written; ports are bound for
  * the blink of an eye.  One that is in use is a note, and none where the
- * gateway that answers at the socket listens there (admin/running.h).
+ * gateway that answers at the socket listens there (admin/running.h); so is a
+ * state directory.
  */
 #ifndef HTTP_CHECK_H
 #define HTTP_CHECK_H

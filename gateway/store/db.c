@@ -5,8 +5,10 @@
 #include <pthread.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "base/num.h"
 #include "store/audit-private.h"
 #include "store/db-private.h"
 #include "store/walvfs.h"
@@ -26,6 +28,7 @@ static void configure(void)
 	writer_vfs = walvfs_name();
 }
 
+/* `why` may be NULL. */
 static enum err path_in(const char *dir, const char *file,
 			char path[DB_PATH_MAX], struct buf *why)
 {
@@ -33,24 +36,32 @@ static enum err path_in(const char *dir, const char *file,
 
 	if (n > 0 && n < DB_PATH_MAX)
 		return ERR_OK;
-	buf_puts(why, "the path of the state directory is too long");
+	if (why)
+		buf_puts(why, "the path of the state directory is too long");
 	return ERR_LIMIT;
+}
+
+void db_tell_holder(const char *dir, pid_t pid, struct buf *why)
+{
+	buf_printf(why, "the state directory %s is in use by another daemon",
+		   dir);
+	if (pid > 0)
+		buf_printf(why, " (pid %d)", (int)pid);
+	buf_puts(why, ": stop that one, or give this one a state of its own");
 }
 
 /* Say who holds the lock, as far as its pid can be read. */
 static void tell_owner(int fd, const char *dir, struct buf *why)
 {
-	char pid[16];
-	ssize_t n = pread(fd, pid, sizeof(pid), 0);
-	size_t digits = 0;
+	char text[16];
+	ssize_t n = pread(fd, text, sizeof(text), 0);
+	struct str line = str_trim((struct str){ text, n > 0 ? (size_t)n : 0 },
+				   "\n");
+	int64_t pid;
 
-	while (n > 0 && digits < (size_t)n && ascii_is_digit(pid[digits]))
-		digits++;
-	buf_printf(why, "the state directory %s is in use by another daemon",
-		   dir);
-	if (digits)
-		buf_printf(why, " (pid %.*s)", (int)digits, pid);
-	buf_puts(why, ": stop that one, or give this one a state of its own");
+	if (num_i64(line, 1, INT32_MAX, &pid))
+		pid = 0;
+	db_tell_holder(dir, (pid_t)pid, why);
 }
 
 static enum err write_pid(int fd)
@@ -93,6 +104,38 @@ enum err db_lock(const char *dir, int *fd_r, struct buf *why)
 	}
 	*fd_r = fd;
 	return ERR_OK;
+}
+
+/* "1: FLOCK  ADVISORY  WRITE 123 fe:00:4711 0 EOF" */
+static pid_t read_holder(FILE *locks, const struct stat *st)
+{
+	char line[256], place[64];
+	int pid;
+
+	snprintf(place, sizeof(place), " %02x:%02x:%llu ", major(st->st_dev),
+		 minor(st->st_dev), (unsigned long long)st->st_ino);
+	while (fgets(line, sizeof(line), locks))
+		if (strstr(line, " FLOCK ") && strstr(line, place) &&
+		    sscanf(line, "%*s %*s %*s %*s %d", &pid) == 1)
+			return pid > 0 ? pid : 0;
+	return 0;
+}
+
+pid_t db_holder(const char *dir)
+{
+	char path[DB_PATH_MAX];
+	struct stat st;
+	pid_t pid = 0;
+	FILE *locks;
+
+	if (path_in(dir, DB_LOCK_FILE, path, NULL) || stat(path, &st))
+		return 0;
+	locks = fopen("/proc/locks", "re");
+	if (!locks)
+		return 0;
+	pid = read_holder(locks, &st);
+	fclose(locks);
+	return pid;
 }
 
 void db_unlock(int fd)

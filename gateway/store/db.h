@@ -48,6 +48,13 @@ enum db_role {
 enum err db_lock(const char *dir, int *fd_r, struct buf *why);
 /* Accepts -1. */
 void db_unlock(int fd);
+/*
+ * The daemon that has the directory, by /proc/locks, for who only looks: taking
+ * the lock for it could keep one that starts from it.  0: nobody that is seen.
+ */
+pid_t db_holder(const char *dir);
+/* A sentence that says so, with what to do; 0: it is not known who. */
+void db_tell_holder(const char *dir, pid_t pid, struct buf *why);
 
 /*
  * ERR_NOMEM, ERR_IO (`why` says what).  Makes no schema: see schema_migrate().

@@ -391,7 +391,7 @@ test('a reload says which settings wait for a restart', async () => {
 	for (let i = 0; i < 2; i++) {
 		const reload = await gw.ctl('reload');
 		assert.equal(reload.code, 0);
-		assert.match(reload.out, /gateway\.conf: warning: listen, watch, workers: changed since the start, and read at a start only; restart the gateway/);
+		assert.match(reload.out, /gateway\.conf:\d+: warning: listen, watch, workers: changed since the start, and read at a start only; restart the gateway/);
 	}
 	const told = async () => (await gw.ctl('status')).out.match(/.*listen, watch, workers.*/g);
 	const isFinding = async () => (await told()).map((line) => line.includes('warning: listen, watch, workers: changed'));

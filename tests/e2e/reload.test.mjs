@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import https from 'node:https';
+import os from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
 import { Gateway, runUsherctl, runUsherd, start, tenant, until } from './harness.mjs';
@@ -58,8 +59,9 @@ test('the last good tenant stays when its file breaks on reload; a deleted file 
 	assert.match(reload.out + reload.err, /alpha\.conf:1/);
 	assert.equal(reload.code, 1, 'a script that reloads notices');
 	assert.equal((await gw.handoff('alpha', user)).status, 302, 'its last good form serves on');
+	assert.match((await gw.ctl('tenants')).out, /alpha +serving .*\n  in its last good form, as its file does not hold: /);
 	gw.removeConf('beta');
-	await gw.reload();
+	assert.match((await gw.reload()).out, /beta\.conf.*tenant beta: is in no file any more, and is not served; put it back/);
 	assert.equal((await gw.handoff('beta', user)).status, 404);
 	gw.writeConf('gamma', tenant('gamma', { url: null }));
 	gw.child.kill('SIGHUP');
@@ -91,7 +93,7 @@ test('settings that need a restart are named', async () => {
 	const before = fs.readFileSync(file, 'utf8');
 	gw.writeConf('gateway', before.replace('"http://127.0.0.1:0"; }', '"http://127.0.0.2:0"; }'));
 	await gw.reload();
-	assert.match((await gw.ctl('status')).out, /: listen: changed since the start.*restart/);
+	assert.match((await gw.ctl('status')).out, /gateway\.conf:\d+: warning: listen: changed since the start.*restart/);
 	// ... for as long as they do, and no longer.
 	await gw.reload();
 	assert.match((await gw.ctl('status')).out, /: listen: changed since the start.*restart/);
@@ -145,6 +147,19 @@ test('a second daemon on the same state is refused', async () => {
 	assert.equal(second.code, 1);
 	assert.match(second.err, new RegExp(`\\b${gw.child.pid}\\b`), 'names who holds it');
 	assert.match(second.err, /in use by another daemon \(pid \d+\): stop that one, or give this one a state of its own/);
+	assert.doesNotMatch(second.err, /another program listens/);
+
+	/* a check says so of another configuration, and not of its own */
+	const own = await runUsherd('--config', gw.conf, '--check');
+	assert.doesNotMatch(own.out, /another gateway has/);
+	const other = fs.mkdtempSync(path.join(os.tmpdir(), 'usher-other-'));
+	fs.cpSync(gw.conf, other, { recursive: true });
+	const file = path.join(other, 'gateway.conf');
+	let port = 1;
+	fs.writeFileSync(file, fs.readFileSync(file, 'utf8').replaceAll(/:0"/g, () => `:${port++}"`));
+	const check = await runUsherd('--config', other, '--state', gw.state, '--check');
+	assert.match(check.out, new RegExp(`gateway\\.conf:?\\d*: note: state is ${gw.state}, which another gateway has \\(pid ${gw.child.pid}\\)`));
+	fs.rmSync(other, { recursive: true });
 	await gw.stop();
 });
 

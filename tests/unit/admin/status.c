@@ -361,12 +361,14 @@ START_TEST(each_waits_for_its_own_reload)
 		      told[0]);
 	ck_assert_ptr_nonnull(strstr(told[0], "reloaded, but for what is "
 					      "broken\n"));
-	/* The error is one line: the first thing that is fatal. */
+	/* The error is one line: the first thing that is fatal, and
+	 * how many errors there are besides. */
 	found(REPORT_FATAL, "is missing");
 	found(REPORT_FATAL, "is too much");
 	status_reloaded(&d.status, 0, ERR_SYNTAX);
 	ck_assert_uint_eq(d.status.waiter_count, 0);
-	snprintf(want, sizeof(want), "%d a.conf:3: error: is missing",
+	snprintf(want, sizeof(want), "%d a.conf:3: error: is missing; "
+		 "and 2 more, see: usherctl status",
 		 ERR_SYNTAX);
 	ck_assert_str_eq(hear(1), want);
 	socket_server_free(d.status.socket);

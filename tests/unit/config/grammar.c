@@ -44,7 +44,7 @@ START_TEST(what_the_manual_allows_fits)
 	static const char *const good[] = {
 		"$", "n=1;$", "n=1$", "n=1,n=t$", "n=1n=b$", "n=ttt;$",
 		"n={};$", "n={n=1;n=t}$", "n=();$", "n=(1,t,b,{n=1},[1],());$",
-		"n=[];$", "n=[1,1,1];$", "n=[t,tt,t];$", "n=[b,b];$",
+		"n=[];$", "n=[1,1,1];$", "n=[t,t,t];$", "n=[b,b];$",
 		"n={n={n=(({n=1;}));};};n=1;$",
 	};
 
@@ -77,6 +77,8 @@ static const struct {
 	{ "n=t1", 3, "does not belong behind a value" },
 	{ "n={}{", 4, "does not belong behind a value" },
 	{ "n=(1,)", 5, "a comma too many" },
+	{ "n=[tt]", 4, "without a comma before it" },
+	{ "n=(t,tt)", 6, "without a comma before it" },
 	{ "n=[1,]", 5, "a comma too many" },
 	{ "n=(,", 3, "where a value" },
 	{ "n=(11", 4, "without a comma" },
