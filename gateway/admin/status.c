@@ -188,7 +188,7 @@ static void keyring_problem(const struct status *status, bool json,
 	if (json)
 		json_add_member(body, "keyring_problem", buf_str(&why));
 	else if (why.len)
-		buf_printf(body, "THE KEY RING %s IS NOT TAKEN UP, the keys "
+		buf_printf(body, "THE KEY RING IS NOT TAKEN UP (%s), the keys "
 			   "of before serve on: %.*s\n",
 			   status->reload->keyring_path,
 			   STR_ARG(buf_str(&why)));

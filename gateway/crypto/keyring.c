@@ -177,7 +177,9 @@ static enum err ring_push(struct keyring *ring)
 		if (err)
 			return err;
 		base64url_encode(fresh.kid, id, sizeof(id));
-	} while (has_kid(ring, (struct str){ fresh.kid, fresh.kid_len }));
+		/* one with a '-' first would be an option to `key retire` */
+	} while (fresh.kid[0] == '-' ||
+		 has_kid(ring, (struct str){ fresh.kid, fresh.kid_len }));
 	err = random_bytes(fresh.key, sizeof(fresh.key));
 	if (err)
 		return err;

@@ -65,6 +65,19 @@ static struct keyring *load(void)
 	return ring;
 }
 
+/* `usherctl key retire KID` takes it as it is. */
+START_TEST(no_key_is_called_like_an_option)
+{
+	for (int i = 0; i < 1000; i++) {
+		struct keyring *ring = keyring_new_throwaway();
+
+		ck_assert_ptr_nonnull(ring);
+		ck_assert(keyring_kid(ring, 0).ptr[0] != '-');
+		keyring_free(ring);
+	}
+}
+END_TEST
+
 START_TEST(a_new_ring_has_one_key_and_is_ours_alone)
 {
 	struct keyring *ring;
@@ -546,6 +559,7 @@ END_TEST
 static void keyring_tests(TCase *tc)
 {
 	tcase_add_checked_fixture(tc, set_up, tear_down);
+	tcase_add_test(tc, no_key_is_called_like_an_option);
 	tcase_add_test(tc, a_new_ring_has_one_key_and_is_ours_alone);
 	tcase_add_test(tc, a_ring_is_never_overwritten);
 	tcase_add_test(tc, there_must_be_a_directory);
