@@ -57,7 +57,7 @@ test('full: sessions are read back, expired tokens are swept', async () => {
 test('micro: every operation is there', async () => {
 	const { code, out, err } = await bench('micro', '1', '1000');
 	assert.equal(code, 0, err);
-	for (const name of ['jwe_seal', 'jwe_open', 'digest_sha256', 'jws_parse and _verify, HS256', 'jws_parse and _verify, EdDSA', 'ratelimit_save', 'ratelimit_load', 'ratelimit_check, IPv6'])
+	for (const name of ['jwe_seal', 'jwe_open', 'digest_sha256', 'jws_parse and _verify, HS256', 'jws_parse and _verify, EdDSA', 'and its claims: vouch_read', 'ratelimit_save', 'ratelimit_load', 'ratelimit_check, IPv6'])
 		assert.ok(out.includes(name), `${name}: ${out}`);
 	assert.equal((await bench('micro', '0')).code, 1);
 });
