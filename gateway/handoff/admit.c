@@ -114,10 +114,10 @@ enum step_result admit_limit_guess(struct exchange *ex)
 					ex->start_ms));
 }
 
-enum step_result admit_limit_server(struct exchange *ex)
+enum step_result admit_limit_server(struct exchange *ex, const char *what)
 {
-	struct str scope = pool_printf(ex->pool, "%.*s/redeem",
-				       STR_ARG(ex->tenant->slug));
+	struct str scope = pool_printf(ex->pool, "%.*s/%s",
+				       STR_ARG(ex->tenant->slug), what);
 
 	if (str_is_null(scope))
 		return answer_failure(ex, ERR_NOMEM);

@@ -45,6 +45,7 @@ void admit_tell_rate(struct exchange *ex);
  * the secret's length, and the limit is for the trail and the log.
  */
 enum step_result admit_limit_guess(struct exchange *ex);
-enum step_result admit_limit_server(struct exchange *ex);
+/* `what` is a constant: each has credit of its own. */
+enum step_result admit_limit_server(struct exchange *ex, const char *what);
 
 #endif

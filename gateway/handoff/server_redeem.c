@@ -51,7 +51,7 @@ static bool shows_secret(const struct exchange *ex)
 static enum step_result check_secret(struct exchange *ex)
 {
 	if (shows_secret(ex))
-		return admit_limit_server(ex);
+		return admit_limit_server(ex, "redeem");
 	if (admit_limit_guess(ex) == STEP_ANSWER)
 		return STEP_ANSWER;
 	answer_header(ex, "WWW-Authenticate", STR("Bearer realm=\"redeem\""));

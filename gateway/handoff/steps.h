@@ -19,6 +19,8 @@ extern const struct steps steps_embed_session;
 extern const struct steps steps_embed_logout;
 /* POST /api/auth/redeem/{tenant} */
 extern const struct steps steps_redeem;
+/* POST /api/auth/logout/{tenant} */
+extern const struct steps steps_partner_logout;
 /* /auth/callback, whatever the method */
 extern const struct steps steps_callback;
 /* GET /auth/session, GET /auth/check, POST /auth/logout */

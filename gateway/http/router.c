@@ -16,6 +16,8 @@ const struct route router_table[] = {
 	{ "/api/auth/redirect/{}[/]", OTHER, ROUTE_GATEWAY,
 	  &steps_handoff_method },
 	{ "/api/auth/redeem/{}[/]", METHOD_POST, ROUTE_GATEWAY, &steps_redeem },
+	{ "/api/auth/logout/{}[/]", METHOD_POST, ROUTE_GATEWAY,
+	  &steps_partner_logout },
 	{ "/auth/callback", ANY, ROUTE_TENANT, &steps_callback },
 	{ "/auth/session", METHOD_GET, ROUTE_TENANT, &steps_session },
 	{ "/auth/check", METHOD_GET, ROUTE_TENANT, &steps_check },
