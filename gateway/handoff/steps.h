@@ -23,9 +23,12 @@ extern const struct steps steps_redeem;
 extern const struct steps steps_partner_logout;
 /* /auth/callback, whatever the method */
 extern const struct steps steps_callback;
-/* GET /auth/session, GET /auth/check, POST /auth/logout */
+/* GET /auth/login */
+extern const struct steps steps_login;
+/* GET /auth/session, GET /auth/check, GET and POST of /auth/logout */
 extern const struct steps steps_session;
 extern const struct steps steps_check;
+extern const struct steps steps_logout_page;
 extern const struct steps steps_logout;
 /* GET / of any known host */
 extern const struct steps steps_home;
