@@ -1,11 +1,12 @@
 // The partner's logout against the real daemon: whom it ends, and a table of attacks, each
 // refused with its cause and nobody signed out.
 import assert from 'node:assert/strict';
+import { spawn, spawnSync } from 'node:child_process';
 import crypto from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
-import { Gateway, tenant } from './harness.mjs';
+import { Gateway, freePort, tenant, top } from './harness.mjs';
 
 const SECRET = 'a secret of thirty-two octets or more';
 const OTHER = 'another secret of thirty-two octets...';
@@ -141,3 +142,51 @@ test('what came of it is on record', async () => {
 	const told = await gw.ctl('explain', r.headers['x-request-id']);
 	assert.match(told.out, /nonce is for sign-ins/);
 });
+
+/** README's examples of that language: the signing one, and what is built upon it. */
+function examples(language) {
+	const readme = fs.readFileSync(path.join(top, 'README.md'), 'utf8');
+	return ['### Signed sign-ins', '### Starting at the desk, and signing out'].map((chapter) =>
+		readme.slice(readme.indexOf(`\n${chapter}\n`)).match(new RegExp('^```' + language + '\\n([^]*?)^```$', 'm'))[1].replace('<?php', '')).join('\n');
+}
+const ANN = { id: 7, email: 'z@example.com', name: 'Zo\u00eb <&">' };
+const programs = {
+	php: ['php', (text) => ['-n', '-r', `${text} $user = json_decode($argv[1], true); echo $argv[3] === '' ? var_export(support_logout($user, $argv[2]), true) : support_login($user, $argv[2], $argv[3]);`]],
+	js: [process.execPath, (text) => ['-e', `${text} const [, user, secret, state] = process.argv; (async () => process.stdout.write(state ? supportLogin(JSON.parse(user), secret, state) : String(await supportLogout(JSON.parse(user), secret))))();`]],
+};
+for (const [language, [program, args]] of Object.entries(programs)) {
+	const is = spawnSync(program, ['--version']).status === 0;
+	test(`README's login_url and logout in ${language}`, { skip: !is && `no ${program} here` }, async (t) => {
+		const port = await freePort(), host = `localhost:${port}`;
+		const own = new Gateway({
+			gateway: { public_url: `"http://${host}"`, listen: `( { url = "http://127.0.0.1:${port}"; } )`, development: 'true' },
+			tenants: { yourcompany: tenant('yourcompany', { url: null, identity: '"signed"', issuer: '"https://yourcompany.com"', login_url: '"https://yourcompany.com/support/login"',
+				keys: '( { kid = "2026-11"; algorithm = "HS256"; secret_file = "hs"; } )' }) },
+		});
+		fs.writeFileSync(path.join(own.conf, 'hs'), `${SECRET}\n`, { mode: 0o600 });
+		await own.start();
+		t.after(() => own.stop());
+		const text = examples(language).replaceAll('https://tickets.example.com', `http://${host}`);
+		const say = async (state) => {
+			const child = spawn(program, [...args(text), JSON.stringify(ANN), SECRET, state], { stdio: ['ignore', 'pipe', 'inherit'] });
+			let out = '';
+			child.stdout.on('data', (d) => { out += d; });
+			assert.equal(await new Promise((resolve) => { child.on('close', resolve); }), 0);
+			return out;
+		};
+		const ask = (target, headers = {}) => own.request({ host, plain: true, path: target, headers: { Accept: 'text/html', ...headers } });
+		const begun = await ask('/auth/login?return_to=/tickets/17');
+		const page = await say(new URL(begun.headers.location).searchParams.get('state'));
+		assert.match(page, new RegExp(`action="http://${host}/api/auth/redirect/yourcompany"`));
+		const posted = await own.handoff('yourcompany', { assertion: /name="assertion" value="([^"]*)"/.exec(page)[1] }, { host, plain: true });
+		assert.equal(posted.status, 302, posted.text);
+		const at = new URL(posted.headers.location);
+		assert.equal((await ask(at.pathname + at.search)).status, 401, 'in another browser');
+		const arrived = await ask(at.pathname + at.search, { Cookie: begun.cookies[0].split(';')[0] });
+		assert.equal(arrived.headers.location, `http://${host}/tickets/17`);
+		const cookie = { Cookie: arrived.cookies[0].split(';')[0] };
+		assert.equal((await ask('/auth/session', cookie)).json().user.name, ANN.name);
+		assert.equal(await say(''), 'true');
+		assert.equal((await ask('/auth/session', cookie)).status, 401);
+	});
+}
