@@ -298,7 +298,8 @@ struct begin {
 };
 
 /* Whose desk: the only one's of the host, or the one that is asked for. */
-static const struct tenant *tenant_of(const struct exchange *ex, struct str slug)
+static const struct tenant *tenant_of(const struct exchange *ex,
+				      struct str slug)
 {
 	const struct tenant *tenant = ex->host->tenants[0];
 
@@ -329,7 +330,7 @@ static enum step_result find_tenant(struct exchange *ex)
 		return answer_error(ex, CODE_tenant_required,
 				    "It is not said which desk this is for.");
 	if (ex->tenant->state == TENANT_SERVING)
-		return admit_limit_login(ex);
+		return STEP_NEXT;
 	answer_header(ex, "Retry-After", STR("60"));
 	return answer_error(ex, CODE_tenant_unavailable,
 			    "This service is not available right now.");
@@ -495,6 +496,7 @@ static const struct step login_list[] = {
 	{ "read_target", read_target, NULL },
 	{ "pass_signed_in", pass_signed_in, NULL },
 	{ "check_person", check_person, NULL },
+	{ "limit_rate", admit_limit_login, NULL },
 	{ "begin_login", begin_login, NULL },
 	{ NULL, NULL, NULL }
 };

@@ -101,6 +101,9 @@ static enum step_result answer_user(struct exchange *ex)
 	buf_puts(json, ",\"user\":");
 	session_add_user(json, &work->redeem.job.user);
 	json_add_member(json, "redirect_url", work->redeem.target);
+	/* for a desk that began it, and compares by itself */
+	if (work->redeem.token.nonce.ptr)
+		json_add_member(json, "nonce", work->redeem.token.nonce);
 	buf_addc(json, '}');
 	if (!buf_is_ok(json))
 		return answer_failure(ex, ERR_INTERNAL);

@@ -24,9 +24,12 @@ before(async () => {
 			beta: tenant('beta', { identity: '"signed"', keys: '( { kid = "hs"; algorithm = "HS256"; secret_file = "hs"; } )', login_url: '"https://beta.test/login"' }),
 			gamma: tenant('gamma', { url: null, login_url: '"https://gamma.test/login"' }),
 			delta: tenant('delta', { url: null }),
+			routed: tenant('routed', { login_url: '"https://routed.test/login"', redeem_secret_file: '"redeem"',
+				adapter: '{ module = "plan-router.so"; config = { routes = ( { when = { plan = "enterprise"; }; url = "https://ticket.routed.test/vip"; } ); }; }' }),
 		},
 	});
 	fs.writeFileSync(path.join(gw.conf, 'hs'), `${SECRET}\n`, { mode: 0o600 });
+	fs.writeFileSync(path.join(gw.conf, 'redeem'), 'a secret of the desk\n', { mode: 0o600 });
 	await gw.start();
 });
 after(() => gw.stop());
@@ -93,6 +96,30 @@ test('the same with an assertion, whose nonce it is', async () => {
 	assert.equal(back.status, 200);
 });
 
+test('an adapter\'s choice comes first, and only where it makes one', async () => {
+	const browser = new Browser();
+	for (const [plan, place] of [['enterprise', '/vip'], ['free', '/tickets/5']]) {
+		const out = await browser.go('https://ticket.routed.test/auth/login?return_to=/tickets/5');
+		const posted = await gw.handoff('routed', { ...USER, email: `${plan}@example.com`, plan, redirect_url: 'https://ticket.routed.test/dashboard', state: out.to.searchParams.get('state') });
+		assert.equal(posted.status, 302, posted.text);
+		const r = await browser.go(posted.headers.location);
+		assert.equal(r.to.href, `https://ticket.routed.test${place}`);
+		browser.jars.delete('ticket.routed.test');
+	}
+});
+
+test('a desk with sessions of its own is told the nonce, and compares by itself', async () => {
+	const redeem = async (fields) => {
+		const token = new URL((await gw.handoff('routed', { ...USER, ...fields })).headers.location).searchParams.get('token');
+		const r = await gw.request({ method: 'POST', path: '/api/auth/redeem/routed', body: `token=${token}`, headers: { 'Content-Type': 'application/x-www-form-urlencoded', Authorization: 'Bearer a secret of the desk' } });
+		assert.equal(r.status, 200, r.text);
+		return r.json();
+	};
+	assert.equal((await redeem({ state: 'x'.repeat(32) })).nonce, 'x'.repeat(32));
+	assert.ok(!('nonce' in await redeem({})));
+	assert.ok(!('nonce' in await redeem({ state: 'Ohio' })));
+});
+
 test('on a shared host it is said whose desk it is', async () => {
 	const browser = new Browser();
 	assert.equal((await browser.go('https://tickets.test/auth/login')).status, 400);
@@ -123,7 +150,7 @@ test('scripts and programs are told, not sent', async () => {
 		}
 });
 
-/** A sign-in of Eve's own that was begun in her browser, up to the callback's address. */
+/** A sign-in of Eve's own that was begun in another browser, up to the callback's address. */
 async function eves(slug = 'alpha') {
 	const state = (await new Browser().go(`https://ticket.${slug}.test/auth/login`)).to.searchParams.get('state');
 	const fields = slug === 'beta' ? { assertion: assertion({ nonce: state, sub: '666', email: 'eve@example.com' }) } : { email: 'eve@example.com', name: 'Eve', state };
