@@ -20,16 +20,16 @@ before(async () => {
 	gw = new Gateway({
 		gateway: { trusted_proxies: '[ "127.0.0.2" ]' },
 		tenants: {
-			alpha: tenant('alpha', { login_url: '"https://alpha.test/support/login?to=desk"', logout_url: '"https://alpha.test/bye"' }),
+			alpha: tenant('alpha', { login_url: '"https://alpha.test/support/login?to=desk"', logout_url: '"https://alpha.test/bye"', redeem_secret_file: '"redeem"' }),
 			beta: tenant('beta', { identity: '"signed"', keys: '( { kid = "hs"; algorithm = "HS256"; secret_file = "hs"; } )', login_url: '"https://beta.test/login"' }),
 			gamma: tenant('gamma', { url: null, login_url: '"https://gamma.test/login"' }),
 			delta: tenant('delta', { url: null }),
-			routed: tenant('routed', { login_url: '"https://routed.test/login"', redeem_secret_file: '"redeem"',
-				adapter: '{ module = "plan-router.so"; config = { routes = ( { when = { plan = "enterprise"; }; url = "https://ticket.routed.test/vip"; } ); }; }' }),
+			routed: tenant('routed', { url: '"https://desk.alpha.test"', login_url: '"https://routed.test/login"',
+				adapter: '{ module = "plan-router.so"; config = { routes = ( { when = { plan = "enterprise"; }; url = "https://desk.alpha.test/vip"; } ); }; }' }),
 		},
 	});
 	fs.writeFileSync(path.join(gw.conf, 'hs'), `${SECRET}\n`, { mode: 0o600 });
-	fs.writeFileSync(path.join(gw.conf, 'redeem'), 'a secret of the desk\n', { mode: 0o600 });
+	fs.writeFileSync(path.join(gw.conf, 'redeem'), 'a-secret-for-the-server\n', { mode: 0o600 });
 	await gw.start();
 });
 after(() => gw.stop());
@@ -99,19 +99,19 @@ test('the same with an assertion, whose nonce it is', async () => {
 test('an adapter\'s choice comes first, and only where it makes one', async () => {
 	const browser = new Browser();
 	for (const [plan, place] of [['enterprise', '/vip'], ['free', '/tickets/5']]) {
-		const out = await browser.go('https://ticket.routed.test/auth/login?return_to=/tickets/5');
-		const posted = await gw.handoff('routed', { ...USER, email: `${plan}@example.com`, plan, redirect_url: 'https://ticket.routed.test/dashboard', state: out.to.searchParams.get('state') });
+		const out = await browser.go('https://desk.alpha.test/auth/login?return_to=/tickets/5');
+		const posted = await gw.handoff('routed', { ...USER, email: `${plan}@example.com`, plan, redirect_url: 'https://desk.alpha.test/dashboard', state: out.to.searchParams.get('state') });
 		assert.equal(posted.status, 302, posted.text);
 		const r = await browser.go(posted.headers.location);
-		assert.equal(r.to.href, `https://ticket.routed.test${place}`);
-		browser.jars.delete('ticket.routed.test');
+		assert.equal(r.to.href, `https://desk.alpha.test${place}`);
+		browser.jars.delete('desk.alpha.test');
 	}
 });
 
 test('a desk with sessions of its own is told the nonce, and compares by itself', async () => {
 	const redeem = async (fields) => {
-		const token = new URL((await gw.handoff('routed', { ...USER, ...fields })).headers.location).searchParams.get('token');
-		const r = await gw.request({ method: 'POST', path: '/api/auth/redeem/routed', body: `token=${token}`, headers: { 'Content-Type': 'application/x-www-form-urlencoded', Authorization: 'Bearer a secret of the desk' } });
+		const token = new URL((await gw.handoff('alpha', { ...USER, ...fields })).headers.location).searchParams.get('token');
+		const r = await gw.request({ method: 'POST', path: '/api/auth/redeem/alpha', body: `token=${token}`, headers: { 'Content-Type': 'application/x-www-form-urlencoded', Authorization: 'Bearer a-secret-for-the-server' } });
 		assert.equal(r.status, 200, r.text);
 		return r.json();
 	};
