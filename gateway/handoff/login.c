@@ -279,9 +279,12 @@ enum step_result login_bounce(struct exchange *ex, struct str target)
 
 struct str login_take_state(struct exchange *ex)
 {
-	struct str state = fields_value(&ex->fields, STR("state"));
+	struct str state;
 
-	if (!ex->tenant->login_keys || state.len != STATE_LEN)
+	if (!ex->tenant->login_keys)
+		return STR_NULL;
+	state = fields_value(&ex->fields, STR("state"));
+	if (state.len != STATE_LEN)
 		return STR_NULL;
 	for (size_t i = 0; i < state.len; i++)
 		if (!is_plain(state.ptr[i]))
