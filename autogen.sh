@@ -192,7 +192,8 @@ run() {
 	"$usherd" --config "$r/conf.d" --foreground --ready-file "$r/ready" &
 	gateway=$!
 	set -- --port "$partner" --file "$r/partner.html" --admin "$r/state/admin.sock" \
-		--sign "$r/secrets/yourcompany" --tenant yourcompany
+		--sign "$r/secrets/yourcompany" --tenant yourcompany \
+		--gateway "$scheme://tickets.localhost:$port"
 	[ $scheme = http ] || set -- "$@" --cert "$r/tls/cert.pem" --key "$r/tls/key.pem"
 	"$build/tests/demo/partner" "$@" >/dev/null &
 	page=$!
@@ -216,6 +217,12 @@ run() {
   host of its own and with another adapter:
 
       $scheme://acme.localhost:$partner/
+
+  A link into the desk, from a mail say, goes to the partner and comes back,
+  and signing out ends at both:
+
+      $scheme://ticket.yourcompany.localhost:$port/tickets/new
+      $scheme://ticket.yourcompany.localhost:$port/auth/logout
 
   gateway    $scheme://tickets.localhost:$port
   settings   $r/conf.d (edit, then: kill -HUP $gateway)

@@ -196,6 +196,10 @@ const struct setting schema_tenant[] = {
 	     .example = "url = \"https://ticket.yourcompany.com\";"),
 	TEXT("home", 1, URL_MAX,
 	     .example = "home = \"https://yourcompany.com\";"),
+	TEXT("login_url", 1, CONFIG_LOGIN_URL_MAX, .example =
+	     "login_url = \"https://yourcompany.com/support-login\";"),
+	TEXT("logout_url", 1, URL_MAX, .example =
+	     "logout_url = \"https://yourcompany.com/signed-out\";"),
 	TEXTS("origins", URL_MAX, CORS_ORIGINS_MAX,
 	      .example = "origins = [ \"https://yourcompany.com\" ];"),
 	SWITCH("require_origin", false),

@@ -40,6 +40,7 @@ void snapshot_unref(struct snapshot *snapshot)
 		return;
 	for (i = 0; i < snapshot->tenant_count; i++) {
 		jwe_keys_free(snapshot->tenants[i]->token_keys);
+		jwe_keys_free(snapshot->tenants[i]->login_keys);
 		draft_unref(snapshot->private->drafts[i]);
 	}
 	base = snapshot->private->base;

@@ -38,6 +38,8 @@
 #define CONFIG_CATEGORIES_MAX 32	/* of one tenant's tickets */
 #define CONFIG_KEYS_MAX 16		/* of one tenant's assertions */
 #define CONFIG_TOKEN_PURPOSE "handoff"	/* what token_keys are for */
+#define CONFIG_LOGIN_PURPOSE "login"	/* what login_keys are for */
+#define CONFIG_LOGIN_URL_MAX 1024	/* octets: more goes along in a head */
 
 enum tenant_state {
 	TENANT_SERVING,
@@ -85,6 +87,9 @@ struct tenant {
 					 * on the same host name */
 	struct str home;		/* way back on error pages, absolute
 					 * URL; absent: none */
+	/* where a sign-in that starts at the desk goes on, and whoever signed
+	 * out; absolute URLs; absent: none */
+	struct str login_url, logout_url;
 	struct cors cors;		/* origins, require_origin,
 					 * allow_null_origin */
 	/* lines in `file`, of the group where they are left out; 0: unknown */
@@ -114,6 +119,7 @@ struct tenant {
 	struct str certificate, key;	/* file paths; absent: the listener's */
 	struct secrets redeem_secrets;	/* none: redeem is off */
 	struct jwe_keys *token_keys;	/* NULL when not serving */
+	struct jwe_keys *login_keys;	/* NULL without a login_url, too */
 	struct adapter *adapter;	/* NULL: none; it may still start */
 	uint32_t adapter_deadline_ms;
 	struct metric *adapter_defaults;/* counts its failures that were passed

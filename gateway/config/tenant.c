@@ -59,24 +59,46 @@ static void read_names(const struct reader *reader, struct group group,
 	reader_text(reader, group, "name", &out->name);
 }
 
+/* An absolute URL that browsers are sent to; absent where it is left out, or
+ * with a finding. */
+static void read_link(const struct reader *reader, struct group group,
+		      const char *name, struct str *out)
+{
+	struct url url;
+
+	if (!group_has(group, name) ||
+	    reader_url(reader, group_line(group, name), name,
+		       group_text(group, name), HTTP_DEVELOPMENT, &url))
+		return;
+	*out = url_text(reader->pool, &url);
+	if (str_is_null(*out))
+		reader_nomem(reader);
+}
+
+/* What is asked goes behind it. */
+static void read_login(const struct reader *reader, struct group group,
+		       struct tenant *out)
+{
+	read_link(reader, group, "login_url", &out->login_url);
+	read_link(reader, group, "logout_url", &out->logout_url);
+	if (out->login_url.len && str_find(out->login_url, '#') >= 0)
+		location_error(reader->location, group_line(group, "login_url"),
+			       "login_url", "leave out what is behind the '#'",
+			       "has a fragment, which would swallow the "
+			       "parameters that are added");
+}
+
 static void read_urls(const struct reader *reader, struct group group,
 		      struct draft *draft)
 {
-	struct url home;
-
 	if (group_has(group, "url"))
 		draft->has_url = !reader_base_url(reader,
 						  group_line(group, "url"),
 						  "url",
 						  group_text(group, "url"),
 						  &draft->url);
-	if (group_has(group, "home") &&
-	    !reader_url(reader, group_line(group, "home"), "home",
-			group_text(group, "home"), HTTP_DEVELOPMENT, &home)) {
-		draft->tenant.home = url_text(reader->pool, &home);
-		if (str_is_null(draft->tenant.home))
-			reader_nomem(reader);
-	}
+	read_link(reader, group, "home", &draft->tenant.home);
+	read_login(reader, group, &draft->tenant);
 	reader_text(reader, group, "dashboard", &draft->dashboard);
 	draft->dashboard_line = group_line(group, "dashboard");
 }
@@ -470,11 +492,16 @@ int tenant_finish(const struct reader *reader, const struct draft *draft,
 
 int tenant_seal(struct tenant *out, const struct keyring *keyring)
 {
-	out->token_keys = NULL;
+	out->token_keys = out->login_keys = NULL;
 	if (out->state != TENANT_SERVING)
 		return 0;
 	out->token_keys = jwe_keys_of_epoch(keyring, out->slug,
 					    STR(CONFIG_TOKEN_PURPOSE),
 					    out->epoch);
-	return out->token_keys ? 0 : -1;
+	if (!out->token_keys || !out->login_url.len)
+		return out->token_keys ? 0 : -1;
+	out->login_keys = jwe_keys_of_epoch(keyring, out->slug,
+					    STR(CONFIG_LOGIN_PURPOSE),
+					    out->epoch);
+	return out->login_keys ? 0 : -1;
 }

@@ -7,7 +7,7 @@
 #include "codec/base64url.h"
 #include "codec/fields.h"
 #include "codec/json.h"
-#include "policy/assertion.h"
+#include "policy/logout-token.h"
 
 #define JTI_BYTES 16
 #define POOL_BYTES (1 << 20)
@@ -25,6 +25,8 @@ const struct command_option assertctl_sign_options[] = {
 	{ "iss", "WHO", "who signs (default: the tenant's issuer)", 1 },
 	{ "lifetime", "SECONDS", "from iat to exp (default: as long as may be)",
 	  1 },
+	{ "logout", NULL, "a logout token in its place, as a partner's server "
+	  "posts it", 1 },
 	{ 0 }
 };
 
@@ -36,6 +38,7 @@ struct signing {
 	struct str kid, key;		/* absent kid: none */
 	struct buf file;		/* what --key names */
 	int64_t lifetime_s;
+	bool is_logout;
 };
 
 static struct str option(const struct signing *s, const char *name)
@@ -209,6 +212,9 @@ static int make_payload(struct signing *s, struct buf *out)
 	out->len--;	/* its brace: there is more */
 	json_add_member_int(out, "iat", now_s);
 	json_add_member_int(out, "exp", now_s + s->lifetime_s);
+	if (s->is_logout)
+		json_add_member_raw(out, "events", STR("{\""
+				    LOGOUT_TOKEN_EVENT "\":{}}"));
 	json_add_member(out, "jti", (struct str){ jti, sizeof(jti) });
 	buf_addc(out, '}');
 	return buf_is_ok(out) ? COMMAND_DONE : refuse("its claims are too long");
@@ -244,7 +250,10 @@ static int print(const struct signing *s, struct str payload)
 
 	buf_init(&text, JWS_MAX);
 	buf_init(&json, 2 * JWS_MAX);
-	err = jws_sign(s->algorithm, s->key, s->kid, payload, &text);
+	err = s->is_logout ?
+		jws_sign_as(LOGOUT_TOKEN_TYPE, s->algorithm, s->key, s->kid,
+			    payload, &text) :
+		jws_sign(s->algorithm, s->key, s->kid, payload, &text);
 	if (err)
 		goto out;
 	if (!s->line->general.json) {
@@ -252,7 +261,8 @@ static int print(const struct signing *s, struct str payload)
 		goto out;
 	}
 	buf_addc(&json, '{');
-	json_add_member(&json, "assertion", buf_str(&text));
+	json_add_member(&json, s->is_logout ? "logout_token" : "assertion",
+			buf_str(&text));
 	json_add_member_raw(&json, "claims", payload);
 	buf_addc(&json, '}');
 	puts(json.ptr);
@@ -281,7 +291,8 @@ static int sign(struct signing *s)
 
 int assertctl_sign(const struct command_line *line)
 {
-	struct signing s = { .line = line };
+	struct signing s = { .line = line,
+			     .is_logout = command_has(line, "logout") };
 	struct console console = { 0 };
 	bool has_slug = line->count && !strchr(line->arguments[0], '=');
 	int status;

@@ -107,6 +107,29 @@ static void add_landing(struct recipe *r)
 			"guide's form sends everybody, is the desk's\n");
 }
 
+/* No address stands behind proxy_pass in a location of this kind. */
+static const char login_location[] =
+	"\t# Nobody is signed in: on to the partner, and back to this very page.\n"
+	"\t# Who comes with no browser of a person's reads that it is so.\n"
+	"\tlocation @login_@id@ {\n"
+	"\t\trewrite ^ /auth/login?tenant=@slug@? break;\n"
+	"\t\tproxy_pass https://usher_@id@;\n"
+	"\t\tproxy_method GET;\n"
+	"\t\tproxy_pass_request_body off;\n"
+	"\t\tproxy_set_header Host @host@;\n"
+	"\t\tproxy_set_header Connection '';\n"
+	"\t\tproxy_set_header Content-Length '';\n"
+	"\t\tproxy_set_header X-Forwarded-For $remote_addr;\n"
+	"\t\tproxy_set_header X-Original-URI $request_uri;\n"
+	"\t\tproxy_redirect off;\n"
+	"\t\tproxy_intercept_errors on;\n"
+	"\t\trecursive_error_pages on;\n"
+	"\t\terror_page 401 @signed_out_@id@;\n"
+	"\t\terror_page 502 503 504 =503 @down_@id@;\n"
+	"\t}\n\n";
+
+static void expand(struct recipe *r, const char *text);
+
 static void add_value(struct recipe *r, struct str mark)
 {
 	if (str_eq(mark, STR("id")))
@@ -125,6 +148,12 @@ static void add_value(struct recipe *r, struct str mark)
 		buf_puts(&r->out, r->desk);
 	else if (str_eq(mark, STR("landing")))
 		add_landing(r);
+	else if (str_eq(mark, STR("nobody")))
+		expand(r, r->tenant->login_url.len ?
+		       "= @login_@id@;\n\t\trecursive_error_pages on" :
+		       "@signed_out_@id@");
+	else if (str_eq(mark, STR("login")))
+		expand(r, r->tenant->login_url.len ? login_location : "");
 	else
 		add_way_back(r);
 }
@@ -135,7 +164,8 @@ static const char *mark_end(const char *at)
 {
 	static const char *const marks[] = {
 		"@id@", "@slug@", "@host@", "@hostname@", "@port@",
-		"@gateway@", "@desk@", "@back@", "@landing@",
+		"@gateway@", "@desk@", "@back@", "@landing@", "@nobody@",
+		"@login@",
 	};
 	size_t i;
 

@@ -107,8 +107,8 @@ static enum err sign_secret(struct str secret, struct str input,
 				  signature);
 }
 
-static bool add_header(struct buf *out, enum jws_algorithm algorithm,
-		       struct str kid)
+static bool add_header(struct buf *out, const char *typ,
+		       enum jws_algorithm algorithm, struct str kid)
 {
 	char array[JWS_HEADER_MAX + 1];
 	struct buf json;
@@ -116,7 +116,7 @@ static bool add_header(struct buf *out, enum jws_algorithm algorithm,
 	buf_init_fixed(&json, array, sizeof(array));
 	buf_addc(&json, '{');
 	json_add_member(&json, "alg", str_from(jws_algorithm_text(algorithm)));
-	json_add_member(&json, "typ", STR("JWT"));
+	json_add_member(&json, "typ", str_from(typ));
 	if (!str_is_null(kid))
 		json_add_member(&json, "kid", kid);
 	buf_addc(&json, '}');
@@ -129,6 +129,13 @@ static bool add_header(struct buf *out, enum jws_algorithm algorithm,
 enum err jws_sign(enum jws_algorithm algorithm, struct str key_text,
 		  struct str kid, struct str payload, struct buf *out)
 {
+	return jws_sign_as("JWT", algorithm, key_text, kid, payload, out);
+}
+
+enum err jws_sign_as(const char *typ, enum jws_algorithm algorithm,
+		     struct str key_text, struct str kid, struct str payload,
+		     struct buf *out)
+{
 	uint8_t signature[JWS_SIGNATURE_MAX];
 	size_t len = sizeof(signature);
 	struct buf text;
@@ -137,7 +144,7 @@ enum err jws_sign(enum jws_algorithm algorithm, struct str key_text,
 	if (kid.len > JWS_KID_MAX || payload.len > JWS_MAX)
 		return ERR_LIMIT;
 	buf_init(&text, JWS_MAX);
-	if (!add_header(&text, algorithm, kid)) {
+	if (!add_header(&text, typ, algorithm, kid)) {
 		err = ERR_LIMIT;
 		goto out;
 	}

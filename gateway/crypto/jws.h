@@ -104,5 +104,9 @@ enum err jws_verify(const struct jws_key *key, const struct jws *jws);
  */
 enum err jws_sign(enum jws_algorithm algorithm, struct str key_text,
 		  struct str kid, struct str payload, struct buf *out);
+/* The same under another `typ`. */
+enum err jws_sign_as(const char *typ, enum jws_algorithm algorithm,
+		     struct str key_text, struct str kid, struct str payload,
+		     struct buf *out);
 
 #endif

@@ -9,6 +9,7 @@
 #include "desk/assets.h"
 #include "desk/listing.h"
 #include "desk/visit.h"
+#include "handoff/login.h"
 #include "handoff/page.h"
 #include "handoff/session.h"
 
@@ -98,6 +99,9 @@ static void add_data(const struct view *view, const char *csrf,
 	json_add_member_raw(out, "ticket",
 			    thread.ptr ? thread : STR("null"));
 	json_add_member(out, "logout", str_from(view->logout));
+	add_setting(out, "exit", session_exit(view->ex->tenant));
+	if (view->ex->tenant->login_keys)
+		json_add_member(out, "login", login_path(view->ex));
 	if (view->is_framed)
 		buf_puts(out, ",\"embedded\":true");
 	buf_puts(out, "}</script>\n");
@@ -120,24 +124,6 @@ static void add_skeleton(const struct view *view, struct buf *out)
 		   "<form method=\"post\" action=\"%s\">"
 		   "<button>Sign out</button></form>\n</main>\n</noscript>\n",
 		   view->logout);
-}
-
-/* Signing out ends at the tenant's home, on another host: browsers
- * apply form-action to each redirect on the way there. */
-static struct str form_sources(const struct view *view)
-{
-	const struct tenant *tenant = view->ex->tenant;
-	struct url home;
-	struct buf out;
-
-	buf_init_pool(&out, view->ex->pool, URL_MAX);
-	buf_puts(&out, "'self'");
-	if (tenant->home.len &&
-	    !url_parse(view->ex->pool, tenant->home, &home, NULL)) {
-		buf_addc(&out, ' ');
-		url_add_origin(&out, &home);
-	}
-	return buf_is_ok(&out) ? buf_str(&out) : STR("'self'");
 }
 
 /* Whose page is around, as the frame's script found it: ?in=ORIGIN; absent: it
@@ -195,7 +181,7 @@ static bool write_page(const struct view *view, const char *csrf)
 		.style = asset_desk_css,
 		.theme = page_theme(view->ex, view->ex->tenant),
 		.script = asset_desk_js,
-		.forms = form_sources(view), .connect = STR("'self'"),
+		.forms = session_exit_forms(view->ex), .connect = STR("'self'"),
 		.images = STR("data:"), .ancestors = ancestors(view),
 		.posts_here = true, .is_personal = true,
 		.size = view->list.json.len + view->thread.json.len +
@@ -237,8 +223,22 @@ static enum step_result show_desk(struct exchange *ex)
 	return err ? answer_failure(ex, err) : STEP_ANSWER;
 }
 
+/* Nobody is signed in: on to where that can be mended, and back. */
+static enum step_result find_session(struct exchange *ex)
+{
+	struct answer before = ex->answer;
+	enum step_result result = visit_begin(ex);
+
+	if (result != STEP_ANSWER || ex->steps->is_embedded ||
+	    ex->code != code_table[CODE_not_signed_in].name ||
+	    !login_may_begin(ex))
+		return result;
+	ex->answer = before;
+	return login_begin(ex);
+}
+
 static const struct step page_list[] = {
-	{ "find_session", visit_begin, NULL },
+	{ "find_session", find_session, NULL },
 	{ "show_desk", show_desk, NULL },
 	{ NULL, NULL, NULL }
 };

@@ -212,7 +212,7 @@ static int logout_status(const struct exchange *ex)
 		return 204;
 	if (ex->steps->is_embedded)
 		return ex->tenant ? 303 : 200;
-	return ex->tenant && ex->tenant->home.len ? 303 : 200;
+	return ex->tenant && session_exit(ex->tenant).len ? 303 : 200;
 }
 
 static enum step_result session_ended(struct exchange *ex)
@@ -248,13 +248,13 @@ static enum step_result end_session(struct exchange *ex)
 	return session_ended(ex);
 }
 
-/* Home, or, in a frame, to its first page, which says so. */
+/* Out, or, in a frame, to its first page, which says so. */
 static enum step_result leave(struct exchange *ex)
 {
 	struct str path;
 
 	if (!ex->steps->is_embedded)
-		return answer_redirect(ex, 303, ex->tenant->home);
+		return answer_redirect(ex, 303, session_exit(ex->tenant));
 	path = pool_printf(ex->pool, "/embed/%.*s#signed-out",
 			   STR_ARG(ex->tenant->slug));
 	return path.ptr ? answer_redirect(ex, 303, path)
@@ -275,6 +275,20 @@ static enum step_result answer_logout(struct exchange *ex)
 	return answer_empty(ex, 204);
 }
 
+/* What others' desks may link to: nobody is signed out by a link. */
+static enum step_result show_button(struct exchange *ex)
+{
+	const struct account *account = ex->work;
+	const struct user_view *user = &account->session.user;
+	bool is_made = is_nobody(ex) ?
+		page_notice(ex, "You are signed out", "Nobody is signed in here "
+			    "in this browser.") :
+		page_sign_out(ex, (struct page_person){ user->name,
+				  user->email, ex->tenant });
+
+	return is_made ? STEP_ANSWER : answer_failure(ex, ERR_NOMEM);
+}
+
 static const struct step session_list[] = {
 	{ "find_session", find_session, NULL },
 	{ "answer_session", answer_session, NULL },
@@ -284,6 +298,12 @@ static const struct step session_list[] = {
 static const struct step check_list[] = {
 	{ "find_session", find_session, NULL },
 	{ "answer_check", answer_check, NULL },
+	{ NULL, NULL, NULL }
+};
+
+static const struct step logout_page_list[] = {
+	{ "find_session", find_session, NULL },
+	{ "show_button", show_button, NULL },
 	{ NULL, NULL, NULL }
 };
 
@@ -302,6 +322,10 @@ const struct steps steps_session = {
 const struct steps steps_check = {
 	.name = "check",
 	.list = check_list,
+};
+const struct steps steps_logout_page = {
+	.name = "logout_page",
+	.list = logout_page_list,
 };
 const struct steps steps_logout = {
 	.name = "logout",

@@ -18,16 +18,17 @@ static enum step_result refuse_rate(struct exchange *ex, uint32_t retry_s)
 				 "Too many requests.", json);
 }
 
-/* The scope of a rule: guesses at secrets have credit of their own, so that
- * sign-ins from the same address do not use it up. */
-static struct str scope_of(const struct exchange *ex, bool is_guess)
+/* The scope of a rule: guesses at secrets, and sign-ins that start at a desk,
+ * have credit of their own, so that handoffs from the same address do not use it
+ * up. */
+static struct str scope_of(const struct exchange *ex, const char *what)
 {
 	const struct tenant *tenant = ex->tenant;
 	struct str slug = tenant && tenant->has_rate_limit ? tenant->slug :
 							     STR("");
 
-	return is_guess ? pool_printf(ex->pool, "%.*s/guess", STR_ARG(slug)) :
-			  slug;
+	return what ? pool_printf(ex->pool, "%.*s/%s", STR_ARG(slug), what) :
+		      slug;
 }
 
 static struct ratelimit_rule rule_of(const struct exchange *ex)
@@ -54,7 +55,7 @@ static enum step_result tell(struct exchange *ex,
 enum step_result admit_limit_rate(struct exchange *ex)
 {
 	return tell(ex, ratelimit_check(ex->gateway->limiter,
-					scope_of(ex, false), rule_of(ex),
+					scope_of(ex, NULL), rule_of(ex),
 					&ex->client, ex->start_ms));
 }
 
@@ -91,7 +92,7 @@ enum step_result admit_limit_person(struct exchange *ex, struct str person)
 	verdict = check_tenant(ex, all, rate->tenant);
 	if (!verdict.allowed)
 		return tell(ex, verdict);
-	ratelimit_give_back(ex->gateway->limiter, scope_of(ex, false),
+	ratelimit_give_back(ex->gateway->limiter, scope_of(ex, NULL),
 			    rule_of(ex), &ex->client, ex->start_ms);
 	return STEP_NEXT;
 }
@@ -99,13 +100,13 @@ enum step_result admit_limit_person(struct exchange *ex, struct str person)
 void admit_tell_rate(struct exchange *ex)
 {
 	add_headers(ex, ratelimit_peek(ex->gateway->limiter,
-				       scope_of(ex, false), rule_of(ex),
+				       scope_of(ex, NULL), rule_of(ex),
 				       &ex->client, ex->start_ms));
 }
 
-enum step_result admit_limit_guess(struct exchange *ex)
+static enum step_result limit_apart(struct exchange *ex, const char *what)
 {
-	struct str scope = scope_of(ex, true);
+	struct str scope = scope_of(ex, what);
 
 	if (str_is_null(scope))
 		return answer_failure(ex, ERR_NOMEM);
@@ -114,10 +115,20 @@ enum step_result admit_limit_guess(struct exchange *ex)
 					ex->start_ms));
 }
 
-enum step_result admit_limit_server(struct exchange *ex)
+enum step_result admit_limit_guess(struct exchange *ex)
 {
-	struct str scope = pool_printf(ex->pool, "%.*s/redeem",
-				       STR_ARG(ex->tenant->slug));
+	return limit_apart(ex, "guess");
+}
+
+enum step_result admit_limit_login(struct exchange *ex)
+{
+	return limit_apart(ex, "login");
+}
+
+enum step_result admit_limit_server(struct exchange *ex, const char *what)
+{
+	struct str scope = pool_printf(ex->pool, "%.*s/%s",
+				       STR_ARG(ex->tenant->slug), what);
 
 	if (str_is_null(scope))
 		return answer_failure(ex, ERR_NOMEM);

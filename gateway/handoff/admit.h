@@ -32,6 +32,10 @@ enum step_result admit_limit_rate(struct exchange *ex);
  */
 enum step_result admit_limit_person(struct exchange *ex, struct str person);
 
+/* Charge the client for a sign-in that starts at the desk, apart from those
+ * that partners' pages post. 429 past the limit. */
+enum step_result admit_limit_login(struct exchange *ex);
+
 /* The rate-limit headers alone: nothing is charged, nobody refused. */
 void admit_tell_rate(struct exchange *ex);
 
@@ -45,6 +49,7 @@ void admit_tell_rate(struct exchange *ex);
  * the secret's length, and the limit is for the trail and the log.
  */
 enum step_result admit_limit_guess(struct exchange *ex);
-enum step_result admit_limit_server(struct exchange *ex);
+/* `what` is a constant: each has credit of its own. */
+enum step_result admit_limit_server(struct exchange *ex, const char *what);
 
 #endif

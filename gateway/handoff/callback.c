@@ -10,7 +10,8 @@
  *	3 answer_fetch -------> the same for everybody
  *	4 refuse_embedded ----> 403
  *	  |
- *	read_token, open_token -> 401
+ *	read_token, open_token -> 401, or on to the partner: begin_again()
+ *	check_login ----------> 401, where it began in another browser
  *	  |
  *	5 ask_before_switch --> a page, where somebody else is signed in; its
  *	  |                     button POSTs and passes (is_confirmed())
@@ -37,6 +38,7 @@
 #include "codec/query.h"
 #include "handoff/adapt.h"
 #include "handoff/body.h"
+#include "handoff/login.h"
 #include "handoff/origin.h"
 #include "handoff/page.h"
 #include "handoff/redeem.h"
@@ -54,6 +56,7 @@ struct callback {
 	struct session current;		/* id 0: nobody is signed in here */
 	const struct tenant *current_tenant;
 	struct session_secret secret;
+	struct login login;		/* that it goes on with, if any */
 	struct adapter_call *call;	/* deliver; NULL: not asked, or passed
 					 * over */
 	int64_t shown_id;		/* as whom it was shown them */
@@ -211,6 +214,19 @@ static enum step_result read_token(struct exchange *ex)
 	return callback->text.len ? STEP_NEXT : redeem_refuse(ex);
 }
 
+/* What a new sign-in mends begins one, once, where the partner has a page for
+ * it: in place of the refusal, if that is what `result` is. */
+static enum step_result begin_again(struct exchange *ex, enum code code,
+				    const struct answer *before,
+				    enum step_result result)
+{
+	if (result != STEP_ANSWER || ex->code != code_table[code].name ||
+	    !login_may_begin(ex))
+		return result;
+	ex->answer = *before;
+	return login_bounce(ex, STR_NULL);
+}
+
 /*
  * The token names its tenant, which must live at the very host that was
  * asked for; only that tenant's keys are tried.
@@ -219,6 +235,8 @@ static enum step_result open_token(struct exchange *ex)
 {
 	struct callback *callback = ex->work;
 	const struct tenant *tenant;
+	enum step_result result;
+	struct answer before;
 	struct str kid, slug;
 	enum err err;
 
@@ -231,7 +249,9 @@ static enum step_result open_token(struct exchange *ex)
 	    !session_is_host_of(ex, tenant))
 		return redeem_refuse(ex);
 	ex->tenant = tenant;
-	return redeem_open(ex, callback->text);
+	before = ex->answer;
+	result = redeem_open(ex, callback->text);
+	return begin_again(ex, CODE_token_expired, &before, result);
 }
 
 /*
@@ -290,6 +310,38 @@ static bool is_same_person(struct exchange *ex)
 		       str_eq(user->external_id, token->sub);
 	return !email_parse(ex->pool, user->email, &email) &&
 	       str_eq(email.key, callback->redeem.email_key);
+}
+
+/*
+ * A sign-in that began at this desk ends in the browser in which it did: else
+ * anybody could have theirs end in another's.  Who is in already as that very
+ * person lost nothing but the cookie, to a tab that was first.
+ */
+static enum step_result check_login(struct exchange *ex)
+{
+	struct callback *callback = ex->work;
+	const struct token *token = &callback->redeem.token;
+	int found;
+
+	if (!token->nonce.ptr || !ex->tenant->login_keys)
+		return STEP_NEXT;
+	found = login_find(ex, token->nonce, &callback->login);
+	if (found < 0)
+		return answer_failure(ex, ERR_NOMEM);
+	if (found) {
+		if (!token->is_chosen && callback->login.target.ptr)
+			callback->redeem.target = callback->login.target;
+		return STEP_NEXT;
+	}
+	found = session_current(ex, &callback->current,
+				&callback->current_tenant);
+	if (found < 0)
+		return answer_failure(ex, ERR_NOMEM);
+	if (found && is_same_person(ex))
+		return STEP_NEXT;
+	return answer_error(ex, CODE_assertion_nonce,
+			    "This sign-in was not begun in this browser. "
+			    "Please go back and try again.");
 }
 
 /*
@@ -500,7 +552,7 @@ static int success_status(const struct callback *callback)
 static size_t headers_len(const struct callback *callback)
 {
 	const struct answer *page = &callback->page;
-	size_t len = HEADERS_LEN;
+	size_t len = HEADERS_LEN + callback->login.cookie.len;
 
 	for (unsigned i = 0; i < page->header_count; i++)
 		len += page->headers[i].name.len + page->headers[i].value.len;
@@ -585,6 +637,7 @@ static enum step_result redeemed(struct exchange *ex)
 {
 	struct callback *callback = ex->work;
 	const struct redemption *job = &callback->redeem.job;
+	struct answer before;
 
 	if (callback->again.ptr)
 		return try_again(ex);
@@ -601,7 +654,9 @@ static enum step_result redeemed(struct exchange *ex)
 		return STEP_NEXT;
 	}
 	callback->asks_again = false;
-	return redeem_settled(ex, success_status(callback));
+	before = ex->answer;
+	return begin_again(ex, CODE_assertion_replayed, &before,
+			   redeem_settled(ex, success_status(callback)));
 }
 
 /* Two tokens of somebody new at once: the other one arrived in between, and
@@ -630,10 +685,14 @@ static enum step_result send_on(struct exchange *ex)
 		return STEP_ANSWER;
 	}
 	answer_header(ex, "Cross-Origin-Opener-Policy", STR("same-origin"));
+	if (!is_elsewhere(callback))
+		session_set_cookie(ex, SESSION_TOP,
+				   callback->redeem.job.session_id,
+				   &callback->secret);
+	if (callback->login.cookie.ptr)
+		answer_header(ex, "Set-Cookie", callback->login.cookie);
 	if (is_elsewhere(callback))
 		return answer_redirect(ex, 302, call->redirect);
-	session_set_cookie(ex, SESSION_TOP, callback->redeem.job.session_id,
-			   &callback->secret);
 	return answer_redirect(ex, 302, callback->redeem.target);
 }
 
@@ -645,6 +704,7 @@ static const struct step callback_list[] = {
 	{ "refuse_embedded", refuse_embedded, NULL },
 	{ "read_token", read_token, NULL },
 	{ "open_token", open_token, NULL },
+	{ "check_login", check_login, NULL },
 	{ "ask_before_switch", ask_before_switch, NULL },
 	{ "ask_to_arrive", ask_to_arrive, NULL },
 	{ "deliver", deliver, delivered },

@@ -14,6 +14,7 @@
 #include "handoff/body.h"
 #include "handoff/embed.h"
 #include "handoff/invalid.h"
+#include "handoff/login.h"
 #include "handoff/origin.h"
 #include "handoff/redeem.h"
 #include "handoff/token.h"
@@ -26,6 +27,7 @@ struct handoff {
 	bool is_pending;		/* ... and an assertion may say more */
 	bool is_vouched;		/* by one */
 	struct vouch vouch;		/* what it says */
+	struct str nonce;		/* of handoff/login.h; absent: none */
 	struct adapter_call *call;	/* NULL: the tenant has no adapter, or
 					 * it was passed over */
 	enum err look_error;		/* of fetching the user for it */
@@ -122,6 +124,7 @@ static enum step_result take_claims(struct exchange *ex)
 	fields_del(claims, STR("assertion"));
 	fields_del(claims, STR("response"));
 	fields_del(claims, STR("token"));
+	fields_del(claims, STR("state"));
 	for (unsigned i = 0; i < claims->count && !err; i++)
 		err = fields_set(&ex->fields, claims->v[i].name,
 				 claims->v[i].value, claims->v[i].kind);
@@ -161,11 +164,22 @@ static void find_assertion(struct exchange *ex, struct vouch *vouch)
 		vouch->hint = hint;
 }
 
+/* A frame's script cannot see a redirect's target. */
+static bool wants_json(const struct exchange *ex)
+{
+	return ex->steps->is_embedded ||
+	       str_eq(fields_value(&ex->fields, STR("response")), STR("json"));
+}
+
 /* The trail says why; people are told that it is so, and programs all of it. */
 static enum step_result refuse_assertion(struct exchange *ex)
 {
 	const struct vouch *vouch = &((struct handoff *)ex->work)->vouch;
 
+	if (vouch->code == CODE_assertion_expired && !wants_json(ex) &&
+	    !((struct handoff *)ex->work)->nonce.ptr && login_may_begin(ex))
+		return login_bounce(ex, fields_value(&ex->fields,
+						     STR("redirect_url")));
 	if (!request_prefers_html(&ex->request))
 		ex->hint = vouch->hint;
 	return answer_error(ex, vouch->code,
@@ -184,6 +198,7 @@ static enum step_result verify_identity(struct exchange *ex)
 	enum step_result result;
 	enum err err;
 
+	handoff->nonce = login_take_state(ex);
 	if (tenant->identity == IDENTITY_UNSIGNED)
 		return STEP_NEXT;
 	err = vouch_read(tenant, fields_value(&ex->fields, STR("assertion")),
@@ -208,6 +223,8 @@ static enum step_result verify_identity(struct exchange *ex)
 		ex->verdict = code_table[vouch->code].name;
 		return STEP_NEXT;
 	}
+	if (tenant->login_url.len && vouch->says.nonce.ptr)
+		handoff->nonce = vouch->says.nonce;
 	handoff->is_vouched = tenant->identity == IDENTITY_SIGNED;
 	if (handoff->is_vouched)
 		result = admit_limit_person(ex, vouch->says.sub.len ?
@@ -576,13 +593,6 @@ static enum err collect_changes(struct handoff *handoff)
 	return err;
 }
 
-/* A frame's script cannot see a redirect's target. */
-static bool wants_json(const struct exchange *ex)
-{
-	return ex->steps->is_embedded ||
-	       str_eq(fields_value(&ex->fields, STR("response")), STR("json"));
-}
-
 static enum step_result answer_location(struct exchange *ex,
 					struct str location)
 {
@@ -619,6 +629,8 @@ static enum step_result mint_token(struct exchange *ex)
 	token->email = handoff->user.email.shown;
 	token->name = handoff->user.name;
 	token->redirect_url = handoff->target;
+	token->nonce = handoff->nonce;
+	token->is_chosen = handoff->call && handoff->call->redirect.ptr;
 	if (handoff->is_vouched) {
 		token->is_vouched = true;
 		token->sub = handoff->vouch.says.sub;

@@ -4,6 +4,7 @@
 #include "base/num.h"
 #include "codec/html.h"
 #include "handoff/error-text.h"
+#include "handoff/session.h"
 
 #define RETRY_S_MAX (366 * 24 * 3600)
 
@@ -93,6 +94,17 @@ static const char once_script[] =
 	"(function(){var t=0;document.forms[0].addEventListener('submit',"
 	"function(e){if(Date.now()-t<2000)e.preventDefault();"
 	"else t=Date.now()})})();";
+
+/* The session ends first, then the other tabs are told, who look for themselves:
+ * as desk/assets/desk.js does. */
+static const char leave_script[] =
+	"(function(){var f=document.forms[0],b=false;f.addEventListener("
+	"'submit',function(e){e.preventDefault();if(b)return;b=true;"
+	"fetch(f.action,{method:'POST',headers:{Accept:'application/json'}})"
+	".then(function(r){if(!r.ok)throw 0;try{new BroadcastChannel('usher')"
+	".postMessage('signed-out')}catch(x){}"
+	"if(f.dataset.exit)location.assign(f.dataset.exit);else f.submit()})"
+	".catch(function(){f.submit()})})})();";
 
 /* A field named "submit" would hide the form's own method. */
 static const char submit_script[] =
@@ -291,6 +303,25 @@ bool page_notice(struct exchange *ex, const char *title, const char *message)
 	return close_card(&page, 200);
 }
 
+bool page_login(struct exchange *ex)
+{
+	const struct tenant *tenant = ex->tenant;
+	struct page page = { .ex = ex, .title = STR("Please sign in"),
+			     .size = 1536 };
+
+	if (!open_card(&page, tenant, "Please sign in"))
+		return false;
+	add_escaped(&page, "<p>You are not signed in here. You get in from the "
+		    "site of <bdi>", tenant->name, "</bdi>: sign in there, and "
+		    "open support from there.</p>\n");
+	if (tenant->home.len) {
+		add_escaped(&page, "<p class=\"actions\"><a class=\"button\" "
+			    "href=\"", tenant->home, "\">Go to <bdi>");
+		add_escaped(&page, "", tenant->name, "</bdi></a></p>\n");
+	}
+	return close_card(&page, 200);
+}
+
 /* A card whose form may lead where the button's redirects do. */
 static bool open_question(struct page *page, const struct page_button *button,
 			  const char *title)
@@ -373,6 +404,24 @@ bool page_confirm(struct exchange *ex, struct page_person now,
 	add_escaped(&page, "<a class=\"button quiet\" href=\"", stay, "\">");
 	add_choice(&page, "No, stay ", now, next);
 	buf_puts(&page.out, "</a>\n");
+	return close_card(&page, 200);
+}
+
+bool page_sign_out(struct exchange *ex, struct page_person person)
+{
+	struct page page = { .ex = ex, .title = STR("Sign out?"),
+			     .script = TEXT_OF(leave_script),
+			     .forms = session_exit_forms(ex),
+			     .connect = STR("'self'"), .posts_here = true,
+			     .is_personal = true, .size = 2048 };
+
+	if (!open_card(&page, ex->tenant, "Sign out?"))
+		return false;
+	buf_puts(&page.out, "<p>In this browser you are signed in as</p>\n");
+	add_person(&page, person);
+	add_escaped(&page, "<form method=\"post\" action=\"/auth/logout\" "
+		    "data-exit=\"", session_exit(ex->tenant),
+		    "\">\n<button>Sign out</button>\n</form>\n");
 	return close_card(&page, 200);
 }
 

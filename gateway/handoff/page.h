@@ -108,6 +108,9 @@ bool page_error(struct exchange *ex, int status, const char *message);
 /* A short notice that nothing went wrong: `title`, `message`, the way back. */
 bool page_notice(struct exchange *ex, const char *title, const char *message);
 
+/* Where a desk has no way to the partner of its own: "sign in there". */
+bool page_login(struct exchange *ex);
+
 /*
  * The one button of a page that somebody presses before a token is used: it
  * posts `token` to /auth/callback.  `targets` are the origins where the
@@ -133,6 +136,10 @@ struct page_person {
 bool page_confirm(struct exchange *ex, struct page_person now,
 		  struct page_person next, const struct page_button *button,
 		  struct str stay);
+
+/* "You are signed in as ...", and the button that ends it. The other tabs of this
+ * browser are told. */
+bool page_sign_out(struct exchange *ex, struct page_person person);
 
 /*
  * "Press the button to sign in", for a client that may be a program which looks

@@ -51,7 +51,7 @@ static bool shows_secret(const struct exchange *ex)
 static enum step_result check_secret(struct exchange *ex)
 {
 	if (shows_secret(ex))
-		return admit_limit_server(ex);
+		return admit_limit_server(ex, "redeem");
 	if (admit_limit_guess(ex) == STEP_ANSWER)
 		return STEP_ANSWER;
 	answer_header(ex, "WWW-Authenticate", STR("Bearer realm=\"redeem\""));
@@ -101,6 +101,9 @@ static enum step_result answer_user(struct exchange *ex)
 	buf_puts(json, ",\"user\":");
 	session_add_user(json, &work->redeem.job.user);
 	json_add_member(json, "redirect_url", work->redeem.target);
+	/* for a desk that began it, and compares by itself */
+	if (work->redeem.token.nonce.ptr)
+		json_add_member(json, "nonce", work->redeem.token.nonce);
 	buf_addc(json, '}');
 	if (!buf_is_ok(json))
 		return answer_failure(ex, ERR_INTERNAL);

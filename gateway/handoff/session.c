@@ -69,16 +69,34 @@ void session_clear_cookie(struct exchange *ex, enum session_kind kind)
 	answer_header(ex, "Set-Cookie", cookies[kind].ended);
 }
 
+struct str session_exit(const struct tenant *tenant)
+{
+	return tenant->logout_url.len ? tenant->logout_url : tenant->home;
+}
+
+struct str session_exit_forms(struct exchange *ex)
+{
+	struct str to = ex->tenant ? session_exit(ex->tenant) : STR_NULL;
+	struct url url;
+	struct buf out;
+
+	buf_init_pool(&out, ex->pool, URL_MAX);
+	buf_puts(&out, "'self'");
+	if (to.len && !url_parse(ex->pool, to, &url, NULL)) {
+		buf_addc(&out, ' ');
+		url_add_origin(&out, &url);
+	}
+	return buf_is_ok(&out) ? buf_str(&out) : STR("'self'");
+}
+
 enum session_kind session_kind_of(const struct exchange *ex)
 {
 	return ex->steps->is_embedded ? SESSION_EMBEDDED : SESSION_TOP;
 }
 
-/* The only cookie of our name in all Cookie headers. Two of them mean that
- * somebody planted one: then nobody is signed in. */
-static bool find_cookie(const struct exchange *ex, struct str *value_r)
+bool session_find_cookie(const struct exchange *ex, struct str name,
+			 struct str *value_r)
 {
-	const struct str name = cookies[session_kind_of(ex)].name;
 	const struct request *request = &ex->request;
 	unsigned i, found = 0;
 
@@ -93,6 +111,12 @@ static bool find_cookie(const struct exchange *ex, struct str *value_r)
 			return false;
 	}
 	return found == 1;
+}
+
+static bool find_cookie(const struct exchange *ex, struct str *value_r)
+{
+	return session_find_cookie(ex, cookies[session_kind_of(ex)].name,
+				   value_r);
 }
 
 /* The id and the secret; `value_r` is to be wiped. */

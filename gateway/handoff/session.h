@@ -48,6 +48,17 @@ void session_set_cookie(struct exchange *ex, enum session_kind kind,
 /* Set-Cookie: none of that kind any more. */
 void session_clear_cookie(struct exchange *ex, enum session_kind kind);
 
+/* The only cookie of that name in all Cookie headers. Two of them mean that
+ * somebody planted one: false. */
+bool session_find_cookie(const struct exchange *ex, struct str name,
+			 struct str *value_r);
+/* Where whoever signed out goes on: logout_url, or the partner's home. Absent:
+ * nowhere. */
+struct str session_exit(const struct tenant *tenant);
+/* "'self'", and the origin of that: browsers hold form-action against each
+ * redirect of a form. */
+struct str session_exit_forms(struct exchange *ex);
+
 /* The kind that the running list is for. */
 enum session_kind session_kind_of(const struct exchange *ex);
 

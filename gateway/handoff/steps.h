@@ -19,11 +19,16 @@ extern const struct steps steps_embed_session;
 extern const struct steps steps_embed_logout;
 /* POST /api/auth/redeem/{tenant} */
 extern const struct steps steps_redeem;
+/* POST /api/auth/logout/{tenant} */
+extern const struct steps steps_partner_logout;
 /* /auth/callback, whatever the method */
 extern const struct steps steps_callback;
-/* GET /auth/session, GET /auth/check, POST /auth/logout */
+/* GET /auth/login */
+extern const struct steps steps_login;
+/* GET /auth/session, GET /auth/check, GET and POST of /auth/logout */
 extern const struct steps steps_session;
 extern const struct steps steps_check;
+extern const struct steps steps_logout_page;
 extern const struct steps steps_logout;
 /* GET / of any known host */
 extern const struct steps steps_home;

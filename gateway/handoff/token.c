@@ -66,13 +66,17 @@ static void write_base(struct buf *out, const struct tenant *tenant,
 	json_add_int(out, token->minted_ms);
 	add_text(out, ",\"jti\":\"", (struct str){ jti, sizeof(jti) });
 	add_text(out, ",\"rid\":\"", token->rid);
-	if (!token->is_vouched)
-		return;
-	buf_puts(out, ",\"vouched\":true");
-	if (token->sub.ptr)
-		add_text(out, ",\"sub\":\"", token->sub);
-	buf_puts(out, ",\"aexp\":");
-	json_add_int(out, token->aexp_s);
+	if (token->is_vouched) {
+		buf_puts(out, ",\"vouched\":true");
+		if (token->sub.ptr)
+			add_text(out, ",\"sub\":\"", token->sub);
+		buf_puts(out, ",\"aexp\":");
+		json_add_int(out, token->aexp_s);
+	}
+	if (token->nonce.ptr)
+		add_text(out, ",\"nonce\":\"", token->nonce);
+	if (token->nonce.ptr && token->is_chosen)
+		buf_puts(out, ",\"chosen\":true");
 }
 
 static void write_attributes(struct buf *out, const struct token *token)
@@ -178,7 +182,7 @@ static enum err park(struct draft *draft, size_t room, struct token *token,
 static size_t guess_len(const struct token *token)
 {
 	size_t len = 512 + token->email.len + token->redirect_url.len +
-		     token->name.len + token->sub.len;
+		     token->name.len + token->sub.len + token->nonce.len;
 
 	for (unsigned i = 0; i < token->set.count; i++)
 		len += token->set.v[i].name.len + token->set.v[i].value.len + 6;
@@ -482,6 +486,19 @@ static enum err take_vouched(struct str *in, struct pool *pool,
 	return err ? err : take_number(in, &out->aexp_s);
 }
 
+/* What it goes on with, where that began at the desk. */
+static enum err take_nonce(struct str *in, struct pool *pool,
+			   struct token *out)
+{
+	enum err err;
+
+	if (!skip(in, STR(",\"nonce\":\"")))
+		return ERR_OK;
+	err = take_text(in, pool, &out->nonce);
+	out->is_chosen = !err && skip(in, STR(",\"chosen\":true"));
+	return err;
+}
+
 /* What write_base() wrote; the seal says as much as the first two, but a second
  * lock costs nothing. */
 static enum err take_base(struct str *in, const struct tenant *tenant,
@@ -489,6 +506,7 @@ static enum err take_base(struct str *in, const struct tenant *tenant,
 			  struct token *out)
 {
 	struct str iss, aud, jti;
+	enum err err;
 	const struct {
 		struct str before;
 		struct str *text;
@@ -505,8 +523,6 @@ static enum err take_base(struct str *in, const struct tenant *tenant,
 	};
 
 	for (size_t i = 0; i < N_ELEMENTS(members); i++) {
-		enum err err;
-
 		if (!skip(in, members[i].before))
 			return ERR_AUTH;
 		err = members[i].text ? take_text(in, pool, members[i].text) :
@@ -518,7 +534,8 @@ static enum err take_base(struct str *in, const struct tenant *tenant,
 		return ERR_AUTH;
 	if (take_octets(jti, out->jti, sizeof(out->jti)))
 		return ERR_AUTH;
-	return take_vouched(in, pool, out);
+	err = take_vouched(in, pool, out);
+	return err ? err : take_nonce(in, pool, out);
 }
 
 /*

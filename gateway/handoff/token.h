@@ -8,6 +8,7 @@
  *	{"v":2,"iss":B's origin,"aud":tenant,"email":...,"iat":...,"exp":...,
  *	 "mms":mint time in ms,"jti":...,"rid":the handoff's request id,
  *	 "vouched":true,"sub":external id,"aexp":the assertion's exp,
+ *	 "nonce":of the sign-in that began at the desk,"chosen":true,
  *	 "redirect_url":...,"name":...,
  *	 "set":{attribute:value,...},"unset":[name,...],
  *	 "events":[{"name":...,"body":{...}},...],
@@ -15,7 +16,8 @@
  *
  * sealed with the tenant's keys (crypto/jwe.h).  The last four stand only where
  * there are any, and `vouched`, `sub` and `aexp` where a signed assertion says
- * who it is.  `jti` is 128 bits, base64url: 48 of milliseconds of the steady
+ * who it is, `nonce` where handoff/login.h began it, and `chosen` beside that
+ * where an adapter chose the target.  `jti` is 128 bits, base64url: 48 of milliseconds of the steady
  * clock and 80 random ones, so that the redemptions' table grows at its end.
  * Where it is vouched for, both come from the assertion (handoff/vouch.h): all
  * tokens of one share a jti, and so a use.
@@ -56,6 +58,10 @@ struct token {
 	bool is_vouched;		/* by an assertion */
 	struct str sub;			/* its external id; absent: none */
 	int64_t aexp_s;			/* when it expires */
+	struct str nonce;		/* that it goes on with; absent: it
+					 * began at the partner's */
+	bool is_chosen;			/* the target, by an adapter; told with
+					 * a nonce alone */
 	bool is_parked;			/* the rest lies there */
 	uint8_t park_id[PARKED_ID_LEN], park_sum[DIGEST_SIZE];
 };

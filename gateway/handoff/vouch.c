@@ -3,6 +3,7 @@
 #include "base/list.h"
 #include "codec/json.h"
 #include "crypto/digest.h"
+#include "policy/logout-token.h"
 
 /* ERR_AUTH, unless there was no memory for the hint. */
 static enum err refuse(struct vouch *out, enum code code, struct str hint)
@@ -74,16 +75,28 @@ static enum err check_algorithm(const struct jws *jws, struct pool *pool,
 				  "ES256 or EdDSA"));
 }
 
+/* Has it the type that is read here? */
+static enum err check_type(const struct jws *jws, bool is_logout,
+			   struct pool *pool, struct vouch *out)
+{
+	if (is_logout ? logout_token_is_type(jws->typ) :
+			assertion_is_type(jws->typ))
+		return ERR_OK;
+	return refuse(out, CODE_assertion_type, is_logout ?
+		      STR("typ of its header has to be \""
+			  LOGOUT_TOKEN_TYPE "\"") :
+		      assertion_type_hint(pool, jws->typ));
+}
+
 static enum err verify(const struct tenant_key *key, const struct jws *jws,
-		       struct pool *pool, struct vouch *out)
+		       bool is_logout, struct pool *pool, struct vouch *out)
 {
 	const char *algorithm =
 		jws_algorithm_text(jws_key_algorithm(key->key));
 	enum err err = check_algorithm(jws, pool, algorithm, out);
 
-	if (!err && !assertion_is_type(jws->typ))
-		err = refuse(out, CODE_assertion_type,
-			     assertion_type_hint(pool, jws->typ));
+	if (!err)
+		err = check_type(jws, is_logout, pool, out);
 	if (!err)
 		err = jws_verify(key->key, jws);
 	else
@@ -127,16 +140,22 @@ static enum err derive_jti(const struct tenant *tenant,
 	return ERR_OK;
 }
 
-static enum err judge(const struct tenant *tenant, const struct jws *jws,
-		      int64_t now_s, struct pool *pool, struct vouch *out)
+static struct assertion_rules rules_of(const struct tenant *tenant,
+				       int64_t now_s)
 {
-	const struct assertion_rules rules = {
+	return (struct assertion_rules){
 		.issuer = tenant->issuer,
 		.slug = tenant->slug,
 		.url = tenant->handoff_url,
 		.max_age_s = tenant->assertion_max_age_s,
 		.now_s = now_s,
 	};
+}
+
+static enum err judge(const struct tenant *tenant, const struct jws *jws,
+		      int64_t now_s, struct pool *pool, struct vouch *out)
+{
+	const struct assertion_rules rules = rules_of(tenant, now_s);
 	struct assertion_row rows[ASSERTION_CHECKS];
 	enum err err = assertion_check(&rules, jws->typ, jws->payload, pool,
 				       &out->says, rows);
@@ -147,22 +166,57 @@ static enum err judge(const struct tenant *tenant, const struct jws *jws,
 		      assertion_refusal(rows)->hint);
 }
 
+/* All but its claims. */
+static enum err read_signed(const struct tenant *tenant, struct str text,
+			    bool is_logout, struct pool *pool, struct jws *jws,
+			    const struct tenant_key **key_r,
+			    struct vouch *out)
+{
+	enum err err = take_apart(text, pool, jws, out);
+
+	if (!err)
+		err = check_algorithm(jws, pool, NULL, out);
+	if (!err)
+		*key_r = find_key(tenant, jws, pool, out, &err);
+	return err ? err : verify(*key_r, jws, is_logout, pool, out);
+}
+
 enum err vouch_read(const struct tenant *tenant, struct str text,
 		    int64_t now_s, struct pool *pool, struct vouch *out_r)
 {
 	const struct tenant_key *key = NULL;
 	struct jws jws = { 0 };
-	enum err err = take_apart(text, pool, &jws, out_r);
+	enum err err = read_signed(tenant, text, false, pool, &jws, &key,
+				   out_r);
 
-	if (!err)
-		err = check_algorithm(&jws, pool, NULL, out_r);
-	if (!err)
-		key = find_key(tenant, &jws, pool, out_r, &err);
-	if (!err)
-		err = verify(key, &jws, pool, out_r);
 	if (!err)
 		err = judge(tenant, &jws, now_s, pool, out_r);
 	return err ? err : derive_jti(tenant, key, &jws, pool, out_r);
+}
+
+enum err vouch_read_logout(const struct tenant *tenant, struct str text,
+			   int64_t now_s, struct pool *pool,
+			   struct vouch *out_r)
+{
+	const struct assertion_rules rules = rules_of(tenant, now_s);
+	const struct tenant_key *key = NULL;
+	struct jws jws = { 0 };
+	struct str hint = STR_NULL;
+	enum err err = ERR_AUTH;
+
+	if (!text.len)
+		return refuse(out_r, CODE_logout_token_invalid,
+			      STR("the field logout_token is missing, empty or "
+				  "there twice"));
+	err = read_signed(tenant, text, true, pool, &jws, &key, out_r);
+	if (!err) {
+		err = logout_token_check(&rules, jws.payload, pool,
+					 &out_r->says, &hint);
+		if (err == ERR_AUTH)
+			out_r->hint = hint;
+	}
+	out_r->code = CODE_logout_token_invalid;
+	return err;
 }
 
 static struct metric *counter(struct str slug, const char *result)

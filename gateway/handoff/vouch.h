@@ -30,6 +30,15 @@ struct vouch {
 enum err vouch_read(const struct tenant *tenant, struct str text,
 		    int64_t now_s, struct pool *pool, struct vouch *out_r);
 
+/*
+ * The same of a partner's logout (policy/logout-token.h), by the same keys:
+ * neither passes for the other, for their types differ.  `says` has who it is
+ * and the jti alone, and the only code is logout_token_invalid.
+ */
+enum err vouch_read_logout(const struct tenant *tenant, struct str text,
+			   int64_t now_s, struct pool *pool,
+			   struct vouch *out_r);
+
 /* What a sign-in lacked, in gateway->unvouched; a set of them. */
 enum vouch_lack {
 	VOUCH_LACKING = 1,		/* an assertion */

@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/num.h"
 #include "codec/json.h"
+#include "policy/assertion-private.h"
 
 /* Far past any date, and times it no sum overflows. */
 #define DATE_MAX (INT64_C(1) << 53)
@@ -12,15 +13,6 @@
 #define CLOCK_AT 11	/* "HH:MM:SS" in clock_text() */
 #define CLOCK_LEN 8
 #define DAY_S 86400
-
-struct judge {
-	const struct assertion_rules *rules;
-	struct pool *pool;
-	struct fields said;		/* all claims */
-	struct assertion out;
-	struct assertion_row *rows;
-	bool is_out_of_memory;
-};
 
 /* Claims that say what the assertion is, not who the user is. */
 static const struct str about_it[] = {
@@ -40,8 +32,8 @@ struct str assertion_type_hint(struct pool *pool, struct str typ)
 			   json_quoted(pool, typ));
 }
 
-static void refuse(struct judge *j, enum assertion_check check, enum code code,
-		   struct str hint)
+void judge_refuse(struct judge *j, enum assertion_check check, enum code code,
+		  struct str hint)
 {
 	struct assertion_row *row = &j->rows[check];
 
@@ -55,7 +47,7 @@ static void refuse(struct judge *j, enum assertion_check check, enum code code,
 	row->hint = hint;
 }
 
-static const struct field *find(const struct judge *j, const char *name)
+const struct field *judge_find(const struct judge *j, const char *name)
 {
 	return fields_get(&j->said, str_from(name));
 }
@@ -79,8 +71,7 @@ static struct str moment(struct judge *j, int64_t at_s, bool is_far)
 	return pool_str(j->pool, (struct str){ text + CLOCK_AT, CLOCK_LEN });
 }
 
-/* "exp 09:04:10, here 09:06:31: 141 s late" (UTC). */
-static struct str both_clocks(struct judge *j, const char *claim, int64_t at_s)
+struct str judge_clocks(struct judge *j, const char *claim, int64_t at_s)
 {
 	int64_t now_s = j->rules->now_s, off_s = now_s - at_s;
 	bool is_late = off_s >= 0, is_far;
@@ -98,15 +89,14 @@ static struct str both_clocks(struct judge *j, const char *claim, int64_t at_s)
 			   is_late ? "late" : "early");
 }
 
-/* A claim that is a date, where there is one: is there? */
-static bool take_date(struct judge *j, const char *name, bool is_required,
-		      int64_t *out)
+bool judge_date(struct judge *j, const char *name, bool is_required,
+		int64_t *out)
 {
-	const struct field *field = find(j, name);
+	const struct field *field = judge_find(j, name);
 
 	if (!field) {
 		if (is_required)
-			refuse(j, ASSERTION_CLAIMS, CODE_assertion_claim,
+			judge_refuse(j, ASSERTION_CLAIMS, CODE_assertion_claim,
 			       pool_printf(j->pool, "%s is missing: send whole "
 					   "seconds since 1970", name));
 		return false;
@@ -114,7 +104,7 @@ static bool take_date(struct judge *j, const char *name, bool is_required,
 	if (field->is_literal &&
 	    !num_i64(field->value, 0, DATE_MAX, out))
 		return true;
-	refuse(j, ASSERTION_CLAIMS, CODE_assertion_claim,
+	judge_refuse(j, ASSERTION_CLAIMS, CODE_assertion_claim,
 	       pool_printf(j->pool, "%s is not a date: send whole seconds since "
 			   "1970, as a number", name));
 	return false;
@@ -125,25 +115,25 @@ static void judge_dates(struct judge *j)
 	const struct assertion_rules *rules = j->rules;
 	const int64_t now_s = rules->now_s;
 	int64_t iat = 0, exp = 0, nbf = 0;
-	bool has_iat = take_date(j, "iat", true, &iat);
-	bool has_exp = take_date(j, "exp", true, &exp);
-	bool has_nbf = take_date(j, "nbf", false, &nbf);
+	bool has_iat = judge_date(j, "iat", true, &iat);
+	bool has_exp = judge_date(j, "exp", true, &exp);
+	bool has_nbf = judge_date(j, "nbf", false, &nbf);
 
 	if (has_exp && now_s - exp >= ASSERTION_SKEW_S)
-		refuse(j, ASSERTION_EXPIRY, CODE_assertion_expired,
-		       both_clocks(j, "exp", exp));
+		judge_refuse(j, ASSERTION_EXPIRY, CODE_assertion_expired,
+		       judge_clocks(j, "exp", exp));
 	if (has_iat && iat - now_s > ASSERTION_SKEW_S)
-		refuse(j, ASSERTION_BEGIN, CODE_assertion_not_yet,
-		       both_clocks(j, "iat", iat));
+		judge_refuse(j, ASSERTION_BEGIN, CODE_assertion_not_yet,
+		       judge_clocks(j, "iat", iat));
 	if (has_nbf && nbf - now_s > ASSERTION_SKEW_S)
-		refuse(j, ASSERTION_BEGIN, CODE_assertion_not_yet,
-		       both_clocks(j, "nbf", nbf));
+		judge_refuse(j, ASSERTION_BEGIN, CODE_assertion_not_yet,
+		       judge_clocks(j, "nbf", nbf));
 	if (has_iat && has_exp && exp <= iat)
-		refuse(j, ASSERTION_LIFETIME, CODE_assertion_lifetime,
+		judge_refuse(j, ASSERTION_LIFETIME, CODE_assertion_lifetime,
 		       pool_printf(j->pool, "exp is not after iat (%lld, "
 				   "%lld)", (long long)exp, (long long)iat));
 	if (has_iat && has_exp && exp - iat > rules->max_age_s)
-		refuse(j, ASSERTION_LIFETIME, CODE_assertion_lifetime,
+		judge_refuse(j, ASSERTION_LIFETIME, CODE_assertion_lifetime,
 		       pool_printf(j->pool, "exp is %lld s after iat: at most "
 				   "%lld s are allowed",
 				   (long long)(exp - iat),
@@ -154,20 +144,20 @@ static void judge_dates(struct judge *j)
 
 /* ---- who it is from, and for ---- */
 
-static void judge_issuer(struct judge *j)
+void judge_issuer(struct judge *j)
 {
-	const struct field *iss = find(j, "iss");
+	const struct field *iss = judge_find(j, "iss");
 	struct str want = j->rules->issuer;
 
 	if (iss && !is_text(iss))
-		refuse(j, ASSERTION_ISSUER, CODE_assertion_issuer,
+		judge_refuse(j, ASSERTION_ISSUER, CODE_assertion_issuer,
 		       STR("iss is not a string"));
 	else if (want.len && !iss)
-		refuse(j, ASSERTION_ISSUER, CODE_assertion_issuer,
+		judge_refuse(j, ASSERTION_ISSUER, CODE_assertion_issuer,
 		       pool_printf(j->pool, "iss is missing: it has to be %s",
 				   json_quoted(j->pool, want)));
 	else if (want.len && !str_eq(iss->value, want))
-		refuse(j, ASSERTION_ISSUER, CODE_assertion_issuer,
+		judge_refuse(j, ASSERTION_ISSUER, CODE_assertion_issuer,
 		       pool_printf(j->pool, "iss is %s: it has to be %s",
 				   json_quoted(j->pool, iss->value),
 				   json_quoted(j->pool, want)));
@@ -210,9 +200,9 @@ static bool is_for(struct judge *j, const struct field *aud, struct str want)
 	return buf_is_ok(&text) && holds(aud->value, buf_str(&text));
 }
 
-static void judge_audience(struct judge *j)
+void judge_audience(struct judge *j)
 {
-	const struct field *aud = find(j, "aud");
+	const struct field *aud = judge_find(j, "aud");
 	const struct assertion_rules *rules = j->rules;
 	struct str is = STR("missing");
 
@@ -221,7 +211,7 @@ static void judge_audience(struct judge *j)
 	if (aud)
 		is = aud->kind == FIELD_JSON ? STR("a list without it") :
 		     str_from(json_quoted(j->pool, aud->value));
-	refuse(j, ASSERTION_AUDIENCE, CODE_assertion_audience,
+	judge_refuse(j, ASSERTION_AUDIENCE, CODE_assertion_audience,
 	       pool_printf(j->pool, "aud is %.*s: it has to be \"%.*s\" or "
 			   "\"%.*s\"", STR_ARG(is), STR_ARG(rules->slug),
 			   STR_ARG(rules->url)));
@@ -229,29 +219,28 @@ static void judge_audience(struct judge *j)
 
 /* ---- who it is about ---- */
 
-/* A claim that is a text of so many octets, where there is one. */
-static void take_text(struct judge *j, const char *name, bool is_required,
-		      size_t min, size_t max, struct str *out)
+void judge_text(struct judge *j, const char *name, bool is_required,
+		size_t min, size_t max, struct str *out)
 {
-	const struct field *field = find(j, name);
+	const struct field *field = judge_find(j, name);
 
 	if (!field && is_required)
-		refuse(j, ASSERTION_CLAIMS, CODE_assertion_claim,
+		judge_refuse(j, ASSERTION_CLAIMS, CODE_assertion_claim,
 		       pool_printf(j->pool, "%s is missing", name));
 	else if (field && !is_text(field))
-		refuse(j, ASSERTION_CLAIMS, CODE_assertion_claim,
+		judge_refuse(j, ASSERTION_CLAIMS, CODE_assertion_claim,
 		       pool_printf(j->pool, "%s is not a string", name));
 	else if (field && (field->value.len < min || field->value.len > max))
-		refuse(j, ASSERTION_CLAIMS, CODE_assertion_claim,
+		judge_refuse(j, ASSERTION_CLAIMS, CODE_assertion_claim,
 		       pool_printf(j->pool, "%s has %zu octets: send %zu to "
 				   "%zu", name, field->value.len, min, max));
 	else if (field)
 		*out = field->value;
 }
 
-static void judge_subject(struct judge *j)
+void judge_subject(struct judge *j)
 {
-	const struct field *sub = find(j, "sub");
+	const struct field *sub = judge_find(j, "sub");
 
 	if (!sub)
 		return;
@@ -260,7 +249,7 @@ static void judge_subject(struct judge *j)
 		j->out.sub = sub->value;
 		return;
 	}
-	refuse(j, ASSERTION_SUBJECT, CODE_assertion_subject,
+	judge_refuse(j, ASSERTION_SUBJECT, CODE_assertion_subject,
 	       is_text(sub) ?
 	       pool_printf(j->pool, "sub has %zu octets: send 1 to %d",
 			   sub->value.len, ASSERTION_SUB_MAX) :
@@ -271,13 +260,13 @@ static void judge_claims(struct judge *j)
 {
 	struct str unused;
 
-	take_text(j, "jti", true, ASSERTION_JTI_MIN, ASSERTION_JTI_MAX,
+	judge_text(j, "jti", true, ASSERTION_JTI_MIN, ASSERTION_JTI_MAX,
 		  &j->out.jti);
-	take_text(j, "nonce", false, 1, ASSERTION_NONCE_MAX, &j->out.nonce);
-	take_text(j, "email", true, 1, FIELD_VALUE_MAX, &j->out.email);
-	take_text(j, "name", false, 0, FIELD_VALUE_MAX, &j->out.name);
+	judge_text(j, "nonce", false, 1, ASSERTION_NONCE_MAX, &j->out.nonce);
+	judge_text(j, "email", true, 1, FIELD_VALUE_MAX, &j->out.email);
+	judge_text(j, "name", false, 0, FIELD_VALUE_MAX, &j->out.name);
 	/* what the gateway acts on */
-	take_text(j, "redirect_url", false, 0, FIELD_VALUE_MAX, &unused);
+	judge_text(j, "redirect_url", false, 0, FIELD_VALUE_MAX, &unused);
 	fields_init(&j->out.claims, j->pool);
 	for (unsigned i = 0; i < j->said.count; i++) {
 		const struct field *field = &j->said.v[i];
@@ -322,7 +311,31 @@ static void refuse_payload(struct judge *j, const struct fault *fault)
 			fault->detail ? fault->detail : err_text(fault->err));
 
 	for (unsigned i = ASSERTION_PAYLOAD; i < ASSERTION_CHECKS; i++)
-		refuse(j, i, CODE_assertion_malformed, hint);
+		judge_refuse(j, i, CODE_assertion_malformed, hint);
+}
+
+enum err judge_begin(struct judge *j, const struct assertion_rules *rules,
+		     struct str payload, struct pool *pool,
+		     struct assertion_row rows[ASSERTION_CHECKS])
+{
+	struct fault fault = { 0 };
+	enum err err;
+
+	*j = (struct judge){ .rules = rules, .pool = pool, .rows = rows };
+	begin(j);
+	fields_init(&j->said, pool);
+	err = json_parse_fields(payload, &j->said, &fault);
+	if (!err || err == ERR_NOMEM)
+		return err;
+	refuse_payload(j, &fault);
+	return j->is_out_of_memory ? ERR_NOMEM : ERR_AUTH;
+}
+
+enum err judge_end(const struct judge *j)
+{
+	if (j->is_out_of_memory)
+		return ERR_NOMEM;
+	return assertion_refusal(j->rows) ? ERR_AUTH : ERR_OK;
 }
 
 enum err assertion_check(const struct assertion_rules *rules, struct str typ,
@@ -330,33 +343,25 @@ enum err assertion_check(const struct assertion_rules *rules, struct str typ,
 			 struct assertion *out_r,
 			 struct assertion_row rows[ASSERTION_CHECKS])
 {
-	struct judge j = { .rules = rules, .pool = pool, .rows = rows };
-	struct fault fault = { 0 };
-	enum err err;
+	struct judge j;
+	enum err err = judge_begin(&j, rules, payload, pool, rows);
 
-	begin(&j);
-	if (!assertion_is_type(typ))
-		refuse(&j, ASSERTION_TYPE, CODE_assertion_type,
-		       assertion_type_hint(pool, typ));
-	fields_init(&j.said, pool);
-	err = json_parse_fields(payload, &j.said, &fault);
 	if (err == ERR_NOMEM)
 		return err;
-	if (err) {
-		refuse_payload(&j, &fault);
-	} else {
+	if (!assertion_is_type(typ))
+		judge_refuse(&j, ASSERTION_TYPE, CODE_assertion_type,
+			     assertion_type_hint(pool, typ));
+	if (!err) {
 		judge_issuer(&j);
 		judge_audience(&j);
 		judge_dates(&j);
 		judge_claims(&j);
 		judge_subject(&j);
 	}
-	if (j.is_out_of_memory)
-		return ERR_NOMEM;
-	if (assertion_refusal(rows))
-		return ERR_AUTH;
-	*out_r = j.out;
-	return ERR_OK;
+	err = judge_end(&j);
+	if (!err)
+		*out_r = j.out;
+	return err;
 }
 
 const struct assertion_row *

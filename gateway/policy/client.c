@@ -3,7 +3,7 @@
 #include "base/num.h"
 #include "codec/forwarded.h"
 
-static bool is_trusted(const struct client_trust *trust, const struct ip *ip)
+bool client_is_trusted(const struct client_trust *trust, const struct ip *ip)
 {
 	return cidrs_have(trust->proxies, trust->count, ip);
 }
@@ -73,7 +73,7 @@ static enum err find_in_list(const struct client_trust *trust,
 			if (err)
 				return err;
 			client->is_untold = false;
-			if (!is_trusted(trust, &client->ip))
+			if (!client_is_trusted(trust, &client->ip))
 				return ERR_OK;
 		}
 	}
@@ -104,7 +104,7 @@ static enum err find_in_forwarded(const struct client_trust *trust,
 			if (client->is_untold)
 				return ERR_OK;
 			client->ip = elements[n].ip;
-			if (!is_trusted(trust, &client->ip))
+			if (!client_is_trusted(trust, &client->ip))
 				return ERR_OK;
 		}
 	}
@@ -125,7 +125,7 @@ static enum err find_in_single(const struct client_trust *trust,
 		return ERR_OK;
 	err = lines.count > 1 ? ERR_SYNTAX : parse_hop(hop, &client->ip);
 	if (!err)
-		client->is_untold = is_trusted(trust, &client->ip);
+		client->is_untold = client_is_trusted(trust, &client->ip);
 	return err;
 }
 
@@ -142,7 +142,7 @@ enum err client_address(const struct client_trust *trust,
 	if (header == CLIENT_AUTO)
 		header = !xff.count && forwarded.count ? CLIENT_FORWARDED :
 							 CLIENT_FORWARDED_FOR;
-	if (!is_trusted(trust, &request->peer)) {
+	if (!client_is_trusted(trust, &request->peer)) {
 		unsigned n = header == CLIENT_SINGLE ? request->single.count :
 			     header == CLIENT_FORWARDED ? forwarded.count :
 			     xff.count;

@@ -82,6 +82,9 @@ struct client {
 	bool is_untold;
 };
 
+/* Is it one of the proxies? */
+bool client_is_trusted(const struct client_trust *trust, const struct ip *ip);
+
 /*
  * A hop of X-Forwarded-For, and a single header, is an address (codec/ip.h),
  * also with a port ("192.0.2.1:567", "[::1]:80") or in brackets; white space

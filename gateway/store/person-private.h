@@ -36,6 +36,8 @@ enum err person_init(struct person *person, const struct user *user,
 		     struct pool *pool);
 /* Inside a job: all of it, and what was minted for them ends. */
 enum err person_erase(struct db *db, const struct person *person);
+/* Inside a job: what was minted for them up to now ends. */
+enum err person_end(struct db *db, const struct person *person);
 /* Append {"users":[...],"sessions":[...], ...}: as of one moment, without
  * secrets. ERR_NOMEM: also what is too much for `out`; ERR_IO. */
 enum err person_show(struct db *reader, const struct person *person,

@@ -208,6 +208,16 @@ enum err person_init(struct person *p, const struct user *user,
 	return ERR_OK;
 }
 
+enum err person_end(struct db *db, const struct person *p)
+{
+	enum err err = ERR_OK;
+
+	for (unsigned i = 0; i < p->name_count && !err; i++)
+		err = tombstone_write(p->tombstones, db, p->user->tenant,
+				      p->names[i].kind, p->names[i].name);
+	return err;
+}
+
 enum err person_erase(struct db *db, const struct person *p)
 {
 	enum err err = ERR_OK;
@@ -216,10 +226,7 @@ enum err person_erase(struct db *db, const struct person *p)
 		if (places[i].erase && (p->user->view.id ||
 					places[i].has_tags))
 			err = places[i].erase(db, p);
-	for (unsigned i = 0; i < p->name_count && !err; i++)
-		err = tombstone_write(p->tombstones, db, p->user->tenant,
-				      p->names[i].kind, p->names[i].name);
-	return err;
+	return err ? err : person_end(db, p);
 }
 
 static enum err show_place(struct db *db, const struct place *place,

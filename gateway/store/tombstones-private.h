@@ -24,6 +24,8 @@ enum tombstone_kind {
 	TOMBSTONE_UNSIGNED = 1,		/* an address as compared */
 	TOMBSTONE_SIGNED = 2,		/* the same, of one vouched for */
 	TOMBSTONE_EXTERNAL = 3,		/* an external id */
+	TOMBSTONE_LOGOUT = 4,		/* no person: the jti of a partner's
+					 * logout, which is taken once */
 };
 
 #define TOMBSTONE_TAG_LEN 16
@@ -41,4 +43,9 @@ enum err tombstone_write(struct tombstones *tombstones, struct db *db,
 enum err tombstone_check(struct tombstones *tombstones, struct db *db,
 			 struct str tenant, enum tombstone_kind kind,
 			 struct str name, int64_t minted_ms);
+/* Inside a job: the first and only one of that name.  ERR_USED: there was one,
+ * TOMBSTONE_KEPT_S ago at most. */
+enum err tombstone_take(struct tombstones *tombstones, struct db *db,
+			struct str tenant, enum tombstone_kind kind,
+			struct str name);
 #endif

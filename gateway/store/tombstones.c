@@ -59,31 +59,53 @@ enum err tombstone_write(struct tombstones *ts, struct db *db,
 	return query_run(db, q);
 }
 
+/* When what has that name was ended; 0: it was not. */
+static enum err find_end(const struct tombstones *ts, struct db *db,
+			 struct str tenant, enum tombstone_kind kind,
+			 struct str name, int64_t *ended_ms_r)
+{
+	uint8_t tag[TOMBSTONE_TAG_LEN];
+	sqlite3_stmt *q;
+	enum err err = query_begin(db, SQL_TOMBSTONE_GET,
+		"SELECT ended_ms FROM tombstones WHERE tag = ?1", &q);
+
+	if (err)
+		return err;
+	*ended_ms_r = 0;
+	tombstone_tag(ts, tenant, kind, name, tag);
+	sqlite3_bind_blob(q, 1, tag, sizeof(tag), SQLITE_STATIC);
+	if (query_step(db, q, &err) > 0)
+		*ended_ms_r = sqlite3_column_int64(q, 0);
+	query_end(q);
+	return err;
+}
+
 enum err tombstone_check(struct tombstones *ts, struct db *db,
 			 struct str tenant, enum tombstone_kind kind,
 			 struct str name, int64_t minted_ms)
 {
-	uint8_t tag[TOMBSTONE_TAG_LEN];
-	sqlite3_stmt *q;
-	enum err err;
+	int64_t ended_ms = 0;
+	enum err err = ts->count ? find_end(ts, db, tenant, kind, name,
+					    &ended_ms) : ERR_OK;
 
-	if (!ts->count)
-		return ERR_OK;
-	err = query_begin(db, SQL_TOMBSTONE_GET,
-		"SELECT ended_ms FROM tombstones WHERE tag = ?1", &q);
+	/* farther ahead is a clock that was set back since */
+	return !err && ended_ms && minted_ms <= ended_ms &&
+	       ended_ms - minted_ms <= KEPT_MS ? ERR_NOT_FOUND : err;
+}
+
+enum err tombstone_take(struct tombstones *ts, struct db *db,
+			struct str tenant, enum tombstone_kind kind,
+			struct str name)
+{
+	int64_t now_ms = clock_steady_ms(), ended_ms = 0;
+	enum err err = find_end(ts, db, tenant, kind, name, &ended_ms);
+
 	if (err)
 		return err;
-	tombstone_tag(ts, tenant, kind, name, tag);
-	sqlite3_bind_blob(q, 1, tag, sizeof(tag), SQLITE_STATIC);
-	if (query_step(db, q, &err) > 0) {
-		int64_t ended_ms = sqlite3_column_int64(q, 0);
-
-		/* farther ahead is a clock that was set back since */
-		if (minted_ms <= ended_ms && ended_ms - minted_ms <= KEPT_MS)
-			err = ERR_NOT_FOUND;
-	}
-	query_end(q);
-	return err;
+	if (ended_ms && now_ms - ended_ms <= KEPT_MS &&
+	    ended_ms - now_ms <= KEPT_MS)
+		return ERR_USED;
+	return tombstone_write(ts, db, tenant, kind, name);
 }
 
 /* ---- the sweep ---- */

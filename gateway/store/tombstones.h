@@ -5,7 +5,8 @@
  * its holder is on the way.  Who is erased leaves a tombstone instead: tokens
  * that were minted for them up to that moment redeem no more, nor do later ones
  * by an assertion that was issued up to then; others do.
- * (Blocking needs none: the row says it.)
+ * (Blocking needs none: the row says it.)  Whom their partner signs out leaves
+ * the same, and the name of the partner's message beside it, which is taken once.
  *
  * It is written in the transaction of the erasure and asked for in that of the
  * redemption, so that the two may share a batch.  Where there are none, as

@@ -260,3 +260,112 @@ enum err users_erase(struct users *users, struct user_erase *e)
 	e->job.settle = erase_settle;
 	return writer_submit(users->writer, &e->job);
 }
+
+/* ---- the partner's logout ---- */
+
+static enum err end_user(struct db *db, struct user_logout *l,
+			 const struct user *user)
+{
+	struct users *u = l->users;
+	struct person person;
+	enum err err = person_init(&person, user, u->sessions, u->tombstones,
+				   db->scratch);
+
+	if (!err)
+		err = sessions_delete_of(u->sessions, db, user->view.id);
+	if (!err)
+		err = person_end(db, &person);
+	l->ended[l->ended_count++] = user->view.id;
+	return err;
+}
+
+/* Who has another external id is somebody else, who has their address. */
+static enum err end_all_of_address(struct db *db, struct user_logout *l)
+{
+	struct user *all = pool_calloc(db->scratch, USERS_OF_ADDRESS_MAX,
+				       sizeof(*all));
+	unsigned count = 0;
+	enum err err;
+
+	if (!all)
+		return ERR_NOMEM;
+	err = users_find_all(db, l->tenant, l->email_key, db->scratch, all,
+			     &count);
+	if (err == ERR_NOT_FOUND)
+		err = ERR_OK;
+	for (unsigned i = 0; i < count && !err; i++)
+		if (!l->external_id.ptr || !all[i].view.external_id.ptr)
+			err = end_user(db, l, &all[i]);
+	return err;
+}
+
+/* The names in the message, of whom there may be no row yet. */
+static enum err end_names(struct db *db, struct user_logout *l)
+{
+	static const enum tombstone_kind kinds[] = {
+		TOMBSTONE_EXTERNAL, TOMBSTONE_SIGNED, TOMBSTONE_UNSIGNED
+	};
+	enum err err = ERR_OK;
+
+	for (unsigned i = 0; i < N_ELEMENTS(kinds) && !err; i++) {
+		struct str name = i ? l->email_key : l->external_id;
+
+		if (name.ptr)
+			err = tombstone_write(l->users->tombstones, db,
+					      l->tenant, kinds[i], name);
+	}
+	return err;
+}
+
+static enum err logout_run(struct db *db, struct job *job)
+{
+	struct user_logout *l = (struct user_logout *)job;
+	struct user user;
+	enum err err = tombstone_take(l->users->tombstones, db, l->tenant,
+				      TOMBSTONE_LOGOUT, l->jti);
+
+	l->ended_count = 0;
+	if (!err && l->external_id.ptr) {
+		err = users_find_signed(db, l->tenant, l->external_id, STR(""),
+					db->scratch, &user);
+		if (!err)
+			err = end_user(db, l, &user);
+		else if (err == ERR_NOT_FOUND)
+			err = ERR_OK;
+	}
+	if (!err && l->email_key.ptr)
+		err = end_all_of_address(db, l);
+	if (!err)
+		err = end_names(db, l);
+	if (!err && l->audit)
+		err = audit_insert(db, l->audit);
+	return err;
+}
+
+static void logout_settle(struct job *job)
+{
+	struct user_logout *l = (struct user_logout *)job;
+
+	for (unsigned i = 0; i < l->ended_count && !job->result; i++)
+		sessions_drop_of(l->users->sessions, l->ended[i]);
+}
+
+enum err users_logout(struct users *users, struct user_logout *l)
+{
+	enum err err = text_check(l->tenant, USER_TENANT_MAX);
+
+	if (!err && l->external_id.ptr)
+		err = text_check(l->external_id, USER_EXTERNAL_MAX);
+	if (!err && l->email_key.ptr)
+		err = text_check(l->email_key, USER_EMAIL_MAX);
+	if (!err)
+		err = text_check(l->jti, USER_EXTERNAL_MAX);
+	if (!err && l->audit)
+		err = audit_check(l->audit);
+	if (err)
+		return err;
+	l->users = users;
+	l->job.run = logout_run;
+	l->job.settle = logout_settle;
+	return writer_submit(users->writer, &l->job);
+}

@@ -200,6 +200,27 @@ struct user_erase {
 enum err users_erase(struct users *users, struct user_erase *erase);
 
 /*
+ * Whom their partner signed out: all their sessions end, and the tokens that
+ * were minted for them (store/tombstones.h).  Named by external id, or address,
+ * or both; at least one.  By the address that is who has it, unsigned ones too,
+ * but where an external id came along nobody who has another one.  What is
+ * stored of them stays.  Nobody has to be stored.
+ * Result: ERR_OK; ERR_USED: a message with that jti came before; ERR_BUSY.
+ */
+struct user_logout {
+	struct job job;
+	struct str tenant;
+	struct str external_id, email_key;	/* absent: not said */
+	struct str jti;
+	const struct audit_record *audit;
+	/* private */
+	struct users *users;
+	int64_t ended[USERS_OF_ADDRESS_MAX + 1];	/* whose sessions end */
+	unsigned ended_count;
+};
+enum err users_logout(struct users *users, struct user_logout *logout);
+
+/*
  * Append all that an erasure would take away, as JSON: of who was found, or of
  * one with no id who is not stored.  No secrets, no hashes.  ERR_NOMEM: also
  * where it is too much for `out`; ERR_IO.

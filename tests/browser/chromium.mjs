@@ -19,7 +19,7 @@ export async function partner({ gateway = 'https://tickets.test', ticket = 'http
 	const { cert, key } = certificate();
 	const child = spawn(path.join(build, 'tests/demo/partner'),
 		['--port', '0', '--file', path.join(dir, 'partner.html'), '--cert', cert, '--key', key, ...(admin ? ['--admin', admin] : []),
-			...(sign ? ['--sign', sign, '--tenant', slug] : []), ...headers.flatMap((h) => ['--header', h])],
+			...(sign ? ['--sign', sign, '--tenant', slug, '--gateway', gateway] : []), ...headers.flatMap((h) => ['--header', h])],
 		{ stdio: ['ignore', 'pipe', 'inherit'] });
 	const ended = new Promise((r) => child.on('exit', r));
 	const port = await new Promise((resolve, reject) => {

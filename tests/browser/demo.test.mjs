@@ -14,7 +14,7 @@ before(async () => {
 	const secret = path.join(temporary('demo'), 'secret');
 	fs.writeFileSync(secret, 'the secret that the demo signs with, 1\n', { mode: 0o600 });
 	gw = await start({ tenants: { alpha: tenant('alpha', { name: '"Your Company"' }),
-		sigma: tenant('sigma', { identity: '"signed"', keys: `( { kid = "demo"; algorithm = "HS256"; secret_file = "${secret}"; } )` }) } });
+		sigma: tenant('sigma', { login_url: '"https://sigma.test/support/login"', logout_url: '"https://sigma.test/support/logout"', identity: '"signed"', keys: `( { kid = "demo"; algorithm = "HS256"; secret_file = "${secret}"; } )` }) } });
 	const admin = path.join(gw.state, 'admin.sock');
 	site = await partner({ admin });
 	signing = await partner({ admin, sign: secret, slug: 'sigma', ticket: 'https://ticket.sigma.test' });
@@ -142,4 +142,22 @@ test('without the record it says so', async () => {
 	await page.goto('https://blind.test/');
 	await page.getByText('without the gateway’s record').waitFor();
 	assert.equal(await page.locator('.how.live').count(), 0);
+});
+
+test('a link into the desk goes to the partner and comes back, and signing out ends at both', async () => {
+	const tab = await context.newPage();
+	await tab.goto('https://sigma.test/');
+	await tab.locator('#form').waitFor();
+	await tab.goto('https://ticket.sigma.test/tickets/new');
+	await tab.locator('#subject').waitFor();
+	assert.equal(tab.url(), 'https://ticket.sigma.test/tickets/new');
+	await tab.goto('https://ticket.sigma.test/auth/logout');
+	await Promise.all([tab.waitForURL('https://sigma.test/support/logout'), tab.getByRole('button', { name: 'Sign out' }).click()]);
+	await tab.getByRole('heading', { name: 'Signed out' }).waitFor();
+	await screenshot(tab, 'demo-signed-out');
+	assert.deepEqual((await context.cookies('https://sigma.test/')).filter((cookie) => cookie.name === 'demo-user'), []);
+	/* nobody is signed in there either: to its first page */
+	await tab.goto('https://ticket.sigma.test/tickets/new');
+	await tab.waitForURL('https://sigma.test/');
+	await tab.close();
 });

@@ -3,7 +3,7 @@
  * at "/" on a port of 127.0.0.1, over http or, with a certificate, https.
  *
  *	partner --port N --file PAGE.html [--cert CERT.pem --key KEY.pem]
- *		[--admin SOCKET] [--sign SECRET --tenant SLUG]
+ *		[--admin SOCKET] [--sign SECRET --tenant SLUG [--gateway URL]]
  *		[--header 'Name: value' ...]
  *
  * Whatever else is asked for is a page that it does not have, and leads back.
@@ -15,6 +15,8 @@
  * With a file that has the secret of the tenant's key, a POST to
  * "/support/assertion" answers a signed assertion of who is signed in here.
  * This site takes its page's word for that, from a cookie; others have a session.
+ * With the gateway's address, "/support/login?state=..." is the tenant's login_url,
+ * which sends them on, and "/support/logout" its logout_url.
  */
 #include <getopt.h>
 #include <microhttpd.h>
@@ -46,6 +48,7 @@ struct page {
 	char *secret;			/* NULL: nobody signs */
 	size_t secret_len;
 	const char *tenant;
+	const char *gateway;		/* its origin; NULL: no login_url */
 	char *headers[HEADERS_MAX];
 	unsigned header_count;
 };
@@ -172,8 +175,9 @@ static int read_user(struct MHD_Connection *connection, char *user)
 	       user[len - 1] == '}';
 }
 
-/* {"assertion":"..."} in `out`. */
-static int sign(const struct page *page, const char *user, struct buf *out)
+/* The assertion; a nonce of "" is none. */
+static int sign(const struct page *page, const char *user, const char *nonce,
+		struct buf *out)
 {
 	long long now = (long long)time(NULL);
 	unsigned char random[16];
@@ -185,16 +189,15 @@ static int sign(const struct page *page, const char *user, struct buf *out)
 	for (unsigned i = 0; i < sizeof(random); i++)
 		snprintf(jti + (size_t)2 * i, 3, "%02x", random[i]);
 	len = snprintf(payload, sizeof(payload), "{\"aud\":\"%s\","
-		       "\"iat\":%lld,\"exp\":%lld,\"jti\":\"%s\",%s",
-		       page->tenant, now, now + ASSERTION_S, jti, user + 1);
+		       "\"iat\":%lld,\"exp\":%lld,\"jti\":\"%s\","
+		       "%s%s%s%s", page->tenant, now, now + ASSERTION_S, jti,
+		       *nonce ? "\"nonce\":\"" : "", nonce,
+		       *nonce ? "\"," : "", user + 1);
 	if (len < 0 || (size_t)len >= sizeof(payload))
 		return 0;
-	buf_puts(out, "{\"assertion\":\"");
-	if (jws_sign(JWS_HS256, (struct str){ page->secret, page->secret_len },
-		     STR_NULL, (struct str){ payload, (size_t)len }, out))
-		return 0;
-	buf_puts(out, "\"}");
-	return buf_is_ok(out);
+	return !jws_sign(JWS_HS256, (struct str){ page->secret,
+			 page->secret_len }, STR_NULL,
+			 (struct str){ payload, (size_t)len }, out);
 }
 
 static enum MHD_Result answer_sign(const struct page *page,
@@ -207,12 +210,84 @@ static enum MHD_Result answer_sign(const struct page *page,
 	if (!read_user(connection, user))
 		return answer_text(connection, 401, "{}", 2);
 	buf_init(&text, JWS_MAX + 64);
-	result = sign(page, user, &text) ?
-		answer_text(connection, 200, text.ptr, text.len) :
-		answer_text(connection, 500, "{}", 2);
+	buf_puts(&text, "{\"assertion\":\"");
+	if (sign(page, user, "", &text)) {
+		buf_puts(&text, "\"}");
+		result = answer_text(connection, 200, text.ptr, text.len);
+	} else {
+		result = answer_text(connection, 500, "{}", 2);
+	}
 	buf_done(&text);
 	return result;
 }
+
+/* A page, or (to) on to somewhere else of this site's. */
+static enum MHD_Result answer_page(struct MHD_Connection *connection,
+				   const char *html, const char *to,
+				   const char *cookie)
+{
+	struct MHD_Response *response = MHD_create_response_from_buffer(
+		strlen(html), (void *)html, MHD_RESPMEM_MUST_COPY);
+	enum MHD_Result result;
+
+	MHD_add_response_header(response, "Content-Type",
+				"text/html; charset=utf-8");
+	MHD_add_response_header(response, "Cache-Control", "no-store");
+	if (to)
+		MHD_add_response_header(response, "Location", to);
+	if (cookie)
+		MHD_add_response_header(response, "Set-Cookie", cookie);
+	result = MHD_queue_response(connection, to ? 302 : 200, response);
+	MHD_destroy_response(response);
+	return result;
+}
+
+/* What came with the desk's visitor; "" where it is none of a gateway's. */
+static const char *read_state(struct MHD_Connection *connection)
+{
+	const char *state = MHD_lookup_connection_value(
+		connection, MHD_GET_ARGUMENT_KIND, "state");
+
+	return state && strlen(state) < 128 &&
+	       !state[strspn(state, "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+			     "abcdefghijklmnopqrstuvwxyz0123456789-_")] ?
+		state : "";
+}
+
+/* Who is signed in here goes on to the desk by itself. */
+static enum MHD_Result answer_login(const struct page *page,
+				    struct MHD_Connection *connection)
+{
+	char user[USER_MAX];
+	enum MHD_Result result;
+	struct buf text;
+
+	if (!read_user(connection, user))
+		return answer_page(connection, "", "/", NULL);
+	buf_init(&text, JWS_MAX + 1024);
+	buf_printf(&text, "<!doctype html>\n<meta charset=\"utf-8\">\n"
+		   "<title>Support</title>\n<form method=\"post\" action="
+		   "\"%s/api/auth/redirect/%s\">\n<input type=\"hidden\" "
+		   "name=\"assertion\" value=\"", page->gateway, page->tenant);
+	if (!sign(page, user, read_state(connection), &text))
+		buf_puts(&text, "none");
+	buf_puts(&text, "\">\n<button>Go on to support</button></form>\n"
+		 "<script>document.forms[0].submit()</script>\n");
+	result = buf_is_ok(&text) ?
+		answer_page(connection, text.ptr, NULL, NULL) : MHD_NO;
+	buf_done(&text);
+	return result;
+}
+
+static const char signed_out[] =
+	"<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n"
+	"<meta name=\"viewport\" content=\"width=device-width\">\n"
+	"<link rel=\"icon\" href=\"data:,\">\n"
+	"<title>Signed out</title>\n<style>:root{color-scheme:light dark}"
+	"body{font:1rem/1.55 system-ui,sans-serif;max-width:30rem;"
+	"margin:4rem auto;padding:0 1.25rem}</style>\n"
+	"<h1>Signed out</h1>\n<p>You signed out of the desk, and of the "
+	"partner's site.</p>\n<p><a href=\"/\">Sign in again</a></p>\n";
 
 /* What the desk links to beside "/", such as the terms. */
 static const char elsewhere[] =
@@ -247,6 +322,11 @@ static enum MHD_Result answer(void *cls, struct MHD_Connection *connection,
 	if (page->secret && !strcmp(url, "/support/assertion") &&
 	    !strcmp(method, "POST"))
 		return answer_sign(page, connection);
+	if (page->secret && page->gateway && !strcmp(url, "/support/login"))
+		return answer_login(page, connection);
+	if (page->gateway && !strcmp(url, "/support/logout"))
+		return answer_page(connection, signed_out, NULL,
+				   "demo-user=; Max-Age=0; Path=/");
 	response = MHD_create_response_from_buffer(
 		found ? page->len : sizeof(elsewhere) - 1,
 		found ? (void *)page->text : (void *)elsewhere,
@@ -282,6 +362,7 @@ static int read_options(int argc, char **argv, struct page *page,
 		{ "admin", required_argument, NULL, 'a' },
 		{ "sign", required_argument, NULL, 's' },
 		{ "tenant", required_argument, NULL, 't' },
+		{ "gateway", required_argument, NULL, 'g' },
 		{ "header", required_argument, NULL, 'h' },
 		{ 0 }
 	};
@@ -302,6 +383,8 @@ static int read_options(int argc, char **argv, struct page *page,
 			page->secret = read_file(optarg, &page->secret_len);
 		else if (c == 't')
 			page->tenant = optarg;
+		else if (c == 'g')
+			page->gateway = optarg;
 		else if (c == 'h' && page->header_count < HEADERS_MAX &&
 			 strstr(optarg, ": "))
 			page->headers[page->header_count++] = optarg;

@@ -181,7 +181,7 @@ test('no stranger signs anybody out, nor confirms for them', async () => {
 		assert.deepEqual(r.cookies, []);
 	}
 	assert.equal((await session(cookie)).json().user.email, user.email);
-	assert.equal((await gw.request({ host: C, path: '/auth/logout', headers: { Cookie: cookie } })).status, 405);
+	assert.equal((await gw.request({ host: C, path: '/auth/logout', headers: { Cookie: cookie } })).status, 200, 'a page with a button');
 });
 
 test('origins that only look listed get no echo, wherever they ask', async () => {

@@ -208,6 +208,39 @@ test('who is not signed in reads how to, and the desk hears nothing of it', asyn
 	assert.equal((await visit({ port: ports[1] })).status, 401, 'the other listener');
 });
 
+test('where there is a login_url, who is not signed in goes there, and comes back', async () => {
+	const host = 'desk.alpha.test', two = [await freePort(), await freePort()];
+	gw.writeConf('third', tenant('third', { desk: 'false', dashboard: '"/"', url: `"https://${host}"`, home: '"https://alpha.test"', login_url: '"https://alpha.test/login"' }));
+	assert.equal((await gw.reload()).code, 0);
+	const printed = await gw.ctl('recipe', 'nginx', 'third', '--gateway', `127.0.0.1:${gw.port}`, '--desk', `127.0.0.1:${desk.address().port}`);
+	assert.equal(printed.code, 0, printed.err);
+	const at = temporary('recipe-login');
+	const ask = (rest) => visit({ host, port: two[0], ...rest });
+	const server = await startNginx(at, [settleAt(printed.out, { ports: two, dir: at })], () => ask({ path: '/' }));
+	try {
+		const before = seen.length;
+		const out = await ask({ path: '/tickets/17?x=%2F&y', lines: browser });
+		assert.equal(out.status, 302, out.text);
+		const to = new URL(out.headers.location);
+		assert.equal(to.origin + to.pathname, 'https://alpha.test/login');
+		assert.equal(to.searchParams.get('return_to'), `https://${host}/tickets/17?x=%2F&y`);
+		const cookie = out.headers['set-cookie'].split(';')[0];
+		assert.match(cookie, /^__Host-usher-login=/);
+		/* a form that was posted late goes round by the same way; a script is told */
+		assert.equal((await ask({ path: '/tickets/17', method: 'POST', body: 'a=1', lines: browser })).status, 302);
+		const told = await ask({ path: '/tickets/17', lines: ['Accept: application/json', 'Sec-Fetch-Mode: cors', 'Sec-Fetch-Dest: empty'] });
+		assert.equal(told.status, 401);
+		assert.match(told.text, /You are not signed in/);
+		assert.equal(seen.length, before, 'the desk hears nothing of it');
+		const posted = await gw.handoff('third', { ...user, redirect_url: `https://${host}/`, state: to.searchParams.get('state') });
+		const url = new URL(posted.headers.location);
+		const arrived = await ask({ path: url.pathname + url.search, lines: [...browser, `Cookie: ${cookie}`] });
+		assert.equal(arrived.headers.location, `https://${host}/tickets/17?x=%2F&y`);
+	} finally {
+		await server.stop();
+	}
+});
+
 test('the guide\'s form signs in, and the desk is told who it is', async () => {
 	const { cookie, landed } = await signIn();
 	assert.equal(landed, `https://${C}/dashboard`);

@@ -383,6 +383,57 @@ START_TEST(a_browser_that_signs_out_goes_home)
 }
 END_TEST
 
+START_TEST(a_page_has_the_button_that_signs_out)
+{
+	const char *cookie = flow_sign_in("alpha", C, USER);
+	struct exchange *ex = flow_call(&steps_logout_page, .host = C,
+					.cookie = cookie,
+					.headers = { BROWSER });
+	struct str csp = flow_header(ex, "Content-Security-Policy");
+
+	ck_answer(ex, 200, "");
+	ck_assert(flow_body_has(ex, "Zo\xc3\xab Doe"));
+	ck_assert(flow_body_has(ex, "<form method=\"post\" action="
+				"\"/auth/logout\" data-exit="
+				"\"https://alpha.test/shop\">"));
+	ck_assert(flow_body_has(ex, "content=\"strict-origin\""));
+	ck_assert(strstr(csp.ptr, "form-action 'self' https://alpha.test;"));
+	ck_assert(strstr(csp.ptr, "frame-ancestors 'none'"));
+	ck_assert(!flow_header(ex, "Set-Cookie").ptr);
+	/* a link ends nothing */
+	ck_answer(session(cookie), 200, "");
+	ex = flow_call(&steps_logout_page, .host = C, .headers = { BROWSER });
+	ck_answer(ex, 200, "");
+	ck_assert(flow_body_has(ex, "You are signed out"));
+	ck_assert(!flow_body_has(ex, "<form"));
+}
+END_TEST
+
+START_TEST(who_signed_out_goes_where_the_tenant_says)
+{
+	const char *cookie;
+	struct exchange *ex;
+
+	flow_write("conf.d/alpha.conf",
+		   "tenant = { slug = \"alpha\"; url = \"https://" C "\";\n"
+		   "home = \"https://alpha.test/\"; identity = \"unsigned\";\n"
+		   "logout_url = \"https://id.alpha.test/out?from=desk\"; };\n");
+	flow_reload();
+	cookie = flow_sign_in("alpha", C, USER);
+	ex = flow_call(&steps_logout_page, .host = C, .cookie = cookie,
+		       .headers = { BROWSER });
+	ck_assert(strstr(flow_header(ex, "Content-Security-Policy").ptr,
+			 "form-action 'self' https://id.alpha.test;"));
+	ex = flow_call(&steps_logout, .method = METHOD_POST, .host = C,
+		       .cookie = cookie, .headers = { BROWSER,
+		       "Origin: https://" C });
+	ck_answer(ex, 303, "");
+	ck_str_is(flow_header(ex, "Location"),
+		  "https://id.alpha.test/out?from=desk");
+	ck_answer(session(cookie), 401, "not_signed_in");
+}
+END_TEST
+
 START_TEST(one_logout_leaves_other_devices_alone)
 {
 	const char *phone = flow_sign_in("alpha", C, USER);
@@ -508,6 +559,8 @@ static void account_tests(TCase *tcase)
 	tcase_add_test(tcase, signing_out_takes_a_page_of_our_own);
 	tcase_add_test(tcase, a_browser_that_signs_out_goes_home);
 	tcase_add_test(tcase, who_signs_nobody_out_is_not_on_record);
+	tcase_add_test(tcase, a_page_has_the_button_that_signs_out);
+	tcase_add_test(tcase, who_signed_out_goes_where_the_tenant_says);
 	tcase_add_test(tcase, one_logout_leaves_other_devices_alone);
 	tcase_add_test(tcase, a_changed_name_shows_in_open_sessions);
 	tcase_add_test(tcase, front_pages_and_what_is_not_there);

@@ -1,11 +1,11 @@
 /*
  * The claims of an assertion: the first line is its `typ` (empty: none), the
- * rest its payload.
+ * rest its payload.  The same claims are read as a partner's logout, too.
  */
 #include "base/hash.h"
 #include "base/pool.h"
 #include "fuzz/fuzz.h"
-#include "policy/assertion.h"
+#include "policy/logout-token.h"
 
 static struct pool *pool;
 
@@ -28,6 +28,19 @@ static void check_good(const struct assertion *a)
 		    a->exp_s > rules.now_s - ASSERTION_SKEW_S);
 	fuzz_assert(str_eq(fields_value(&a->claims, STR("email")), a->email));
 	fuzz_assert(!fields_get(&a->claims, STR("exp")));
+}
+
+static void try_logout(struct str payload)
+{
+	struct assertion a = { 0 };
+	struct str hint = STR_NULL;
+	enum err err = logout_token_check(&rules, payload, pool, &a, &hint);
+
+	if (err == ERR_NOMEM)
+		return;
+	fuzz_assert(err == ERR_OK || (err == ERR_AUTH && hint.len));
+	fuzz_assert(err || (a.jti.len >= ASSERTION_JTI_MIN &&
+			    (a.sub.len || a.email.len)));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -55,5 +68,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			    !rows[i].hint.ptr);
 	if (is_good)
 		check_good(&a);
+	try_logout(payload);
 	return 0;
 }

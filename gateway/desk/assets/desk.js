@@ -274,6 +274,10 @@ const loadThread = async (number, quiet) =>
 const wayBack = (text) => tenant.home && !embedded &&
 	el('a', { class: 'button', href: tenant.home }, text || `Go to ${tenant.name}`);
 
+/* Where the partner signs people in again, and sends them back to this place. */
+const signIn = () => data.login && !embedded &&
+	el('a', { class: 'button', href: data.login + encodeURIComponent(location.pathname + location.search) }, 'Sign in again');
+
 const inWords = {	/* by code, or by status */
 	offline: ['You are offline', 'Connect again, then try once more.'],
 	no_answer: ['No answer', 'The desk could not be reached.'],
@@ -395,7 +399,7 @@ function close(error) {
 	const [title, what] = last[reason];
 	const kept = reason === 'expired' && drafts.any() ? ' What you typed is kept.' : '';
 	main.replaceChildren(el('div', { class: 'empty' }, el('h1', { tabindex: '-1' }, title), el('p', {}, what + kept),
-		el('div', { class: 'actions' }, reason !== 'other' && wayBack(),
+		el('div', { class: 'actions' }, reason !== 'other' && (signIn() || wayBack()),
 			reason === 'other' ? button('Load again', () => location.reload()) : button('Try again', tryAgain))));
 	document.getElementById('desk').replaceChildren(el('header', { class: 'top' }, el('div', {},
 		el('p', { class: 'brand' }, mark(tenant.name), el('span', { dir: 'auto' }, tenant.name)))), main, live);
@@ -450,8 +454,8 @@ async function leave(event) {
 	}
 	if (isLeaving && others)
 		others.postMessage('signed-out');
-	if (isLeaving && tenant.home && !embedded)
-		location.assign(tenant.home);
+	if (isLeaving && data.exit && !embedded)
+		location.assign(data.exit);
 	else
 		form.submit();	/* whose answer says the rest */
 }

@@ -135,7 +135,7 @@ static enum step_result guess(void)
 static enum step_result server(void)
 {
 	lone_again();
-	return admit_limit_server(&lone);
+	return admit_limit_server(&lone, "redeem");
 }
 
 START_TEST(wrong_secrets_never_use_up_what_right_ones_need)
@@ -148,7 +148,9 @@ START_TEST(wrong_secrets_never_use_up_what_right_ones_need)
 	ck_assert_int_eq(server(), STEP_NEXT);
 	ck_str_is(lone_header("X-RateLimit-Limit"), "4");
 	ck_str_is(lone_header("X-RateLimit-Remaining"), "3");
-	/* Apart from sign-ins, either way. */
+	/* Apart from sign-ins, either way, and from those that begin here. */
+	lone_again();
+	ck_assert_int_eq(admit_limit_login(&lone), STEP_NEXT);
 	for (unsigned i = 0; i < LIMIT; i++)
 		ck_assert_int_eq(charge(&lone_tenant), STEP_NEXT);
 	ck_refused(charge(&lone_tenant), 429, "too_many_requests");
@@ -169,7 +171,9 @@ START_TEST(right_secrets_are_charged_to_the_tenant_wherever_they_come_from)
 	}
 	ck_refused(server(), 429, "too_many_requests");
 	ck_str_is(lone_header("Retry-After"), "1200");
-	/* Another's is not concerned, nor are guesses. */
+	/* Another's is not concerned, nor are guesses, or logouts. */
+	lone_again();
+	ck_assert_int_eq(admit_limit_server(&lone, "logout"), STEP_NEXT);
 	lone_tenant.slug = STR("another");
 	ck_assert_int_eq(server(), STEP_NEXT);
 	ck_assert_int_eq(guess(), STEP_NEXT);

@@ -138,6 +138,37 @@ START_TEST(one_that_is_vouched_for_says_so)
 }
 END_TEST
 
+START_TEST(what_began_at_the_desk_says_with_what)
+{
+	struct token in = john(), out;
+	struct str text;
+
+	text = text_of(mint(&acme, &in));
+	ck_assert_int_eq(open_at(&acme, text, in.iat_s, &out), ERR_OK);
+	ck_assert(!out.nonce.ptr && !out.is_chosen);
+	/* of whom an adapter sends elsewhere it is told only beside that */
+	in.is_chosen = true;
+	text = text_of(mint(&acme, &in));
+	ck_assert_int_eq(open_at(&acme, text, in.iat_s, &out), ERR_OK);
+	ck_assert(!out.nonce.ptr && !out.is_chosen);
+	for (int vouched = 0; vouched < 2; vouched++) {
+		for (int chosen = 0; chosen < 2; chosen++) {
+			in.is_vouched = vouched;
+			in.sub = vouched ? STR("42") : STR_NULL;
+			in.nonce = STR("a \"nonce\" of \\ any kind");
+			in.is_chosen = chosen;
+			text = text_of(mint(&acme, &in));
+			ck_assert_int_eq(open_at(&acme, text, in.iat_s, &out),
+					 ERR_OK);
+			ck_str_is(out.nonce, "a \"nonce\" of \\ any kind");
+			ck_assert_int_eq(out.is_chosen, chosen);
+			ck_assert_int_eq(out.is_vouched, vouched);
+			ck_str_is(out.name, in.name.ptr);
+		}
+	}
+}
+END_TEST
+
 START_TEST(it_lives_for_two_minutes)
 {
 	struct token in = john(), out = { 0 };
@@ -444,6 +475,7 @@ static void token_tests(TCase *tcase)
 	tcase_add_checked_fixture(tcase, setup, teardown);
 	tcase_add_test(tcase, what_is_minted_opens_again);
 	tcase_add_test(tcase, one_that_is_vouched_for_says_so);
+	tcase_add_test(tcase, what_began_at_the_desk_says_with_what);
 	tcase_add_test(tcase, it_lives_for_two_minutes);
 	tcase_add_test(tcase, it_opens_for_its_own_tenant_and_purpose_only);
 	tcase_add_test(tcase, no_bit_of_it_may_change);
