@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import crypto from 'node:crypto';
 import http from 'node:http';
 import { after, before, test } from 'node:test';
-import { Gateway, runUsherd, tenant, until } from './harness.mjs';
+import { Gateway, tenant, until } from './harness.mjs';
 
 const pair = () => crypto.generateKeyPairSync('ec', { namedCurve: 'P-256' });
 const one = pair(), two = pair();
@@ -60,7 +60,7 @@ const config = (slug) => tenant(named(slug), { url: null, identity: '"signed"', 
 
 before(async () => {
 	await serve();
-	gw = new Gateway({ tenants: Object.fromEntries(slugs.map((slug) => [named(slug), config(slug)])) });
+	gw = new Gateway({ gateway: { development: 'true' }, tenants: Object.fromEntries(slugs.map((slug) => [named(slug), config(slug)])) });
 	await gw.start();
 });
 after(async () => {
@@ -68,16 +68,16 @@ after(async () => {
 	await gone().catch(() => {});
 });
 
-const report = async (slug) => JSON.parse((await gw.ctl('--json', 'identity', named(slug))).stdout).jwks;
-const arrive = (slug, key, kid) => gw.handoff(named(slug), { assertion: sign(named(slug), key, kid), email: 'x@example.com' }, { headers: { accept: 'application/json' } });
+const report = async (slug) => JSON.parse((await gw.ctl('--json', 'identity', named(slug))).out).jwks;
+const arrive = (slug, key, kid) => gw.handoff(named(slug), { assertion: sign(named(slug), key, kid), response: 'json', email: 'x@example.com' }, { headers: { accept: 'application/json' } });
 
 test('keys are fetched, and what they sign holds', async () => {
 	await until(async () => (await report('good')).keys === 1, 'keys');
 	const answer = await arrive('good', one, 'one');
 	assert.equal(answer.status, 200, answer.text);
 	const refused = await arrive('good', two, 'one');
-	assert.equal(JSON.parse(refused.text).error, 'assertion_signature');
-	const text = (await gw.ctl('identity', named('good'))).stdout;
+	assert.equal(refused.json().code, 'assertion_signature');
+	const text = (await gw.ctl('identity', named('good'))).out;
 	assert.match(text, /keys of http:\/\/127\.0\.0\.1:\d+\/good: 1, fetched .* ago\)/);
 });
 
@@ -91,9 +91,9 @@ for (const [slug, why] of [
 		assert.equal(seen.keys, 0);
 		const answer = await arrive(slug, one, 'one');
 		assert.equal(answer.status, 401);
-		assert.equal(JSON.parse(answer.text).error, 'assertion_key_unknown');
+		assert.equal(answer.json().code, 'assertion_key_unknown');
 		assert.match(JSON.parse(answer.text).hint, /jwks_url/);
-		assert.match((await gw.ctl('status')).stdout, new RegExp(`KEYS OF ${named(slug)} COULD NOT BE FETCHED`));
+		assert.match((await gw.ctl('status')).out, new RegExp(`KEYS OF ${named(slug)} COULD NOT BE FETCHED`));
 	});
 
 test('a rotation under load refuses no good assertion', async () => {
@@ -109,7 +109,7 @@ test('a rotation under load refuses no good assertion', async () => {
 	await until(() => done > 20, 'load');
 	pages['/rotates'] = [200, set(jwk(one, 'one'), jwk(two, 'two'))];
 	const first = await arrive('rotates', two, 'two');
-	assert.equal(JSON.parse(first.text).error, 'assertion_key_unknown');
+	assert.equal(first.json().code, 'assertion_key_unknown');
 	assert.match(JSON.parse(first.text).hint, /are being fetched; try again/);
 	await until(async () => (await report('rotates')).keys === 2, 'both keys');
 	const second = await arrive('rotates', two, 'two');
