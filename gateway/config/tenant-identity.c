@@ -40,13 +40,14 @@ static void read_mode(const struct reader *reader, struct group group,
 			"word of an address",
 			"is \"unsigned\": whoever gets a browser to post "
 			"here is believed to be whom the post names");
-	if (out->identity == IDENTITY_UNSIGNED && keys)
-		location_warn(reader->location,
-			      group_line(group, has_url ? "jwks_url" : "keys"),
-			      has_url ? "jwks_url" : "keys", "set identity = \"observe\"",
-			      has_url ?
-			      "is not used while identity is \"unsigned\"" :
+	if (out->identity == IDENTITY_UNSIGNED && group_count(group, "keys"))
+		location_warn(reader->location, group_line(group, "keys"),
+			      "keys", "set identity = \"observe\"",
 			      "are not used while identity is \"unsigned\"");
+	if (out->identity == IDENTITY_UNSIGNED && has_url)
+		location_warn(reader->location, group_line(group, "jwks_url"),
+			      "jwks_url", "set identity = \"observe\"",
+			      "is not used while identity is \"unsigned\"");
 }
 
 /* ---- keys by URL ----------------------------------------------------------- */
@@ -104,8 +105,14 @@ static int read_keys_ca(const struct reader *reader, struct group group,
 	if (reader_path(reader, group, "jwks_ca", &path) ||
 	    secret_check_pem(at, path, false))
 		return -1;
-	return secret_read_public(at, reader->scratch, path, KEYS_CA_MAX,
-				  ca_r);
+	if (secret_read_public(at, reader->scratch, path, KEYS_CA_MAX, ca_r))
+		return -1;
+	if (str_icontains(*ca_r, STR("-----BEGIN CERTIFICATE-----")))
+		return 0;
+	location_error(at.location, at.line, at.setting,
+		       "put the authority's certificate there, in PEM",
+		       "names a file without a certificate in PEM");
+	return -1;
 }
 
 static void read_source(const struct reader *reader, struct group group,
