@@ -19,8 +19,8 @@ static struct {
 	int fd;
 	unsigned port;
 	pthread_t thread;
-	const char *head;	/* what is sent once a request was read */
-	size_t extra;		/* and so many octets behind it */
+	_Atomic(const char *) head;	/* what is sent once a request was read */
+	atomic_size_t extra;		/* and so many octets behind it */
 	bool drips;		/* ... one at a time, for ever */
 	bool is_mute;		/* nothing at all */
 	atomic_uint requests;
