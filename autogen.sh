@@ -38,7 +38,7 @@ build_commands="autoreconf:autoconf automake:automake libtoolize:libtool
 build_modules="libmicrohttpd:libmicrohttpd-dev gnutls:libgnutls28-dev
 	libcrypto:libssl-dev libconfig:libconfig-dev sqlite3:libsqlite3-dev
 	jansson:libjansson-dev libseccomp:libseccomp-dev libidn2:libidn2-dev
-	libpsl:libpsl-dev unicase.h:libunistring-dev"
+	libpsl:libpsl-dev libcurl:libcurl4-openssl-dev unicase.h:libunistring-dev"
 check_commands="node:nodejs npm:npm nginx:nginx-light chromium:chromium
 	firefox-esr:firefox-esr WebKitWebDriver:webkit2gtk-driver
 	Xvfb:xvfb sqlite3:sqlite3"

@@ -119,6 +119,18 @@ static int start_keeper(struct daemon *d)
 	return -1;
 }
 
+static int start_refresher(struct daemon *d)
+{
+	const struct fetcher_options as_it_is = { 0 };
+
+	if (fetcher_new(&as_it_is, &d->fetcher) == ERR_OK)
+		d->refresher = refresher_new(d->jwks_path,
+					     d->gateway.snapshots, d->fetcher);
+	if (!d->refresher)
+		log_error(fetcher, LOG_TEXT("problem", "no thread for it"));
+	return d->refresher ? 0 : -1;
+}
+
 /* Signals, before there is anything to reload. */
 static void on_early_signal(struct daemon *d)
 {
@@ -213,7 +225,7 @@ static int start_serving(struct daemon *d, const struct gateway_config *config)
 	}
 	d->gateway.snapshots = snapshot_slot_new(first);
 	if (!d->gateway.snapshots || open_admin(d, config) ||
-	    start_keeper(d))
+	    start_keeper(d) || start_refresher(d))
 		return -1;
 	if (server_run(d->server, why, sizeof(why))) {
 		log_error(not_serving, LOG_TEXT("problem", why));

@@ -200,6 +200,7 @@ int usherd_find_state(struct daemon *d, const char *dir)
 		{ d->limits_path, "limits" },
 		{ d->crash_path, "crash" },
 		{ d->clock_path, "clock" },
+		{ d->jwks_path, "jwks" },
 	};
 
 	for (size_t i = 0; i < N_ELEMENTS(files); i++)

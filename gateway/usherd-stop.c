@@ -11,6 +11,7 @@
 
 #define RELOAD_END_MS 1000	/* of STOP_MS, for a reload to let go */
 #define LOADERS_END_MS 500	/* ... for modules that are being loaded */
+#define REFRESH_END_MS 200	/* ... for keys that are being written */
 #define FLUSH_MS 1000		/* ... left to the store at least */
 
 /* Whatever is to be on the disk, until then. -1: the disk did not answer. */
@@ -32,6 +33,7 @@ enum end usherd_stop(struct daemon *d)
 {
 	const int64_t end_ms = clock_mono_ms() + STOP_MS - FLUSH_MS;
 	bool is_free = reload_cancel(&d->reload, RELOAD_END_MS), is_served;
+	bool is_named;
 
 	if (d->admin)
 		status_stop(&d->status);
@@ -55,6 +57,13 @@ enum end usherd_stop(struct daemon *d)
 			 "the files of a reload"));
 		return END_THREAD_LEFT;
 	}
+	if (!refresher_quit(d->refresher, REFRESH_END_MS)) {
+		log_warn(thread_left, LOG_TEXT("waits_for", "the disk, with "
+			 "keys that were fetched"));
+		return END_THREAD_LEFT;
+	}
+	is_named = fetcher_free(d->fetcher);
+	refresher_free(d->refresher);
 	ratelimit_free(d->gateway.limiter);
 	refusals_free(d->gateway.refusals);
 	strangers_free(d->gateway.strangers);
@@ -69,5 +78,6 @@ enum end usherd_stop(struct daemon *d)
 		close(d->signals);
 	if (d->timer >= 0)
 		close(d->timer);
-	return END_CLEAN;
+	/* a look-up that hangs is nothing of ours */
+	return is_named ? END_CLEAN : END_THREAD_LEFT;
 }

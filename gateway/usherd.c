@@ -294,6 +294,7 @@ static enum err prepare(void *ctx, struct snapshot *next,
 	struct daemon *d = ctx;
 
 	inspect_place(&next->gateway, true, report);
+	refresher_load(d->jwks_path, next);
 	return server_reload(d->server, next, report);
 }
 

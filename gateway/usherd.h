@@ -13,6 +13,7 @@
 #define USHERD_H
 
 #include "admin/clockwatch.h"
+#include "admin/refresher.h"
 #include "admin/reload.h"
 #include "admin/running.h"
 #include "admin/saver.h"
@@ -45,6 +46,9 @@ struct daemon {
 	char seals_path[PATH_LONGEST];
 	char crash_path[PATH_LONGEST];
 	char clock_path[PATH_LONGEST];
+	char jwks_path[PATH_LONGEST];	/* a directory */
+	struct fetcher *fetcher;
+	struct refresher *refresher;	/* of keys by URL */
 	struct watch watch;
 	struct storewatch storewatch;
 	struct clockwatch clockwatch;

@@ -75,6 +75,52 @@ static void add_page(const struct stranger *page, struct buf *out)
 		 "  none, or one that does not hold\n");
 }
 
+/* Where keys by URL come from, and how that goes. */
+static void add_source(const struct tenant *tenant, struct buf *out)
+{
+	struct key_source_report keys;
+
+	if (!tenant->key_source)
+		return;
+	key_source_report(tenant->key_source, &keys);
+	buf_puts(out, "keys of ");
+	sanitize_add(out, keys.url);
+	buf_printf(out, ": %u, fetched ", keys.keys);
+	if (keys.fetched_ms) {
+		sanitize_time(out, keys.fetched_ms);
+		buf_printf(out, " (%lld s ago)\n",
+			   (long long)((clock_wall_ms() - keys.fetched_ms) /
+				       1000));
+	} else {
+		buf_puts(out, "never\n");
+	}
+	if (!keys.failures)
+		return;
+	buf_printf(out, "KEYS COULD NOT BE FETCHED, %u time%s since, last ",
+		   keys.failures, keys.failures == 1 ? "" : "s");
+	sanitize_time(out, keys.failed_ms);
+	buf_puts(out, ": ");
+	sanitize_add(out, str_from(keys.problem));
+	buf_puts(out, keys.keys ? "; those of before serve on\n" : "\n");
+}
+
+static void add_source_json(const struct tenant *tenant, struct buf *out)
+{
+	struct key_source_report keys;
+
+	if (!tenant->key_source)
+		return;
+	key_source_report(tenant->key_source, &keys);
+	buf_puts(out, ",\"jwks\":{");
+	json_add_member(out, "url", keys.url);
+	json_add_member_int(out, "keys", keys.keys);
+	json_add_member_int(out, "fetched_ms", keys.fetched_ms);
+	json_add_member_int(out, "failed_ms", keys.failed_ms);
+	json_add_member_int(out, "failures", keys.failures);
+	json_add_member(out, "problem", str_from(keys.problem));
+	buf_addc(out, '}');
+}
+
 static void add_text(const struct identity_report *report, struct buf *out)
 {
 	const struct tenant *tenant = report->tenant;
@@ -87,6 +133,7 @@ static void add_text(const struct identity_report *report, struct buf *out)
 	buf_puts(out, "), since ");
 	sanitize_time(out, report->since_ms);
 	buf_addc(out, '\n');
+	add_source(tenant, out);
 	for (unsigned i = 0; i < CODES; i++)
 		if (report->by_code[i])
 			buf_printf(out, "%8llu  %s\n",
@@ -114,6 +161,7 @@ static void add_json(const struct identity_report *report, struct buf *out)
 	json_add_member_int(out, "good", (int64_t)report->good);
 	json_add_member_int(out, "refused", (int64_t)report->refused);
 	json_add_member_bool(out, "safe", is_safe(report));
+	add_source_json(tenant, out);
 	buf_puts(out, ",\"by_code\":{");
 	for (unsigned i = 0; i < CODES; i++)
 		if (report->by_code[i])

@@ -566,8 +566,60 @@ static enum err read_document(struct str in, struct fields *out,
 	return err;
 }
 
-static enum err parse(struct str in, bool has_lines, struct fields *out,
-		      struct fault *fault)
+static enum err read_object(json_t *object, struct fields *out,
+			    struct fault *fault)
+{
+	const char *key;
+	enum err err = ERR_OK;
+	json_t *v;
+
+	json_object_foreach(object, key, v) {
+		err = read_member(out, key, v, 0, fault);
+		if (err == ERR_LIMIT && (json_is_array(v) ||
+					 json_is_object(v)))
+			err = ERR_OK;
+		if (err)
+			return err;
+	}
+	return ERR_OK;
+}
+
+/* Likewise. */
+static enum err read_objects(struct str in, const char *name,
+			     struct fields *out, unsigned max,
+			     unsigned *count_r, struct fault *fault)
+{
+	json_error_t e;
+	json_t *root, *list, *item;
+	enum err err;
+	size_t i;
+
+	root = json_loadb(in.ptr, in.len, JSON_REJECT_DUPLICATES, &e);
+	if (!root)
+		return refuse(&e, in, fault);
+	if (!json_is_object(root))
+		return fault_set(fault, ERR_SYNTAX, 0, "not a JSON object");
+	list = json_object_get(root, name);
+	if (!list)
+		return fault_set(fault, ERR_NOT_FOUND, 0, "no such member");
+	if (!json_is_array(list))
+		return fault_set(fault, ERR_SYNTAX, 0, "not a list");
+	if (json_array_size(list) > max)
+		return fault_set(fault, ERR_LIMIT, 0, "too many in the list");
+	json_array_foreach(list, i, item) {
+		if (!json_is_object(item))
+			return fault_set(fault, ERR_SYNTAX, 0,
+					 "not a list of objects");
+		err = read_object(item, &out[i], fault);
+		if (err)
+			return err;
+	}
+	*count_r = (unsigned)json_array_size(list);
+	return ERR_OK;
+}
+
+/* What of the grammar comes before jansson, and its memory. */
+static enum err begin_work(struct str in, bool has_lines, struct fault *fault)
 {
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	enum err err;
@@ -581,9 +633,37 @@ static enum err parse(struct str in, bool has_lines, struct fields *out,
 	work = pool_new(WORK_FIXED + in.len * WORK_PER_BYTE);
 	if (!work)
 		return fault_set(fault, ERR_NOMEM, 0, "out of memory");
-	err = read_document(in, out, fault);
+	return ERR_OK;
+}
+
+static void end_work(void)
+{
 	pool_free(work);
 	work = NULL;
+}
+
+static enum err parse(struct str in, bool has_lines, struct fields *out,
+		      struct fault *fault)
+{
+	enum err err = begin_work(in, has_lines, fault);
+
+	if (err)
+		return err;
+	err = read_document(in, out, fault);
+	end_work();
+	return err;
+}
+
+enum err json_parse_objects(struct str in, const char *name,
+			    struct fields *out, unsigned max,
+			    unsigned *count_r, struct fault *fault)
+{
+	enum err err = begin_work(in, true, fault);
+
+	if (err)
+		return err;
+	err = read_objects(in, name, out, max, count_r, fault);
+	end_work();
 	return err;
 }
 

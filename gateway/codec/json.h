@@ -39,6 +39,18 @@ enum err json_parse_text(struct str in, struct fields *out,
 			 struct fault *fault);
 
 /*
+ * A list of objects: of `in`, one object, the member `name`, an array of at most
+ * `max` objects, each into one of `out` (fields_init()ed), as
+ * json_parse_fields() does; but what is nested in them and has more than
+ * FIELD_VALUE_MAX octets is left out, and values may hold TAB, LF and CR.  What
+ * else the outer object holds is left out.  Errors as there; ERR_NOT_FOUND:
+ * there is no such member; ERR_LIMIT: more than `max`.
+ */
+enum err json_parse_objects(struct str in, const char *name,
+			    struct fields *out, unsigned max,
+			    unsigned *count_r, struct fault *fault);
+
+/*
  * Append a quoted string; escapes what RFC 8259 demands, and '<', '>', '&',
  * U+2028 and U+2029 so that the text may stand inside HTML.  Bytes that are
  * not UTF-8 become U+FFFD, so that what is written always is JSON.

@@ -221,6 +221,10 @@ const struct setting schema_tenant[] = {
 	GROUPS("keys", keys, CONFIG_KEYS_MAX,
 	       .example = "keys = ( { kid = \"2026-11\"; algorithm = "
 	       "\"HS256\"; secret_file = \"secrets/yourcompany\"; } );"),
+	TEXT("jwks_url", 1, URL_MAX, .example =
+	     "jwks_url = \"https://yourcompany.com/.well-known/jwks.json\";"),
+	TEXT("jwks_ca", 1, PATH_LEN,
+	     .example = "jwks_ca = \"tls/yourcompany-ca.pem\";"),
 	TEXT("issuer", 1, 255,
 	     .example = "issuer = \"https://yourcompany.com\";"),
 	NUMBER("assertion_max_age", 1, ASSERTION_AGE_MAX_S, ASSERTION_AGE_S,

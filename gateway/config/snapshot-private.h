@@ -8,6 +8,7 @@
  *	tenant.c	a tenant's group -> a draft -> a struct tenant
  *	tenant-adapter.c  its adapter
  *	tenant-identity.c  how its users are told apart
+ *	key-source.c	the keys that a partner publishes by URL
  *	tenant-desk.c	what its desk looks like
  *	hosts.c		who lives on which host name
  *	snapshot.c	counting, look-ups, the slot
@@ -133,9 +134,10 @@ int draft_judge_adapter(struct location *location, const struct draft *draft,
 			unsigned seconds);
 
 /* How users are told apart, and the keys that prove it. Findings tell whether
- * they may be used. */
+ * they may be used.  Keys by URL come from `previous` (may be NULL) where they
+ * are the same. */
 void tenant_read_identity(const struct reader *reader, struct group group,
-			  struct tenant *out);
+			  const struct draft *previous, struct tenant *out);
 /* Accepts one that was not read whole. */
 void tenant_forget_keys(struct tenant *tenant);
 

@@ -17,6 +17,7 @@
 #include "base/str.h"
 #include "codec/ip.h"
 #include "codec/url.h"
+#include "config/key-source.h"
 #include "config/report.h"
 #include "crypto/jwe.h"
 #include "crypto/jws.h"
@@ -106,6 +107,7 @@ struct tenant {
 	/* of signed assertions, where that is not `unsigned` */
 	struct tenant_key *keys;
 	unsigned key_count;
+	struct key_source *key_source;	/* and those by URL; NULL: none */
 	struct str issuer;		/* absent: any */
 	uint32_t assertion_max_age_s;	/* of exp - iat */
 	struct str handoff_url;		/* absolute, what partners post to */
@@ -306,6 +308,12 @@ struct snapshot *snapshot_load_gateway(const struct snapshot_options *options,
  */
 unsigned snapshot_restart_needed(const struct snapshot *running,
 				 const struct snapshot *next, struct buf *out);
+
+/* Could an assertion of its be verified at all? */
+static inline bool tenant_has_keys(const struct tenant *tenant)
+{
+	return tenant->key_count || tenant->key_source;
+}
 
 /*
  * Its state as it is now: that of one that serves hangs on its adapter, which

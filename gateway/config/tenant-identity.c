@@ -1,6 +1,7 @@
 /* How a tenant's users are told apart, and the keys that prove who they are. */
 #include "config/secret.h"
 #include "config/snapshot-private.h"
+#include "fetch/address.h"
 
 #define KEY_SETTING_MAX 48
 
@@ -9,7 +10,8 @@ static void read_mode(const struct reader *reader, struct group group,
 		      struct tenant *out)
 {
 	unsigned line = group_line(group, "identity");
-	unsigned keys = group_count(group, "keys");
+	bool has_url = group_has(group, "jwks_url");
+	bool keys = group_count(group, "keys") || has_url;
 
 	if (identity_mode_parse(group_text(group, "identity"),
 				&out->identity))
@@ -18,13 +20,15 @@ static void read_mode(const struct reader *reader, struct group group,
 	else if (out->identity == IDENTITY_SIGNED && !keys)
 		location_error(
 			reader->location, line, "identity",
-			"add keys = ( { kid = ...; algorithm = ...; } );",
+			"add keys = ( { kid = ...; algorithm = ...; } ); or "
+			"jwks_url",
 			"is \"signed\", but there are no keys: nobody could "
 			"sign in");
 	else if (out->identity == IDENTITY_OBSERVE && !keys)
 		location_warn(
 			reader->location, line, "identity",
-			"add keys = ( { kid = ...; algorithm = ...; } );",
+			"add keys = ( { kid = ...; algorithm = ...; } ); or "
+			"jwks_url",
 			"is \"observe\", but there are no keys: no assertion "
 			"can be verified");
 	else if (out->identity == IDENTITY_UNSIGNED)
@@ -36,11 +40,111 @@ static void read_mode(const struct reader *reader, struct group group,
 			"word of an address",
 			"is \"unsigned\": whoever gets a browser to post "
 			"here is believed to be whom the post names");
-	if (out->identity == IDENTITY_UNSIGNED && keys)
+	if (out->identity == IDENTITY_UNSIGNED && group_count(group, "keys"))
 		location_warn(reader->location, group_line(group, "keys"),
 			      "keys", "set identity = \"observe\"",
 			      "are not used while identity is \"unsigned\"");
+	if (out->identity == IDENTITY_UNSIGNED && has_url)
+		location_warn(reader->location, group_line(group, "jwks_url"),
+			      "jwks_url", "set identity = \"observe\"",
+			      "is not used while identity is \"unsigned\"");
 }
+
+/* ---- keys by URL ----------------------------------------------------------- */
+
+/* Why nobody may go there, as far as the URL alone tells. */
+static const char *refused_host(const struct reader *reader,
+				const struct url *url)
+{
+	struct str host = url->host;
+	struct ip ip;
+
+	if (host.ptr[0] == '[')
+		host = (struct str){ host.ptr + 1, host.len - 2 };
+	if (!ip_parse(host, &ip))
+		return address_refused(&ip, reader->is_development);
+	return url_is_loopback(url) && !reader->is_development ?
+	       "a loopback name" : NULL;
+}
+
+static int read_keys_url(const struct reader *reader, struct group group,
+			 struct url *url_r)
+{
+	unsigned line = group_line(group, "jwks_url");
+	const char *what;
+
+	if (reader_url(reader, line, "jwks_url", group_text(group, "jwks_url"),
+		       HTTP_LOOPBACK, url_r))
+		return -1;
+	what = refused_host(reader, url_r);
+	if (what)
+		location_error(reader->location, line, "jwks_url",
+			       "name the partner's server on the Internet; "
+			       "a server of your own in there needs its keys "
+			       "in files (keys)",
+			       "is refused by rule: its host is %s", what);
+	else if (!str_is_null(url_r->fragment))
+		location_error(reader->location, line, "jwks_url",
+			       "leave out the # and what follows",
+			       "has a fragment, which no server sees");
+	else
+		return 0;
+	return -1;
+}
+
+/* Whom to trust there in place of the system's authorities. */
+static int read_keys_ca(const struct reader *reader, struct group group,
+			struct str *ca_r)
+{
+	struct secret_place at = { reader->location, "jwks_ca",
+				   group_line(group, "jwks_ca") };
+	struct str path = STR_NULL;
+
+	if (!group_has(group, "jwks_ca"))
+		return 0;
+	if (reader_path(reader, group, "jwks_ca", &path) ||
+	    secret_check_pem(at, path, false))
+		return -1;
+	if (secret_read_public(at, reader->scratch, path, KEYS_CA_MAX, ca_r))
+		return -1;
+	if (str_icontains(*ca_r, STR("-----BEGIN CERTIFICATE-----")))
+		return 0;
+	location_error(at.location, at.line, at.setting,
+		       "put the authority's certificate there, in PEM",
+		       "names a file without a certificate in PEM");
+	return -1;
+}
+
+static void read_source(const struct reader *reader, struct group group,
+			const struct draft *previous, struct tenant *out)
+{
+	struct key_source *before = previous ? previous->tenant.key_source :
+					       NULL;
+	struct str ca = STR_NULL;
+	struct url url;
+
+	if (!group_has(group, "jwks_url")) {
+		if (group_has(group, "jwks_ca"))
+			location_warn(reader->location,
+				      group_line(group, "jwks_ca"), "jwks_ca",
+				      "add jwks_url, or leave it out",
+				      "does nothing without jwks_url");
+		return;
+	}
+	if (read_keys_url(reader, group, &url) ||
+	    read_keys_ca(reader, group, &ca) ||
+	    out->identity == IDENTITY_UNSIGNED)
+		return;
+	if (before && key_source_is(before, &url, ca, reader->is_development))
+		out->key_source = key_source_ref(before);
+	else
+		out->key_source = key_source_new(&url, ca,
+						 reader->is_development);
+	if (!out->key_source)
+		reader_nomem(reader);
+}
+
+/* ---- keys in files --------------------------------------------------------- */
 
 /* A secret goes with HS256, a public key with the others. */
 static int check_pair(const struct reader *reader, struct group item,
@@ -229,12 +333,13 @@ static void read_conflicts(const struct reader *reader, struct group group,
 }
 
 void tenant_read_identity(const struct reader *reader, struct group group,
-			  struct tenant *out)
+			  const struct draft *previous, struct tenant *out)
 {
 	struct group rate = group_group(group, "signed_rate_limit");
 
 	read_mode(reader, group, out);
 	read_keys(reader, group, out);
+	read_source(reader, group, previous, out);
 	read_protected(reader, group, out);
 	reader_text(reader, group, "issuer", &out->issuer);
 	out->assertion_max_age_s =
@@ -252,4 +357,6 @@ void tenant_forget_keys(struct tenant *tenant)
 	for (unsigned i = 0; i < tenant->key_count; i++)
 		jws_key_free(tenant->keys[i].key);
 	tenant->key_count = 0;
+	key_source_unref(tenant->key_source);
+	tenant->key_source = NULL;
 }

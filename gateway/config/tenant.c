@@ -416,7 +416,7 @@ struct draft *draft_read(const struct reader *reader, struct group group,
 	read_urls(&mine, group, draft);
 	read_cors(&mine, group, &draft->tenant.cors);
 	read_redirects(&mine, group, draft);
-	tenant_read_identity(&mine, group, &draft->tenant);
+	tenant_read_identity(&mine, group, previous, &draft->tenant);
 	read_webhooks(&mine, group);
 	read_redeem_secret(&mine, group, &draft->tenant);
 	read_wanted(&mine, group, &draft->tenant);

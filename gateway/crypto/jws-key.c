@@ -157,6 +157,21 @@ static enum err prepare(struct jws_key *key, EVP_PKEY *pkey)
 	return ERR_OK;
 }
 
+static enum err take_pkey(struct jws_key *key, EVP_PKEY *pkey)
+{
+	enum err err = jws_pkey_check(key->algorithm, pkey);
+
+	if (!err && !is_sound(pkey))
+		err = ERR_RANGE;
+	if (!err)
+		err = prepare(key, pkey);
+	key->signature_size =
+		key->algorithm == JWS_RS256 ? (size_t)EVP_PKEY_get_size(pkey) :
+		key->algorithm == JWS_ES256 ? (size_t)2 * JWS_NUMBER_SIZE :
+					      (size_t)ED25519_SIZE;
+	return err;
+}
+
 static enum err read_pem(struct jws_key *key, struct str text)
 {
 	EVP_PKEY *pkey;
@@ -169,15 +184,7 @@ static enum err read_pem(struct jws_key *key, struct str text)
 	pkey = is_one_pem(text) ? read_public(text) : NULL;
 	if (!pkey)
 		return ERR_SYNTAX;
-	err = jws_pkey_check(key->algorithm, pkey);
-	if (!err && !is_sound(pkey))
-		err = ERR_RANGE;
-	if (!err)
-		err = prepare(key, pkey);
-	key->signature_size =
-		key->algorithm == JWS_RS256 ? (size_t)EVP_PKEY_get_size(pkey) :
-		key->algorithm == JWS_ES256 ? (size_t)2 * JWS_NUMBER_SIZE :
-					      (size_t)ED25519_SIZE;
+	err = take_pkey(key, pkey);
 	EVP_PKEY_free(pkey);
 	return err;
 }
@@ -208,6 +215,25 @@ enum err jws_key_new(enum jws_algorithm algorithm, struct str text,
 	err = algorithm == JWS_HS256 ? read_secret(key, text) :
 				       read_pem(key, text);
 	/* What failed on the way stands in this thread's list of errors. */
+	ERR_clear_error();
+	if (err) {
+		jws_key_free(key);
+		return err;
+	}
+	*key_r = key;
+	return ERR_OK;
+}
+
+enum err jws_key_from(enum jws_algorithm algorithm, EVP_PKEY *pkey,
+		      struct jws_key **key_r)
+{
+	struct jws_key *key = calloc(1, sizeof(*key));
+	enum err err;
+
+	if (!key)
+		return ERR_NOMEM;
+	key->algorithm = algorithm;
+	err = take_pkey(key, pkey);
 	ERR_clear_error();
 	if (err) {
 		jws_key_free(key);

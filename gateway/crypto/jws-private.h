@@ -29,6 +29,9 @@ bool jws_text_has(struct str text, struct str what);
 enum err jws_secret_check(struct str text);
 /* Is this a key for the algorithm? The same. */
 enum err jws_pkey_check(enum jws_algorithm algorithm, const EVP_PKEY *pkey);
+/* A key of it, which is judged as jws_key_new() does. The same errors. */
+enum err jws_key_from(enum jws_algorithm algorithm, EVP_PKEY *pkey,
+		      struct jws_key **key_r);
 /* What EVP_Digest*Init_ex() wants to be told; NULL: Ed25519 has its own. */
 const char *jws_digest_name(enum jws_algorithm algorithm);
 

@@ -86,7 +86,7 @@ static enum step_result check_origin(struct exchange *ex)
 {
 	struct handoff *handoff = ex->work;
 
-	handoff->is_pending = !handoff->may_post && ex->tenant->key_count &&
+	handoff->is_pending = !handoff->may_post && tenant_has_keys(ex->tenant) &&
 			      ex->tenant->identity != IDENTITY_UNSIGNED;
 	if (handoff->is_pending)
 		return STEP_NEXT;

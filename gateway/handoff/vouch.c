@@ -42,24 +42,63 @@ static enum err take_apart(struct str text, struct pool *pool,
 	}
 }
 
-/* By its name; the only one needs none.  NULL with a refusal. */
-static const struct tenant_key *find_key(const struct tenant *tenant,
-					 const struct jws *jws,
-					 struct pool *pool, struct vouch *out,
-					 enum err *err)
+/* The key that verifies, and what it lives in. */
+struct found {
+	struct str kid;
+	const struct jws_key *key;
+	struct jwks *set;		/* a reference; NULL: none by URL */
+};
+
+/* By its name; the only one needs none. Those in files come first. */
+static bool look_for(const struct tenant *tenant, struct str kid,
+		     struct found *out)
 {
-	*err = ERR_OK;
-	if (!jws->kid.ptr && tenant->key_count == 1)
-		return &tenant->keys[0];
-	for (unsigned i = 0; jws->kid.ptr && i < tenant->key_count; i++)
-		if (str_eq(tenant->keys[i].kid, jws->kid))
-			return &tenant->keys[i];
-	*err = refuse(out, CODE_assertion_key_unknown, jws->kid.ptr ?
-		      pool_printf(pool, "kid is %s, which no key of the tenant "
-				  "is called", json_quoted(pool, jws->kid)) :
-		      STR("kid is missing: the tenant has several keys, or "
-			  "none"));
-	return NULL;
+	const unsigned files = tenant->key_count;
+	const unsigned count = files + jwks_count(out->set);
+
+	for (unsigned i = 0; i < count; i++) {
+		struct str name = i < files ? tenant->keys[i].kid :
+				  jwks_kid(out->set, i - files);
+
+		if (kid.ptr ? !str_eq(name, kid) : count != 1)
+			continue;
+		out->kid = name;
+		out->key = i < files ? tenant->keys[i].key :
+			   jwks_key(out->set, i - files);
+		return true;
+	}
+	return false;
+}
+
+/* ... and what may yet come of keys by URL. */
+static struct str unknown_hint(const struct tenant *tenant, struct str kid,
+			       struct pool *pool)
+{
+	const char *more = "";
+
+	if (tenant->key_source)
+		more = key_source_want(tenant->key_source) ?
+			": the keys at its jwks_url are being fetched; try "
+			"again in a moment" :
+			", and neither has its jwks_url, from which they were "
+			"fetched a moment ago";
+	if (!kid.ptr)
+		return pool_printf(pool, "kid is missing: the tenant has "
+				   "several keys, or none%s", more);
+	return pool_printf(pool, "kid is %s, which no key of the tenant is "
+			   "called%s", json_quoted(pool, kid), more);
+}
+
+static enum err find_key(const struct tenant *tenant, const struct jws *jws,
+			 struct pool *pool, struct vouch *out,
+			 struct found *found)
+{
+	if (tenant->key_source)
+		found->set = key_source_keys(tenant->key_source);
+	if (look_for(tenant, jws->kid, found))
+		return ERR_OK;
+	return refuse(out, CODE_assertion_key_unknown,
+		      unknown_hint(tenant, jws->kid, pool));
 }
 
 static enum err check_algorithm(const struct jws *jws, struct pool *pool,
@@ -88,7 +127,7 @@ static enum err check_type(const struct jws *jws, bool is_logout,
 		      assertion_type_hint(pool, jws->typ));
 }
 
-static enum err verify(const struct tenant_key *key, const struct jws *jws,
+static enum err verify(const struct found *key, const struct jws *jws,
 		       bool is_logout, struct pool *pool, struct vouch *out)
 {
 	const char *algorithm =
@@ -115,7 +154,7 @@ static enum err verify(const struct tenant_key *key, const struct jws *jws,
  * signature: an ECDSA signature has a twin.
  */
 static enum err derive_jti(const struct tenant *tenant,
-			   const struct tenant_key *key, const struct jws *jws,
+			   const struct found *key, const struct jws *jws,
 			   struct pool *pool, struct vouch *out)
 {
 	uint8_t sum[DIGEST_SIZE];
@@ -166,32 +205,34 @@ static enum err judge(const struct tenant *tenant, const struct jws *jws,
 		      assertion_refusal(rows)->hint);
 }
 
-/* All but its claims. */
+/* All but its claims.  What the key lives in is the caller's to let go. */
 static enum err read_signed(const struct tenant *tenant, struct str text,
 			    bool is_logout, struct pool *pool, struct jws *jws,
-			    const struct tenant_key **key_r,
-			    struct vouch *out)
+			    struct found *key_r, struct vouch *out)
 {
 	enum err err = take_apart(text, pool, jws, out);
 
 	if (!err)
 		err = check_algorithm(jws, pool, NULL, out);
 	if (!err)
-		*key_r = find_key(tenant, jws, pool, out, &err);
-	return err ? err : verify(*key_r, jws, is_logout, pool, out);
+		err = find_key(tenant, jws, pool, out, key_r);
+	return err ? err : verify(key_r, jws, is_logout, pool, out);
 }
 
 enum err vouch_read(const struct tenant *tenant, struct str text,
 		    int64_t now_s, struct pool *pool, struct vouch *out_r)
 {
-	const struct tenant_key *key = NULL;
+	struct found key = { .key = NULL };
 	struct jws jws = { 0 };
 	enum err err = read_signed(tenant, text, false, pool, &jws, &key,
 				   out_r);
 
 	if (!err)
 		err = judge(tenant, &jws, now_s, pool, out_r);
-	return err ? err : derive_jti(tenant, key, &jws, pool, out_r);
+	if (!err)
+		err = derive_jti(tenant, &key, &jws, pool, out_r);
+	jwks_unref(key.set);
+	return err;
 }
 
 enum err vouch_read_logout(const struct tenant *tenant, struct str text,
@@ -199,7 +240,7 @@ enum err vouch_read_logout(const struct tenant *tenant, struct str text,
 			   struct vouch *out_r)
 {
 	const struct assertion_rules rules = rules_of(tenant, now_s);
-	const struct tenant_key *key = NULL;
+	struct found key = { .key = NULL };
 	struct jws jws = { 0 };
 	struct str hint = STR_NULL;
 	enum err err = ERR_AUTH;
@@ -216,6 +257,7 @@ enum err vouch_read_logout(const struct tenant *tenant, struct str text,
 			out_r->hint = hint;
 	}
 	out_r->code = CODE_logout_token_invalid;
+	jwks_unref(key.set);
 	return err;
 }
 

@@ -98,7 +98,7 @@ static void check_serving(const struct snapshot *s, const struct tenant *t)
 
 	fuzz_assert(t->token_keys);
 	fuzz_assert(lives_there(s, t));
-	fuzz_assert(t->identity != IDENTITY_SIGNED || t->key_count);
+	fuzz_assert(t->identity != IDENTITY_SIGNED || tenant_has_keys(t));
 	fuzz_assert(t->session_idle_s <= t->session_absolute_s);
 	fuzz_assert(str_has_prefix(t->origin, STR("https://")) ||
 		    s->gateway.development);

@@ -134,6 +134,7 @@ START_TEST(the_commented_examples_hold)
 	rig_write("keys/yourcompany.pem", RFC7515_A3_PUBLIC);
 	rig_write("tls/yourcompany.pem", "certificate");
 	rig_write("tls/yourcompany.key", "key");
+	rig_write("tls/yourcompany-ca.pem", "-----BEGIN CERTIFICATE-----");
 	plugin("fieldmap");
 	rig_options.plugins_override = rig_dir;
 	s = rig_load_good(NULL);

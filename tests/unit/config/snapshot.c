@@ -950,6 +950,10 @@ START_TEST(what_becomes_of_keys_and_modes_is_told)
 		{ SIGNED("unsigned", KEYS),
 		  "are not used while identity is \"unsigned\"" },
 		{ SIGNED("unsigned", ""), "is \"unsigned\": whoever" },
+		{ SIGNED("unsigned", "jwks_url = \"https://a.example/k\";"),
+		  "is not used while identity is \"unsigned\"" },
+		{ SIGNED("signed", "jwks_url = \"https://a.example/k\";"),
+		  NULL },
 		{ SIGNED("observe", KEYS "desk = false;"),
 		  "is false while identity is \"observe\"" },
 		{ SIGNED("signed", KEYS "desk = false; desk_user = "
@@ -971,6 +975,42 @@ START_TEST(what_becomes_of_keys_and_modes_is_told)
 				      cases[i].finding);
 		else
 			ck_assert_uint_eq(rig_report.count, 0);
+		snapshot_unref(s);
+		rig_end();
+	}
+}
+END_TEST
+
+/* What its URL alone tells of where nobody may go. */
+START_TEST(keys_by_url_come_from_others_alone)
+{
+	static const struct {
+		const char *url, *finding;
+	} cases[] = {
+		{ "https://127.0.0.1/k", "its host is a loopback address" },
+		{ "https://[::1]/k", "its host is a loopback address" },
+		{ "https://localhost/k", "its host is a loopback name" },
+		{ "https://10.0.0.1/k", "its host is a private address" },
+		{ "https://169.254.169.254/k", "is a link-local address" },
+		{ "https://[64:ff9b::7f00:1]/k", "is a loopback address" },
+		{ "http://a.example/k", "must be https://" },
+		{ "https://2130706433/k", "is not a URL that can be used" },
+		{ "https://a.example/k#x", "has a fragment" },
+	};
+
+	for (size_t i = 0; i < N_ELEMENTS(cases); i++) {
+		char text[512];
+		struct snapshot *s;
+
+		snprintf(text, sizeof(text), SIGNED("signed",
+			 "jwks_url = \"%s\";"), cases[i].url);
+		rig_begin();
+		rig_write("gateway.conf", GATEWAY);
+		rig_write("a.conf", text);
+		s = rig_load(NULL);
+		ck_assert_int_eq(rig_tenant(s, "a")->state, TENANT_BROKEN);
+		ck_assert_msg(rig_found(cases[i].finding), "%s",
+			      cases[i].url);
 		snapshot_unref(s);
 		rig_end();
 	}
@@ -1065,6 +1105,7 @@ static void snapshot_tests(TCase *tcase)
 	tcase_add_test(tcase, what_needs_signed_users_says_so);
 	tcase_add_test(tcase, the_keys_of_assertions_are_prepared);
 	tcase_add_test(tcase, what_becomes_of_keys_and_modes_is_told);
+	tcase_add_test(tcase, keys_by_url_come_from_others_alone);
 	tcase_add_test(tcase, a_desk_of_ones_own_is_worth_a_warning);
 	tcase_add_test(tcase, odd_files_are_worth_a_warning);
 	tcase_add_test(tcase, checking_needs_no_keys);
