@@ -1,5 +1,6 @@
 #include "store/person-private.h"
 
+#include "base/clock.h"
 #include "codec/json.h"
 #include "store/db-private.h"
 #include "store/outbox-private.h"
@@ -210,6 +211,7 @@ enum err person_init(struct person *p, const struct user *user,
 
 enum err person_erase(struct db *db, const struct person *p)
 {
+	const int64_t now_ms = clock_steady_ms();
 	enum err err = ERR_OK;
 
 	for (size_t i = 0; i < N_ELEMENTS(places) && !err; i++)
@@ -217,8 +219,11 @@ enum err person_erase(struct db *db, const struct person *p)
 					places[i].has_tags))
 			err = places[i].erase(db, p);
 	for (unsigned i = 0; i < p->name_count && !err; i++)
-		err = tombstone_write(p->tombstones, db, p->user->tenant,
-				      p->names[i].kind, p->names[i].name);
+		err = tombstone_write_until(p->tombstones, db, p->user->tenant,
+					    p->names[i].kind, p->names[i].name,
+					    now_ms + (p->names[i].kind ==
+						      TOMBSTONE_UNSIGNED ? 0 :
+						      TOMBSTONE_SKEW_MS));
 	return err;
 }
 

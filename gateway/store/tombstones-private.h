@@ -36,6 +36,11 @@ void tombstone_tag(const struct tombstones *tombstones, struct str tenant,
 enum err tombstone_write(struct tombstones *tombstones, struct db *db,
 			 struct str tenant, enum tombstone_kind kind,
 			 struct str name);
+/* ... up to a time of the steady clock, which may lie TOMBSTONE_SKEW_MS
+ * ahead. */
+enum err tombstone_write_until(struct tombstones *tombstones, struct db *db,
+			       struct str tenant, enum tombstone_kind kind,
+			       struct str name, int64_t until_ms);
 /* Inside a job.  ERR_NOT_FOUND: what was minted, or issued, for them then was
  * ended. */
 enum err tombstone_check(struct tombstones *tombstones, struct db *db,

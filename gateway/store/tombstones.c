@@ -44,17 +44,29 @@ enum err tombstone_write(struct tombstones *ts, struct db *db,
 			 struct str tenant, enum tombstone_kind kind,
 			 struct str name)
 {
+	return tombstone_write_until(ts, db, tenant, kind, name,
+				     clock_steady_ms());
+}
+
+/* One that reaches farther stays, unless it is of another clock. */
+enum err tombstone_write_until(struct tombstones *ts, struct db *db,
+			       struct str tenant, enum tombstone_kind kind,
+			       struct str name, int64_t until_ms)
+{
 	uint8_t tag[TOMBSTONE_TAG_LEN];
 	sqlite3_stmt *q;
 	enum err err = query_begin(db, SQL_TOMBSTONE_INSERT,
 		"INSERT OR REPLACE INTO tombstones(tag, ended_ms)"
-		" VALUES(?1, ?2)", &q);
+		" VALUES(?1, ifnull((SELECT ended_ms FROM tombstones"
+		" WHERE tag = ?1 AND ended_ms BETWEEN ?2 AND ?2 + ?3), ?2))",
+		&q);
 
 	if (err)
 		return err;
 	tombstone_tag(ts, tenant, kind, name, tag);
 	sqlite3_bind_blob(q, 1, tag, sizeof(tag), SQLITE_STATIC);
-	sqlite3_bind_int64(q, 2, clock_steady_ms());
+	sqlite3_bind_int64(q, 2, until_ms);
+	sqlite3_bind_int64(q, 3, KEPT_MS);
 	ts->count++;
 	return query_run(db, q);
 }

@@ -175,6 +175,7 @@ enum err users_end_planned(struct users *users, struct db *db,
 			   const struct user_sync *sync,
 			   const struct user_plan *plan)
 {
+	const int64_t now_ms = clock_steady_ms();
 	enum err err;
 
 	if (!plan->ends_id)
@@ -182,11 +183,14 @@ enum err users_end_planned(struct users *users, struct db *db,
 	err = sessions_delete_of(users->sessions, db, plan->ends_id);
 	if (err)
 		return err;
-	return plan->is_adopted ?
-		tombstone_write(users->tombstones, db, sync->tenant,
-				TOMBSTONE_UNSIGNED, sync->email_key) :
-		tombstone_write(users->tombstones, db, sync->tenant,
-				TOMBSTONE_EXTERNAL, plan->ends_external);
+	if (plan->is_adopted)
+		return tombstone_write(users->tombstones, db, sync->tenant,
+				       TOMBSTONE_UNSIGNED, sync->email_key);
+	/* by the partner's clock, if that is ahead */
+	return tombstone_write_until(users->tombstones, db, sync->tenant,
+				     TOMBSTONE_EXTERNAL, plan->ends_external,
+				     sync->issued_ms > now_ms ?
+				     sync->issued_ms : now_ms);
 }
 
 /* ---- erase ---- */
