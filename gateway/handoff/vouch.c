@@ -55,7 +55,7 @@ static const struct tenant_key *find_key(const struct tenant *tenant,
 			return &tenant->keys[i];
 	*err = refuse(out, CODE_assertion_key_unknown, jws->kid.ptr ?
 		      pool_printf(pool, "kid is %s, which no key of the tenant "
-				  "is called", json_quoted(pool, jws->kid)) :
+				  "is called", json_told(pool, jws->kid)) :
 		      STR("kid is missing: the tenant has several keys, or "
 			  "none"));
 	return NULL;
@@ -69,7 +69,7 @@ static enum err check_algorithm(const struct jws *jws, struct pool *pool,
 		return ERR_OK;
 	return refuse(out, CODE_assertion_algorithm,
 		      pool_printf(pool, "alg is %s: it has to be %s",
-				  json_quoted(pool, jws->alg), want ? want :
+				  json_told(pool, jws->alg), want ? want :
 				  "the one of the tenant's key: HS256, RS256, "
 				  "ES256 or EdDSA"));
 }
