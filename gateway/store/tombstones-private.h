@@ -26,6 +26,16 @@ enum tombstone_kind {
 	TOMBSTONE_EXTERNAL = 3,		/* an external id */
 };
 
+/* Whom a record of the audit is about: 63 bits of the same hash, of kinds of
+ * their own, never 0.  As long as the database. Any thread. */
+enum trail_kind {
+	TRAIL_PERSON = 16,		/* an address as compared */
+	TRAIL_SUBJECT = 17,		/* an external id */
+};
+uint64_t tombstone_trail_tag(const struct tombstones *tombstones,
+			     struct str tenant, enum trail_kind kind,
+			     struct str name);
+
 #define TOMBSTONE_TAG_LEN 16
 /* What of them stands in the database. Any thread. */
 void tombstone_tag(const struct tombstones *tombstones, struct str tenant,

@@ -228,13 +228,35 @@ static void erase_settle(struct job *job)
 
 	if (job->result)
 		return;
+	outbox_erase_soon(e->users->outbox);
 	if (!e->user_id) {
 		writer_wipe(e->users->writer);
 		return;
 	}
-	outbox_erase_soon(e->users->outbox);
 	sessions_drop_of(e->users->sessions, e->user_id);
 	tickets_touch(e->users->tickets, e->user_id);
+}
+
+static bool is_tagged(struct str tenant, struct str name)
+{
+	return name.len && tenant.len <= USER_TENANT_MAX &&
+	       name.len <= USER_EMAIL_MAX;
+}
+
+uint64_t users_trail_person(const struct users *users, struct str tenant,
+			    struct str key)
+{
+	return is_tagged(tenant, key) ?
+		tombstone_trail_tag(users->tombstones, tenant, TRAIL_PERSON,
+				    key) : 0;
+}
+
+uint64_t users_trail_subject(const struct users *users, struct str tenant,
+			     struct str external_id)
+{
+	return is_tagged(tenant, external_id) ?
+		tombstone_trail_tag(users->tombstones, tenant, TRAIL_SUBJECT,
+				    external_id) : 0;
 }
 
 enum err users_export(struct users *users, struct db *reader,

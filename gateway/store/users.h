@@ -282,4 +282,14 @@ enum err users_addressless(struct db *reader, struct str tenant, unsigned max,
 /* Is the one at `i` of the same address as the one before it? */
 bool users_conflict_goes_on(const struct user_conflict *list, unsigned i);
 
+/*
+ * What the audit has in the place of a person (store/audit-pack.h): a keyed hash
+ * of their address as compared, or of their external id, within the tenant.
+ * 0: too long to be anybody's.  Any thread.
+ */
+uint64_t users_trail_person(const struct users *users, struct str tenant,
+			    struct str email_key);
+uint64_t users_trail_subject(const struct users *users, struct str tenant,
+			     struct str external_id);
+
 #endif
