@@ -275,7 +275,7 @@ static enum err read_type(struct exchange *ex, struct type *type_r)
 		is_unsupported(type_r, "The Content-Type is malformed.");
 		type_r->came = pool_printf(ex->pool, "The Content-Type %s is "
 					   "malformed.",
-					   json_told(ex->pool, type));
+					   json_quoted(ex->pool, type));
 		return ERR_UNSUPPORTED;
 	}
 	if (!media->charset.ptr || media_is_utf8(media->charset))
