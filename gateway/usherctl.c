@@ -19,6 +19,7 @@
 #include "console/recipe.h"
 #include "console/scaffold.h"
 #include "console/snippet.h"
+#include "console/explainctl.h"
 #include "console/ticketctl.h"
 #include "desk/assets.h"
 #include "desk/sdk.h"

@@ -6,11 +6,13 @@
 #include "base/clock.h"
 #include "base/codes.h"
 #include "base/num.h"
+#include "codec/base64url.h"
+#include "codec/email.h"
 #include "codec/fields.h"
 #include "codec/json.h"
 
-#define EXPLAIN_POOL_MAX (4 * AUDIT_RENDERED_MAX)
 /* Full records, and their pool's own. */
+#define EXPLAIN_POOL_MAX (16 * 1024 * 1024)
 #define AUDIT_POOL_MAX (4 * 1024 * 1024)
 
 /* One step of a trail, {"step":...,"verdict":...,"us":...}, as a line; what an
@@ -137,6 +139,9 @@ static void record_text(const struct audit_record *record, struct str remedy,
 	record_line(record, body);
 	if (network[0])
 		buf_printf(body, "  client:  of %s\n", network);
+	if (record->tags.token)
+		buf_printf(body, "  token:   %016llx\n",
+			   (unsigned long long)record->tags.token);
 	if (info)
 		buf_printf(body, "  meaning: %s\n", info->meaning);
 	if (remedy.len)
@@ -144,26 +149,9 @@ static void record_text(const struct audit_record *record, struct str remedy,
 	trail_text(record->trail, pool, body);
 }
 
-/* The members of a record; the caller begins and ends the object. */
-static void add_record(const struct audit_record *record, struct buf *body)
-{
-	char network[AUDIT_NETWORK_TEXT_MAX];
-
-	buf_addc(body, '{');
-	json_add_member_int(body, "id", record->id);
-	json_add_member(body, "request_id", record->request_id);
-	json_add_member_int(body, "time_ms", record->time_ms);
-	json_add_member(body, "tenant", record->tenant);
-	audit_network_text(&record->network, network);
-	json_add_member(body, "network", str_from(network));
-	json_add_member_int(body, "status", record->status);
-	json_add_member(body, "code", record->code);
-	json_add_member_raw(body, "trail", record->trail);
-}
-
 static void record_json(const struct audit_record *record, struct buf *body)
 {
-	add_record(record, body);
+	audit_record_json(record, body);
 	buf_puts(body, "}\n");
 }
 
@@ -172,12 +160,12 @@ static void explain_json(const struct audit_record *record, struct str remedy,
 {
 	const struct code_info *info = code_of(record);
 
-	add_record(record, body);
+	audit_record_json(record, body);
 	if (info)
 		json_add_member(body, "meaning", str_from(info->meaning));
 	if (remedy.len)
 		json_add_member(body, "remedy", remedy);
-	buf_puts(body, "}\n");
+	buf_addc(body, '}');
 }
 
 /* What mends it here, with file and line, or what its code's line says. */
@@ -200,29 +188,250 @@ static struct str remedy_of(struct status *status,
 
 _Static_assert(AUDIT_DAYS_MAX == 30, "operators are told 30 days");
 
+/* ---- of a token, of a person ---- */
+
+/* The newest, in the order of their times. */
+struct chain {
+	struct pool *pool;
+	struct audit_record records[EXPLAIN_MAX];
+	unsigned count;
+	bool is_more;
+};
+
+static bool copy(struct pool *pool, struct str *s)
+{
+	if (s->ptr)
+		*s = pool_str(pool, *s);
+	return true;
+}
+
+static bool add_to_chain(void *ctx, const struct audit_record *found)
+{
+	struct chain *c = ctx;
+	struct audit_record r = *found;
+	unsigned at = c->count;
+
+	while (at && c->records[at - 1].time_ms > r.time_ms)
+		at--;
+	if (c->count == EXPLAIN_MAX) {
+		c->is_more = true;
+		if (!at)
+			return true;
+		memmove(c->records, c->records + 1,
+			--at * sizeof(c->records[0]));
+		c->count--;
+	}
+	copy(c->pool, &r.request_id);
+	copy(c->pool, &r.tenant);
+	copy(c->pool, &r.code);
+	copy(c->pool, &r.trail);
+	if (!r.trail.ptr || !r.request_id.ptr) {
+		c->is_more = true;
+		return false;
+	}
+	memmove(c->records + at + 1, c->records + at,
+		(c->count - at) * sizeof(c->records[0]));
+	c->records[at] = r;
+	c->count++;
+	return true;
+}
+
+static void chain_text(struct status *status, const struct chain *c,
+		       struct buf *body)
+{
+	for (unsigned i = 0; i < c->count; i++) {
+		if (i)
+			buf_addc(body, '\n');
+		record_text(&c->records[i],
+			    remedy_of(status, &c->records[i], c->pool),
+			    c->pool, body);
+	}
+	if (c->is_more)
+		buf_printf(body, "\nThere are more: these are the newest %u.\n",
+			   c->count);
+}
+
+static void chain_json(struct status *status, const struct chain *c,
+		       struct buf *body)
+{
+	buf_puts(body, "{\"records\":[");
+	for (unsigned i = 0; i < c->count; i++) {
+		if (i)
+			buf_addc(body, ',');
+		explain_json(&c->records[i],
+			     remedy_of(status, &c->records[i], c->pool), body);
+	}
+	buf_puts(body, "]");
+	json_add_member_bool(body, "more", c->is_more);
+	buf_puts(body, "}\n");
+}
+
+static const char *explain_all(struct status *status,
+			       const struct audit_query *query,
+			       const char *none, struct pool *pool, bool json,
+			       struct buf *body)
+{
+	struct chain chain = { .pool = pool };
+	enum err err = audit_search(status->reader, query, add_to_chain,
+				    &chain);
+
+	if (err)
+		return err_text(err);
+	if (!chain.count)
+		return none;
+	(json ? chain_json : chain_text)(status, &chain, body);
+	return NULL;
+}
+
+/* A jti begins with the time of its token, or of its assertion. */
+static bool is_token(struct str word, struct audit_query *out)
+{
+	uint8_t jti[REDEMPTION_JTI_LEN];
+	size_t len = 0;
+	uint64_t tag = 0;
+
+	*out = (struct audit_query){ .to_ms = INT64_MAX };
+	if (word.len == 2 * AUDIT_TAG_LEN) {
+		for (size_t i = 0; i < word.len; i++) {
+			int digit = num_hex(word.ptr[i]);
+
+			if (digit < 0)
+				return false;
+			tag = tag << 4 | (unsigned)digit;
+		}
+		out->token = tag;
+		return tag != 0;
+	}
+	if (word.len != BASE64URL_LEN(REDEMPTION_JTI_LEN) ||
+	    base64url_decode(word, jti, sizeof(jti), &len) ||
+	    len != sizeof(jti))
+		return false;
+	out->token = audit_token_tag(jti, sizeof(jti));
+	out->from_ms = redemption_time(jti) - 2 * AUDIT_SPAN_MS;
+	return true;
+}
+
+/* Whose ids the address has are found by those as well. */
+static unsigned find_subjects(struct status *status, struct str tenant,
+			      struct str key, struct pool *pool,
+			      uint64_t subjects[USERS_OF_ADDRESS_MAX])
+{
+	const struct users *all = store_users(status->gateway->store);
+	struct user users[USERS_OF_ADDRESS_MAX];
+	unsigned count = 0, n = 0;
+
+	if (users_find_all(status->reader, tenant, key, pool, users, &count))
+		return 0;
+	for (unsigned i = 0; i < count; i++)
+		if (users[i].view.external_id.len)
+			subjects[n++] = users_trail_subject(all, tenant,
+				users[i].view.external_id);
+	return n;
+}
+
+static const char *explain_person(struct status *status,
+				  const struct str *words, struct pool *pool,
+				  bool json, struct buf *body)
+{
+	uint64_t subjects[USERS_OF_ADDRESS_MAX];
+	struct audit_query query = { .subjects = subjects };
+	const char *trouble = status_check_tenant(status, words[0], body);
+	struct email email;
+
+	if (trouble)
+		return trouble;
+	if (str_is_null(words[1]) || email_parse(pool, words[1], &email))
+		return "that is no e-mail address";
+	if (str_is_null(words[2]) || str_is_null(words[3]) ||
+	    num_i64(words[2], 0, INT64_MAX / 2, &query.from_ms) ||
+	    num_i64(words[3], 0, INT64_MAX / 2, &query.to_ms))
+		return "a time is in milliseconds since 1970";
+	query.person = users_trail_person(store_users(status->gateway->store),
+					  words[0], email.key);
+	query.subject_count = find_subjects(status, words[0], email.key, pool,
+					    subjects);
+	return explain_all(status, &query, "nothing about them is on record "
+			   "of that time: a body that was refused names "
+			   "nobody, and who was erased is in none", pool, json,
+			   body);
+}
+
+/* ---- of a request ---- */
+
+struct others {
+	const struct audit_record *of;
+	struct buf *body;
+};
+
+static bool add_other(void *ctx, const struct audit_record *record)
+{
+	struct others *o = ctx;
+
+	if (str_eq(record->request_id, o->of->request_id))
+		return true;
+	buf_puts(o->body, "same token: ");
+	record_line(record, o->body);
+	return true;
+}
+
+/* The other hops: a token lives for minutes. */
+static void add_others(struct status *status,
+		       const struct audit_record *record, struct buf *body)
+{
+	struct others others = { record, body };
+	const struct audit_query query = {
+		.token = record->tags.token,
+		.from_ms = record->time_ms - 10 * AUDIT_SPAN_MS,
+		.to_ms = record->time_ms + 10 * AUDIT_SPAN_MS,
+	};
+
+	if (query.token)
+		(void)audit_search(status->reader, &query, add_other, &others);
+}
+
+static const char *explain_request(struct status *status, struct str id,
+				   struct pool *pool, bool json,
+				   struct buf *body)
+{
+	struct audit_record record;
+	enum err err = audit_find(status->reader, id, pool, &record);
+	struct str remedy;
+
+	if (err == ERR_NOT_FOUND)
+		return "no such request is on record: ids are those of "
+		       "X-Request-Id, kept for 30 days; of a client that "
+		       "is refused very often, not each is, and none of "
+		       "paths and methods that nobody serves and of "
+		       "preflights that pass";
+	if (err)
+		return err_text(err);
+	remedy = remedy_of(status, &record, pool);
+	if (json) {
+		explain_json(&record, remedy, body);
+		buf_addc(body, '\n');
+		return NULL;
+	}
+	record_text(&record, remedy, pool, body);
+	add_others(status, &record, body);
+	return NULL;
+}
+
 const char *command_explain(struct status *status, const struct str *words,
 			    bool json, struct buf *body)
 {
 	struct pool *pool = pool_new(EXPLAIN_POOL_MAX);
-	struct audit_record record;
-	const char *trouble = NULL;
-	enum err err;
+	struct audit_query token;
+	const char *trouble;
 
-	err = pool ? audit_find(status->reader, words[0], pool, &record) :
-		     ERR_NOMEM;
-	if (err == ERR_NOT_FOUND)
-		trouble = "no such request is on record: ids are those of "
-			  "X-Request-Id, kept for 30 days; of a client that "
-			  "is refused very often, not each is, and none of "
-			  "paths and methods that nobody serves and of "
-			  "preflights that pass";
-	else if (err)
-		trouble = err_text(err);
-	else if (json)
-		explain_json(&record, remedy_of(status, &record, pool), body);
+	if (!pool)
+		return err_text(ERR_NOMEM);
+	if (!str_is_null(words[1]))
+		trouble = explain_person(status, words, pool, json, body);
+	else if (is_token(words[0], &token))
+		trouble = explain_all(status, &token, "nothing of such a token "
+				      "is on record", pool, json, body);
 	else
-		record_text(&record, remedy_of(status, &record, pool), pool,
-			    body);
+		trouble = explain_request(status, words[0], pool, json, body);
 	pool_free(pool);
 	return trouble;
 }

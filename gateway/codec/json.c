@@ -761,6 +761,22 @@ const char *json_quoted(struct pool *pool, struct str s)
 	return buf_is_ok(&out) ? out.ptr : "";
 }
 
+const char *json_told(struct pool *pool, struct str s)
+{
+	const bool is_address = str_find(s, '@') >= 0 ||
+				str_icontains(s, STR("%40"));
+	bool is_plain = s.len <= JSON_QUOTED_MAX && !is_address;
+	struct str text;
+
+	for (size_t i = 0; is_plain && i < s.len; i++)
+		is_plain = s.ptr[i] >= ' ' && s.ptr[i] <= '~';
+	if (is_plain)
+		return json_quoted(pool, s);
+	text = pool_printf(pool, "a text of %zu octets%s", s.len,
+			   is_address ? " with an @" : "");
+	return text.ptr ? text.ptr : "";
+}
+
 void json_add_int(struct buf *out, int64_t n)
 {
 	char digits[20], *p = digits + sizeof(digits);

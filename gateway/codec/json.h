@@ -63,6 +63,13 @@ void json_add_str(struct buf *out, struct str s);
  */
 #define JSON_QUOTED_MAX 64
 const char *json_quoted(struct pool *pool, struct str s);
+/*
+ * The same of what may be somebody's, for texts that are kept: an address stands
+ * wherever a partner's code puts one.  Only printable ASCII of up to
+ * JSON_QUOTED_MAX octets without an @ (or %40) is quoted; the rest is told of:
+ * "a text of 23 octets with an @".
+ */
+const char *json_told(struct pool *pool, struct str s);
 void json_add_int(struct buf *out, int64_t n);
 /*
  * Append `"name":"value"` etc., with a comma first unless the last byte is

@@ -131,7 +131,7 @@ static enum step_result refuse_other_type(struct exchange *ex,
 			       "string, unless the page sets Content-Type; a "
 			       "form's enctype=\"text/plain\" does as well.");
 	type->came = pool_printf(ex->pool, "The Content-Type %s came.",
-				 json_quoted(ex->pool, full));
+				 json_told(ex->pool, full));
 	type->why = type->came.ptr;
 	return refuse_type(ex, type, types);
 }
@@ -313,7 +313,7 @@ static enum err read_type(struct exchange *ex, struct type *type_r)
 	if (!media->charset.ptr || media_is_utf8(media->charset))
 		return ERR_OK;
 	type_r->came = pool_printf(ex->pool, "The charset %s came.",
-				   json_quoted(ex->pool, media->charset));
+				   json_told(ex->pool, media->charset));
 	type_r->why = type_r->came.ptr;
 	return ERR_UNSUPPORTED;
 }

@@ -5,6 +5,7 @@
 #include "base/log-budget.h"
 #include "base/metric.h"
 #include "base/random.h"
+#include "codec/email.h"
 #include "codec/json.h"
 #include "codec/media.h"
 #include "handoff/page.h"
@@ -320,6 +321,34 @@ static const struct audit_step *make_steps(struct exchange *ex,
 	return steps;
 }
 
+/* Who was refused before anybody looked at their address is somebody, too. */
+static void find_person(struct exchange *ex)
+{
+	struct str posted = fields_value(&ex->fields, STR("email"));
+	struct email email;
+
+	if (!ex->person.ptr && posted.len &&
+	    !email_parse(ex->pool, posted, &email))
+		ex->person = email.key;
+}
+
+static struct audit_tags make_tags(struct exchange *ex)
+{
+	const struct users *users = ex->gateway->store ?
+		store_users(ex->gateway->store) : NULL;
+	struct audit_tags tags = { 0 };
+
+	if (!users || !ex->tenant)
+		return tags;
+	find_person(ex);
+	tags.person = users_trail_person(users, ex->tenant->slug, ex->person);
+	tags.subject = users_trail_subject(users, ex->tenant->slug,
+					   ex->subject);
+	if (ex->jti)
+		tags.token = audit_token_tag(ex->jti, REDEMPTION_JTI_LEN);
+	return tags;
+}
+
 static struct audit_record *make_record(struct exchange *ex, int status,
 					const char *code, const char *now)
 {
@@ -334,6 +363,7 @@ static struct audit_record *make_record(struct exchange *ex, int status,
 		.time_ms = ex->start_ms + clock_ahead_ms(),
 		.tenant = ex->tenant ? ex->tenant->slug : STR_NULL,
 		.network = ex->client,
+		.tags = make_tags(ex),
 		.is_refusal = ex->is_refusal,
 		.status = status,
 		.code = str_from(code),

@@ -189,6 +189,12 @@ struct exchange {
 	/* on record as a refusal, within the budget of those, whatever the
 	 * status: the browser will not let the page go on */
 	bool is_refusal;
+	/* whom the record is about, by their tags alone (store/audit-pack.h):
+	 * the address as compared, where a step knew it (else it is the one in
+	 * `fields`); the external id; the token's jti, NULL: none yet.  Outlive
+	 * the exchange's run */
+	struct str person, subject;
+	const uint8_t *jti;		/* REDEMPTION_JTI_LEN octets */
 	struct fields fields;		/* of the body */
 	struct str near[BODY_PURPOSES];	/* the body's fields that may have been
 					 * meant for what is missing */

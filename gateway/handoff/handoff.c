@@ -216,6 +216,8 @@ static enum step_result verify_identity(struct exchange *ex)
 	}
 	if (err && tenant->identity == IDENTITY_SIGNED)
 		return refuse_assertion(ex);
+	else if (tenant->identity == IDENTITY_SIGNED)
+		ex->subject = vouch->says.sub;
 	result = settle_origin(ex, !err);
 	if (result != STEP_NEXT)
 		return result;
@@ -538,6 +540,7 @@ static enum step_result check_fields(struct exchange *ex)
 		hint_fields(ex);
 		return invalid_answer(ex, list);
 	}
+	ex->person = handoff->user.email.key;
 	/* after the adapter, which may name another one */
 	if (protected_has(&ex->tenant->protected, handoff->user.email.key))
 		return redeem_refuse_protected(ex);
@@ -647,6 +650,7 @@ static enum step_result mint_token(struct exchange *ex)
 				 &handoff->location, &handoff->parked.content);
 	if (err == ERR_LIMIT)
 		return refuse_size(ex);
+	ex->jti = token->jti;
 	return err ? answer_failure(ex, err) : STEP_NEXT;
 }
 

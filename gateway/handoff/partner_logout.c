@@ -62,6 +62,7 @@ static enum step_result find_person(struct exchange *ex)
 	job->tenant = ex->tenant->slug;
 	job->external_id = says->sub;
 	job->jti = says->jti;
+	job->issued_ms = says->iat_s * 1000 - clock_ahead_ms();
 	if (!says->email.ptr)
 		return STEP_NEXT;
 	err = email_parse(ex->pool, says->email, &email);

@@ -104,6 +104,19 @@ static enum err unpark(struct exchange *ex)
 	return token_unpark(&redeem->token, content, ex->pool);
 }
 
+/* For the record; *email_r is nobody's where there is an error. */
+static enum err find_person(struct exchange *ex, struct email *email_r)
+{
+	const struct token *token = &((struct redeem *)ex->work)->token;
+	enum err err = email_parse(ex->pool, token->email, email_r);
+
+	ex->jti = token->jti;
+	ex->subject = token->sub;
+	if (!err)
+		ex->person = email_r->key;
+	return err;
+}
+
 enum step_result redeem_open(struct exchange *ex, struct str text)
 {
 	struct redeem *redeem = ex->work;
@@ -112,8 +125,10 @@ enum step_result redeem_open(struct exchange *ex, struct str text)
 
 	err = token_open(ex->tenant, ex->snapshot->gateway.public_origin,
 			 text, clock_steady_s(), ex->pool, &redeem->token);
-	if (err == ERR_EXPIRED)
+	if (err == ERR_EXPIRED) {
+		(void)find_person(ex, &email);
 		return refuse_expired(ex);
+	}
 	if (err == ERR_RANGE)
 		return refuse_early(ex);
 	if (!err)
@@ -121,10 +136,10 @@ enum step_result redeem_open(struct exchange *ex, struct str text)
 	if (err)
 		return err == ERR_AUTH ? redeem_refuse(ex) :
 					 answer_failure(ex, err);
+	err = find_person(ex, &email);
 	/* it was posted before the tenant's file said so */
 	if (!redeem->token.is_vouched && ex->tenant->identity == IDENTITY_SIGNED)
 		return refuse_unsigned(ex);
-	err = email_parse(ex->pool, redeem->token.email, &email);
 	if (err)
 		return err == ERR_NOMEM || err == ERR_INTERNAL ?
 		       answer_failure(ex, err) : redeem_refuse(ex);

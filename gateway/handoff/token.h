@@ -81,7 +81,7 @@ enum err token_mint(const struct tenant *tenant, struct str issuer,
 /*
  * Open and check one; slices live in the pool.  Of one that is_parked what lies
  * there is absent until token_unpark().  ERR_EXPIRED: it was ours, and good
- * once; ERR_RANGE: ours, by a clock that is ahead; ERR_AUTH: not ours, not this
+ * once, and *out_r is what it says; ERR_RANGE: ours, by a clock that is ahead; ERR_AUTH: not ours, not this
  * tenant's, or not in the shape that we write; ERR_NOMEM, ERR_INTERNAL.
  */
 enum err token_open(const struct tenant *tenant, struct str issuer,

@@ -86,7 +86,7 @@ static struct str unknown_hint(const struct tenant *tenant, struct str kid,
 		return pool_printf(pool, "kid is missing: the tenant has "
 				   "several keys, or none%s", more);
 	return pool_printf(pool, "kid is %s, which no key of the tenant is "
-			   "called%s", json_quoted(pool, kid), more);
+			   "called%s", json_told(pool, kid), more);
 }
 
 static enum err find_key(const struct tenant *tenant, const struct jws *jws,
@@ -109,7 +109,7 @@ static enum err check_algorithm(const struct jws *jws, struct pool *pool,
 		return ERR_OK;
 	return refuse(out, CODE_assertion_algorithm,
 		      pool_printf(pool, "alg is %s: it has to be %s",
-				  json_quoted(pool, jws->alg), want ? want :
+				  json_told(pool, jws->alg), want ? want :
 				  "the one of the tenant's key: HS256, RS256, "
 				  "ES256 or EdDSA"));
 }

@@ -29,7 +29,7 @@ bool assertion_is_type(struct str typ)
 struct str assertion_type_hint(struct pool *pool, struct str typ)
 {
 	return pool_printf(pool, "typ is %s: leave it out, or make it \"JWT\"",
-			   json_quoted(pool, typ));
+			   json_told(pool, typ));
 }
 
 void judge_refuse(struct judge *j, enum assertion_check check, enum code code,
@@ -159,7 +159,7 @@ void judge_issuer(struct judge *j)
 	else if (want.len && !str_eq(iss->value, want))
 		judge_refuse(j, ASSERTION_ISSUER, CODE_assertion_issuer,
 		       pool_printf(j->pool, "iss is %s: it has to be %s",
-				   json_quoted(j->pool, iss->value),
+				   json_told(j->pool, iss->value),
 				   json_quoted(j->pool, want)));
 }
 
@@ -210,7 +210,7 @@ void judge_audience(struct judge *j)
 		return;
 	if (aud)
 		is = aud->kind == FIELD_JSON ? STR("a list without it") :
-		     str_from(json_quoted(j->pool, aud->value));
+		     str_from(json_told(j->pool, aud->value));
 	judge_refuse(j, ASSERTION_AUDIENCE, CODE_assertion_audience,
 	       pool_printf(j->pool, "aud is %.*s: it has to be \"%.*s\" or "
 			   "\"%.*s\"", STR_ARG(is), STR_ARG(rules->slug),

@@ -7,7 +7,8 @@
  * not: a sign-in is refused for the first, and usherctl shows all of them.
  * Each has the code of its refusal and a hint for who wrote the partner's
  * signing code; a hint tells no more than the assertion itself said, our own
- * clock, and what the tenant expects.
+ * clock, and what the tenant expects.  It goes on record, so of what may hold an
+ * address it tells the length alone (json_told()).
  */
 #ifndef POLICY_ASSERTION_H
 #define POLICY_ASSERTION_H

@@ -21,9 +21,20 @@ enum {
 	PACK_TEXT = 16,			/* the trail is a text */
 	PACK_NET4 = 32,
 	PACK_NET6 = 64,
-	PACK_ALL = 127,
+	PACK_MORE = 128,		/* an octet of MORE_* follows */
+	PACK_ALL = 255,
 	PACK_ALL_1 = 31,		/* of version 1 */
+	PACK_ALL_2 = 127,
 };
+
+/* Tags, in the order in which they lie. */
+enum {
+	MORE_PERSON = 1,
+	MORE_SUBJECT = 2,
+	MORE_TOKEN = 4,
+	MORE_ALL = 7,
+};
+#define TAGS 3
 
 #define NET4_OCTETS (AUDIT_NET4_BITS / 8)
 #define NET6_OCTETS (AUDIT_NET6_BITS / 8)
@@ -275,6 +286,32 @@ static void put_steps(struct out *o, const struct audit_record *r)
 	}
 }
 
+/* By MORE_*'s bits: the first is that of 1. */
+static uint64_t *tag_of(struct audit_tags *tags, unsigned bit)
+{
+	uint64_t *const all[TAGS] = {
+		&tags->person, &tags->subject, &tags->token };
+
+	return all[bit];
+}
+
+static unsigned tags_have(const struct audit_tags *tags)
+{
+	return (tags->person ? MORE_PERSON : 0) |
+	       (tags->subject ? MORE_SUBJECT : 0) |
+	       (tags->token ? MORE_TOKEN : 0);
+}
+
+static void put_tags(struct out *o, const struct audit_tags *tags,
+		     unsigned more)
+{
+	struct audit_tags copy = *tags;
+
+	for (unsigned i = 0; i < TAGS; i++)
+		if (more & 1u << i)
+			put(o, tag_of(&copy, i), AUDIT_TAG_LEN);
+}
+
 static uint64_t zigzag(int64_t n)
 {
 	return (uint64_t)n << 1 ^ (n < 0 ? UINT64_MAX : 0);
@@ -290,6 +327,7 @@ enum err audit_pack(const struct audit_record *r,
 {
 	struct out o = { out, out + AUDIT_PACKED_MAX, false };
 	unsigned char ulid[ULID_OCTETS], flags;
+	const unsigned char more = (unsigned char)tags_have(&r->tags);
 	bool is_ulid = ulid_read(r->request_id, ulid);
 	enum err err = audit_check(r);
 
@@ -301,8 +339,10 @@ enum err audit_pack(const struct audit_record *r,
 		(r->code.ptr ? PACK_CODE : 0) |
 		(r->network.family == 4 ? PACK_NET4 : 0) |
 		(r->network.family == 6 ? PACK_NET6 : 0) |
-		(r->trail.ptr ? PACK_TEXT : 0));
+		(r->trail.ptr ? PACK_TEXT : 0) | (more ? PACK_MORE : 0));
 	put(&o, &flags, 1);
+	if (more)
+		put(&o, &more, 1);
 	if (flags & PACK_ULID)
 		put(&o, ulid, sizeof(ulid));
 	else
@@ -314,6 +354,7 @@ enum err audit_pack(const struct audit_record *r,
 	if (flags & (PACK_NET4 | PACK_NET6))
 		put(&o, r->network.bytes, flags & PACK_NET4 ? NET4_OCTETS :
 							      NET6_OCTETS);
+	put_tags(&o, &r->tags, more);
 	put_num(&o, (uint64_t)r->status);
 	if (flags & PACK_CODE)
 		put_word(&o, r->code);
@@ -465,21 +506,53 @@ static bool get_network(struct audit_body *b, unsigned flags, struct ip *ip)
 	return true;
 }
 
+/* An octet that says of none is not written. */
+static bool get_more(struct audit_body *b, unsigned flags, unsigned *more_r)
+{
+	struct str octet;
+
+	*more_r = 0;
+	if (!(flags & PACK_MORE))
+		return true;
+	if (!get_octets(b, 1, &octet))
+		return false;
+	*more_r = (unsigned char)octet.ptr[0];
+	return *more_r && !(*more_r & ~(unsigned)MORE_ALL);
+}
+
+static bool get_tags(struct audit_body *b, unsigned more,
+		     struct audit_view *v)
+{
+	const unsigned char *from = b->p;
+	struct str octets;
+
+	for (unsigned i = 0; i < TAGS; i++) {
+		if (!(more & 1u << i))
+			continue;
+		if (!get_octets(b, AUDIT_TAG_LEN, &octets))
+			return false;
+		memcpy(tag_of(&v->tags, i), octets.ptr, AUDIT_TAG_LEN);
+	}
+	v->tag_octets = (struct str){ (const char *)from,
+				      (size_t)(b->p - from) };
+	return true;
+}
+
 static bool get_record(struct audit_body *b, struct audit_view *v)
 {
-	unsigned flags = *b->p++;
+	unsigned flags = *b->p++, more;
 	uint64_t status;
 
 	*v = (struct audit_view){ .is_text = flags & PACK_TEXT };
 	/* without a ULID the time stands apart; a client has one network */
 	if (flags & ~b->flags || !(flags & (PACK_ULID | PACK_TIME)) ||
 	    (flags & PACK_NET4 && flags & PACK_NET6) ||
-	    !get_id_and_time(b, flags, v))
+	    !get_more(b, flags, &more) || !get_id_and_time(b, flags, v))
 		return false;
 	if (flags & PACK_TENANT &&
 	    !get_text(b, AUDIT_TENANT_MAX, &v->tenant))
 		return false;
-	if (!get_network(b, flags, &v->network))
+	if (!get_network(b, flags, &v->network) || !get_tags(b, more, v))
 		return false;
 	if (!get_num(b, AUDIT_STATUS_MAX, &status))
 		return false;
@@ -492,10 +565,13 @@ static bool get_record(struct audit_body *b, struct audit_view *v)
 
 enum err audit_body_open(struct str body, struct audit_body *out_r)
 {
-	if (!body.len || body.len > AUDIT_BODY_MAX ||
-	    (body.ptr[0] != AUDIT_VERSION && body.ptr[0] != 1))
+	static const unsigned flags[AUDIT_VERSION + 1] = {
+		0, PACK_ALL_1, PACK_ALL_2, PACK_ALL };
+
+	if (!body.len || body.len > AUDIT_BODY_MAX || body.ptr[0] < 1 ||
+	    body.ptr[0] > AUDIT_VERSION)
 		return ERR_SYNTAX;
-	out_r->flags = body.ptr[0] == 1 ? PACK_ALL_1 : PACK_ALL;
+	out_r->flags = flags[(unsigned char)body.ptr[0]];
 	out_r->p = (const unsigned char *)body.ptr + 1;
 	out_r->end = (const unsigned char *)body.ptr + body.len;
 	return ERR_OK;
@@ -575,7 +651,7 @@ enum err audit_view_show(const struct audit_view *v, struct pool *pool,
 			 struct audit_record *record_r)
 {
 	struct audit_record r = { .time_ms = v->time_ms,
-				  .network = v->network,
+				  .network = v->network, .tags = v->tags,
 				  .status = v->status };
 	enum err err = show_id(v, pool, &r.request_id);
 
@@ -588,6 +664,48 @@ enum err audit_view_show(const struct audit_view *v, struct pool *pool,
 	if (!err)
 		*record_r = r;
 	return err;
+}
+
+/* Zeros in the place of those: what is erased may be where another is not. */
+static bool forget(unsigned char *at, size_t count, uint64_t tag,
+		   const struct audit_tags *tags)
+{
+	bool is_any = false;
+
+	/* `token` is nobody's */
+	count -= tags->token != 0;
+	for (size_t i = 0; i < count; i++, at += AUDIT_TAG_LEN) {
+		if (memcmp(at, &tag, AUDIT_TAG_LEN) && tags->subject != tag)
+			continue;
+		memset(at, 0, AUDIT_TAG_LEN);
+		is_any = true;
+	}
+	return is_any;
+}
+
+int audit_body_forget(unsigned char *octets, size_t len, uint64_t tag)
+{
+	struct audit_body body;
+	struct audit_view view;
+	int n = 0, is;
+
+	if (audit_body_open((struct str){ (char *)octets, len }, &body))
+		return -1;
+	while ((is = audit_body_next(&body, &view)) > 0) {
+		const size_t count = view.tag_octets.len / AUDIT_TAG_LEN;
+		ptrdiff_t at = view.tag_octets.ptr - (char *)octets;
+
+		n += count && forget(octets + at, count, tag, &view.tags);
+	}
+	return is < 0 ? -1 : n;
+}
+
+uint64_t audit_token_tag(const uint8_t *jti, size_t len)
+{
+	uint64_t tag;
+
+	memcpy(&tag, jti + len - AUDIT_TAG_LEN, AUDIT_TAG_LEN);
+	return tag;
 }
 
 void audit_network_text(const struct ip *network,
@@ -603,4 +721,33 @@ void audit_network_text(const struct ip *network,
 		return;
 	ip_text(&prefix, text);
 	snprintf(out, AUDIT_NETWORK_TEXT_MAX, "%s/%u", text, bits);
+}
+
+static void add_tag(struct buf *out, const char *name, uint64_t tag)
+{
+	char text[2 * AUDIT_TAG_LEN + 1];
+
+	if (!tag)
+		return;
+	snprintf(text, sizeof(text), "%016llx", (unsigned long long)tag);
+	json_add_member(out, name, str_from(text));
+}
+
+void audit_record_json(const struct audit_record *r, struct buf *out)
+{
+	char network[AUDIT_NETWORK_TEXT_MAX];
+
+	buf_addc(out, '{');
+	json_add_member_int(out, "id", r->id);
+	json_add_member(out, "request_id", r->request_id);
+	json_add_member_int(out, "time_ms", r->time_ms);
+	json_add_member(out, "tenant", r->tenant);
+	audit_network_text(&r->network, network);
+	json_add_member(out, "network", str_from(network));
+	add_tag(out, "person", r->tags.person);
+	add_tag(out, "subject", r->tags.subject);
+	add_tag(out, "token", r->tags.token);
+	json_add_member_int(out, "status", r->status);
+	json_add_member(out, "code", r->code);
+	json_add_member_raw(out, "trail", r->trail);
 }

@@ -57,6 +57,18 @@ enum err audit_pack_new(const struct audit_record *record,
 enum err audit_add(struct db *db, const struct audit_packed *packed,
 		   const unsigned char *octets);
 
+/* The first id from which on rows were committed at that time or later; past
+ * `last` where there are none. */
+enum err audit_first_since(struct db *db, enum audit_kind kind,
+			   int64_t time_ms, int64_t last, int64_t *id_r);
+
+/*
+ * Inside a job: take that tag out of the next `rows` rows behind `after`, of
+ * either kind.  The last one of them; 0: there were none.
+ */
+enum err audit_forget_some(struct db *db, uint64_t tag, int64_t after,
+			   unsigned rows, int64_t *last_r);
+
 /* Statements, one for each kind: their slots follow each other. */
 #define AUDIT_SQL(slot, kind) ((enum sql)((slot) + (kind)))
 

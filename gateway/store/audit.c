@@ -188,10 +188,8 @@ static enum err newest(struct db *db, enum audit_kind kind, int64_t *id_r)
 	return err;
 }
 
-/* The first id from which on rows were committed at that time or later; past
- * `last` where there are none. */
-static enum err first_since(struct db *db, enum audit_kind kind,
-			    int64_t time_ms, int64_t last, int64_t *id_r)
+enum err audit_first_since(struct db *db, enum audit_kind kind,
+			   int64_t time_ms, int64_t last, int64_t *id_r)
 {
 	int64_t low = 0, high = last + 1;
 	enum err err = ERR_OK;
@@ -281,11 +279,11 @@ static enum err look_at_time(struct search *s, enum audit_kind kind,
 	enum err err = newest(s->db, kind, &last);
 
 	if (!err)
-		err = first_since(s->db, kind, time_ms - AUDIT_MARGIN_MS,
-				  last, &low);
+		err = audit_first_since(s->db, kind,
+					time_ms - AUDIT_MARGIN_MS, last, &low);
 	if (!err)
-		err = first_since(s->db, kind, time_ms + AUDIT_SPAN_MS, last,
-				  &high);
+		err = audit_first_since(s->db, kind,
+					time_ms + AUDIT_SPAN_MS, last, &high);
 	return err ? err : look_between(s, kind, low, high);
 }
 

@@ -67,6 +67,26 @@ enum err audit_find(struct db *reader, struct str request_id,
 enum err audit_list(struct db *reader, int64_t after, struct pool *pool,
 		    struct audit_record *out_r, unsigned *count_r);
 
+/* Records about somebody, or of a token. */
+struct audit_query {
+	uint64_t person, token;		/* 0: not asked for */
+	const uint64_t *subjects;
+	unsigned subject_count;
+	/* of a record with a subject that alone counts, where any is asked for:
+	 * an address may have been another's */
+	bool is_strict;
+	int64_t from_ms, to_ms;		/* wall clock, both included */
+};
+
+/*
+ * Calls `each` with all that match, of what was done and then of refusals, the
+ * newest of each first; a record's slices live in the pool, for the call alone.
+ * It reads all rows since from_ms.  `each` false: enough.  ERR_NOMEM, ERR_IO.
+ */
+enum err audit_search(struct db *reader, const struct audit_query *query,
+		      bool (*each)(void *ctx, const struct audit_record *record),
+		      void *ctx);
+
 /*
  * Inside a job: add it to the row of this transaction.  ERR_LIMIT,
  * ERR_CONTROL, ERR_NOMEM: nothing was added.

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/list.h"
+#include "store/audit-private.h"
 #include "store/db-private.h"
 #include "store/outbox-private.h"
 #include "store/users.h"
@@ -281,7 +282,7 @@ static enum err note_erasure(struct db *db, int64_t user_id, int64_t last)
 	return query_run(db, q);
 }
 
-/* One step of one erasure. `is_any_r`: there was one. */
+/* One step of one erasure; a number below 0 is a tag of the audit's. `is_any_r`: there was one. */
 static enum err erase_some(struct outbox *o, struct db *db, bool *is_any_r)
 {
 	int64_t user_id = 0, after = 0, last = 0, octets = 0;
@@ -291,6 +292,12 @@ static enum err erase_some(struct outbox *o, struct db *db, bool *is_any_r)
 	*is_any_r = user_id != 0;
 	if (err || !user_id)
 		return err;
+	if (user_id < 0) {
+		err = audit_forget_some(db, (uint64_t)-user_id, after,
+					o->sweep.rows, &last);
+		o->was_erased = !last;
+		return err ? err : note_erasure(db, user_id, last);
+	}
 	err = get_part(db, user_id, after, o->sweep.rows, &last, &octets,
 		       &tenant);
 	if (!err && last)

@@ -1,5 +1,6 @@
 #include "store/person-private.h"
 
+#include "base/clock.h"
 #include "codec/json.h"
 #include "store/db-private.h"
 #include "store/outbox-private.h"
@@ -74,6 +75,62 @@ static enum err erase_parked(struct db *db, const struct person *p)
 	return query_run(db, q);
 }
 
+/* ---- the audit's records ---- */
+
+/* By their address, and where they have one by their external id. */
+static void add_tags(const struct person *p, uint64_t *person_r,
+		     uint64_t *subject_r)
+{
+	*person_r = tombstone_trail_tag(p->tombstones, p->user->tenant,
+					TRAIL_PERSON, p->key);
+	*subject_r = 0;
+	if (p->user->view.external_id.len)
+		*subject_r = tombstone_trail_tag(p->tombstones,
+						 p->user->tenant, TRAIL_SUBJECT,
+						 p->user->view.external_id);
+}
+
+/* A number below 0: see erase_some() in store/outbox.c. */
+static enum err erase_trail(struct db *db, const struct person *p)
+{
+	uint64_t tags[2];
+	enum err err = ERR_OK;
+
+	add_tags(p, &tags[0], &tags[1]);
+	for (unsigned i = 0; i < 2 && !err; i++)
+		if (tags[i])
+			err = outbox_erase(db, -(int64_t)tags[i]);
+	return err;
+}
+
+struct showing {
+	struct buf *out;
+	unsigned count;
+};
+
+static bool show_record(void *ctx, const struct audit_record *r)
+{
+	struct showing *s = ctx;
+
+	buf_puts(s->out, s->count++ ? ",\n " : "\n ");
+	audit_record_json(r, s->out);
+	buf_addc(s->out, '}');
+	return buf_is_ok(s->out);
+}
+
+static enum err show_trail(struct db *db, const struct person *p,
+			   struct buf *out)
+{
+	struct showing showing = { .out = out };
+	uint64_t subject;
+	struct audit_query query = {
+		.subjects = &subject, .is_strict = true, .to_ms = INT64_MAX };
+
+	add_tags(p, &query.person, &subject);
+	query.subject_count = subject != 0;
+	return audit_search(db, &query, show_record, &showing);
+}
+
 /* ---- shown -------------------------------------------------------------- */
 
 /* SQLite's own JSON: it quotes what is text, and takes JSON for what it is. */
@@ -134,28 +191,32 @@ static const struct place {
 	const char *show;	/* a JSON object a row; ?1 is the id of who is
 				 * stored, ?2 their tenant, ?3 their key */
 	bool has_tags;		/* ... or tags: bind_tags() */
+	/* where no statement can */
+	enum err (*show_by)(struct db *db, const struct person *p,
+			    struct buf *out);
 } places[] = {
 	{ "sessions", NULL, erase_sessions, "sessions", SQL_PERSON_SESSIONS,
-	  SHOW_SESSIONS, false },
+	  SHOW_SESSIONS, false, NULL },
 	{ "tickets", NULL, erase_tickets, "tickets", SQL_PERSON_TICKETS,
-	  SHOW_TICKETS, false },
+	  SHOW_TICKETS, false, NULL },
 	{ "ticket_messages", NULL, NULL, "messages", SQL_PERSON_MESSAGES,
-	  SHOW_MESSAGES, false },
+	  SHOW_MESSAGES, false, NULL },
 	{ "outbox", NULL, erase_events, "events", SQL_PERSON_EVENTS,
-	  SHOW_EVENTS, false },
+	  SHOW_EVENTS, false, NULL },
 	{ "user_keys", NULL, erase_keys, "keys", SQL_PERSON_KEYS, SHOW_KEYS,
-	  false },
+	  false, NULL },
 	{ "users", NULL, erase_row, "users", SQL_PERSON_USER, SHOW_USER,
-	  false },
+	  false, NULL },
 	{ "parked", NULL, erase_parked, "parked", SQL_PERSON_PARKED,
-	  SHOW_PARKED, true },
+	  SHOW_PARKED, true, NULL },
 	{ "tombstones", "keyed hashes, for minutes", .erase = NULL },
-	{ "erasures", "numbers of who is gone", .erase = NULL },
-	{ "redemptions", "random, and the number of a session", .erase = NULL },
-	{ "trails", "names no user, and of where they were the network",
+	{ "trails", NULL, erase_trail, "requests", .has_tags = true,
+	  .show_by = show_trail },
+	{ "refusals", NULL, NULL, NULL, .has_tags = true },
+	{ "erasures", "numbers of who is gone, and tags until they are",
 	  .erase = NULL },
-	{ "refusals", "as trails", .erase = NULL },
-	{ "audit", "as trails, of older releases", .erase = NULL },
+	{ "redemptions", "random, and the number of a session", .erase = NULL },
+	{ "audit", "names no user: of older releases", .erase = NULL },
 	{ "outbox_tenants", "figures", .erase = NULL },
 	{ "ticket_numbers", "figures", .erase = NULL },
 	{ "epochs", "of tenants", .erase = NULL },
@@ -208,13 +269,19 @@ enum err person_init(struct person *p, const struct user *user,
 	return ERR_OK;
 }
 
-enum err person_end(struct db *db, const struct person *p)
+enum err person_end(struct db *db, const struct person *p, int64_t until_ms)
 {
+	const int64_t now_ms = clock_steady_ms();
 	enum err err = ERR_OK;
 
+	if (until_ms < now_ms)
+		until_ms = now_ms;
 	for (unsigned i = 0; i < p->name_count && !err; i++)
-		err = tombstone_write(p->tombstones, db, p->user->tenant,
-				      p->names[i].kind, p->names[i].name);
+		err = tombstone_write_until(p->tombstones, db, p->user->tenant,
+					    p->names[i].kind, p->names[i].name,
+					    p->names[i].kind ==
+					    TOMBSTONE_UNSIGNED ? now_ms :
+								 until_ms);
 	return err;
 }
 
@@ -226,7 +293,8 @@ enum err person_erase(struct db *db, const struct person *p)
 		if (places[i].erase && (p->user->view.id ||
 					places[i].has_tags))
 			err = places[i].erase(db, p);
-	return err ? err : person_end(db, p);
+	return err ? err : person_end(db, p, clock_steady_ms() +
+				      TOMBSTONE_SKEW_MS);
 }
 
 static enum err show_place(struct db *db, const struct place *place,
@@ -237,6 +305,8 @@ static enum err show_place(struct db *db, const struct place *place,
 	unsigned n = 0;
 	sqlite3_stmt *q;
 
+	if (place->show_by)
+		return place->show_by(db, p, out);
 	err = query_begin(db, place->slot, place->show, &q);
 	if (err)
 		return err;

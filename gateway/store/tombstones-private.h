@@ -28,6 +28,16 @@ enum tombstone_kind {
 					 * logout, which is taken once */
 };
 
+/* Whom a record of the audit is about: 63 bits of the same hash, of kinds of
+ * their own, never 0.  As long as the database. Any thread. */
+enum trail_kind {
+	TRAIL_PERSON = 16,		/* an address as compared */
+	TRAIL_SUBJECT = 17,		/* an external id */
+};
+uint64_t tombstone_trail_tag(const struct tombstones *tombstones,
+			     struct str tenant, enum trail_kind kind,
+			     struct str name);
+
 #define TOMBSTONE_TAG_LEN 16
 /* What of them stands in the database. Any thread. */
 void tombstone_tag(const struct tombstones *tombstones, struct str tenant,
@@ -38,6 +48,11 @@ void tombstone_tag(const struct tombstones *tombstones, struct str tenant,
 enum err tombstone_write(struct tombstones *tombstones, struct db *db,
 			 struct str tenant, enum tombstone_kind kind,
 			 struct str name);
+/* ... up to a time of the steady clock, which may lie TOMBSTONE_SKEW_MS
+ * ahead. */
+enum err tombstone_write_until(struct tombstones *tombstones, struct db *db,
+			       struct str tenant, enum tombstone_kind kind,
+			       struct str name, int64_t until_ms);
 /* Inside a job.  ERR_NOT_FOUND: what was minted, or issued, for them then was
  * ended. */
 enum err tombstone_check(struct tombstones *tombstones, struct db *db,

@@ -19,20 +19,36 @@ struct tombstones {
 	struct chore sweep;
 };
 
+#define TAG_TEXT_MAX (USER_TENANT_MAX + USER_EMAIL_MAX + 2)
+
+/* Slugs have no octet like a kind's: no two people make one text. */
+static size_t tag_text(struct str tenant, int kind, struct str name,
+		       char text[TAG_TEXT_MAX])
+{
+	memcpy(text, tenant.ptr, tenant.len);
+	text[tenant.len] = (char)kind;
+	if (name.len)
+		memcpy(text + tenant.len + 1, name.ptr, name.len);
+	return tenant.len + 1 + name.len;
+}
+
+uint64_t tombstone_trail_tag(const struct tombstones *ts, struct str tenant,
+			     enum trail_kind kind, struct str name)
+{
+	char text[TAG_TEXT_MAX];
+	size_t len = tag_text(tenant, kind, name, text);
+	uint64_t tag = hash_keyed(ts->key[0], text, len) & INT64_MAX;
+
+	return tag ? tag : 1;
+}
+
 void tombstone_tag(const struct tombstones *ts, struct str tenant,
 		   enum tombstone_kind kind, struct str name,
 		   uint8_t tag[TOMBSTONE_TAG_LEN])
 {
-	char text[USER_TENANT_MAX + USER_EMAIL_MAX + 2];
-	size_t len = 0;
+	char text[TAG_TEXT_MAX];
+	size_t len = tag_text(tenant, kind, name, text);
 
-	/* slugs have no such octet: no two people make one text */
-	memcpy(text, tenant.ptr, tenant.len);
-	len += tenant.len;
-	text[len++] = (char)kind;
-	if (name.len)
-		memcpy(text + len, name.ptr, name.len);
-	len += name.len;
 	for (int i = 0; i < 2; i++) {
 		uint64_t half = hash_keyed(ts->key[i], text, len);
 
@@ -44,17 +60,29 @@ enum err tombstone_write(struct tombstones *ts, struct db *db,
 			 struct str tenant, enum tombstone_kind kind,
 			 struct str name)
 {
+	return tombstone_write_until(ts, db, tenant, kind, name,
+				     clock_steady_ms());
+}
+
+/* One that reaches farther stays, unless it is of another clock. */
+enum err tombstone_write_until(struct tombstones *ts, struct db *db,
+			       struct str tenant, enum tombstone_kind kind,
+			       struct str name, int64_t until_ms)
+{
 	uint8_t tag[TOMBSTONE_TAG_LEN];
 	sqlite3_stmt *q;
 	enum err err = query_begin(db, SQL_TOMBSTONE_INSERT,
 		"INSERT OR REPLACE INTO tombstones(tag, ended_ms)"
-		" VALUES(?1, ?2)", &q);
+		" VALUES(?1, ifnull((SELECT ended_ms FROM tombstones"
+		" WHERE tag = ?1 AND ended_ms BETWEEN ?2 AND ?2 + ?3), ?2))",
+		&q);
 
 	if (err)
 		return err;
 	tombstone_tag(ts, tenant, kind, name, tag);
 	sqlite3_bind_blob(q, 1, tag, sizeof(tag), SQLITE_STATIC);
-	sqlite3_bind_int64(q, 2, clock_steady_ms());
+	sqlite3_bind_int64(q, 2, until_ms);
+	sqlite3_bind_int64(q, 3, KEPT_MS);
 	ts->count++;
 	return query_run(db, q);
 }

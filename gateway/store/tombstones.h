@@ -8,6 +8,12 @@
  * (Blocking needs none: the row says it.)  Whom their partner signs out leaves
  * the same, and the name of the partner's message beside it, which is taken once.
  *
+ * An assertion's time is of its partner's clock, which may be a minute ahead: so
+ * an erasure ends what was issued up to TOMBSTONE_SKEW_MS after it as well.  Who
+ * is back sooner is refused until then.  An arrival that takes an address from
+ * somebody ends what the partner issued for them up to its own assertion, by the
+ * same clock.  What an adoption ends has no assertion.
+ *
  * It is written in the transaction of the erasure and asked for in that of the
  * redemption, so that the two may share a batch.  Where there are none, as
  * nearly always, asking costs nothing.
@@ -22,6 +28,7 @@
 #define STORE_TOMBSTONES_H
 
 #define TOMBSTONE_KEPT_S 1140
+#define TOMBSTONE_SKEW_MS 60000	/* as ASSERTION_SKEW_S of policy/assertion.h */
 
 struct tombstones;		/* one per store */
 

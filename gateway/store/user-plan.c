@@ -210,10 +210,24 @@ static enum err find_holder(struct db *db, const struct user_sync *sync,
 	return err;
 }
 
-static bool is_late(const struct user_sync *sync, int64_t minted_ms)
+/* When it was said: an assertion may have waited in a page, and its token was
+ * minted when that was posted.  Within the second that it was issued in, which
+ * is all that it tells, the mint says more. */
+static int64_t said_ms(const struct user_sync *sync)
 {
-	return minted_ms > sync->minted_ms &&
-	       minted_ms - sync->minted_ms <= USER_LATE_MS;
+	int64_t issued_ms = sync->issued_ms + 999;
+
+	return sync->is_vouched && issued_ms < sync->minted_ms ?
+		issued_ms : sync->minted_ms;
+}
+
+/* Was what stands there said later? */
+static bool is_late(const struct user_sync *sync, int64_t stored_ms)
+{
+	int64_t by_ms = stored_ms - said_ms(sync);
+
+	return by_ms > 0 && by_ms <= (sync->is_vouched ?
+				      USER_LATE_VOUCHED_MS : USER_LATE_MS);
 }
 
 /* They stay at the address that they have, if they may and have one. */
@@ -415,7 +429,7 @@ static enum err insert(struct db *db, const struct user_sync *sync,
 	query_bind_str(q, 5, plan->view.name);
 	query_bind_str(q, 6, plan->view.attributes);
 	sqlite3_bind_int64(q, 7, now_s);
-	sqlite3_bind_int64(q, 8, sync->minted_ms);
+	sqlite3_bind_int64(q, 8, said_ms(sync));
 	sqlite3_bind_int(q, 9, sync->is_vouched);
 	query_bind_str(q, 10, sync->external_id);
 	return query_run(db, q);
@@ -478,8 +492,8 @@ static enum err lose_address(struct db *db, int64_t id, int64_t now_s)
 
 /*
  * One statement for what changed and for what was only seen: the row is
- * written anew in either case.  The mint is noted even where nothing changes:
- * what came before it and arrives later must not undo what it found.
+ * written anew in either case.  When it was said is noted even where nothing
+ * changes: what came before it and arrives later must not undo what it found.
  */
 static enum err update(struct db *db, const struct user_sync *sync,
 		       const struct user_plan *plan, int64_t now_s)
@@ -500,7 +514,7 @@ static enum err update(struct db *db, const struct user_sync *sync,
 		sqlite3_bind_int64(q, 5, now_s);
 	sqlite3_bind_int64(q, 6, now_s);
 	if (!plan->is_late)
-		sqlite3_bind_int64(q, 7, sync->minted_ms);
+		sqlite3_bind_int64(q, 7, said_ms(sync));
 	return query_run(db, q);
 }
 

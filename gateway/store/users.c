@@ -175,6 +175,7 @@ enum err users_end_planned(struct users *users, struct db *db,
 			   const struct user_sync *sync,
 			   const struct user_plan *plan)
 {
+	const int64_t now_ms = clock_steady_ms();
 	enum err err;
 
 	if (!plan->ends_id)
@@ -182,11 +183,14 @@ enum err users_end_planned(struct users *users, struct db *db,
 	err = sessions_delete_of(users->sessions, db, plan->ends_id);
 	if (err)
 		return err;
-	return plan->is_adopted ?
-		tombstone_write(users->tombstones, db, sync->tenant,
-				TOMBSTONE_UNSIGNED, sync->email_key) :
-		tombstone_write(users->tombstones, db, sync->tenant,
-				TOMBSTONE_EXTERNAL, plan->ends_external);
+	if (plan->is_adopted)
+		return tombstone_write(users->tombstones, db, sync->tenant,
+				       TOMBSTONE_UNSIGNED, sync->email_key);
+	/* by the partner's clock, if that is ahead */
+	return tombstone_write_until(users->tombstones, db, sync->tenant,
+				     TOMBSTONE_EXTERNAL, plan->ends_external,
+				     sync->issued_ms > now_ms ?
+				     sync->issued_ms : now_ms);
 }
 
 /* ---- erase ---- */
@@ -224,13 +228,35 @@ static void erase_settle(struct job *job)
 
 	if (job->result)
 		return;
+	outbox_erase_soon(e->users->outbox);
 	if (!e->user_id) {
 		writer_wipe(e->users->writer);
 		return;
 	}
-	outbox_erase_soon(e->users->outbox);
 	sessions_drop_of(e->users->sessions, e->user_id);
 	tickets_touch(e->users->tickets, e->user_id);
+}
+
+static bool is_tagged(struct str tenant, struct str name)
+{
+	return name.len && tenant.len <= USER_TENANT_MAX &&
+	       name.len <= USER_EMAIL_MAX;
+}
+
+uint64_t users_trail_person(const struct users *users, struct str tenant,
+			    struct str key)
+{
+	return is_tagged(tenant, key) ?
+		tombstone_trail_tag(users->tombstones, tenant, TRAIL_PERSON,
+				    key) : 0;
+}
+
+uint64_t users_trail_subject(const struct users *users, struct str tenant,
+			     struct str external_id)
+{
+	return is_tagged(tenant, external_id) ?
+		tombstone_trail_tag(users->tombstones, tenant, TRAIL_SUBJECT,
+				    external_id) : 0;
 }
 
 enum err users_export(struct users *users, struct db *reader,
@@ -274,7 +300,7 @@ static enum err end_user(struct db *db, struct user_logout *l,
 	if (!err)
 		err = sessions_delete_of(u->sessions, db, user->view.id);
 	if (!err)
-		err = person_end(db, &person);
+		err = person_end(db, &person, l->issued_ms);
 	l->ended[l->ended_count++] = user->view.id;
 	return err;
 }
@@ -305,14 +331,17 @@ static enum err end_names(struct db *db, struct user_logout *l)
 	static const enum tombstone_kind kinds[] = {
 		TOMBSTONE_EXTERNAL, TOMBSTONE_SIGNED, TOMBSTONE_UNSIGNED
 	};
+	const int64_t now_ms = clock_steady_ms();
 	enum err err = ERR_OK;
 
 	for (unsigned i = 0; i < N_ELEMENTS(kinds) && !err; i++) {
 		struct str name = i ? l->email_key : l->external_id;
 
 		if (name.ptr)
-			err = tombstone_write(l->users->tombstones, db,
-					      l->tenant, kinds[i], name);
+			err = tombstone_write_until(
+				l->users->tombstones, db, l->tenant, kinds[i],
+				name, kinds[i] != TOMBSTONE_UNSIGNED &&
+				l->issued_ms > now_ms ? l->issued_ms : now_ms);
 	}
 	return err;
 }

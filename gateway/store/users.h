@@ -25,7 +25,7 @@
  * alone.  "Gets it": the other one is left without an address (an empty one)
  * until their next arrival brings one; their sessions end, and the tokens and
  * assertions under way, as those name the address.  "No" is ERR_CONFLICT, and
- * so is what was minted before the other one's newest.  Who is blocked keeps
+ * so is what was said before the other one's newest.  Who is blocked keeps
  * the address, and it is blocked to others: ERR_AUTH.
  *
  * Rows from before addresses were compared as they are now (codec/email.h) keep
@@ -37,7 +37,8 @@
  *
  * A row is made or brought up to date by the commit that redeems its user's
  * token (store/redemptions.h), and by nothing else: a handoff writes nothing.
- * Each arrival notes when its token was minted, so that an older token that
+ * Each arrival notes when it was said: when its token was minted or, of a
+ * signed one, its assertion issued, if that was before.  So what is older and
  * arrives late overwrites nothing that is newer.
  *
  * Ids are in the order of their making and never used again, not even after an
@@ -74,6 +75,8 @@
 /* A token lives 120 s and its time may lie 5 s ahead: no two that are good at
  * once were minted further apart. */
 #define USER_LATE_MS 125000
+/* An assertion may be 900 s older than that, and by a clock 60 s behind. */
+#define USER_LATE_VOUCHED_MS (USER_LATE_MS + 960000)
 
 struct users;		/* one per store: see store_users() */
 
@@ -93,7 +96,9 @@ struct user {
 	bool is_blocked;
 	int64_t created_s, updated_s;
 	int64_t last_seen_s;	/* 0: never */
-	int64_t minted_ms;	/* of the newest token that arrived */
+	int64_t minted_ms;	/* when the newest that arrived was said: its
+				 * token's minting or, if that was before, its
+				 * assertion's issue */
 };
 
 /* What becomes of a signed arrival whose address is another's: see above. */
@@ -131,7 +136,7 @@ struct user_plan {
 	struct user_view view;	/* as they will be; id 0: given when made */
 	bool is_new;		/* there is no row yet */
 	bool is_changed;	/* a new one is changed as well */
-	bool is_late;		/* another arrived that was minted later, by at
+	bool is_late;		/* another arrived that was said later, by at
 				 * most USER_LATE_MS (farther ahead is a clock
 				 * that was set back): nothing but the time of
 				 * this visit is kept */
@@ -212,6 +217,9 @@ struct user_logout {
 	struct str tenant;
 	struct str external_id, email_key;	/* absent: not said */
 	struct str jti;
+	int64_t issued_ms;	/* the message, as the steady clock has it:
+				 * what the partner issued up to then ends,
+				 * where its clock is ahead, too */
 	const struct audit_record *audit;
 	/* private */
 	struct users *users;
@@ -297,5 +305,15 @@ enum err users_addressless(struct db *reader, struct str tenant, unsigned max,
 			   int64_t *ids, unsigned *count_r);
 /* Is the one at `i` of the same address as the one before it? */
 bool users_conflict_goes_on(const struct user_conflict *list, unsigned i);
+
+/*
+ * What the audit has in the place of a person (store/audit-pack.h): a keyed hash
+ * of their address as compared, or of their external id, within the tenant.
+ * 0: too long to be anybody's.  Any thread.
+ */
+uint64_t users_trail_person(const struct users *users, struct str tenant,
+			    struct str email_key);
+uint64_t users_trail_subject(const struct users *users, struct str tenant,
+			     struct str external_id);
 
 #endif

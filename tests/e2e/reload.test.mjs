@@ -174,6 +174,16 @@ test('usherctl: status, tenants, explain, help, no daemon', async () => {
 	for (const step of ['find_tenant', 'limit_rate', 'check_origin', 'read_body', 'verify_identity', 'ask_adapter', 'validate', 'choose_redirect', 'mint_token', 'send_on'])
 		assert.ok(explain.out.includes(step), `${step} in:\n${explain.out}`);
 	assert.ok(!explain.out.includes(user.email));
+	const token = /^  token:   ([0-9a-f]{16})$/m.exec(explain.out)[1];
+	for (const words of [[token], ['alpha', user.email], ['alpha', user.email, '--since', '10m']]) {
+		const told = await gw.ctl('explain', ...words);
+		assert.ok(told.out.includes(id), `${words}:\n${told.out}${told.err}`);
+		assert.ok(!told.out.includes(user.email));
+	}
+	const then = JSON.parse((await gw.ctl('--json', 'explain', 'alpha', user.email, '--at', new Date().toISOString())).out);
+	assert.ok(then.records.some((r) => r.request_id === id && r.token === token && /^[0-9a-f]{16}$/.test(r.person)));
+	assert.equal((await gw.ctl('explain', 'alpha', 'nobody.else@example.com')).code, 1);
+	assert.equal((await gw.ctl('explain', 'alpha', user.email, '--at', 'yesterday')).code, 2);
 	assert.doesNotMatch(explain.out, /meaning:|remedy:/);
 	const bad = (await gw.handoff('alpha', { name: 'n' })).headers['x-request-id'];
 	const refused = await until(async () => {

@@ -534,12 +534,17 @@ START_TEST(the_audit_keeps_what_became_of_it)
 	struct exchange *won = flow_visit(C, query, NULL);
 	struct exchange *lost = flow_visit(C, query, NULL);
 	struct audit_record record = flow_audit(won);
+	struct audit_tags first;
 
 	ck_assert_int_eq(record.status, 302);
 	ck_str_is(record.tenant, "alpha");
+	first = record.tags;
+	ck_assert(first.person && first.token && !first.subject);
 	record = flow_audit(lost);
 	ck_assert_int_eq(record.status, 410);
 	ck_str_is(record.code, "token_used");
+	ck_assert_msg(record.tags.person == first.person &&
+		      record.tags.token == first.token, "both hops, one token");
 	/* Where nothing was decided nothing is kept. */
 	lost = flow_call(&steps_callback, .host = C, .query = query,
 			 .headers = { "Sec-Fetch-Mode: cors" });

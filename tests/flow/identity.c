@@ -160,6 +160,27 @@ START_TEST(a_claim_that_is_called_otherwise_is_told)
 }
 END_TEST
 
+/* Wherever a partner's code puts an address: it goes on no record. */
+START_TEST(a_refused_assertions_record_names_nobody)
+{
+	static const char *const places[][2] = {
+		{ "k1", "ann@example.com" }, { "ann@example.com", "alpha" },
+	};
+
+	for (size_t i = 0; i < N_ELEMENTS(places); i++) {
+		struct exchange *ex = flow_post("alpha",
+			sign_with(SECRET, places[i][0], places[i][1], ANN));
+		struct audit_record record = flow_audit(ex);
+
+		ck_assert_int_eq(record.status, 401);
+		ck_assert_msg(!str_icontains(record.trail, STR("ann")) &&
+			      str_icontains(record.trail, STR("is a text of 15 "
+				"octets with an @")),
+			      "%.*s", STR_ARG(record.trail));
+	}
+}
+END_TEST
+
 START_TEST(claims_win_over_posted_fields)
 {
 	char body[JWS_MAX + 256];
@@ -539,6 +560,7 @@ static void identity_tests(TCase *t)
 	tcase_add_test(t, without_an_assertion_nobody_gets_in);
 	tcase_add_test(t, an_assertion_at_another_place_is_found);
 	tcase_add_test(t, a_claim_that_is_called_otherwise_is_told);
+	tcase_add_test(t, a_refused_assertions_record_names_nobody);
 	tcase_add_test(t, claims_win_over_posted_fields);
 	tcase_add_test(t, an_assertion_opens_one_session);
 	tcase_add_test(t, signed_and_unsigned_users_are_different_rows);

@@ -37,6 +37,7 @@ static void pack_again(const struct audit_record *r, struct pool *pool)
 	fuzz_assert(str_eq(other.code, r->code));
 	fuzz_assert(str_eq(other.tenant, r->tenant));
 	fuzz_assert(other.time_ms == r->time_ms && other.status == r->status);
+	fuzz_assert(!memcmp(&other.tags, &r->tags, sizeof(r->tags)));
 	fuzz_assert(audit_body_next(&body, &view) == 0);
 }
 

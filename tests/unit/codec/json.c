@@ -244,6 +244,28 @@ START_TEST(test_strings_are_safe_in_json_and_in_html)
 }
 END_TEST
 
+START_TEST(test_what_is_told_is_nobodys_address)
+{
+	static const struct { const char *came, *told; } rows[] = {
+		{ "https://acme.example", "\"https://acme.example\"" },
+		{ "", "\"\"" },
+		{ "ann@acme.example", "a text of 16 octets with an @" },
+		{ "https://acme.example/?u=ann%40acme.example",
+		  "a text of 42 octets with an @" },
+		{ "J\xc3\xb6rg", "a text of 5 octets" },
+		{ "a\nb", "a text of 3 octets" },
+		{ "12345678901234567890123456789012345678901234567890"
+		  "123456789012345", "a text of 65 octets" },
+	};
+	struct pool *pool = pool_new(4096);
+
+	for (size_t i = 0; i < N_ELEMENTS(rows); i++)
+		ck_assert_str_eq(json_told(pool, str_from(rows[i].came)),
+				 rows[i].told);
+	pool_free(pool);
+}
+END_TEST
+
 START_TEST(test_what_is_quoted_is_short_and_safe)
 {
 	struct pool *pool = pool_new(4096);
@@ -384,6 +406,7 @@ static void json_tests(TCase *t)
 	tcase_add_test(t, test_threads_read_side_by_side);
 	tcase_add_test(t, test_strings_are_safe_in_json_and_in_html);
 	tcase_add_test(t, test_what_is_quoted_is_short_and_safe);
+	tcase_add_test(t, test_what_is_told_is_nobodys_address);
 	tcase_add_test(t, test_objects_are_written_member_by_member);
 	tcase_add_test(t, test_fields_survive_being_written_and_read);
 	tcase_add_test(t, test_peoples_text_may_have_lines_and_be_long);

@@ -47,8 +47,12 @@ _Static_assert(REDEMPTION_KEPT_S == 4680,
 	       "usherd(8): forgotten 78 minutes after they were minted");
 _Static_assert(REDEMPTION_KEPT_S >= ASSERTION_AGE_MAX_S + ASSERTION_SKEW_S +
 	       TOKEN_TTL_S + 3600, "no token of an assertion is forgotten");
-_Static_assert(TOMBSTONE_KEPT_S >= ASSERTION_AGE_MAX_S + 240,
+_Static_assert(TOMBSTONE_KEPT_S >= ASSERTION_AGE_MAX_S + 240 &&
+	       TOMBSTONE_SKEW_MS == ASSERTION_SKEW_S * 1000,
 	       "nor is who was ended");
+_Static_assert(USER_LATE_VOUCHED_MS == USER_LATE_MS +
+	       (ASSERTION_AGE_MAX_S + ASSERTION_SKEW_S) * 1000,
+	       "nor what was said later");
 _Static_assert(WRITER_CHORE_SHARE == 20, "usherd(8): a twentieth");
 _Static_assert(SESSION_ORDER_S == 60, "usherd(8): to the minute");
 _Static_assert(WATCH_SETTLE_MS == 500, "usher.conf(5): half a second");

@@ -134,6 +134,50 @@ START_TEST(of_a_client_the_network_is_kept)
 }
 END_TEST
 
+/* Who is erased goes out of a row, and nobody and nothing else does. */
+START_TEST(a_person_goes_out_of_a_row_in_place)
+{
+	static const struct audit_tags tags[] = {
+		{ 7, 0, 9 }, { 7, 8, 9 }, { 5, 8, 0 }, { 5, 6, 7 }, { 0, 0, 7 },
+	}, without_7[] = {
+		{ 0, 0, 9 }, { 0, 8, 9 }, { 5, 8, 0 }, { 5, 6, 7 }, { 0, 0, 7 },
+	}, nor_8[] = {
+		{ 0, 0, 9 }, { 0, 0, 9 }, { 0, 0, 0 }, { 5, 6, 7 }, { 0, 0, 7 },
+	};
+	const struct audit_tags *const want[] = { tags, without_7, nor_8 };
+	const int changed[] = { 0, 2, 2 };
+	unsigned char octets[AUDIT_BODY_MAX] = { AUDIT_VERSION };
+	size_t len = 1, more;
+
+	for (size_t i = 0; i < N_ELEMENTS(tags); i++) {
+		struct audit_record r = handoff();
+
+		r.tags = tags[i];
+		ck_assert_int_eq(audit_pack(&r, octets + len, &more), ERR_OK);
+		len += more;
+	}
+	for (size_t i = 0; i < N_ELEMENTS(want); i++) {
+		struct audit_body body;
+		struct audit_view view;
+
+		ck_assert_int_eq(audit_body_forget(octets, len, 6 + i +
+						   (i ? 0 : 94)), changed[i]);
+		ck_assert_int_eq(audit_body_open((struct str){ (char *)octets,
+				 len }, &body), ERR_OK);
+		for (size_t k = 0; k < N_ELEMENTS(tags); k++) {
+			ck_assert_int_eq(audit_body_next(&body, &view), 1);
+			ck_assert_uint_eq(view.tags.person, want[i][k].person);
+			ck_assert_uint_eq(view.tags.subject,
+					  want[i][k].subject);
+			ck_assert_uint_eq(view.tags.token, want[i][k].token);
+			ck_assert(audit_view_is(&view, STR(ID)));
+		}
+		ck_assert_int_eq(audit_body_next(&body, &view), 0);
+	}
+	ck_assert_int_eq(audit_body_forget(octets, len - 1, 7), -1);
+}
+END_TEST
+
 /* What is in databases must be read by every later version. */
 START_TEST(numbers_of_words_never_change)
 {
@@ -159,7 +203,10 @@ START_TEST(what_could_not_have_been_written_is_refused)
 	static const struct str cases[] = {
 		BAD("\2\1x\12\310\1\0\0"),		/* cut short */
 		BAD("\1x\12\310\1\0"),			/* half a ULID */
-		BAD("\202\1x\12\310\1\0"),		/* a flag of tomorrow */
+		BAD("\202\10\1x\12\310\1\0"),	/* a tag of tomorrow */
+		BAD("\202\0\1x\12\310\1\0"),	/* tags, and none */
+		BAD("\202"),			/* tags, cut short */
+		BAD("\202\1\1x\12aaaaaaa"),	/* a tag, cut short */
 		BAD("\142\1x\12aaaaaaaaa\310\1\0"),	/* two networks */
 		BAD("\42\1x\12aa"),		/* a network, cut short */
 		BAD("\0\1x\310\1\0"),			/* no time at all */
@@ -199,7 +246,7 @@ START_TEST(other_rows_are_refused_whole)
 	struct audit_body body;
 
 	ck_assert_int_eq(audit_body_open(STR(""), &body), ERR_SYNTAX);
-	ck_assert_int_eq(audit_body_open(STR("\3"), &body), ERR_SYNTAX);
+	ck_assert_int_eq(audit_body_open(STR("\4"), &body), ERR_SYNTAX);
 	ck_assert_int_eq(audit_body_open((struct str){ large, sizeof(large) },
 					 &body), ERR_SYNTAX);
 	ck_assert_int_eq(audit_body_open(STR("\1"), &body), ERR_OK);
@@ -316,6 +363,7 @@ static void audit_pack_tests(TCase *tc)
 	tcase_add_test(tc, a_record_comes_back_as_it_was);
 	tcase_add_test(tc, a_handoff_takes_few_octets);
 	tcase_add_test(tc, of_a_client_the_network_is_kept);
+	tcase_add_test(tc, a_person_goes_out_of_a_row_in_place);
 	tcase_add_test(tc, numbers_of_words_never_change);
 	tcase_add_test(tc, what_could_not_have_been_written_is_refused);
 	tcase_add_test(tc, other_rows_are_refused_whole);

@@ -408,6 +408,64 @@ START_TEST(of_two_arrivals_the_later_word_has_the_address)
 }
 END_TEST
 
+/* A page that was rendered before, and is posted now. */
+START_TEST(a_later_post_is_no_later_word)
+{
+	struct redemption first, again, old, other;
+	struct rig rig;
+
+	start(&rig);
+	old = settling(&rig, "a@b", "2", ON_CONFLICT_UPDATE);
+	clock_hold(NOW_MS + 600000);
+	first = vouched(&rig, "a@b", "1");
+	first.sync.name = STR("New");
+	ck_assert_int_eq(rig_redeem(&rig, &first), ERR_OK);
+	clock_hold(NOW_MS + 601000);
+	old.sync.minted_ms = NOW_MS + 601000;
+	ck_assert_int_eq(rig_redeem(&rig, &old), ERR_NOT_FOUND);
+	ck_assert_int_eq(old.note, REDEMPTION_CONFLICT);
+	ck_assert(is_open(&rig, &first));
+	/* nor does it bring back what they were called */
+	again = vouched(&rig, "a@b", "1");
+	again.sync.name = STR("Old");
+	again.sync.issued_ms = NOW_MS;
+	ck_assert_int_eq(rig_redeem(&rig, &again), ERR_OK);
+	ck_str_is(again.user.name, "New");
+	ck_assert(is_open(&rig, &again));
+	/* issued in one second, by a token that was minted later */
+	other = vouched(&rig, "a@b", "1");
+	other.sync.name = STR("Newest");
+	other.sync.issued_ms = NOW_MS + 600000;
+	ck_assert_int_eq(rig_redeem(&rig, &other), ERR_OK);
+	ck_str_is(other.user.name, "Newest");
+	rig_close(&rig);
+}
+END_TEST
+
+/* By a clock that is ahead it was issued after the address was another's. */
+START_TEST(what_named_the_address_ends_by_the_partners_own_clock)
+{
+	struct redemption first, page, second;
+	struct rig rig;
+
+	start(&rig);
+	first = vouched(&rig, "a@b", "1");
+	ck_assert_int_eq(rig_redeem(&rig, &first), ERR_OK);
+	page = settling(&rig, "a@b", "1", ON_CONFLICT_UPDATE);
+	page.sync.issued_ms = NOW_MS + 50000;
+	clock_hold(NOW_MS + 1000);
+	second = settling(&rig, "a@b", "2", ON_CONFLICT_UPDATE);
+	second.sync.issued_ms = NOW_MS + 51000;
+	ck_assert_int_eq(rig_redeem(&rig, &second), ERR_OK);
+	clock_hold(NOW_MS + 2000);
+	page.sync.minted_ms = NOW_MS + 2000;
+	ck_assert_int_eq(rig_redeem(&rig, &page), ERR_NOT_FOUND);
+	ck_assert_int_eq(page.note, REDEMPTION_ENDED);
+	ck_assert(is_open(&rig, &second));
+	rig_close(&rig);
+}
+END_TEST
+
 START_TEST(a_blocked_ones_address_is_nobody_elses)
 {
 	struct redemption other, own, r;
@@ -565,6 +623,9 @@ static void ladder_tests(TCase *tc)
 	tcase_add_test(tc, an_address_is_one_persons);
 	tcase_add_test(tc, who_lost_an_address_brings_another);
 	tcase_add_test(tc, of_two_arrivals_the_later_word_has_the_address);
+	tcase_add_test(tc, a_later_post_is_no_later_word);
+	tcase_add_test(tc,
+		what_named_the_address_ends_by_the_partners_own_clock);
 	tcase_add_test(tc, a_blocked_ones_address_is_nobody_elses);
 	tcase_add_test(tc, what_they_keep_must_be_allowed);
 	tcase_add_test(tc, a_conflict_is_no_failure_of_the_store);

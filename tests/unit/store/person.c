@@ -219,7 +219,7 @@ START_TEST(what_is_shown_is_what_is_taken_away)
 		/* well-formed, and each of them in it */
 		fields_init(&fields, rig.pool);
 		ck_assert_msg(!json_parse_fields(text, &fields, NULL) &&
-			      fields.count == 7, "%.*s", STR_ARG(text));
+			      fields.count == 8, "%.*s", STR_ARG(text));
 		for (char m = '1'; m <= '9'; m++) {
 			const char mark[] = { 'm', 'a', 'r', 'k', m, 0 };
 
@@ -241,6 +241,85 @@ START_TEST(what_is_shown_is_what_is_taken_away)
 			      STR_ARG(text));
 		rig_close(&rig);
 	}
+}
+END_TEST
+
+static void record(struct rig *rig, const char *id, const char *email,
+		   const char *sub, int status)
+{
+	const struct users *users = store_users(rig->store);
+	struct audit_record r = { .request_id = str_from(id), .time_ms = NOW_MS,
+		.tenant = STR("acme"), .status = status,
+		.trail = STR("[]") };
+
+	r.tags.person = users_trail_person(users, r.tenant, str_from(email));
+	if (sub)
+		r.tags.subject = users_trail_subject(users, r.tenant,
+						     str_from(sub));
+	ck_assert_int_eq(audit_write(store_writer(rig->store), &r), ERR_OK);
+	rig_flush(store_writer(rig->store));
+}
+
+static bool count_one(void *ctx, const struct audit_record *r)
+{
+	*(unsigned *)ctx += r->tags.person || r->tags.subject;
+	return true;
+}
+
+/* Of that address, whatever the external id. */
+static unsigned of_address(struct rig *rig, const char *email)
+{
+	const struct audit_query query = { .to_ms = INT64_MAX,
+		.person = users_trail_person(store_users(rig->store),
+					     STR("acme"), str_from(email)) };
+	unsigned n = 0;
+
+	ck_assert_int_eq(audit_search(store_reader(rig->store, 0), &query,
+				      count_one, &n), ERR_OK);
+	return n;
+}
+
+/* Shown is what is theirs, and not what another did at the same address; then
+ * it is nobody's, and stays. */
+START_TEST(records_become_nobodys)
+{
+	struct redemption r;
+	struct user user;
+	struct str text;
+	struct rig rig;
+
+	clock_hold(NOW_MS);
+	rig_open(&rig);
+	r = come(&rig, "1");
+	user = get(&rig, r.user.id);
+	record(&rig, "01OWN", "mark2@b", "1", 302);
+	record(&rig, "02MOVED", "old@b", "1", 401);
+	record(&rig, "03POSTED", "mark2@b", NULL, 422);
+	record(&rig, "04OTHERS", "mark2@b", "2", 302);
+	record(&rig, "05ELSE", "else@b", NULL, 302);
+	text = export(&rig, &user);
+	ck_assert_msg(str_icontains(text, STR("01OWN")) &&
+		      str_icontains(text, STR("02MOVED")) &&
+		      str_icontains(text, STR("03POSTED")), "%.*s",
+		      STR_ARG(text));
+	ck_assert(!str_icontains(text, STR("04OTHERS")) &&
+		  !str_icontains(text, STR("05ELSE")));
+	ck_assert_uint_eq(of_address(&rig, "mark2@b"), 3);
+	ck_assert_int_eq(rig_erase_id(&rig, user.view.id), ERR_OK);
+	/* across a restart as well */
+	rig_stop(&rig);
+	rig_start(&rig);
+	while (outbox_is_erasing(store_outbox(rig.store)))
+		rig_flush(store_writer(rig.store));
+	ck_assert_uint_eq(of_address(&rig, "mark2@b"), 0);
+	ck_assert_uint_eq(of_address(&rig, "old@b"), 0);
+	ck_assert_uint_eq(of_address(&rig, "else@b"), 1);
+	ck_assert(!str_icontains(export(&rig, &user), STR("01OWN")));
+	ck_assert_int_eq(audit_find(store_reader(rig.store, 0), STR("01OWN"),
+				    rig.pool, &(struct audit_record){ 0 }),
+			 ERR_OK);
+	ck_assert_int_eq(rig_sql(&rig, "SELECT count(*) FROM erasures"), 0);
+	rig_close(&rig);
 }
 END_TEST
 
@@ -326,6 +405,7 @@ static void person_tests(TCase *tc)
 	tcase_set_timeout(tc, UNIT_PATIENCE_S);
 	tcase_add_test(tc, no_table_is_forgotten);
 	tcase_add_test(tc, what_is_shown_is_what_is_taken_away);
+	tcase_add_test(tc, records_become_nobodys);
 	tcase_add_test(tc, nobody_elses_goes_along);
 	tcase_add_test(tc, who_has_not_arrived_is_found_by_address);
 	tcase_add_test(tc, what_is_too_much_is_said);

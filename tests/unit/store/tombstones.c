@@ -50,6 +50,45 @@ START_TEST(an_erasure_ends_what_was_minted_up_to_it)
 }
 END_TEST
 
+static enum err come_vouched(struct rig *rig, int64_t minted_ms,
+			     int64_t issued_ms, int64_t *id_r)
+{
+	struct redemption r = { .sync = { .tenant = STR("acme"),
+		.email = STR("ann@b"), .name = STR("N"), .is_vouched = true,
+		.external_id = STR("42"), .minted_ms = minted_ms,
+		.issued_ms = issued_ms } };
+	enum err err = rig_visit(rig, &r);
+
+	if (err)
+		ck_assert_int_eq(r.note, REDEMPTION_ENDED);
+	*id_r = r.user.id;
+	return err;
+}
+
+/* An assertion of before, by a clock that is ahead, posted afterwards. */
+START_TEST(a_partners_clock_that_is_ahead_carries_nobody_over_it)
+{
+	const int64_t ahead = NOW + TOMBSTONE_SKEW_MS;
+	struct rig rig;
+	int64_t id;
+
+	clock_hold(NOW);
+	rig_open(&rig);
+	ck_assert_int_eq(come_vouched(&rig, NOW, NOW, &id), ERR_OK);
+	ck_assert_int_eq(rig_erase_id(&rig, id), ERR_OK);
+	/* a later and lesser one takes nothing back from it */
+	ck_assert_int_eq(rig_erase_address(&rig, "ann@b"), ERR_OK);
+	clock_hold(ahead + 1);
+	ck_assert_int_eq(come_vouched(&rig, ahead + 1, ahead, &id),
+			 ERR_NOT_FOUND);
+	ck_assert_int_eq(come_vouched(&rig, ahead + 1, ahead + 1, &id),
+			 ERR_OK);
+	/* of who is not vouched for no other clock has a say */
+	ck_assert_int_eq(come(&rig, "acme", "ann@b", NOW + 1), ERR_OK);
+	rig_close(&rig);
+}
+END_TEST
+
 START_TEST(who_was_never_stored_is_ended_too)
 {
 	struct rig rig;
@@ -143,7 +182,10 @@ START_TEST(what_is_old_is_forgotten_and_no_earlier)
 	clock_hold_steady(NOW + kept_ms);
 	ck_assert_int_eq(rig_erase_address(&rig, "bob@b"), ERR_OK);
 	clock_hold_steady(NOW + kept_ms + 1);
-	/* as signed and as unsigned: who is not stored may be either */
+	/* as signed and as unsigned: who is not stored may be either, and what
+	 * is signed is so by another clock */
+	swept_to(&rig, 3);
+	clock_hold_steady(NOW + kept_ms + TOMBSTONE_SKEW_MS + 1);
 	swept_to(&rig, 2);
 	ck_assert_int_eq(come(&rig, "acme", "bob@b", NOW + kept_ms),
 			 ERR_NOT_FOUND);
@@ -170,6 +212,8 @@ END_TEST
 static void tombstones_tests(TCase *tc)
 {
 	tcase_add_test(tc, an_erasure_ends_what_was_minted_up_to_it);
+	tcase_add_test(tc,
+		a_partners_clock_that_is_ahead_carries_nobody_over_it);
 	tcase_add_test(tc, who_was_never_stored_is_ended_too);
 	tcase_add_test(tc, an_erasure_and_an_arrival_may_share_a_commit);
 	tcase_add_test(tc, a_clock_that_is_set_back_ends_no_new_tokens);
