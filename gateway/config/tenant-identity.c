@@ -125,6 +125,34 @@ static void say_unfit(struct secret_place at, enum jws_algorithm algorithm,
 	}
 }
 
+/* Random octets may hold a line end; what else is text has one by mistake. */
+static bool has_lines(struct str secret)
+{
+	bool has = false;
+
+	for (size_t i = 0; i < secret.len; i++) {
+		char c = secret.ptr[i];
+
+		if (c == '\n')
+			has = true;
+		else if (c != '\r' && c != '\t' && (c < ' ' || c > '~'))
+			return false;
+	}
+	return has;
+}
+
+/* Taken as it is all the same: partners may have it so. */
+static void check_lines(struct secret_place at, struct str secret)
+{
+	if (has_lines(secret))
+		location_warn(at.location, at.line, at.setting,
+			      "leave one line in the file: where there are "
+			      "two secrets, give each a file and a kid of its "
+			      "own",
+			      "names a file of several lines, which are one "
+			      "secret with the line ends between them");
+}
+
 static void read_key(const struct reader *reader, struct group item,
 		     unsigned i, struct tenant *out)
 {
@@ -151,10 +179,13 @@ static void read_key(const struct reader *reader, struct group item,
 	if (failed)
 		return;
 	err = jws_key_new(algorithm, text, &key->key);
-	if (err)
+	if (err) {
 		say_unfit(at, algorithm, err);
-	else
-		out->key_count++;
+		return;
+	}
+	out->key_count++;
+	if (algorithm == JWS_HS256)
+		check_lines(at, text);
 }
 
 static void read_keys(const struct reader *reader, struct group group,

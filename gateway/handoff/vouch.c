@@ -3,12 +3,24 @@
 #include "base/list.h"
 #include "codec/json.h"
 #include "crypto/digest.h"
+#include "crypto/jws-mistake.h"
 
 /* ERR_AUTH, unless there was no memory for the hint. */
 static enum err refuse(struct vouch *out, enum code code, struct str hint)
 {
 	*out = (struct vouch){ .code = code, .hint = hint };
 	return hint.ptr ? ERR_AUTH : ERR_NOMEM;
+}
+
+/* What its maker most likely did, or what it has to be. */
+static struct str form_hint(struct str text)
+{
+	enum jws_mistake mistake = jws_mistake_form(text);
+
+	return mistake ? str_from(jws_mistake_text(mistake)) :
+	       STR("it is not three parts of base64url without padding, with "
+		   "a dot between each two, or its header is not one flat JSON "
+		   "object of strings that has alg");
 }
 
 static enum err take_apart(struct str text, struct pool *pool,
@@ -27,11 +39,7 @@ static enum err take_apart(struct str text, struct pool *pool,
 					  "are allowed, and %d of its header",
 					  text.len, JWS_MAX, JWS_HEADER_MAX));
 	case ERR_SYNTAX:
-		return refuse(out, CODE_assertion_malformed,
-			      STR("it is not three parts of base64url without "
-				  "padding, with a dot between each two, or "
-				  "its header is not one flat JSON object of "
-				  "strings that has alg"));
+		return refuse(out, CODE_assertion_malformed, form_hint(text));
 	case ERR_UNSUPPORTED:
 		return refuse(out, CODE_assertion_key_unknown,
 			      STR("its header has crit, b64, zip, jku, jwk, "
@@ -80,6 +88,7 @@ static enum err verify(const struct tenant_key *key, const struct jws *jws,
 	const char *algorithm =
 		jws_algorithm_text(jws_key_algorithm(key->key));
 	enum err err = check_algorithm(jws, pool, algorithm, out);
+	enum jws_mistake mistake;
 
 	if (!err && !assertion_is_type(jws->typ))
 		err = refuse(out, CODE_assertion_type,
@@ -90,11 +99,15 @@ static enum err verify(const struct tenant_key *key, const struct jws *jws,
 		return err;
 	if (err != ERR_AUTH)
 		return err;
+	mistake = jws_mistake_find(key->key, jws);
 	return refuse(out, CODE_assertion_signature,
 		      pool_printf(pool, "it does not hold under the key %s "
-				  "(%s): `usherctl verify` tries the usual "
-				  "mistakes", json_quoted(pool, key->kid),
-				  algorithm));
+				  "(%s)%s%s", json_quoted(pool, key->kid),
+				  algorithm, mistake ? ": " : ", and none of "
+				  "the usual mistakes explains it: it was "
+				  "another secret or key, or what was signed "
+				  "has changed since",
+				  mistake ? jws_mistake_text(mistake) : ""));
 }
 
 /*
