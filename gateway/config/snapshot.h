@@ -38,6 +38,7 @@
 #define CONFIG_CATEGORIES_MAX 32	/* of one tenant's tickets */
 #define CONFIG_KEYS_MAX 16		/* of one tenant's assertions */
 #define CONFIG_TOKEN_PURPOSE "handoff"	/* what token_keys are for */
+#define CONFIG_SELFTEST_PURPOSE "selftest"	/* ... and selftest_keys */
 
 enum tenant_state {
 	TENANT_SERVING,
@@ -86,7 +87,7 @@ struct tenant {
 					 * allow_null_origin */
 	/* lines in `file`, of the group where they are left out; 0: unknown */
 	unsigned origins_line, require_origin_line, allow_null_line;
-	unsigned redirects_line, decode_html_line;
+	unsigned redirects_line, decode_html_line, identity_line;
 	struct metric *origin_refused;	/* counts pages that these refused;
 					 * NULL: nothing is known of them */
 	enum switch_user switch_user;
@@ -111,6 +112,7 @@ struct tenant {
 	struct str certificate, key;	/* file paths; absent: the listener's */
 	struct secrets redeem_secrets;	/* none: redeem is off */
 	struct jwe_keys *token_keys;	/* NULL when not serving */
+	struct jwe_keys *selftest_keys;	/* the same: links to the self-test */
 	struct adapter *adapter;	/* NULL: none; it may still start */
 	uint32_t adapter_deadline_ms;
 	struct metric *adapter_defaults;/* counts its failures that were passed

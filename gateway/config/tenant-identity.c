@@ -264,6 +264,7 @@ void tenant_read_identity(const struct reader *reader, struct group group,
 {
 	struct group rate = group_group(group, "signed_rate_limit");
 
+	out->identity_line = group_line(group, "identity");
 	read_mode(reader, group, out);
 	read_keys(reader, group, out);
 	read_protected(reader, group, out);

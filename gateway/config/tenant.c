@@ -470,11 +470,14 @@ int tenant_finish(const struct reader *reader, const struct draft *draft,
 
 int tenant_seal(struct tenant *out, const struct keyring *keyring)
 {
-	out->token_keys = NULL;
+	out->token_keys = out->selftest_keys = NULL;
 	if (out->state != TENANT_SERVING)
 		return 0;
+	out->selftest_keys = jwe_keys_of_epoch(keyring, out->slug,
+					       STR(CONFIG_SELFTEST_PURPOSE),
+					       out->epoch);
 	out->token_keys = jwe_keys_of_epoch(keyring, out->slug,
 					    STR(CONFIG_TOKEN_PURPOSE),
 					    out->epoch);
-	return out->token_keys ? 0 : -1;
+	return out->token_keys && out->selftest_keys ? 0 : -1;
 }

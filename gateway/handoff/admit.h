@@ -32,6 +32,10 @@ enum step_result admit_limit_rate(struct exchange *ex);
  */
 enum step_result admit_limit_person(struct exchange *ex, struct str person);
 
+/* What a tenant's self-test links may ask for, from wherever, all together. */
+enum step_result admit_limit_selftest(struct exchange *ex,
+				      struct ratelimit_rule rule);
+
 /* The rate-limit headers alone: nothing is charged, nobody refused. */
 void admit_tell_rate(struct exchange *ex);
 

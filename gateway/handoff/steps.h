@@ -19,6 +19,9 @@ extern const struct steps steps_embed_session;
 extern const struct steps steps_embed_logout;
 /* POST /api/auth/redeem/{tenant} */
 extern const struct steps steps_redeem;
+/* GET and POST of /selftest/{tenant} */
+extern const struct steps steps_selftest_page;
+extern const struct steps steps_selftest;
 /* /auth/callback, whatever the method */
 extern const struct steps steps_callback;
 /* GET /auth/session, GET /auth/check, POST /auth/logout */
