@@ -28,8 +28,8 @@ before(async () => {
 			alpha: tenant('alpha', { identity: '"signed"', keys, issuer: `"${ORIGIN}"` }),
 			beta: tenant('beta', { url: null, home: null, origins: '[ "https://beta.test" ]', identity: '"observe"', keys, require_origin: 'true' }),
 			gamma: tenant('gamma', { url: null, home: null, origins: null, identity: '"unsigned"' }),
-			own: tenant('own', { url: null, home: null, origins: null, adapter: '{ module = "gate.so"; isolation = "none"; }' }),
-			apart: tenant('apart', { url: null, home: null, origins: null, adapter: '{ module = "gate.so"; }' }),
+			own: tenant('own', { url: null, home: null, origins: null, adapter: '{ module = "advisor.so"; isolation = "none"; }' }),
+			apart: tenant('apart', { url: null, home: null, origins: null, adapter: '{ module = "advisor.so"; }' }),
 		},
 	});
 	fs.writeFileSync(path.join(gw.conf, 'secret'), `${SECRET}\n`, { mode: 0o600 });
