@@ -96,6 +96,8 @@ struct tenant {
 	struct str dashboard;		/* absolute URL */
 	bool decode_html;		/* codec/charref.h, in email and name */
 	enum identity_mode identity;
+	uint64_t identity_stamp;	/* of what assertions are judged by: the
+					 * same in this process while that is */
 	/* of signed assertions, where that is not `unsigned` */
 	struct tenant_key *keys;
 	unsigned key_count;

@@ -1,4 +1,5 @@
 /* How a tenant's users are told apart, and the keys that prove who they are. */
+#include "base/hash.h"
 #include "config/secret.h"
 #include "config/snapshot-private.h"
 
@@ -153,6 +154,14 @@ static void check_lines(struct secret_place at, struct str secret)
 			      "secret with the line ends between them");
 }
 
+/* What assertions are judged by became another. */
+static void stamp(struct tenant *out, struct str part)
+{
+	const uint64_t both[] = { out->identity_stamp, hash_str(part) };
+
+	out->identity_stamp = hash_bytes(both, sizeof(both));
+}
+
 static void read_key(const struct reader *reader, struct group item,
 		     unsigned i, struct tenant *out)
 {
@@ -184,6 +193,9 @@ static void read_key(const struct reader *reader, struct group item,
 		return;
 	}
 	out->key_count++;
+	stamp(out, key->kid);
+	stamp(out, str_from(jws_algorithm_text(algorithm)));
+	stamp(out, text);
 	if (algorithm == JWS_HS256)
 		check_lines(at, text);
 }
@@ -271,6 +283,10 @@ void tenant_read_identity(const struct reader *reader, struct group group,
 	reader_text(reader, group, "issuer", &out->issuer);
 	out->assertion_max_age_s =
 		(uint32_t)group_number(group, "assertion_max_age");
+	stamp(out, str_from(identity_mode_text(out->identity)));
+	stamp(out, out->issuer);
+	stamp(out, (struct str){ (const char *)&out->assertion_max_age_s,
+				 sizeof(out->assertion_max_age_s) });
 	out->signed_rate = (struct signed_rate){
 		(uint32_t)group_number(rate, "person"),
 		(uint32_t)group_number(rate, "tenant"),

@@ -26,6 +26,7 @@
 #include "policy/ratelimit.h"
 #include "policy/refusals.h"
 #include "policy/strangers.h"
+#include "policy/tally.h"
 #include "store/store.h"
 
 #define EXCHANGE_POOL_MAX (256 * 1024)	/* bytes a request may take */
@@ -143,6 +144,9 @@ struct gateway {
 					 * NULL: that is not kept */
 	struct strangers *unvouched;	/* ... and who brought no assertion that
 					 * holds: enum vouch_lack */
+	struct tally *tally;		/* what assertions were worth, by
+					 * vouch_kind(); NULL: that is not
+					 * kept */
 	struct desk_cache *desk_cache;	/* desk/cache.h; NULL: none */
 	_Atomic unsigned paused;	/* exchanges, now */
 	/* the end is near: what has come is served, each connection ends with

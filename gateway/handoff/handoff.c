@@ -155,7 +155,8 @@ static enum step_result verify_identity(struct exchange *ex)
 	err = vouch_read(tenant, fields_value(&ex->fields, STR("assertion")),
 			 clock_wall_s(), ex->pool, vouch);
 	if (!ex->rehearsal)
-		vouch_count(tenant, err, vouch);
+		vouch_count(ex->gateway->tally, tenant, err, vouch,
+			    ex->start_ms);
 	if (err && err != ERR_AUTH)
 		return answer_failure(ex, err);
 	if (err) {

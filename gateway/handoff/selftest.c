@@ -247,6 +247,16 @@ static void add_refusal(struct exchange *ex, const char *name)
 
 /* ---- the assertion ------------------------------------------------------- */
 
+/* Where the files are is nothing to a partner. */
+static struct str file_name(struct str path)
+{
+	for (size_t i = path.len; i-- > 0;)
+		if (path.ptr[i] == '/')
+			return (struct str){ path.ptr + i + 1,
+					     path.len - i - 1 };
+	return path;
+}
+
 static void add_unsigned(struct exchange *ex)
 {
 	struct selftest_row *row = add(ex, "identity", SELFTEST_GOOD);
@@ -259,7 +269,7 @@ static void add_unsigned(struct exchange *ex)
 	row->verdict = SELFTEST_WOULD;
 	row->what = pool_printf(ex->pool, "an assertion came; this tenant takes "
 				"none: identity = \"unsigned\" at %.*s:%u",
-				STR_ARG(ex->tenant->file),
+				STR_ARG(file_name(ex->tenant->file)),
 				ex->tenant->identity_line);
 	row->remedy = STR("Who runs the desk: give the tenant keys, and set "
 			  "identity = \"observe\".");

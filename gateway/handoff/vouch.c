@@ -187,15 +187,23 @@ static struct metric *counter(struct str slug, const char *result)
 	return metric_get(usher_assertions_total, labels);
 }
 
-uint64_t vouch_counted(struct str slug, const char *result)
+unsigned vouch_kind(enum code code)
 {
-	return (uint64_t)metric_value(counter(slug, result));
+	return code - CODE_assertion_missing + VOUCH_GOOD + 1;
 }
 
-void vouch_count(const struct tenant *tenant, enum err result,
-		 const struct vouch *vouch)
+_Static_assert(CODE_assertion_subject - CODE_assertion_missing + 2 <=
+	       TALLY_KINDS, "a kind of a tally for each code");
+
+void vouch_count(struct tally *tally, const struct tenant *tenant,
+		 enum err result, const struct vouch *vouch, int64_t now_ms)
 {
-	if (!result || result == ERR_AUTH)
-		metric_add(counter(tenant->slug, result ?
-				   code_table[vouch->code].name : "good"), 1);
+	if (result && result != ERR_AUTH)
+		return;
+	metric_add(counter(tenant->slug, result ?
+			   code_table[vouch->code].name : "good"), 1);
+	if (tally)
+		tally_count(tally, tenant->slug, tenant->identity_stamp,
+			    result ? vouch_kind(vouch->code) : VOUCH_GOOD,
+			    now_ms);
 }
