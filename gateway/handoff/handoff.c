@@ -138,6 +138,16 @@ static enum step_result refuse_assertion(struct exchange *ex)
 			    "This sign-in could not be verified.");
 }
 
+/* Who signs, and is not asked to, shall find out why nothing comes of it. */
+static void note_unread(struct exchange *ex)
+{
+	if (fields_get(&ex->fields, STR("assertion")))
+		ex->why = pool_printf(ex->pool, "an assertion came; this tenant "
+				      "takes none: identity = unsigned at "
+				      "%.*s:%u", STR_ARG(ex->tenant->file),
+				      ex->tenant->identity_line).ptr;
+}
+
 /*
  * `observe` lets all pass, as unsigned as they were; the trail and the counters
  * tell what `signed` would have refused.
@@ -150,8 +160,10 @@ static enum step_result verify_identity(struct exchange *ex)
 	enum step_result result;
 	enum err err;
 
-	if (tenant->identity == IDENTITY_UNSIGNED)
+	if (tenant->identity == IDENTITY_UNSIGNED) {
+		note_unread(ex);
 		return STEP_NEXT;
+	}
 	err = vouch_read(tenant, fields_value(&ex->fields, STR("assertion")),
 			 clock_wall_s(), ex->pool, vouch);
 	if (!ex->rehearsal)

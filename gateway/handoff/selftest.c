@@ -145,6 +145,11 @@ static enum step_result open_link(struct exchange *ex)
 
 /* ---- what each step said ------------------------------------------------- */
 
+static struct str name_of(enum code code)
+{
+	return str_from(code_table[code].name);
+}
+
 static struct str words_of(struct str code, bool is_remedy)
 {
 	for (unsigned i = 0; i < CODES; i++)
@@ -287,7 +292,7 @@ static void add_use(struct exchange *ex, const struct vouch *vouch,
 
 	if (err == ERR_USED) {
 		row->verdict = refused;
-		row->code = str_from(code_table[CODE_assertion_replayed].name);
+		row->code = name_of(CODE_assertion_replayed);
 		row->what = STR("this very assertion opened a session before: "
 				"the callback answers 410");
 		row->remedy = words_of(row->code, true);
@@ -315,7 +320,7 @@ static void add_row(struct exchange *ex, const struct examination *e,
 	if (from->verdict != EXAMINE_REFUSED)
 		return;
 	row->verdict = refused;
-	row->code = str_from(code_table[from->code].name);
+	row->code = name_of(from->code);
 	row->what = from->hint;
 	row->remedy = is_mistake ? examine_remedy(e) : STR_NULL;
 	if (!row->remedy.len)
@@ -354,7 +359,7 @@ static void add_summary(struct exchange *ex, enum selftest_verdict refused)
 		return;
 	}
 	row->verdict = refused;
-	row->code = str_from(code_table[vouch->code].name);
+	row->code = name_of(vouch->code);
 	row->what = refused == SELFTEST_WOULD ?
 		pool_printf(ex->pool, "identity is \"observe\", which lets this "
 			    "pass as unsigned; \"signed\" would refuse it: "

@@ -142,6 +142,9 @@ test('observe and unsigned say what they do with an assertion', async () => {
 	assert.deepEqual([stranger.status, stranger.code], [403, 'origin_refused']);
 	const gamma = await rehearse({ assertion: sign(), email: 'ann@example.com', name: 'Ann' }, { to: await linkOf('gamma') });
 	assert.equal(gamma.good, true);
+	const real = await gw.handoff('gamma', { assertion: sign(), email: 'ann@example.com', name: 'Ann' });
+	assert.equal(real.status, 302);
+	assert.match((await gw.ctl('explain', real.headers['x-request-id'])).out, /an assertion came; this tenant takes none: identity = unsigned at .*gamma\.conf:\d+/);
 	assert.match(gamma.row('identity').what, /an assertion came; this tenant takes none: identity = "unsigned" at .*gamma\.conf:\d+/);
 });
 
