@@ -36,8 +36,8 @@ static void add_row(struct page *page, const struct selftest_row *row)
 	buf_printf(&page->out, "<li class=\"%s\"><span class=\"say\">%s</span>",
 		   verdicts[row->verdict].class, verdicts[row->verdict].words);
 	page_add(page, "<b>", str_from(row->name), "</b>");
-	if (row->code.len)
-		page_add(page, " <code>", row->code, "</code>");
+	if (row->refusal.len)
+		page_add(page, " <code>", row->refusal, "</code>");
 	if (row->what.len)
 		page_add(page, "\n<p dir=\"auto\">", row->what, "</p>");
 	if (row->remedy.len)
@@ -57,7 +57,7 @@ static void add_result(struct page *page, const struct selftest *test)
 		buf_printf(&page->out, "<p class=\"wait\"><b>This sign-in "
 			   "would be refused.</b> The handoff answers %d, ",
 			   test->status);
-		page_add(page, "<code>", test->code, "</code>.</p>\n");
+		page_add(page, "<code>", test->refusal, "</code>.</p>\n");
 	}
 	buf_puts(&page->out, "<p>Nothing was written, and nobody was signed "
 		 "in. The checks, in the handoff's order:</p>\n"

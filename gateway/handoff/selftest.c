@@ -238,16 +238,16 @@ static void add_refusal(struct exchange *ex, const char *name)
 	struct selftest *test = ex->rehearsal;
 	struct selftest_row *row = add(ex, name, SELFTEST_REFUSED);
 
-	row->code = str_from(ex->code);
+	row->refusal = str_from(ex->code);
 	row->what = str_from(ex->told);
 	if (ex->hint.len)
 		row->what = pool_printf(ex->pool, "%s %.*s", ex->told,
 					STR_ARG(ex->hint));
-	row->remedy = words_of(row->code, true);
+	row->remedy = words_of(row->refusal, true);
 	if (test->status)
 		return;
 	test->status = ex->answer.status;
-	test->code = row->code;
+	test->refusal = row->refusal;
 }
 
 /* ---- the assertion ------------------------------------------------------- */
@@ -292,10 +292,10 @@ static void add_use(struct exchange *ex, const struct vouch *vouch,
 
 	if (err == ERR_USED) {
 		row->verdict = refused;
-		row->code = name_of(CODE_assertion_replayed);
+		row->refusal = name_of(CODE_assertion_replayed);
 		row->what = STR("this very assertion opened a session before: "
 				"the callback answers 410");
-		row->remedy = words_of(row->code, true);
+		row->remedy = words_of(row->refusal, true);
 	} else if (err) {
 		row->verdict = SELFTEST_UNSEEN;
 		row->what = str_from(err_text(err));
@@ -320,11 +320,11 @@ static void add_row(struct exchange *ex, const struct examination *e,
 	if (from->verdict != EXAMINE_REFUSED)
 		return;
 	row->verdict = refused;
-	row->code = name_of(from->code);
+	row->refusal = name_of(from->code);
 	row->what = from->hint;
 	row->remedy = is_mistake ? examine_remedy(e) : STR_NULL;
 	if (!row->remedy.len)
-		row->remedy = words_of(row->code, true);
+		row->remedy = words_of(row->refusal, true);
 }
 
 /* What it says, though nobody vouches for it: so that the checks after it are
@@ -359,12 +359,12 @@ static void add_summary(struct exchange *ex, enum selftest_verdict refused)
 		return;
 	}
 	row->verdict = refused;
-	row->code = name_of(vouch->code);
+	row->refusal = name_of(vouch->code);
 	row->what = refused == SELFTEST_WOULD ?
 		pool_printf(ex->pool, "identity is \"observe\", which lets this "
 			    "pass as unsigned; \"signed\" would refuse it: "
 			    "%.*s", STR_ARG(vouch->hint)) : vouch->hint;
-	row->remedy = words_of(row->code, true);
+	row->remedy = words_of(row->refusal, true);
 }
 
 /* The step has decided; the rows tell the rest. */
@@ -493,8 +493,8 @@ static void add_row_json(const struct selftest_row *row, struct buf *json)
 	buf_puts(json, json->ptr[json->len - 1] == '[' ? "{" : ",{");
 	json_add_member(json, "name", str_from(row->name));
 	json_add_member(json, "verdict", str_from(verdicts[row->verdict]));
-	if (row->code.len)
-		json_add_member(json, "code", row->code);
+	if (row->refusal.len)
+		json_add_member(json, "code", row->refusal);
 	if (row->what.len)
 		json_add_member(json, "what", row->what);
 	if (row->remedy.len)
@@ -512,8 +512,8 @@ static enum step_result answer_rows(struct exchange *ex)
 	json_add_member(&json, "tenant", ex->tenant->slug);
 	json_add_member_bool(&json, "good", test->status == 302);
 	json_add_member_int(&json, "status", test->status);
-	if (test->code.len)
-		json_add_member(&json, "code", test->code);
+	if (test->refusal.len)
+		json_add_member(&json, "code", test->refusal);
 	if (test->target.len)
 		json_add_member(&json, "redirect_url", test->target);
 	buf_puts(&json, ",\"checks\":[");

@@ -34,7 +34,7 @@ enum selftest_verdict {
 struct selftest_row {
 	const char *name;
 	enum selftest_verdict verdict;
-	struct str code;	/* of a refusal */
+	struct str refusal;	/* its code */
 	struct str what;	/* what is wrong, or what was compared; absent:
 				 * nothing to tell */
 	struct str remedy;	/* absent: none */
@@ -45,7 +45,7 @@ struct selftest {
 	unsigned count;
 	/* the handoff's answer; status 302: it sends the user on */
 	int status;
-	struct str code;
+	struct str refusal;	/* its code; absent: none */
 	struct str target;	/* where to */
 	int64_t exp_s;		/* of the link, steady clock */
 	unsigned headers;	/* that the answer had before */
