@@ -71,8 +71,10 @@ static int load_limits(struct daemon *d)
 	d->gateway.refusals = refusals_new();
 	d->gateway.strangers = strangers_new();
 	d->gateway.unvouched = strangers_new();
+	d->gateway.tally = tally_new();
 	if (!d->gateway.limiter || !d->gateway.refusals ||
-	    !d->gateway.strangers || !d->gateway.unvouched)
+	    !d->gateway.strangers || !d->gateway.unvouched ||
+	    !d->gateway.tally)
 		return -1;
 	if (access(d->limits_path, F_OK))
 		return 0;

@@ -68,6 +68,7 @@ enum end usherd_stop(struct daemon *d)
 	refusals_free(d->gateway.refusals);
 	strangers_free(d->gateway.strangers);
 	strangers_free(d->gateway.unvouched);
+	tally_free(d->gateway.tally);
 	desk_cache_free(d->gateway.desk_cache);
 	snapshot_slot_free(d->gateway.snapshots);
 	server_free(d->server);

@@ -3,6 +3,7 @@
 #include "admin/sanitize.h"
 #include "base/clock.h"
 #include "base/codes.h"
+#include "base/num.h"
 #include "codec/json.h"
 #include "handoff/vouch.h"
 
@@ -51,8 +52,7 @@ static void add_verdict(const struct identity_report *report, struct buf *out)
 		return;
 	}
 	if (!report->good && !report->refused) {
-		buf_puts(out, "nobody came since the daemon started: no "
-			 "verdict\n");
+		buf_puts(out, "nobody came since then: no verdict\n");
 		return;
 	}
 	add_share(report, out);
@@ -185,18 +185,61 @@ static void add_json(const struct identity_report *report, struct buf *out)
 	buf_puts(out, "]}\n");
 }
 
-static void count(struct identity_report *report)
+static void count(struct tally *tally, unsigned hours,
+		  struct identity_report *report)
 {
-	struct str slug = report->tenant->slug;
+	const struct tenant *tenant = report->tenant;
+	struct tally_sum sum;
 
-	report->good = vouch_counted(slug, "good");
-	for (unsigned i = 0; i < CODES; i++) {
-		if (!str_has_prefix(str_from(code_table[i].name),
-				    STR("assertion_")))
-			continue;
-		report->by_code[i] = vouch_counted(slug, code_table[i].name);
+	tally_sum(tally, tenant->slug, tenant->identity_stamp, hours,
+		  clock_steady_ms(), &sum);
+	report->since_ms = sum.since_ms + clock_ahead_ms();
+	report->good = sum.counts[VOUCH_GOOD];
+	for (enum code i = CODE_assertion_missing; i <= CODE_assertion_subject;
+	     i++) {
+		report->by_code[i] = sum.counts[vouch_kind(i)];
 		report->refused += report->by_code[i];
 	}
+}
+
+/* Those that came since then; a page that goes on is told with all of its. */
+static void list_pages(struct strangers *unvouched,
+		       struct identity_report *report)
+{
+	struct stranger all[STRANGERS_KEPT];
+	uint64_t total;
+	unsigned n = strangers_list(unvouched, report->tenant->slug, all,
+				    &total);
+
+	for (unsigned i = 0; i < n; i++)
+		if (all[i].last_ms + clock_ahead_ms() >= report->since_ms)
+			report->pages[report->page_count++] = all[i];
+}
+
+/* The second word, where there is one: 0, or it is none of these. */
+static int take_window(struct str word, unsigned *hours_r, bool *resets_r)
+{
+	int64_t hours = TALLY_HOURS;
+
+	*resets_r = str_eq(word, STR("reset"));
+	if (word.len && !*resets_r && num_i64(word, 1, TALLY_HOURS, &hours))
+		return -1;
+	*hours_r = (unsigned)hours;
+	return 0;
+}
+
+static void report_tenant(struct gateway *gateway, unsigned hours, bool resets,
+			  struct identity_report *report)
+{
+	const struct tenant *tenant = report->tenant;
+
+	if (gateway->tally && resets)
+		tally_reset(gateway->tally, tenant->slug,
+			    tenant->identity_stamp, clock_steady_ms());
+	if (gateway->tally)
+		count(gateway->tally, hours, report);
+	if (gateway->unvouched)
+		list_pages(gateway->unvouched, report);
 }
 
 const char *command_identity(struct status *status, const struct str *words,
@@ -209,16 +252,16 @@ const char *command_identity(struct status *status, const struct str *words,
 		.since_ms = status->start_ms,
 	};
 	const char *trouble = NULL;
-	uint64_t total;
+	unsigned hours;
+	bool resets;
 
-	if (!report.tenant || report.tenant->is_formless) {
+	if (take_window(words[1], &hours, &resets)) {
+		trouble = status_say(body, "HOURS is 1 to 24, or reset: ",
+				     words[1]);
+	} else if (!report.tenant || report.tenant->is_formless) {
 		trouble = status_no_tenant(snapshot, words[0], body);
 	} else {
-		count(&report);
-		if (gateway->unvouched)
-			report.page_count = strangers_list(
-				gateway->unvouched, report.tenant->slug,
-				report.pages, &total);
+		report_tenant(gateway, hours, resets, &report);
 		(json ? add_json : add_text)(&report, body);
 	}
 	snapshot_unref(snapshot);

@@ -48,6 +48,21 @@ static bool is_code(struct str verdict, enum code code)
 	return str_eq(verdict, str_from(code_table[code].name));
 }
 
+/* Of one that passed: what identity = "signed" would have refused it for. */
+static void explain_observed(const struct audit_record *record,
+			     struct str verdict, struct buf *out)
+{
+	const struct code_info *info;
+
+	if (record->status >= 400 ||
+	    !str_has_prefix(verdict, STR("assertion_")))
+		return;
+	info = code_find(verdict, code_table[CODE_assertion_missing].status);
+	if (info)
+		buf_printf(out, "it passed; identity = \"signed\" would have "
+			   "refused it: %s %s", info->meaning, info->remedy);
+}
+
 void remedy_explain(const struct snapshot *snapshot,
 		    const struct audit_record *record, struct pool *pool,
 		    struct buf *out)
@@ -71,5 +86,7 @@ void remedy_explain(const struct snapshot *snapshot,
 		else if (is_code(verdict, CODE_unavailable) ||
 			 is_code(verdict, CODE_busy))
 			explain_store(why, out);
+		else
+			explain_observed(record, verdict, out);
 	}
 }

@@ -619,12 +619,13 @@ static enum err read_objects(struct str in, const char *name,
 }
 
 /* What of the grammar comes before jansson, and its memory. */
-static enum err begin_work(struct str in, bool has_lines, struct fault *fault)
+static enum err begin_work(struct str in, bool has_lines, struct str *bad_r,
+			   struct fault *fault)
 {
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	enum err err;
 
-	err = check_raw(in, has_lines, &out->bad, fault);
+	err = check_raw(in, has_lines, bad_r, fault);
 	if (err)
 		return err;
 	if (!in.len)
@@ -645,7 +646,7 @@ static void end_work(void)
 static enum err parse(struct str in, bool has_lines, struct fields *out,
 		      struct fault *fault)
 {
-	enum err err = begin_work(in, has_lines, fault);
+	enum err err = begin_work(in, has_lines, &out->bad, fault);
 
 	if (err)
 		return err;
@@ -658,7 +659,8 @@ enum err json_parse_objects(struct str in, const char *name,
 			    struct fields *out, unsigned max,
 			    unsigned *count_r, struct fault *fault)
 {
-	enum err err = begin_work(in, true, fault);
+	struct str bad = STR_NULL;
+	enum err err = begin_work(in, true, &bad, fault);
 
 	if (err)
 		return err;

@@ -41,6 +41,7 @@ void snapshot_unref(struct snapshot *snapshot)
 	for (i = 0; i < snapshot->tenant_count; i++) {
 		jwe_keys_free(snapshot->tenants[i]->token_keys);
 		jwe_keys_free(snapshot->tenants[i]->login_keys);
+		jwe_keys_free(snapshot->tenants[i]->selftest_keys);
 		draft_unref(snapshot->private->drafts[i]);
 	}
 	base = snapshot->private->base;
@@ -68,7 +69,7 @@ static int rekey_tenants(struct snapshot *out, const struct snapshot *running,
 		if (!tenant)
 			return -1;
 		*tenant = *running->tenants[i];
-		tenant->token_keys = NULL;
+		tenant->token_keys = tenant->selftest_keys = NULL;
 		/* it is told by where it points to */
 		if (running->tenants[i]->redirects.own ==
 		    &running->tenants[i]->url)

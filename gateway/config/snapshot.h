@@ -41,6 +41,7 @@
 #define CONFIG_TOKEN_PURPOSE "handoff"	/* what token_keys are for */
 #define CONFIG_LOGIN_PURPOSE "login"	/* what login_keys are for */
 #define CONFIG_LOGIN_URL_MAX 1024	/* octets: more goes along in a head */
+#define CONFIG_SELFTEST_PURPOSE "selftest"	/* ... and selftest_keys */
 
 enum tenant_state {
 	TENANT_SERVING,
@@ -95,7 +96,7 @@ struct tenant {
 					 * allow_null_origin */
 	/* lines in `file`, of the group where they are left out; 0: unknown */
 	unsigned origins_line, require_origin_line, allow_null_line;
-	unsigned redirects_line, decode_html_line;
+	unsigned redirects_line, decode_html_line, identity_line;
 	struct metric *origin_refused;	/* counts pages that these refused;
 					 * NULL: nothing is known of them */
 	enum switch_user switch_user;
@@ -104,6 +105,8 @@ struct tenant {
 	struct str dashboard;		/* absolute URL */
 	bool decode_html;		/* codec/charref.h, in email and name */
 	enum identity_mode identity;
+	uint64_t identity_stamp;	/* of what assertions are judged by: the
+					 * same in this process while that is */
 	/* of signed assertions, where that is not `unsigned` */
 	struct tenant_key *keys;
 	unsigned key_count;
@@ -122,6 +125,7 @@ struct tenant {
 	struct secrets redeem_secrets;	/* none: redeem is off */
 	struct jwe_keys *token_keys;	/* NULL when not serving */
 	struct jwe_keys *login_keys;	/* NULL without a login_url, too */
+	struct jwe_keys *selftest_keys;	/* the same: links to the self-test */
 	struct adapter *adapter;	/* NULL: none; it may still start */
 	uint32_t adapter_deadline_ms;
 	struct metric *adapter_defaults;/* counts its failures that were passed

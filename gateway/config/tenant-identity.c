@@ -1,4 +1,5 @@
 /* How a tenant's users are told apart, and the keys that prove who they are. */
+#include "base/hash.h"
 #include "config/secret.h"
 #include "config/snapshot-private.h"
 #include "fetch/address.h"
@@ -229,6 +230,42 @@ static void say_unfit(struct secret_place at, enum jws_algorithm algorithm,
 	}
 }
 
+/* Random octets may hold a line end; what else is text has one by mistake. */
+static bool has_lines(struct str secret)
+{
+	bool has = false;
+
+	for (size_t i = 0; i < secret.len; i++) {
+		char c = secret.ptr[i];
+
+		if (c == '\n')
+			has = true;
+		else if (c != '\r' && c != '\t' && (c < ' ' || c > '~'))
+			return false;
+	}
+	return has;
+}
+
+/* Taken as it is all the same: partners may have it so. */
+static void check_lines(struct secret_place at, struct str secret)
+{
+	if (has_lines(secret))
+		location_warn(at.location, at.line, at.setting,
+			      "leave one line in the file: where there are "
+			      "two secrets, give each a file and a kid of its "
+			      "own",
+			      "names a file of several lines, which are one "
+			      "secret with the line ends between them");
+}
+
+/* What assertions are judged by became another. */
+static void stamp(struct tenant *out, struct str part)
+{
+	const uint64_t both[] = { out->identity_stamp, hash_str(part) };
+
+	out->identity_stamp = hash_bytes(both, sizeof(both));
+}
+
 static void read_key(const struct reader *reader, struct group item,
 		     unsigned i, struct tenant *out)
 {
@@ -255,10 +292,16 @@ static void read_key(const struct reader *reader, struct group item,
 	if (failed)
 		return;
 	err = jws_key_new(algorithm, text, &key->key);
-	if (err)
+	if (err) {
 		say_unfit(at, algorithm, err);
-	else
-		out->key_count++;
+		return;
+	}
+	out->key_count++;
+	stamp(out, key->kid);
+	stamp(out, str_from(jws_algorithm_text(algorithm)));
+	stamp(out, text);
+	if (algorithm == JWS_HS256)
+		check_lines(at, text);
 }
 
 static void read_keys(const struct reader *reader, struct group group,
@@ -337,6 +380,7 @@ void tenant_read_identity(const struct reader *reader, struct group group,
 {
 	struct group rate = group_group(group, "signed_rate_limit");
 
+	out->identity_line = group_line(group, "identity");
 	read_mode(reader, group, out);
 	read_keys(reader, group, out);
 	read_source(reader, group, previous, out);
@@ -344,6 +388,10 @@ void tenant_read_identity(const struct reader *reader, struct group group,
 	reader_text(reader, group, "issuer", &out->issuer);
 	out->assertion_max_age_s =
 		(uint32_t)group_number(group, "assertion_max_age");
+	stamp(out, str_from(identity_mode_text(out->identity)));
+	stamp(out, out->issuer);
+	stamp(out, (struct str){ (const char *)&out->assertion_max_age_s,
+				 sizeof(out->assertion_max_age_s) });
 	out->signed_rate = (struct signed_rate){
 		(uint32_t)group_number(rate, "person"),
 		(uint32_t)group_number(rate, "tenant"),

@@ -492,14 +492,19 @@ int tenant_finish(const struct reader *reader, const struct draft *draft,
 
 int tenant_seal(struct tenant *out, const struct keyring *keyring)
 {
-	out->token_keys = out->login_keys = NULL;
+	out->token_keys = out->login_keys = out->selftest_keys = NULL;
 	if (out->state != TENANT_SERVING)
 		return 0;
+	out->selftest_keys = jwe_keys_of_epoch(keyring, out->slug,
+					       STR(CONFIG_SELFTEST_PURPOSE),
+					       out->epoch);
 	out->token_keys = jwe_keys_of_epoch(keyring, out->slug,
 					    STR(CONFIG_TOKEN_PURPOSE),
 					    out->epoch);
-	if (!out->token_keys || !out->login_url.len)
-		return out->token_keys ? 0 : -1;
+	if (!out->token_keys || !out->selftest_keys)
+		return -1;
+	if (!out->login_url.len)
+		return 0;
 	out->login_keys = jwe_keys_of_epoch(keyring, out->slug,
 					    STR(CONFIG_LOGIN_PURPOSE),
 					    out->epoch);

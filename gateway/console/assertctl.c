@@ -4,8 +4,8 @@
 
 #include "base/clock.h"
 #include "codec/json.h"
-#include "crypto/jws-mistake.h"
-#include "handoff/vouch.h"
+#include "handoff/examine.h"
+#include "policy/validate.h"
 
 #define POOL_BYTES (1 << 20)
 #define OUTPUT_MAX (256 * 1024)
@@ -57,157 +57,45 @@ int assertctl_open(const struct command_line *line, struct str slug,
 	return 0;
 }
 
-/* ---- checks ------------------------------------------------------------- */
+/* ---- what the handoff would say to it ----------------------------------- */
 
-enum verdict { GOOD, REFUSED, UNSEEN };
-
-struct row {
-	const char *name;
-	enum verdict verdict;
-	enum code code;			/* of what is refused */
-	struct str hint;
+struct verification {
+	struct examination assertion;
+	/* of one that holds: what is wrong with whom it names */
+	bool is_unfit, is_protected;
+	struct invalid_list invalid;
 };
 
-enum { FORM, ALGORITHM, KID, SIGNATURE, CLAIMS };	/* rows */
-#define ROWS (CLAIMS + ASSERTION_CHECKS)
-
-struct examination {
-	const struct tenant *tenant;
-	struct pool *pool;
-	int64_t now_s;
-	struct str text;
-	struct row rows[ROWS];
-	/* what the gateway would say */
-	enum err result;
-	struct vouch vouch;
-	/* what went wrong with the signature, and with which key */
-	enum jws_mistake mistake;
-	struct str mistake_kid;
-	struct str other_kid;		/* the key that it holds under */
-};
-
-/* The gateway's own words, where it is what the gateway refuses. */
-static void refuse(struct examination *e, unsigned row, enum code code)
+/* The step after the signature, with nothing posted beside it. */
+static enum err judge_person(struct verification *v)
 {
-	e->rows[row].verdict = REFUSED;
-	e->rows[row].code = code;
-	e->rows[row].hint = e->result == ERR_AUTH && e->vouch.code == code ?
-				    e->vouch.hint :
-				    str_from(code_table[code].meaning);
-}
+	struct examination *e = &v->assertion;
+	const struct validation in = { &e->vouch.says.claims,
+				       &e->tenant->redirects, e->pool };
+	struct validated user;
+	enum err err;
 
-static const struct tenant_key *find_key(const struct tenant *tenant,
-					 const struct jws *jws)
-{
-	if (str_is_null(jws->kid))
-		return tenant->key_count == 1 ? &tenant->keys[0] : NULL;
-	for (unsigned i = 0; i < tenant->key_count; i++)
-		if (str_eq(tenant->keys[i].kid, jws->kid))
-			return &tenant->keys[i];
-	return NULL;
-}
-
-/* Of all keys, for it may be another one's that was meant. */
-static void find_mistake(struct examination *e, const struct jws *jws)
-{
-	const struct tenant *tenant = e->tenant;
-
-	for (unsigned i = 0; i < tenant->key_count; i++) {
-		const struct tenant_key *key = &tenant->keys[i];
-
-		if (!jws_verify(key->key, jws)) {
-			e->other_kid = key->kid;
-			return;
-		}
-	}
-	for (unsigned i = 0; i < tenant->key_count; i++) {
-		e->mistake = jws_mistake_find(tenant->keys[i].key, jws);
-		if (e->mistake) {
-			e->mistake_kid = tenant->keys[i].kid;
-			return;
-		}
-	}
-}
-
-static void examine_signature(struct examination *e, const struct jws *jws)
-{
-	const struct tenant_key *key = find_key(e->tenant, jws);
-	enum err err = key ? jws_verify(key->key, jws) : ERR_NOT_FOUND;
-	enum jws_algorithm known;
-
-	if (!key)
-		refuse(e, KID, CODE_assertion_key_unknown);
-	if (err == ERR_UNSUPPORTED ||
-	    (!key && jws_algorithm_parse(jws->alg, &known)))
-		refuse(e, ALGORITHM, CODE_assertion_algorithm);
-	if (!err)
-		return;
-	if (err == ERR_AUTH) {
-		refuse(e, SIGNATURE, CODE_assertion_signature);
-		/* not the gateway's, which sends people here */
-		e->rows[SIGNATURE].hint = pool_printf(
-			e->pool, "it does not hold under the key \"%s\" (%s)",
-			key->kid.ptr,
-			jws_algorithm_text(jws_key_algorithm(key->key)));
-	} else {
-		e->rows[SIGNATURE].verdict = UNSEEN;
-	}
-	find_mistake(e, jws);
-}
-
-static enum err examine_claims(struct examination *e, const struct jws *jws)
-{
-	const struct assertion_rules rules = {
-		.issuer = e->tenant->issuer,
-		.slug = e->tenant->slug,
-		.url = e->tenant->handoff_url,
-		.max_age_s = e->tenant->assertion_max_age_s,
-		.now_s = e->now_s,
-	};
-	struct assertion_row rows[ASSERTION_CHECKS];
-	struct assertion says;
-	enum err err = assertion_check(&rules, jws->typ, jws->payload, e->pool,
-				       &says, rows);
-
-	if (err && err != ERR_AUTH)
+	if (e->result)
+		return ERR_OK;
+	invalid_list_init(&v->invalid, e->pool);
+	err = validate(&in, &v->invalid, &user);
+	if (err == ERR_NOMEM)
 		return err;
-	for (unsigned i = 0; i < ASSERTION_CHECKS; i++)
-		e->rows[CLAIMS + i] = (struct row){
-			.name = rows[i].name,
-			.verdict = rows[i].is_good ? GOOD : REFUSED,
-			.code = rows[i].code,
-			.hint = rows[i].hint,
-		};
+	v->is_protected = !err && protected_has(&e->tenant->protected,
+						user.email.key);
+	v->is_unfit = err || v->is_protected;
 	return ERR_OK;
 }
 
-/* First what the gateway says, which counts; then the rest of the checks. */
-static enum err examine(struct examination *e)
+static enum code unfit_code(const struct verification *v)
 {
-	static const char *const names[CLAIMS] = {
-		[FORM] = "form", [ALGORITHM] = "alg", [KID] = "kid",
-		[SIGNATURE] = "signature",
-	};
-	struct jws jws;
-	enum err err;
+	return v->is_protected ? CODE_address_protected :
+				 CODE_validation_failed;
+}
 
-	for (unsigned i = 0; i < CLAIMS; i++)
-		e->rows[i] = (struct row){ .name = names[i] };
-	e->result = vouch_read(e->tenant, e->text, e->now_s, e->pool,
-			       &e->vouch);
-	if (e->result && e->result != ERR_AUTH)
-		return e->result;
-	err = jws_parse(e->text, e->pool, &jws);
-	if (err == ERR_NOMEM)
-		return err;
-	if (err) {
-		refuse(e, FORM, e->vouch.code);
-		for (unsigned i = FORM + 1; i < CLAIMS; i++)
-			e->rows[i].verdict = UNSEEN;
-		return ERR_OK;
-	}
-	examine_signature(e, &jws);
-	return examine_claims(e, &jws);
+static bool is_good(const struct verification *v)
+{
+	return !v->assertion.result && !v->is_unfit;
 }
 
 /* ---- telling ------------------------------------------------------------ */
@@ -218,47 +106,35 @@ static void add_mistake(const struct examination *e, struct buf *out)
 		buf_printf(out, "%-*sit holds under the key \"%.*s\": send that "
 			   "as kid, or sign with the other key\n", COLUMN,
 			   "mistake", STR_ARG(e->other_kid));
-	else if (e->mistake)
+	else if (e->mistake && e->mistake_kid.ptr)
 		buf_printf(out, "%-*swith the key \"%.*s\": %s\n", COLUMN,
 			   "mistake", STR_ARG(e->mistake_kid),
 			   jws_mistake_text(e->mistake));
-	else if (e->rows[SIGNATURE].verdict == REFUSED)
+	else if (e->rows[EXAMINE_SIGNATURE].verdict == EXAMINE_REFUSED)
 		buf_printf(out, "%-*snone of the usual ones: it was another "
 			   "secret or key, or what was signed has changed "
 			   "since\n", COLUMN, "mistake");
 }
 
-/* What an assertion says has no control characters, or was refused as JSON. */
-static void add_text(const struct examination *e, struct buf *out)
+static void add_unfit(const struct verification *v, struct buf *out)
 {
-	static const char *const words[] = {
-		[GOOD] = "good", [UNSEEN] = "not looked at",
-	};
+	const struct code_info *code = &code_table[unfit_code(v)];
 
-	for (unsigned i = 0; i < ROWS; i++) {
-		const struct row *row = &e->rows[i];
+	for (unsigned i = 0; i < v->invalid.count; i++) {
+		buf_printf(out, "%-*sREFUSED, %s: ", COLUMN, "fields",
+			   code->name);
+		buf_adds(out, v->invalid.v[i].message);
+		buf_addc(out, '\n');
+	}
+	buf_printf(out, "\nrefused: %s: the signature is good, but the handoff "
+		   "answers %d%s\n", code->name, code->status,
+		   v->is_protected ? "" :
+		   ", unless the page posts what is missing beside it");
+}
 
-		if (!row->name)
-			break;
-		buf_printf(out, "%-*s", COLUMN, row->name);
-		if (row->verdict == REFUSED) {
-			buf_printf(out, "REFUSED, %s: ",
-				   code_table[row->code].name);
-			buf_adds(out, row->hint);
-			buf_addc(out, '\n');
-		} else {
-			buf_printf(out, "%s\n", words[row->verdict]);
-		}
-		if (i == SIGNATURE)
-			add_mistake(e, out);
-	}
-	buf_addc(out, '\n');
-	if (e->result) {
-		buf_printf(out, "refused: %s\n",
-			   code_table[e->vouch.code].name);
-		return;
-	}
-	buf_puts(out, "good, and so signs in ");
+static void add_good(const struct examination *e, struct buf *out)
+{
+	buf_puts(out, "\ngood, and so signs in ");
 	buf_adds(out, e->vouch.says.email);
 	if (e->vouch.says.sub.ptr) {
 		buf_puts(out, ", sub ");
@@ -269,11 +145,45 @@ static void add_text(const struct examination *e, struct buf *out)
 		   "looks" : "");
 }
 
-static void add_row_json(const struct row *row, struct buf *out)
+/* What an assertion says has no control characters, or was refused as JSON. */
+static void add_text(const struct verification *v, struct buf *out)
+{
+	const struct examination *e = &v->assertion;
+	static const char *const words[] = {
+		[EXAMINE_GOOD] = "good", [EXAMINE_UNSEEN] = "not looked at",
+	};
+
+	for (unsigned i = 0; i < EXAMINE_ROWS; i++) {
+		const struct examine_row *row = &e->rows[i];
+
+		if (!row->name)
+			break;
+		buf_printf(out, "%-*s", COLUMN, row->name);
+		if (row->verdict == EXAMINE_REFUSED) {
+			buf_printf(out, "REFUSED, %s: ",
+				   code_table[row->code].name);
+			buf_adds(out, row->hint);
+			buf_addc(out, '\n');
+		} else {
+			buf_printf(out, "%s\n", words[row->verdict]);
+		}
+		if (i == EXAMINE_SIGNATURE)
+			add_mistake(e, out);
+	}
+	if (e->result)
+		buf_printf(out, "\nrefused: %s\n",
+			   code_table[e->vouch.code].name);
+	else if (v->is_unfit)
+		add_unfit(v, out);
+	else
+		add_good(e, out);
+}
+
+static void add_row_json(const struct examine_row *row, struct buf *out)
 {
 	static const char *const words[] = {
-		[GOOD] = "good", [REFUSED] = "refused",
-		[UNSEEN] = "not_looked_at",
+		[EXAMINE_GOOD] = "good", [EXAMINE_REFUSED] = "refused",
+		[EXAMINE_UNSEEN] = "not_looked_at",
 	};
 
 	if (out->ptr[out->len - 1] != '[')
@@ -281,7 +191,7 @@ static void add_row_json(const struct row *row, struct buf *out)
 	buf_addc(out, '{');
 	json_add_member(out, "name", str_from(row->name));
 	json_add_member(out, "verdict", str_from(words[row->verdict]));
-	if (row->verdict == REFUSED) {
+	if (row->verdict == EXAMINE_REFUSED) {
 		json_add_member(out, "code",
 				str_from(code_table[row->code].name));
 		json_add_member(out, "hint", row->hint);
@@ -298,7 +208,9 @@ static void add_mistake_json(const struct examination *e, struct buf *out)
 	buf_puts(out, ",\"mistake\":{");
 	json_add_member(out, "name", str_from(is_other ? "other_kid" :
 					      jws_mistake_name(e->mistake)));
-	json_add_member(out, "kid", is_other ? e->other_kid : e->mistake_kid);
+	if (is_other || e->mistake_kid.ptr)
+		json_add_member(out, "kid", is_other ? e->other_kid :
+						       e->mistake_kid);
 	json_add_member(out, "remedy", is_other ?
 			STR("It holds under this key. Send that as kid, or "
 			    "sign with the other key.") :
@@ -306,11 +218,28 @@ static void add_mistake_json(const struct examination *e, struct buf *out)
 	buf_addc(out, '}');
 }
 
-static void add_json(const struct examination *e, struct buf *out)
+static void add_unfit_json(const struct verification *v, struct buf *out)
 {
+	json_add_member(out, "code", str_from(code_table[unfit_code(v)].name));
+	buf_puts(out, ",\"errors\":[");
+	for (unsigned i = 0; i < v->invalid.count; i++) {
+		buf_puts(out, i ? ",{" : "{");
+		json_add_member(out, "field", v->invalid.v[i].field);
+		json_add_member(out, "message", v->invalid.v[i].message);
+		buf_addc(out, '}');
+	}
+	buf_addc(out, ']');
+}
+
+static void add_json(const struct verification *v, struct buf *out)
+{
+	const struct examination *e = &v->assertion;
+
 	buf_addc(out, '{');
 	json_add_member(out, "tenant", e->tenant->slug);
-	json_add_member_bool(out, "good", !e->result);
+	json_add_member_bool(out, "good", is_good(v));
+	if (v->is_unfit)
+		add_unfit_json(v, out);
 	if (e->result) {
 		json_add_member(out, "code",
 				str_from(code_table[e->vouch.code].name));
@@ -322,27 +251,29 @@ static void add_json(const struct examination *e, struct buf *out)
 			json_add_member(out, "sub", e->vouch.says.sub);
 	}
 	buf_puts(out, ",\"checks\":[");
-	for (unsigned i = 0; i < ROWS && e->rows[i].name; i++)
+	for (unsigned i = 0; i < EXAMINE_ROWS && e->rows[i].name; i++)
 		add_row_json(&e->rows[i], out);
 	buf_addc(out, ']');
 	add_mistake_json(e, out);
 	buf_puts(out, "}\n");
 }
 
-static int verify(const struct command_line *line, struct examination *e)
+static int verify(const struct command_line *line, struct verification *v)
 {
 	int status = COMMAND_REFUSED;
 	struct buf out;
-	enum err err = examine(e);
+	enum err err = examine(&v->assertion);
 
+	if (!err)
+		err = judge_person(v);
 	buf_init(&out, OUTPUT_MAX);
 	if (!err && line->general.json)
-		add_json(e, &out);
+		add_json(v, &out);
 	else if (!err)
-		add_text(e, &out);
+		add_text(v, &out);
 	if (!err && buf_is_ok(&out)) {
 		fwrite(out.ptr, 1, out.len, stdout);
-		status = e->result ? COMMAND_REFUSED : COMMAND_DONE;
+		status = is_good(v) ? COMMAND_DONE : COMMAND_REFUSED;
 	} else {
 		fprintf(stderr, "usherctl: verify: %s\n",
 			err_text(err ? err : ERR_NOMEM));
@@ -369,29 +300,30 @@ static struct str find_assertion(struct str text, struct pool *pool)
 int assertctl_verify(const struct command_line *line)
 {
 	const char *path = line->count > 1 ? line->arguments[1] : "-";
-	struct examination e = { .now_s = clock_wall_s() };
+	struct verification v = { .assertion.now_s = clock_wall_s() };
+	struct examination *e = &v.assertion;
 	struct console console;
 	int status = COMMAND_REFUSED;
 	struct buf text;
 
 	if (assertctl_open(line, str_from(line->arguments[0]), &console,
-			   &e.tenant))
+			   &e->tenant))
 		return COMMAND_REFUSED;
 	/* More than can be one, so that its length is what is told. */
 	buf_init(&text, 8 * JWS_MAX);
-	e.pool = pool_new(POOL_BYTES);
-	if (!e.pool)
+	e->pool = pool_new(POOL_BYTES);
+	if (!e->pool)
 		fputs("usherctl: verify: out of memory\n", stderr);
-	else if (!e.tenant->key_count)
+	else if (!e->tenant->key_count)
 		fprintf(stderr, "usherctl: tenant \"%.*s\" has no keys: see "
-			"keys in usher.conf(5)\n", STR_ARG(e.tenant->slug));
+			"keys in usher.conf(5)\n", STR_ARG(e->tenant->slug));
 	else if (!assertctl_read(path, 4 * JWS_MAX, &text)) {
 		/* as the gateway takes it from a field */
-		e.text = find_assertion(str_trim(buf_str(&text), " \t\r\n"),
-					e.pool);
-		status = verify(line, &e);
+		e->text = find_assertion(str_trim(buf_str(&text), " \t\r\n"),
+					e->pool);
+		status = verify(line, &v);
 	}
-	pool_free(e.pool);
+	pool_free(e->pool);
 	buf_done(&text);
 	console_close(&console);
 	return status;

@@ -41,6 +41,39 @@ static const struct {
 	[JWS_MISTAKE_DER_SIGNATURE] = { "der_signature",
 		"The signature is in DER. ES256 has r and s, 32 octets each "
 		"(Node: dsaEncoding \"ieee-p1363\")." },
+	[JWS_MISTAKE_BEARER] = { "bearer",
+		"\"Bearer\" stands before it, as in a header. Send the token "
+		"alone." },
+	[JWS_MISTAKE_QUOTES] = { "quotes",
+		"Quotes stand around it. Send the token as it is, without "
+		"encoding it as JSON once more." },
+	[JWS_MISTAKE_JSON] = { "json",
+		"It is JSON, not a token. Send the three parts in base64url "
+		"(RFC 7515 section 7.1), not the claims or the server's whole "
+		"answer." },
+	[JWS_MISTAKE_PERCENT] = { "percent",
+		"It is percent-encoded still, so it was encoded twice. Send it "
+		"as it is: a form and URLSearchParams encode by themselves." },
+	[JWS_MISTAKE_LINES] = { "lines",
+		"White space or a line end stands within it. Take out what the "
+		"base64 encoder put in (base64 -w0); where it was a +, which "
+		"a form reads as a space, write - in its place." },
+	[JWS_MISTAKE_PADDING] = { "padding",
+		"It has base64's padding. Take the = out: base64url in a token "
+		"has none (PHP: rtrim(..., '='))." },
+	[JWS_MISTAKE_ALPHABET] = { "alphabet",
+		"It is plain base64, with + and /. Write - and _ in their "
+		"place (PHP: strtr(..., '+/', '-_'), Node: \"base64url\")." },
+	[JWS_MISTAKE_ENCRYPTED] = { "encrypted",
+		"It has five parts, so it is encrypted (JWE). Send a signed "
+		"one, of three (JWS)." },
+	[JWS_MISTAKE_CUT_OFF] = { "cut_off",
+		"It is not whole: a part of the three, or the end of one, is "
+		"missing. See whether a column, a cookie or a limit cuts it "
+		"off." },
+	[JWS_MISTAKE_HEADER] = { "header",
+		"Its first part is not base64url of one flat JSON object of "
+		"strings that has alg. Encode the header as JSON, once." },
 };
 
 const char *jws_mistake_name(enum jws_mistake mistake)
@@ -171,16 +204,38 @@ static enum jws_mistake spell(unsigned n, struct str secret, struct buf *out)
 	}
 }
 
+/* Is this the MAC in hex digits? */
+static bool is_hex_mac(struct str secret, const struct jws *jws,
+		       struct str digits)
+{
+	char array[DIGEST_SIZE + 1];
+	struct buf mac;
+
+	buf_init_fixed(&mac, array, sizeof(array));
+	return digits.len == (size_t)2 * DIGEST_SIZE &&
+	       add_hex_decoded(&mac, digits) &&
+	       is_mac(secret, jws, buf_str(&mac));
+}
+
+/* As it was sent, where it may be the digits themselves: they are of
+ * base64url's alphabet too, and decode to 48 octets. */
+static struct str signature_text(const struct jws *jws,
+				 char text[2 * DIGEST_SIZE])
+{
+	if (BASE64URL_LEN(jws->signature.len) != (size_t)2 * DIGEST_SIZE)
+		return STR_NULL;
+	base64url_encode(text, jws->signature.ptr, jws->signature.len);
+	return (struct str){ text, (size_t)2 * DIGEST_SIZE };
+}
+
 static enum jws_mistake of_secret(struct str secret, const struct jws *jws)
 {
 	enum jws_mistake mistake = JWS_MISTAKE_NONE;
-	char array[2 * DIGEST_SIZE + 1];
-	struct buf spelling, mac;
+	char text[2 * DIGEST_SIZE];
+	struct buf spelling;
 
-	buf_init_fixed(&mac, array, sizeof(array));
-	if (jws->signature.len == (size_t)2 * DIGEST_SIZE &&
-	    add_hex_decoded(&mac, jws->signature) &&
-	    is_mac(secret, jws, buf_str(&mac)))
+	if (is_hex_mac(secret, jws, jws->signature) ||
+	    is_hex_mac(secret, jws, signature_text(jws, text)))
 		return JWS_MISTAKE_HEX_SIGNATURE;
 	buf_init(&spelling, SPELLING_MAX);
 	for (unsigned n = 0; mistake != JWS_MISTAKE_COUNT; n++) {
@@ -231,4 +286,88 @@ enum jws_mistake jws_mistake_find(const struct jws_key *key,
 	    !jws_verify_public(key, jws->signing_input, jws->signature))
 		return JWS_MISTAKE_DER_SIGNATURE;
 	return JWS_MISTAKE_NONE;
+}
+
+/* ---- what is no token at all --------------------------------------------- */
+
+static bool has_any(struct str text, const char *which)
+{
+	for (size_t i = 0; i < text.len; i++)
+		if (text.ptr[i] && strchr(which, text.ptr[i]))
+			return true;
+	return false;
+}
+
+static bool is_quoted(struct str text)
+{
+	char first = text.len ? text.ptr[0] : 0;
+
+	return text.len > 1 && (first == '"' || first == '\'') &&
+	       text.ptr[text.len - 1] == first;
+}
+
+static unsigned count_dots(struct str text)
+{
+	unsigned count = 0;
+
+	for (size_t i = 0; i < text.len; i++)
+		count += text.ptr[i] == '.';
+	return count;
+}
+
+/* Of the alphabet by now: a part that decodes to no octets ends too soon. */
+static bool is_cut(struct str text)
+{
+	char octets[JWS_MAX];
+	struct str part, rest = text;
+	size_t len;
+
+	while (!str_is_null(rest)) {
+		part = str_cut(rest, '.', &rest);
+		if (!part.len ||
+		    base64url_decode(part, octets, sizeof(octets), &len))
+			return true;
+	}
+	return false;
+}
+
+static bool is_of_alphabet(struct str text)
+{
+	for (size_t i = 0; i < text.len; i++) {
+		char c = text.ptr[i];
+
+		if (!ascii_is_alpha(c) && !ascii_is_digit(c) && c != '-' &&
+		    c != '_' && c != '.')
+			return false;
+	}
+	return true;
+}
+
+enum jws_mistake jws_mistake_form(struct str text)
+{
+	static const struct str bearer = STR("Bearer ");
+	unsigned dots = count_dots(text);
+
+	if (text.len >= bearer.len &&
+	    str_ieq((struct str){ text.ptr, bearer.len }, bearer))
+		return JWS_MISTAKE_BEARER;
+	if (is_quoted(text))
+		return JWS_MISTAKE_QUOTES;
+	if (str_has_prefix(text, STR("{")) || str_has_prefix(text, STR("[")))
+		return JWS_MISTAKE_JSON;
+	if (has_any(text, "%"))
+		return JWS_MISTAKE_PERCENT;
+	if (has_any(text, " \t\r\n"))
+		return JWS_MISTAKE_LINES;
+	if (has_any(text, "="))
+		return JWS_MISTAKE_PADDING;
+	if (has_any(text, "+/"))
+		return JWS_MISTAKE_ALPHABET;
+	if (!is_of_alphabet(text))
+		return JWS_MISTAKE_NONE;
+	if (dots == 4)
+		return JWS_MISTAKE_ENCRYPTED;
+	if (dots < 2 || is_cut(text))
+		return JWS_MISTAKE_CUT_OFF;
+	return dots == 2 ? JWS_MISTAKE_HEADER : JWS_MISTAKE_NONE;
 }

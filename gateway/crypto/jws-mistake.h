@@ -1,7 +1,8 @@
 /*
  * jws-mistake: why does a signature not hold?  The usual mistakes of who signs,
- * each tried.  For tools: what fits is a mistake to be mended where the text
- * was made, and is never good for anything else.
+ * each tried.  What fits is a mistake to be mended where the text was made: it is
+ * told, and is never good for anything else.  Nothing that is told holds a
+ * secret, or what would have been right.
  */
 #ifndef CRYPTO_JWS_MISTAKE_H
 #define CRYPTO_JWS_MISTAKE_H
@@ -22,12 +23,28 @@ enum jws_mistake {
 	/* a public key */
 	JWS_MISTAKE_PEM_SECRET,		/* its PEM was HS256's secret */
 	JWS_MISTAKE_DER_SIGNATURE,	/* ES256's is in DER */
+	/* it is no token */
+	JWS_MISTAKE_BEARER,		/* a header's scheme stands before it */
+	JWS_MISTAKE_QUOTES,		/* ... quotes around it */
+	JWS_MISTAKE_JSON,		/* the claims, or a whole answer */
+	JWS_MISTAKE_PERCENT,		/* encoded for a URL, once too often */
+	JWS_MISTAKE_LINES,		/* line ends or blanks within it */
+	JWS_MISTAKE_PADDING,		/* '=' */
+	JWS_MISTAKE_ALPHABET,		/* '+' and '/' */
+	JWS_MISTAKE_ENCRYPTED,		/* a JWE */
+	JWS_MISTAKE_CUT_OFF,
+	JWS_MISTAKE_HEADER,		/* its first part is not one */
 	JWS_MISTAKE_COUNT
 };
 
 /* Which one explains that the text does not hold under this key? */
 enum jws_mistake jws_mistake_find(const struct jws_key *key,
 				  const struct jws *jws);
+/*
+ * Why is that no token, where jws_parse() says ERR_SYNTAX?  The first that
+ * shows, in the order above; NONE: nothing usual.
+ */
+enum jws_mistake jws_mistake_form(struct str text);
 /* A name for programs: "line_end".  Never NULL. */
 const char *jws_mistake_name(enum jws_mistake mistake);
 /* What was done, and what to do instead: one sentence each. */

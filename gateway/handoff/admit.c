@@ -52,11 +52,31 @@ static enum step_result tell(struct exchange *ex,
 	return STEP_NEXT;
 }
 
+/* A rehearsal is charged to nobody. */
+static struct ratelimit_verdict check(struct exchange *ex, struct str scope,
+				      struct ratelimit_rule rule,
+				      const struct ip *client)
+{
+	return (ex->rehearsal ? ratelimit_peek : ratelimit_check)(
+		ex->gateway->limiter, scope, rule, client, ex->start_ms);
+}
+
 enum step_result admit_limit_rate(struct exchange *ex)
 {
-	return tell(ex, ratelimit_check(ex->gateway->limiter,
-					scope_of(ex, NULL), rule_of(ex),
-					&ex->client, ex->start_ms));
+	return tell(ex, check(ex, scope_of(ex, NULL), rule_of(ex),
+			      &ex->client));
+}
+
+enum step_result admit_limit_selftest(struct exchange *ex,
+				      struct ratelimit_rule rule)
+{
+	struct str scope = pool_printf(ex->pool, "%.*s/selftest",
+				       STR_ARG(ex->tenant->slug));
+	const struct ip nowhere = { 0 };
+
+	if (str_is_null(scope))
+		return answer_failure(ex, ERR_NOMEM);
+	return tell(ex, check(ex, scope, rule, &nowhere));
 }
 
 /* Who is meant, and not where they ask from. */
@@ -69,8 +89,7 @@ static struct ratelimit_verdict check_tenant(struct exchange *ex,
 		requests, ex->tenant->signed_rate.per_s
 	};
 
-	return ratelimit_check(ex->gateway->limiter, scope, rule, &nowhere,
-			       ex->start_ms);
+	return check(ex, scope, rule, &nowhere);
 }
 
 enum step_result admit_limit_person(struct exchange *ex, struct str person)
@@ -92,8 +111,9 @@ enum step_result admit_limit_person(struct exchange *ex, struct str person)
 	verdict = check_tenant(ex, all, rate->tenant);
 	if (!verdict.allowed)
 		return tell(ex, verdict);
-	ratelimit_give_back(ex->gateway->limiter, scope_of(ex, NULL),
-			    rule_of(ex), &ex->client, ex->start_ms);
+	if (!ex->rehearsal)
+		ratelimit_give_back(ex->gateway->limiter, scope_of(ex, NULL),
+				    rule_of(ex), &ex->client, ex->start_ms);
 	return STEP_NEXT;
 }
 

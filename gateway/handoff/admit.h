@@ -35,6 +35,9 @@ enum step_result admit_limit_person(struct exchange *ex, struct str person);
 /* Charge the client for a sign-in that starts at the desk, apart from those
  * that partners' pages post. 429 past the limit. */
 enum step_result admit_limit_login(struct exchange *ex);
+/* What a tenant's self-test links may ask for, from wherever, all together. */
+enum step_result admit_limit_selftest(struct exchange *ex,
+				      struct ratelimit_rule rule);
 
 /* The rate-limit headers alone: nothing is charged, nobody refused. */
 void admit_tell_rate(struct exchange *ex);

@@ -231,6 +231,7 @@ void exchange_begin(struct exchange *ex, const struct steps *steps)
 	ex->steps = steps;
 	ex->step = steps->list;
 	ex->then = steps->then;
+	ex->last = steps->last;
 	ex->is_waiting = false;
 	ex->trail_count = 0;
 	ex->step_ns = clock_mono_ns();
@@ -527,12 +528,15 @@ static enum exchange_state run(struct exchange *ex)
 			return EXCHANGE_WAITING;
 		}
 		note(ex, ex->step->name, verdict(ex, result));
+		if (ex->rehearsal)
+			result = ex->steps->settle(ex, result);
 		ex->verdict = NULL;
 		if (result == STEP_NEXT)
 			ex->step++;
 		if (!ex->step->name && ex->then) {
 			ex->step = ex->then;
-			ex->then = NULL;
+			ex->then = ex->last;
+			ex->last = NULL;
 		}
 	}
 	finish(ex);
@@ -733,6 +737,10 @@ static enum step_result answer_no_memory(struct exchange *ex)
 static enum step_result answer_refusal(struct exchange *ex, int status,
 				       const char *message, struct str json)
 {
+	if (ex->rehearsal) {
+		ex->told = message;
+		return answer_empty(ex, status);
+	}
 	if (request_prefers_html(&ex->request) &&
 	    page_error(ex, status, message))
 		return STEP_ANSWER;

@@ -27,6 +27,7 @@
 #include "policy/ratelimit.h"
 #include "policy/refusals.h"
 #include "policy/strangers.h"
+#include "policy/tally.h"
 #include "store/store.h"
 
 #define EXCHANGE_POOL_MAX (256 * 1024)	/* bytes a request may take */
@@ -96,6 +97,7 @@ enum step_result {
 };
 
 struct exchange;
+struct selftest;
 
 struct step {
 	const char *name;		/* NULL ends a list */
@@ -109,7 +111,12 @@ struct steps {
 	const char *name;		/* for metrics and the trail */
 	const struct step *list;
 	const struct step *then;	/* goes on with these, which other lists
-					 * end with as well; NULL: nothing */
+					 * go on with as well; NULL: nothing */
+	const struct step *last;	/* ... and with these; NULL: nothing */
+	/* of a rehearsal (ex->rehearsal): what becomes of a step's result,
+	 * STEP_NEXT or STEP_ANSWER */
+	enum step_result (*settle)(struct exchange *ex,
+				   enum step_result result);
 	bool is_audited;		/* its trail is kept */
 	/* for a request that is refused before the first step (and only where
 	 * the host is known): headers that each answer of the list has */
@@ -138,6 +145,9 @@ struct gateway {
 					 * NULL: that is not kept */
 	struct strangers *unvouched;	/* ... and who brought no assertion that
 					 * holds: enum vouch_lack */
+	struct tally *tally;		/* what assertions were worth, by
+					 * vouch_kind(); NULL: that is not
+					 * kept */
 	struct desk_cache *desk_cache;	/* desk/cache.h; NULL: none */
 	_Atomic unsigned paused;	/* exchanges, now */
 	/* the end is near: what has come is served, each connection ends with
@@ -199,11 +209,17 @@ struct exchange {
 	struct str near[BODY_PURPOSES];	/* the body's fields that may have been
 					 * meant for what is missing */
 	void *work;			/* the running list's own state */
+	/* NULL, or the steps are run to see what they would say: nothing that
+	 * they do may be seen afterwards, in the store, the counters or the
+	 * budgets.  Refusals render nothing: `told` is their message */
+	struct selftest *rehearsal;
+	const char *told;
 
 	/* private to exchange.c */
 	const struct steps *steps;
 	const struct step *step;
-	const struct step *then;	/* what follows its list; NULL: nothing */
+	const struct step *then, *last;	/* what follows its list; NULL:
+					 * nothing */
 	bool is_waiting;
 	bool is_storing;		/* waits for the store's writer */
 	bool is_paused;			/* waits for the time to pass */

@@ -2,7 +2,7 @@
  * The handoff: a partner's page posts who its user is, and the user is sent
  * on with a token.  The steps stand in the order of their table.
  */
-#include "handoff/steps.h"
+#include "handoff/handoff-private.h"
 
 #include "base/clock.h"
 #include "base/list.h"
@@ -17,6 +17,7 @@
 #include "handoff/login.h"
 #include "handoff/origin.h"
 #include "handoff/redeem.h"
+#include "handoff/selftest.h"
 #include "handoff/token.h"
 #include "handoff/vouch.h"
 #include "policy/body-mistake.h"
@@ -39,13 +40,14 @@ struct handoff {
 	struct parked parked;		/* what does not fit into it */
 };
 
-static enum step_result begin(struct exchange *ex)
+enum step_result handoff_begin(struct exchange *ex, bool may_post)
 {
 	struct handoff *handoff = pool_alloc(ex->pool, sizeof(*handoff));
 
 	if (!handoff)
 		return answer_failure(ex, ERR_NOMEM);
 	handoff->ex = ex;
+	handoff->may_post = may_post;
 	ex->work = handoff;
 	return STEP_NEXT;
 }
@@ -54,15 +56,8 @@ static enum step_result find_tenant(struct exchange *ex)
 {
 	enum step_result result = admit_find_tenant(ex);
 	bool may_post = origin_handoff_headers(ex);
-	struct handoff *handoff;
 
-	if (result == STEP_NEXT)
-		result = begin(ex);
-	if (result != STEP_NEXT)
-		return result;
-	handoff = ex->work;
-	handoff->may_post = may_post;
-	return STEP_NEXT;
+	return result == STEP_NEXT ? handoff_begin(ex, may_post) : result;
 }
 
 /* Nobody but the frame may read the answer: no CORS. */
@@ -70,7 +65,7 @@ static enum step_result find_framed(struct exchange *ex)
 {
 	enum step_result result = admit_find_tenant(ex);
 
-	return result != STEP_NEXT ? result : begin(ex);
+	return result != STEP_NEXT ? result : handoff_begin(ex, false);
 }
 
 /* What is decided here is written when the user arrives: where nothing can be
@@ -82,7 +77,7 @@ static enum step_result check_store(struct exchange *ex)
 	return err ? answer_failure(ex, err) : STEP_NEXT;
 }
 
-static enum step_result check_origin(struct exchange *ex)
+enum step_result handoff_check_origin(struct exchange *ex)
 {
 	struct handoff *handoff = ex->work;
 
@@ -186,6 +181,16 @@ static enum step_result refuse_assertion(struct exchange *ex)
 			    "This sign-in could not be verified.");
 }
 
+/* Who signs, and is not asked to, shall find out why nothing comes of it. */
+static void note_unread(struct exchange *ex)
+{
+	if (fields_get(&ex->fields, STR("assertion")))
+		ex->why = pool_printf(ex->pool, "an assertion came; this tenant "
+				      "takes none: identity = unsigned at "
+				      "%.*s:%u", STR_ARG(ex->tenant->file),
+				      ex->tenant->identity_line).ptr;
+}
+
 /*
  * `observe` lets all pass, as unsigned as they were; the trail and the counters
  * tell what `signed` would have refused.
@@ -199,11 +204,15 @@ static enum step_result verify_identity(struct exchange *ex)
 	enum err err;
 
 	handoff->nonce = login_take_state(ex);
-	if (tenant->identity == IDENTITY_UNSIGNED)
+	if (tenant->identity == IDENTITY_UNSIGNED) {
+		note_unread(ex);
 		return STEP_NEXT;
+	}
 	err = vouch_read(tenant, fields_value(&ex->fields, STR("assertion")),
 			 clock_wall_s(), ex->pool, vouch);
-	vouch_count(tenant, err, vouch);
+	if (!ex->rehearsal)
+		vouch_count(ex->gateway->tally, tenant, err, vouch,
+			    ex->start_ms);
 	if (err && err != ERR_AUTH)
 		return answer_failure(ex, err);
 	if (err && vouch->code == CODE_assertion_missing)
@@ -442,7 +451,8 @@ static enum step_result ask_adapter(struct exchange *ex)
 	struct adapter_call *call;
 	enum err err;
 
-	if (!exchange_adapter(ex))
+	if (!exchange_adapter(ex) ||
+	    (ex->rehearsal && !selftest_may_ask(ex)))
 		return STEP_NEXT;
 	call = handoff->call = adapt_new_call(ex);
 	if (!call)
@@ -716,14 +726,29 @@ static enum step_result send_on(struct exchange *ex)
 	return answer_location(ex, handoff->location);
 }
 
-/* How both lists go on once it is known who may post. */
-static const struct step tail_list[] = {
+struct str handoff_target(const struct exchange *ex)
+{
+	return ((const struct handoff *)ex->work)->target;
+}
+
+const struct vouch *handoff_vouch(const struct exchange *ex)
+{
+	return &((const struct handoff *)ex->work)->vouch;
+}
+
+/* How all lists go on once it is known who may post... */
+const struct step handoff_judging[] = {
 	{ "check_store", check_store, NULL },
 	{ "read_body", read_body, NULL },
 	{ "verify_identity", verify_identity, NULL },
 	{ "ask_adapter", ask_adapter, adapter_went_on },
 	{ "validate", check_fields, NULL },
 	{ "choose_redirect", choose_redirect, NULL },
+	{ NULL, NULL, NULL }
+};
+
+/* ... and those that send somebody on. */
+static const struct step issuing_list[] = {
 	{ "mint_token", mint_token, NULL },
 	{ "park_rest", park_rest, was_parked },
 	{ "send_on", send_on, NULL },
@@ -733,7 +758,7 @@ static const struct step tail_list[] = {
 static const struct step handoff_list[] = {
 	{ "find_tenant", find_tenant, NULL },
 	{ "limit_rate", admit_limit_rate, NULL },
-	{ "check_origin", check_origin, NULL },
+	{ "check_origin", handoff_check_origin, NULL },
 	{ NULL, NULL, NULL }
 };
 
@@ -750,7 +775,8 @@ static void refused_early(struct exchange *ex)
 const struct steps steps_handoff = {
 	.name = "handoff",
 	.list = handoff_list,
-	.then = tail_list,
+	.then = handoff_judging,
+	.last = issuing_list,
 	.is_audited = true,
 	.refused = refused_early,
 };
@@ -797,7 +823,8 @@ static void refused_framed(struct exchange *ex)
 const struct steps steps_embed_handoff = {
 	.name = "embed_handoff",
 	.list = embed_list,
-	.then = tail_list,
+	.then = handoff_judging,
+	.last = issuing_list,
 	.is_audited = true,
 	.is_embedded = true,
 	.refused = refused_framed,

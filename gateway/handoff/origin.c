@@ -192,6 +192,8 @@ void origin_note(struct exchange *ex, enum stranger_kind kind,
 				     STR_ARG(shown));
 
 	ex->why = why.ptr;
+	if (ex->rehearsal)
+		return;
 	/* Of a tenant whose file is broken no list is known. */
 	if (!ex->tenant || !ex->tenant->origin_refused)
 		return;
@@ -208,7 +210,7 @@ void origin_note_unvouched(struct exchange *ex, unsigned lack)
 		(unsigned)request_header(&ex->request, EMBED_HEADER, &origin) :
 		count_origins(ex, &origin);
 
-	if (ex->gateway->unvouched)
+	if (ex->gateway->unvouched && !ex->rehearsal)
 		strangers_note(ex->gateway->unvouched, ex->tenant->slug,
 			       stranger_shown(origin, n), lack, &ex->client,
 			       ex->start_ms);

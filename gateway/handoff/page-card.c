@@ -1,5 +1,5 @@
 /* The pages of the gateway itself. */
-#include "handoff/page.h"
+#include "handoff/page-private.h"
 
 #include "base/num.h"
 #include "codec/html.h"
@@ -110,8 +110,8 @@ static const char leave_script[] =
 static const char submit_script[] =
 	"HTMLFormElement.prototype.submit.call(document.forms[0])";
 
-static void add_escaped(struct page *page, const char *before, struct str text,
-			const char *after)
+void page_add(struct page *page, const char *before, struct str text,
+	      const char *after)
 {
 	buf_puts(&page->out, before);
 	html_add(&page->out, text);
@@ -140,25 +140,28 @@ static const struct tenant *owner(const struct exchange *ex)
 }
 
 /* The pages of the gateway look alike: a card, under the tenant's name. */
-static bool open_card(struct page *page, const struct tenant *tenant,
-		      const char *title)
+bool page_open_card(struct page *page, const struct tenant *tenant,
+		    const char *title)
 {
+	struct str colours = page_theme(page->ex, tenant);
+
 	page->style = TEXT_OF(card_style);
-	page->theme = page_theme(page->ex, tenant);
+	page->theme = pool_printf(page->ex->pool, "%.*s%.*s",
+				  STR_ARG(page->theme), STR_ARG(colours));
 	if (!page_begin(page))
 		return false;
 	buf_puts(&page->out, "<main>\n");
 	if (tenant && tenant->name.len) {
-		add_escaped(page, "<p class=\"org\" data-mark=\"",
+		page_add(page, "<p class=\"org\" data-mark=\"",
 			    first_letter(tenant->name), "\">");
-		add_escaped(page, "<span dir=\"auto\">", tenant->name,
+		page_add(page, "<span dir=\"auto\">", tenant->name,
 			    "</span></p>\n");
 	}
-	add_escaped(page, "<h1>", str_from(title), "</h1>\n");
+	page_add(page, "<h1>", str_from(title), "</h1>\n");
 	return true;
 }
 
-static bool close_card(struct page *page, int status)
+bool page_close_card(struct page *page, int status)
 {
 	buf_puts(&page->out, "</main>\n");
 	return page_end(page, status);
@@ -171,17 +174,17 @@ static bool close_card(struct page *page, int status)
  */
 static void add_person(struct page *page, struct page_person person)
 {
-	add_escaped(page, "<p class=\"who\"><b dir=\"auto\">", person.name,
+	page_add(page, "<p class=\"who\"><b dir=\"auto\">", person.name,
 		    "</b>");
-	add_escaped(page, "<span dir=\"auto\">", person.email,
+	page_add(page, "<span dir=\"auto\">", person.email,
 		    "</span></p>\n");
 }
 
 static void add_home(struct page *page, const struct tenant *tenant,
 		     const char *link)
 {
-	add_escaped(page, link, tenant->home, "\">Back to <bdi>");
-	add_escaped(page, "", tenant->name.len ? tenant->name : tenant->home,
+	page_add(page, link, tenant->home, "\">Back to <bdi>");
+	page_add(page, "", tenant->name.len ? tenant->name : tenant->home,
 		    "</bdi></a>\n");
 }
 
@@ -275,20 +278,20 @@ bool page_error(struct exchange *ex, int status, const char *message)
 		page.ancestors = STR("*");
 		page.script = TEXT_OF(tell_script);
 	}
-	if (!open_card(&page, owner(ex), text->title))
+	if (!page_open_card(&page, owner(ex), text->title))
 		return false;
-	add_escaped(&page, "<p>", str_from(text->what ? text->what
+	page_add(&page, "<p>", str_from(text->what ? text->what
 							: message), "</p>\n");
-	add_escaped(&page, "<p>", str_from(text->todo), "</p>\n");
+	page_add(&page, "<p>", str_from(text->todo), "</p>\n");
 	if (ex->hint.len)
-		add_escaped(&page, "<p class=\"soft\">For who made the page "
+		page_add(&page, "<p class=\"soft\">For who made the page "
 			    "that you came from: ", ex->hint, "</p>\n");
 	if (page.place == PAGE_ALONE) {
 		add_wait(&page, retry_after(ex));
 		add_actions(&page, text->is_passing);
 	}
 	add_number(&page, status);
-	return close_card(&page, status);
+	return page_close_card(&page, status);
 }
 
 bool page_notice(struct exchange *ex, const char *title, const char *message)
@@ -296,11 +299,11 @@ bool page_notice(struct exchange *ex, const char *title, const char *message)
 	struct page page = { .ex = ex, .title = str_from(title),
 			     .size = 1536 };
 
-	if (!open_card(&page, ex->tenant, title))
+	if (!page_open_card(&page, ex->tenant, title))
 		return false;
-	add_escaped(&page, "<p>", str_from(message), "</p>\n");
+	page_add(&page, "<p>", str_from(message), "</p>\n");
 	add_way_back(&page, ex->tenant);
-	return close_card(&page, 200);
+	return page_close_card(&page, 200);
 }
 
 bool page_login(struct exchange *ex)
@@ -309,17 +312,17 @@ bool page_login(struct exchange *ex)
 	struct page page = { .ex = ex, .title = STR("Please sign in"),
 			     .size = 1536 };
 
-	if (!open_card(&page, tenant, "Please sign in"))
+	if (!page_open_card(&page, tenant, "Please sign in"))
 		return false;
-	add_escaped(&page, "<p>You are not signed in here. You get in from the "
+	page_add(&page, "<p>You are not signed in here. You get in from the "
 		    "site of <bdi>", tenant->name, "</bdi>: sign in there, and "
 		    "open support from there.</p>\n");
 	if (tenant->home.len) {
-		add_escaped(&page, "<p class=\"actions\"><a class=\"button\" "
+		page_add(&page, "<p class=\"actions\"><a class=\"button\" "
 			    "href=\"", tenant->home, "\">Go to <bdi>");
-		add_escaped(&page, "", tenant->name, "</bdi></a></p>\n");
+		page_add(&page, "", tenant->name, "</bdi></a></p>\n");
 	}
-	return close_card(&page, 200);
+	return page_close_card(&page, 200);
 }
 
 /* A card whose form may lead where the button's redirects do. */
@@ -339,13 +342,13 @@ static bool open_question(struct page *page, const struct page_button *button,
 		buf_adds(&forms, button->targets[i]);
 	}
 	page->forms = buf_str(&forms);
-	return buf_is_ok(&forms) && open_card(page, page->ex->tenant, title);
+	return buf_is_ok(&forms) && page_open_card(page, page->ex->tenant, title);
 }
 
 /* Up to its label, and from there on. */
 static void begin_button(struct page *page, const struct page_button *button)
 {
-	add_escaped(page, "<form method=\"post\" action=\"/auth/callback\">\n"
+	page_add(page, "<form method=\"post\" action=\"/auth/callback\">\n"
 		    "<input type=\"hidden\" name=\"token\" value=\"",
 		    button->token, "\">\n<button>");
 }
@@ -359,9 +362,9 @@ static void end_button(struct page *page)
 static void add_tenant(struct page *page, const char *before,
 		       const struct tenant *tenant, const struct tenant *other)
 {
-	add_escaped(page, before, tenant->name, "</bdi></b>");
+	page_add(page, before, tenant->name, "</bdi></b>");
 	if (str_eq(tenant->name, other->name))
-		add_escaped(page, " (", tenant->slug, ")");
+		page_add(page, " (", tenant->slug, ")");
 }
 
 /* One and the same person may be at both tenants. */
@@ -370,7 +373,7 @@ static void add_choice(struct page *page, const char *what,
 {
 	buf_puts(&page->out, what);
 	if (who.tenant == other.tenant)
-		add_escaped(page, "<bdi>", who.name, "</bdi>");
+		page_add(page, "<bdi>", who.name, "</bdi>");
 	else
 		add_tenant(page, "at <b><bdi>", who.tenant, other.tenant);
 }
@@ -401,10 +404,10 @@ bool page_confirm(struct exchange *ex, struct page_person now,
 	begin_button(&page, button);
 	add_choice(&page, has_two ? "Go on " : "Go on as ", next, now);
 	end_button(&page);
-	add_escaped(&page, "<a class=\"button quiet\" href=\"", stay, "\">");
+	page_add(&page, "<a class=\"button quiet\" href=\"", stay, "\">");
 	add_choice(&page, "No, stay ", now, next);
 	buf_puts(&page.out, "</a>\n");
-	return close_card(&page, 200);
+	return page_close_card(&page, 200);
 }
 
 bool page_sign_out(struct exchange *ex, struct page_person person)
@@ -415,14 +418,14 @@ bool page_sign_out(struct exchange *ex, struct page_person person)
 			     .connect = STR("'self'"), .posts_here = true,
 			     .is_personal = true, .size = 2048 };
 
-	if (!open_card(&page, ex->tenant, "Sign out?"))
+	if (!page_open_card(&page, ex->tenant, "Sign out?"))
 		return false;
 	buf_puts(&page.out, "<p>In this browser you are signed in as</p>\n");
 	add_person(&page, person);
-	add_escaped(&page, "<form method=\"post\" action=\"/auth/logout\" "
+	page_add(&page, "<form method=\"post\" action=\"/auth/logout\" "
 		    "data-exit=\"", session_exit(ex->tenant),
 		    "\">\n<button>Sign out</button>\n</form>\n");
-	return close_card(&page, 200);
+	return page_close_card(&page, 200);
 }
 
 bool page_arrive(struct exchange *ex, const struct page_button *button)
@@ -438,7 +441,7 @@ bool page_arrive(struct exchange *ex, const struct page_button *button)
 	buf_puts(&page.out, "Sign in");
 	end_button(&page);
 	add_way_back(&page, ex->tenant);
-	return close_card(&page, 200);
+	return page_close_card(&page, 200);
 }
 
 bool page_post(struct exchange *ex, struct str url, struct str forms,
@@ -451,14 +454,14 @@ bool page_post(struct exchange *ex, struct str url, struct str forms,
 
 	for (i = 0; i < count; i++)
 		page.size += fields[i].field.len + fields[i].text.len + 64;
-	if (!open_card(&page, ex->tenant, "Signing you in\xe2\x80\xa6"))
+	if (!page_open_card(&page, ex->tenant, "Signing you in\xe2\x80\xa6"))
 		return false;
-	add_escaped(&page, "<form method=\"post\" action=\"", url, "\">\n");
+	page_add(&page, "<form method=\"post\" action=\"", url, "\">\n");
 	for (i = 0; i < count; i++) {
-		add_escaped(&page, "<input type=\"hidden\" name=\"",
+		page_add(&page, "<input type=\"hidden\" name=\"",
 			    fields[i].field, "\"");
-		add_escaped(&page, " value=\"", fields[i].text, "\">\n");
+		page_add(&page, " value=\"", fields[i].text, "\">\n");
 	}
 	buf_puts(&page.out, "<button>Continue</button>\n</form>\n");
-	return close_card(&page, 200);
+	return page_close_card(&page, 200);
 }

@@ -149,6 +149,12 @@ bool page_sign_out(struct exchange *ex, struct page_person person);
 bool page_arrive(struct exchange *ex, const struct page_button *button);
 
 /*
+ * The self-test (handoff/selftest.h): what to post where, with a form to try it
+ * by hand; after a post (ex->rehearsal has rows), each check and its verdict.
+ */
+bool page_selftest(struct exchange *ex);
+
+/*
  * A form that posts itself to `url`; `forms` are the origins that it may lead
  * to.  The names and values may be any text.
  */

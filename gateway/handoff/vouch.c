@@ -3,6 +3,7 @@
 #include "base/list.h"
 #include "codec/json.h"
 #include "crypto/digest.h"
+#include "crypto/jws-mistake.h"
 #include "policy/logout-token.h"
 
 /* ERR_AUTH, unless there was no memory for the hint. */
@@ -10,6 +11,17 @@ static enum err refuse(struct vouch *out, enum code code, struct str hint)
 {
 	*out = (struct vouch){ .code = code, .hint = hint };
 	return hint.ptr ? ERR_AUTH : ERR_NOMEM;
+}
+
+/* What its maker most likely did, or what it has to be. */
+static struct str form_hint(struct str text)
+{
+	enum jws_mistake mistake = jws_mistake_form(text);
+
+	return mistake ? str_from(jws_mistake_text(mistake)) :
+	       STR("it is not three parts of base64url without padding, with "
+		   "a dot between each two, or its header is not one flat JSON "
+		   "object of strings that has alg");
 }
 
 static enum err take_apart(struct str text, struct pool *pool,
@@ -28,11 +40,7 @@ static enum err take_apart(struct str text, struct pool *pool,
 					  "are allowed, and %d of its header",
 					  text.len, JWS_MAX, JWS_HEADER_MAX));
 	case ERR_SYNTAX:
-		return refuse(out, CODE_assertion_malformed,
-			      STR("it is not three parts of base64url without "
-				  "padding, with a dot between each two, or "
-				  "its header is not one flat JSON object of "
-				  "strings that has alg"));
+		return refuse(out, CODE_assertion_malformed, form_hint(text));
 	case ERR_UNSUPPORTED:
 		return refuse(out, CODE_assertion_key_unknown,
 			      STR("its header has crit, b64, zip, jku, jwk, "
@@ -133,6 +141,7 @@ static enum err verify(const struct found *key, const struct jws *jws,
 	const char *algorithm =
 		jws_algorithm_text(jws_key_algorithm(key->key));
 	enum err err = check_algorithm(jws, pool, algorithm, out);
+	enum jws_mistake mistake;
 
 	if (!err)
 		err = check_type(jws, is_logout, pool, out);
@@ -142,11 +151,15 @@ static enum err verify(const struct found *key, const struct jws *jws,
 		return err;
 	if (err != ERR_AUTH)
 		return err;
+	mistake = jws_mistake_find(key->key, jws);
 	return refuse(out, CODE_assertion_signature,
 		      pool_printf(pool, "it does not hold under the key %s "
-				  "(%s): `usherctl verify` tries the usual "
-				  "mistakes", json_quoted(pool, key->kid),
-				  algorithm));
+				  "(%s)%s%s", json_quoted(pool, key->kid),
+				  algorithm, mistake ? ": " : ", and none of "
+				  "the usual mistakes explains it: it was "
+				  "another secret or key, or what was signed "
+				  "has changed since",
+				  mistake ? jws_mistake_text(mistake) : ""));
 }
 
 /*
@@ -270,15 +283,23 @@ static struct metric *counter(struct str slug, const char *result)
 	return metric_get(usher_assertions_total, labels);
 }
 
-uint64_t vouch_counted(struct str slug, const char *result)
+unsigned vouch_kind(enum code code)
 {
-	return (uint64_t)metric_value(counter(slug, result));
+	return code - CODE_assertion_missing + VOUCH_GOOD + 1;
 }
 
-void vouch_count(const struct tenant *tenant, enum err result,
-		 const struct vouch *vouch)
+_Static_assert(CODE_assertion_subject - CODE_assertion_missing + 2 <=
+	       TALLY_KINDS, "a kind of a tally for each code");
+
+void vouch_count(struct tally *tally, const struct tenant *tenant,
+		 enum err result, const struct vouch *vouch, int64_t now_ms)
 {
-	if (!result || result == ERR_AUTH)
-		metric_add(counter(tenant->slug, result ?
-				   code_table[vouch->code].name : "good"), 1);
+	if (result && result != ERR_AUTH)
+		return;
+	metric_add(counter(tenant->slug, result ?
+			   code_table[vouch->code].name : "good"), 1);
+	if (tally)
+		tally_count(tally, tenant->slug, tenant->identity_stamp,
+			    result ? vouch_kind(vouch->code) : VOUCH_GOOD,
+			    now_ms);
 }

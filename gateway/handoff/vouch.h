@@ -10,6 +10,7 @@
 #include "base/codes.h"
 #include "config/snapshot.h"
 #include "policy/assertion.h"
+#include "policy/tally.h"
 #include "store/redemptions.h"
 
 struct vouch {
@@ -45,10 +46,12 @@ enum vouch_lack {
 	VOUCH_REFUSED = 2,		/* one that holds */
 };
 
-/* How often since the start: "good", or the name of a code. */
-uint64_t vouch_counted(struct str slug, const char *result);
-/* Counts what vouch_read() found of a sign-in, in usher_assertions_total. */
-void vouch_count(const struct tenant *tenant, enum err result,
-		 const struct vouch *vouch);
+/* Of a tally: VOUCH_GOOD, or that of a code that an assertion is refused with. */
+#define VOUCH_GOOD 0
+unsigned vouch_kind(enum code code);
+/* Counts what vouch_read() found of a sign-in, in usher_assertions_total and in
+ * the tally (NULL: there is none). */
+void vouch_count(struct tally *tally, const struct tenant *tenant,
+		 enum err result, const struct vouch *vouch, int64_t now_ms);
 
 #endif

@@ -41,8 +41,9 @@ int64_t redemptions_swept_ms(struct redemptions *redemptions)
 	return atomic_load(&redemptions->swept_ms);
 }
 
-/* ERR_USED, and what session was opened then; ERR_OK: still to be had. */
-static enum err find_winner(struct db *db, struct redemption *r)
+enum err redemptions_find(struct db *db, struct str tenant,
+			  const uint8_t jti[REDEMPTION_JTI_LEN],
+			  int64_t *session_id_r)
 {
 	sqlite3_stmt *q;
 	enum err err = query_begin(db, SQL_REDEMPTION_GET,
@@ -51,10 +52,10 @@ static enum err find_winner(struct db *db, struct redemption *r)
 
 	if (err)
 		return err;
-	sqlite3_bind_blob(q, 1, r->jti, REDEMPTION_JTI_LEN, SQLITE_STATIC);
-	query_bind_str(q, 2, r->sync.tenant);
+	sqlite3_bind_blob(q, 1, jti, REDEMPTION_JTI_LEN, SQLITE_STATIC);
+	query_bind_str(q, 2, tenant);
 	if (query_step(db, q, &err) > 0) {
-		r->session_id = sqlite3_column_int64(q, 0);
+		*session_id_r = sqlite3_column_int64(q, 0);
 		err = ERR_USED;
 	}
 	query_end(q);
@@ -194,7 +195,8 @@ static enum err check_all(struct db *db, struct redemption *r, int64_t now_s,
 		ERR_OK : ERR_NOT_FOUND;
 
 	if (!err)
-		err = find_winner(db, r);
+		err = redemptions_find(db, r->sync.tenant, r->jti,
+			       &r->session_id);
 	if (!err)
 		err = check_expiry(r, now_s);
 	if (!err)

@@ -95,6 +95,13 @@ struct redemption {
 enum err redemptions_submit(struct redemptions *redemptions,
 			    struct redemption *redemption);
 
+/* Was it used, and not swept since?  ERR_USED, and what session was opened then;
+ * ERR_OK: still to be had; ERR_IO, ERR_NOMEM.  By any connection, in its own
+ * thread. */
+enum err redemptions_find(struct db *db, struct str tenant,
+			  const uint8_t jti[REDEMPTION_JTI_LEN],
+			  int64_t *session_id_r);
+
 /* A jti of that time: its first six octets. */
 void redemption_jti_time(int64_t ms, uint8_t jti[REDEMPTION_JTI_LEN]);
 /* ... and the time of one. */

@@ -180,6 +180,35 @@ test('the desk in a frame, and what is there before and after it', async () => {
 	await check('refused in the frame', page, refused);
 });
 
+test('the self-test, before and after a post, without a script', async () => {
+	const { url } = JSON.parse((await gw.ctl('--json', 'selftest', 'alpha')).out);
+	const scriptless = await context.browser().newContext({ javaScriptEnabled: false, ignoreHTTPSErrors: true });
+	const plain = await scriptless.newPage();
+	const to = `https://tickets.test${url.slice(url.indexOf('/selftest/'))}`;
+	await plain.goto(to);
+	await plain.fill('#email', 'zoe@example.com');
+	await plain.fill('#redirect_url', 'https://evil.test/');
+	await plain.click('form button');
+	await plain.getByText('This sign-in would be refused').waitFor();
+	await plain.getByText('validation_failed').first().waitFor();
+	await scriptless.close();
+	await page.goto(to);
+	await check('the self-test');
+	await screenshot(page, 'selftest');
+	await page.fill('#email', 'zoe@example.com');
+	await page.fill('#name', 'Zoë <b>Käfer</b>');
+	await page.fill('#assertion', 'Bearer x.y.z');
+	await page.click('form button');
+	await page.getByText('This sign-in would pass').waitFor();
+	await check('a self-test that passes');
+	await screenshot(page, 'selftest-good');
+	await page.fill('#email', 'zoe');
+	await page.click('form button');
+	await page.getByText('This sign-in would be refused').waitFor();
+	await check('a self-test that does not');
+	await screenshot(page, 'selftest-bad');
+});
+
 test('the demo', async () => {
 	await page.goto('https://alpha.test/');
 	await page.locator('.hops li').first().waitFor();

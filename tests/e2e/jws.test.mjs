@@ -293,6 +293,39 @@ describe('usual mistakes are named', () => {
 			assert.match(usherctl(['verify', slug], token()).out, new RegExp(`^mistake +.*"${kid}"`, 'm'));
 		});
 
+	test('digits of hex in the place of a signature', async () => {
+		const token = make('HS256', claims());
+		const [head, payload] = token.split('.');
+		const hex = crypto.createHmac('sha256', secret).update(`${head}.${payload}`).digest('hex');
+		assert.equal((await agree(`${head}.${payload}.${hex}`, signature)).mistake.name, 'hex_signature');
+	});
+
+	const good = () => make('HS256', claims());
+	for (const [name, odd] of [
+		['bearer', (t) => `Bearer ${t}`], ['quotes', (t) => `"${t}"`], ['json', () => JSON.stringify(claims())],
+		['percent', (t) => t.replaceAll('.', '%2E')], ['lines', (t) => `${t.slice(0, 76)}\n${t.slice(76)}`],
+		['padding', (t) => `${t}=`], ['alphabet', (t) => `${t.slice(0, -5)}+/+/A`],
+		['encrypted', (t) => `${t}.AAAA.AAAA`], ['cut_off', (t) => t.slice(0, t.lastIndexOf('.'))],
+		['header', (t) => `e30${t.slice(t.indexOf('.'))}`],
+	])
+		test(`what is no token: ${name}`, async () => {
+			const answer = verify(odd(good()));
+			assert.deepEqual([answer.row('form').code, answer.mistake?.name], ['assertion_malformed', name]);
+			assert.equal(answer.mistake.remedy, answer.row('form').hint);
+			// and the gateway says the same where it refuses
+			const r = await gw.handoff('alpha', { assertion: odd(good()) }, { headers: { Accept: 'application/json' } });
+			assert.equal(r.json().hint, answer.mistake.remedy);
+		});
+
+	test('one that holds, of somebody who may not be stored', () => {
+		const token = make('HS256', claims({ name: undefined }));
+		const r = usherctl(['verify', 'alpha'], token);
+		assert.equal(r.code, 1);
+		assert.match(r.out, /^fields +REFUSED, validation_failed: The name field is required\.\n\nrefused: validation_failed: the signature is good, but the handoff answers 422/m);
+		const answer = JSON.parse(usherctl(['--json', 'verify', 'alpha'], token).out);
+		assert.deepEqual([answer.good, answer.code, answer.errors[0].field], [false, 'validation_failed', 'name']);
+	});
+
 	test('none is named where it is none', () => {
 		assert.equal(verify(hs('y'.repeat(44))).mistake, undefined);
 		assert.equal(verify(hs(secret)).mistake, undefined);

@@ -25,12 +25,15 @@ static void set_up(void)
 				      .private = &private };
 	d.gateway.snapshots = snapshot_slot_new(&snapshot);
 	d.gateway.unvouched = strangers_new();
+	d.gateway.tally = tally_new();
 	ck_assert_ptr_nonnull(d.gateway.unvouched);
+	ck_assert_ptr_nonnull(d.gateway.tally);
 }
 
 static void tear_down(void)
 {
 	strangers_free(d.gateway.unvouched);
+	tally_free(d.gateway.tally);
 	clock_hold(0);
 	door_close(&d);
 }
@@ -40,7 +43,8 @@ static void come(unsigned times, enum err result, enum code code)
 	const struct vouch vouch = { .code = code };
 
 	while (times--)
-		vouch_count(&acme, result, &vouch);
+		vouch_count(d.gateway.tally, &acme, result, &vouch,
+			    clock_steady_ms());
 }
 
 static void note(const char *origin, unsigned lack)
@@ -56,7 +60,7 @@ START_TEST(without_anybody_there_is_no_verdict)
 {
 	ask_ok(&d, "identity", "acme");
 	said(&d, "acme: identity = \"observe\" (conf.d/acme.conf), since ");
-	said(&d, "nobody came since the daemon started: no verdict\n");
+	said(&d, "nobody came since then: no verdict\n");
 	ask_no("there is no tenant nobody", &d, "identity", "nobody");
 }
 END_TEST
@@ -78,6 +82,10 @@ START_TEST(all_that_came_were_signed)
 	acme.identity = IDENTITY_SIGNED;
 	ask_ok(&d, "identity", "acme");
 	said(&d, "100.0% of 3 signed; nobody was refused\n");
+	/* other rules, other counts */
+	acme.identity_stamp = 1;
+	ask_ok(&d, "identity", "acme");
+	said(&d, "nobody came since then: no verdict\n");
 }
 END_TEST
 
@@ -108,6 +116,26 @@ START_TEST(one_that_did_not_is_told_with_its_page)
 }
 END_TEST
 
+/* What was before the pages were mended does not count for ever. */
+START_TEST(the_counting_begins_anew)
+{
+	come(1, ERR_AUTH, CODE_assertion_missing);
+	note("https://shop.example", VOUCH_LACKING);
+	clock_hold(NOW + 2 * INT64_C(3600) * 1000);
+	come(3, ERR_OK, 0);
+	ask_ok(&d, "identity", "acme");
+	said(&d, "75.0% of 4 signed; not yet safe to enforce\n");
+	ask_ok(&d, "identity", "acme", "1");
+	said(&d, "100.0% of 3 signed; safe to enforce");
+	ask_ok(&d, "identity", "acme", "reset");
+	said(&d, "nobody came since then: no verdict\n");
+	come(1, ERR_OK, 0);
+	ask_ok(&d, "identity", "acme");
+	said(&d, "100.0% of 1 signed; safe to enforce");
+	ask_no("HOURS is 1 to 24, or reset: 25", &d, "identity", "acme", "25");
+}
+END_TEST
+
 START_TEST(programs_are_told_the_same)
 {
 	come(1, ERR_OK, 0);
@@ -129,6 +157,7 @@ static void identity_tests(TCase *tc)
 	tcase_add_test(tc, unsigned_says_what_to_do);
 	tcase_add_test(tc, all_that_came_were_signed);
 	tcase_add_test(tc, one_that_did_not_is_told_with_its_page);
+	tcase_add_test(tc, the_counting_begins_anew);
 	tcase_add_test(tc, programs_are_told_the_same);
 }
 

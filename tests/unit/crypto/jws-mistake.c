@@ -123,6 +123,12 @@ START_TEST(a_signature_in_hex_is_found)
 	ck_assert_int_eq(jws_verify(key, &jws), ERR_AUTH);
 	ck_assert_int_eq(jws_mistake_find(key, &jws),
 			 JWS_MISTAKE_HEX_SIGNATURE);
+	/* and where the digits stand there as they are */
+	ck_assert_int_eq(jws_parse(pool_printf(pool, "%.*s.%s",
+				   STR_ARG(jws.signing_input), hex), pool,
+				   &jws), 0);
+	ck_assert_int_eq(jws_mistake_find(key, &jws),
+			 JWS_MISTAKE_HEX_SIGNATURE);
 	hex[0] = hex[0] == '0' ? '1' : '0';
 	jws = text_of("{\"alg\":\"HS256\"}", hex, sizeof(hex) - 1);
 	ck_assert_int_eq(jws_mistake_find(key, &jws), JWS_MISTAKE_NONE);
@@ -205,6 +211,47 @@ START_TEST(a_secret_is_told_to_tools_only_where_there_is_one)
 }
 END_TEST
 
+#define HEAD "eyJhbGciOiJIUzI1NiJ9"
+#define GOOD HEAD ".e30.AAAA"
+
+static const struct {
+	struct str text;
+	enum jws_mistake mistake;
+} forms[] = {
+	{ S("Bearer " GOOD), JWS_MISTAKE_BEARER },
+	{ S("bearer " GOOD), JWS_MISTAKE_BEARER },
+	{ S("\"" GOOD "\""), JWS_MISTAKE_QUOTES },
+	{ S("'" GOOD "'"), JWS_MISTAKE_QUOTES },
+	{ S("{\"email\":\"x@example.com\"}"), JWS_MISTAKE_JSON },
+	{ S("[\"" GOOD "\"]"), JWS_MISTAKE_JSON },
+	{ S(HEAD "%2Ee30%2EAAAA"), JWS_MISTAKE_PERCENT },
+	{ S(HEAD ".e30.AA\nAA"), JWS_MISTAKE_LINES },
+	{ S(HEAD ".e30.AA AA"), JWS_MISTAKE_LINES },
+	{ S(HEAD ".e30=.AAAA"), JWS_MISTAKE_PADDING },
+	{ S(HEAD ".e30.AA+A"), JWS_MISTAKE_ALPHABET },
+	{ S(HEAD ".e30.AA/A"), JWS_MISTAKE_ALPHABET },
+	{ S(HEAD ".e30.AAAA.AAAA.AAAA"), JWS_MISTAKE_ENCRYPTED },
+	{ S(HEAD), JWS_MISTAKE_CUT_OFF },
+	{ S(HEAD ".e30"), JWS_MISTAKE_CUT_OFF },
+	{ S(HEAD ".e30.AAAAA"), JWS_MISTAKE_CUT_OFF },
+	{ S(HEAD ".e30.AAB"), JWS_MISTAKE_CUT_OFF },
+	{ S("e30.e30.AAAA"), JWS_MISTAKE_HEADER },
+	{ S("eyJhIjpbXX0.e30.AAAA"), JWS_MISTAKE_HEADER },
+	{ S(HEAD ".e30.AA!A"), JWS_MISTAKE_NONE },
+	{ S(HEAD ".e30.AAAA.AAAA"), JWS_MISTAKE_NONE },
+	{ S("'"), JWS_MISTAKE_NONE },
+};
+
+START_TEST(what_is_no_token_is_named)
+{
+	struct jws jws;
+
+	ck_assert_int_eq(jws_parse(STR(GOOD), pool, &jws), ERR_OK);
+	ck_assert_int_eq(jws_parse(forms[_i].text, pool, &jws), ERR_SYNTAX);
+	ck_assert_int_eq(jws_mistake_form(forms[_i].text), forms[_i].mistake);
+}
+END_TEST
+
 START_TEST(each_has_a_name_and_a_text)
 {
 	for (int i = 0; i < JWS_MISTAKE_COUNT; i++) {
@@ -223,6 +270,8 @@ static void jws_mistake_tests(TCase *tc)
 	tcase_add_test(tc, a_public_key_as_secret_is_found);
 	tcase_add_test(tc, a_signature_in_der_is_found);
 	tcase_add_test(tc, a_secret_is_told_to_tools_only_where_there_is_one);
+	tcase_add_loop_test(tc, what_is_no_token_is_named, 0,
+			    N_ELEMENTS(forms));
 	tcase_add_test(tc, each_has_a_name_and_a_text);
 }
 
