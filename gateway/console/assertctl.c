@@ -1,6 +1,7 @@
 #include "console/assertctl-private.h"
 
 #include <errno.h>
+#include <limits.h>
 
 #include "base/clock.h"
 #include "codec/json.h"
@@ -297,6 +298,33 @@ static struct str find_assertion(struct str text, struct pool *pool)
 	return str_is_null(found) ? text : found;
 }
 
+/*
+ * Keys by URL: what the gateway had last, from its state directory; nothing is
+ * fetched here.  False, with the reason printed: the tenant has no key at all.
+ */
+static bool has_keys(const struct console *console, const struct tenant *tenant)
+{
+	char path[PATH_MAX];
+	enum err err = ERR_OK;
+
+	if (tenant->key_source) {
+		snprintf(path, sizeof(path), "%s/jwks/%s",
+			 console->snapshot->gateway.state.ptr,
+			 tenant->slug.ptr);
+		err = key_source_load(tenant->key_source, path);
+	}
+	if (err)
+		fprintf(stderr, "usherctl: verify: the keys by URL of tenant "
+			"\"%s\" cannot be read from %s: %s; the gateway keeps "
+			"them there once it has fetched them\n",
+			tenant->slug.ptr, path, err_text(err));
+	else if (!tenant->key_source && !tenant->key_count)
+		fprintf(stderr, "usherctl: tenant \"%.*s\" has no keys: see "
+			"keys in usher.conf(5)\n", STR_ARG(tenant->slug));
+	return !err ? tenant->key_source || tenant->key_count :
+		      tenant->key_count;
+}
+
 int assertctl_verify(const struct command_line *line)
 {
 	const char *path = line->count > 1 ? line->arguments[1] : "-";
@@ -314,10 +342,8 @@ int assertctl_verify(const struct command_line *line)
 	e->pool = pool_new(POOL_BYTES);
 	if (!e->pool)
 		fputs("usherctl: verify: out of memory\n", stderr);
-	else if (!e->tenant->key_count)
-		fprintf(stderr, "usherctl: tenant \"%.*s\" has no keys: see "
-			"keys in usher.conf(5)\n", STR_ARG(e->tenant->slug));
-	else if (!assertctl_read(path, 4 * JWS_MAX, &text)) {
+	else if (has_keys(&console, e->tenant) &&
+		 !assertctl_read(path, 4 * JWS_MAX, &text)) {
 		/* as the gateway takes it from a field */
 		e->text = find_assertion(str_trim(buf_str(&text), " \t\r\n"),
 					e->pool);

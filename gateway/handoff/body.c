@@ -144,7 +144,8 @@ static void find_near(struct exchange *ex)
 {
 	const struct fields *fields = &ex->fields;
 
-	if (fields_value(fields, STR("assertion")).len)
+	/* a callback's button on a shared host: whose is not known yet */
+	if (!ex->tenant || fields_value(fields, STR("assertion")).len)
 		return;
 	if (!fields_value(fields, STR("email")).len)
 		ex->near[BODY_EMAIL] = body_mistake_field(fields, BODY_EMAIL);

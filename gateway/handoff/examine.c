@@ -13,49 +13,39 @@ static void refuse(struct examination *e, unsigned row, enum code code)
 				    str_from(code_table[code].meaning);
 }
 
-static const struct tenant_key *find_key(const struct tenant *tenant,
-					 const struct jws *jws)
-{
-	if (str_is_null(jws->kid))
-		return tenant->key_count == 1 ? &tenant->keys[0] : NULL;
-	for (unsigned i = 0; i < tenant->key_count; i++)
-		if (str_eq(tenant->keys[i].kid, jws->kid))
-			return &tenant->keys[i];
-	return NULL;
-}
-
 /* Of all keys, for it may be another one's that was meant. */
-static void find_mistake(struct examination *e, const struct jws *jws)
+static void find_mistake(struct examination *e, const struct vouch_keys *keys,
+			 const struct jws *jws)
 {
-	const struct tenant *tenant = e->tenant;
+	struct vouch_key key;
 
-	for (unsigned i = 0; i < tenant->key_count; i++) {
-		const struct tenant_key *key = &tenant->keys[i];
-
-		if (!jws_verify(key->key, jws)) {
-			e->other_kid = key->kid;
+	for (unsigned i = 0; vouch_key(keys, i, &key); i++)
+		if (!jws_verify(key.key, jws)) {
+			e->other_kid = pool_str(e->pool, key.kid);
 			return;
 		}
-	}
-	for (unsigned i = 0; i < tenant->key_count; i++) {
-		e->mistake = jws_mistake_find(tenant->keys[i].key, jws);
+	for (unsigned i = 0; vouch_key(keys, i, &key); i++) {
+		e->mistake = jws_mistake_find(key.key, jws);
 		if (e->mistake) {
-			e->mistake_kid = tenant->keys[i].kid;
+			e->mistake_kid = pool_str(e->pool, key.kid);
 			return;
 		}
 	}
 }
 
-static void examine_signature(struct examination *e, const struct jws *jws)
+static void examine_signature(struct examination *e,
+			      const struct vouch_keys *keys,
+			      const struct jws *jws)
 {
-	const struct tenant_key *key = find_key(e->tenant, jws);
-	enum err err = key ? jws_verify(key->key, jws) : ERR_NOT_FOUND;
+	struct vouch_key key;
+	bool has_key = vouch_find_key(keys, jws->kid, &key);
+	enum err err = has_key ? jws_verify(key.key, jws) : ERR_NOT_FOUND;
 	enum jws_algorithm known;
 
-	if (!key)
+	if (!has_key)
 		refuse(e, EXAMINE_KID, CODE_assertion_key_unknown);
 	if (err == ERR_UNSUPPORTED ||
-	    (!key && jws_algorithm_parse(jws->alg, &known)))
+	    (!has_key && jws_algorithm_parse(jws->alg, &known)))
 		refuse(e, EXAMINE_ALGORITHM, CODE_assertion_algorithm);
 	if (!err)
 		return;
@@ -63,13 +53,13 @@ static void examine_signature(struct examination *e, const struct jws *jws)
 		refuse(e, EXAMINE_SIGNATURE, CODE_assertion_signature);
 		/* what it may be is told beside it */
 		e->rows[EXAMINE_SIGNATURE].hint = pool_printf(
-			e->pool, "it does not hold under the key \"%s\" (%s)",
-			key->kid.ptr,
-			jws_algorithm_text(jws_key_algorithm(key->key)));
+			e->pool, "it does not hold under the key \"%.*s\" (%s)",
+			STR_ARG(key.kid),
+			jws_algorithm_text(jws_key_algorithm(key.key)));
 	} else {
 		e->rows[EXAMINE_SIGNATURE].verdict = EXAMINE_UNSEEN;
 	}
-	find_mistake(e, jws);
+	find_mistake(e, keys, jws);
 }
 
 static enum err examine_claims(struct examination *e, const struct jws *jws)
@@ -101,9 +91,10 @@ static enum err examine_claims(struct examination *e, const struct jws *jws)
 
 /* ---- what was compared ---- */
 
-static void see_header(struct examination *e, const struct jws *jws)
+static void see_header(struct examination *e, const struct vouch_keys *keys,
+		       const struct jws *jws)
 {
-	const struct tenant_key *key = find_key(e->tenant, jws);
+	struct vouch_key key;
 
 	e->rows[EXAMINE_ALGORITHM].seen = pool_printf(e->pool, "it says %s",
 						json_quoted(e->pool, jws->alg));
@@ -111,11 +102,11 @@ static void see_header(struct examination *e, const struct jws *jws)
 		pool_printf(e->pool, "it says %s",
 			    json_quoted(e->pool, jws->kid)) :
 		STR("it names none");
-	if (key)
+	if (vouch_find_key(keys, jws->kid, &key))
 		e->rows[EXAMINE_SIGNATURE].seen = pool_printf(
 			e->pool, "verified with the key \"%.*s\" (%s)",
-			STR_ARG(key->kid),
-			jws_algorithm_text(jws_key_algorithm(key->key)));
+			STR_ARG(key.kid),
+			jws_algorithm_text(jws_key_algorithm(key.key)));
 }
 
 /* A claim as it came. */
@@ -170,6 +161,7 @@ enum err examine(struct examination *e)
 		[EXAMINE_FORM] = "form", [EXAMINE_ALGORITHM] = "alg",
 		[EXAMINE_KID] = "kid", [EXAMINE_SIGNATURE] = "signature",
 	};
+	struct vouch_keys keys;
 	struct jws jws = { 0 };
 	enum err err;
 
@@ -191,8 +183,10 @@ enum err examine(struct examination *e)
 		return ERR_OK;
 	}
 	e->payload = jws.payload;
-	examine_signature(e, &jws);
-	see_header(e, &jws);
+	keys = vouch_keys(e->tenant);
+	examine_signature(e, &keys, &jws);
+	see_header(e, &keys, &jws);
+	vouch_keys_done(&keys);
 	err = examine_claims(e, &jws);
 	return err ? err : see_claims(e);
 }

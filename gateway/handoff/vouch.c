@@ -50,31 +50,45 @@ static enum err take_apart(struct str text, struct pool *pool,
 	}
 }
 
-/* The key that verifies, and what it lives in. */
-struct found {
-	struct str kid;
-	const struct jws_key *key;
-	struct jwks *set;		/* a reference; NULL: none by URL */
-};
-
-/* By its name; the only one needs none. Those in files come first. */
-static bool look_for(const struct tenant *tenant, struct str kid,
-		     struct found *out)
+struct vouch_keys vouch_keys(const struct tenant *tenant)
 {
-	const unsigned files = tenant->key_count;
-	const unsigned count = files + jwks_count(out->set);
+	return (struct vouch_keys){
+		.tenant = tenant,
+		.set = tenant->key_source ?
+			       key_source_keys(tenant->key_source) : NULL,
+	};
+}
 
-	for (unsigned i = 0; i < count; i++) {
-		struct str name = i < files ? tenant->keys[i].kid :
-				  jwks_kid(out->set, i - files);
+void vouch_keys_done(struct vouch_keys *keys)
+{
+	jwks_unref(keys->set);
+	keys->set = NULL;
+}
 
-		if (kid.ptr ? !str_eq(name, kid) : count != 1)
-			continue;
-		out->kid = name;
-		out->key = i < files ? tenant->keys[i].key :
-			   jwks_key(out->set, i - files);
-		return true;
-	}
+bool vouch_key(const struct vouch_keys *keys, unsigned i,
+	       struct vouch_key *key_r)
+{
+	const unsigned files = keys->tenant->key_count;
+
+	if (i >= files + jwks_count(keys->set))
+		return false;
+	*key_r = i < files ?
+		(struct vouch_key){ keys->tenant->keys[i].kid,
+				    keys->tenant->keys[i].key } :
+		(struct vouch_key){ jwks_kid(keys->set, i - files),
+				    jwks_key(keys->set, i - files) };
+	return true;
+}
+
+bool vouch_find_key(const struct vouch_keys *keys, struct str kid,
+		    struct vouch_key *key_r)
+{
+	struct vouch_key unused;
+
+	for (unsigned i = 0; vouch_key(keys, i, key_r); i++)
+		if (kid.ptr ? str_eq(key_r->kid, kid) :
+			      i == 0 && !vouch_key(keys, 1, &unused))
+			return true;
 	return false;
 }
 
@@ -99,11 +113,10 @@ static struct str unknown_hint(const struct tenant *tenant, struct str kid,
 
 static enum err find_key(const struct tenant *tenant, const struct jws *jws,
 			 struct pool *pool, struct vouch *out,
-			 struct found *found)
+			 struct vouch_keys *keys, struct vouch_key *key_r)
 {
-	if (tenant->key_source)
-		found->set = key_source_keys(tenant->key_source);
-	if (look_for(tenant, jws->kid, found))
+	*keys = vouch_keys(tenant);
+	if (vouch_find_key(keys, jws->kid, key_r))
 		return ERR_OK;
 	return refuse(out, CODE_assertion_key_unknown,
 		      unknown_hint(tenant, jws->kid, pool));
@@ -135,7 +148,7 @@ static enum err check_type(const struct jws *jws, bool is_logout,
 		      assertion_type_hint(pool, jws->typ));
 }
 
-static enum err verify(const struct found *key, const struct jws *jws,
+static enum err verify(const struct vouch_key *key, const struct jws *jws,
 		       bool is_logout, struct pool *pool, struct vouch *out)
 {
 	const char *algorithm =
@@ -167,7 +180,7 @@ static enum err verify(const struct found *key, const struct jws *jws,
  * signature: an ECDSA signature has a twin.
  */
 static enum err derive_jti(const struct tenant *tenant,
-			   const struct found *key, const struct jws *jws,
+			   const struct vouch_key *key, const struct jws *jws,
 			   struct pool *pool, struct vouch *out)
 {
 	uint8_t sum[DIGEST_SIZE];
@@ -221,30 +234,32 @@ static enum err judge(const struct tenant *tenant, const struct jws *jws,
 /* All but its claims.  What the key lives in is the caller's to let go. */
 static enum err read_signed(const struct tenant *tenant, struct str text,
 			    bool is_logout, struct pool *pool, struct jws *jws,
-			    struct found *key_r, struct vouch *out)
+			    struct vouch_keys *keys, struct vouch_key *key_r,
+			    struct vouch *out)
 {
 	enum err err = take_apart(text, pool, jws, out);
 
 	if (!err)
 		err = check_algorithm(jws, pool, NULL, out);
 	if (!err)
-		err = find_key(tenant, jws, pool, out, key_r);
+		err = find_key(tenant, jws, pool, out, keys, key_r);
 	return err ? err : verify(key_r, jws, is_logout, pool, out);
 }
 
 enum err vouch_read(const struct tenant *tenant, struct str text,
 		    int64_t now_s, struct pool *pool, struct vouch *out_r)
 {
-	struct found key = { .key = NULL };
+	struct vouch_keys keys = { .set = NULL };
+	struct vouch_key key = { .key = NULL };
 	struct jws jws = { 0 };
-	enum err err = read_signed(tenant, text, false, pool, &jws, &key,
-				   out_r);
+	enum err err = read_signed(tenant, text, false, pool, &jws, &keys,
+				   &key, out_r);
 
 	if (!err)
 		err = judge(tenant, &jws, now_s, pool, out_r);
 	if (!err)
 		err = derive_jti(tenant, &key, &jws, pool, out_r);
-	jwks_unref(key.set);
+	vouch_keys_done(&keys);
 	return err;
 }
 
@@ -253,7 +268,8 @@ enum err vouch_read_logout(const struct tenant *tenant, struct str text,
 			   struct vouch *out_r)
 {
 	const struct assertion_rules rules = rules_of(tenant, now_s);
-	struct found key = { .key = NULL };
+	struct vouch_keys keys = { .set = NULL };
+	struct vouch_key key = { .key = NULL };
 	struct jws jws = { 0 };
 	struct str hint = STR_NULL;
 	enum err err = ERR_AUTH;
@@ -262,7 +278,8 @@ enum err vouch_read_logout(const struct tenant *tenant, struct str text,
 		return refuse(out_r, CODE_logout_token_invalid,
 			      STR("the field logout_token is missing, empty or "
 				  "there twice"));
-	err = read_signed(tenant, text, true, pool, &jws, &key, out_r);
+	err = read_signed(tenant, text, true, pool, &jws, &keys, &key,
+			  out_r);
 	if (!err) {
 		err = logout_token_check(&rules, jws.payload, pool,
 					 &out_r->says, &hint);
@@ -270,7 +287,7 @@ enum err vouch_read_logout(const struct tenant *tenant, struct str text,
 			out_r->hint = hint;
 	}
 	out_r->code = CODE_logout_token_invalid;
-	jwks_unref(key.set);
+	vouch_keys_done(&keys);
 	return err;
 }
 

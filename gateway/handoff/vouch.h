@@ -24,6 +24,24 @@ struct vouch {
 	struct str hint;	/* for who wrote the signing code; terminated */
 };
 
+/* All keys of a tenant as they are now: those in its file, then those by URL. */
+struct vouch_keys {
+	const struct tenant *tenant;
+	struct jwks *set;	/* a reference; NULL: none by URL */
+};
+struct vouch_key {
+	struct str kid;
+	const struct jws_key *key;	/* lives as long as the vouch_keys */
+};
+struct vouch_keys vouch_keys(const struct tenant *tenant);
+void vouch_keys_done(struct vouch_keys *keys);
+/* The i-th; false: there are no more. */
+bool vouch_key(const struct vouch_keys *keys, unsigned i,
+	       struct vouch_key *key_r);
+/* By its name; the only one needs none (`kid` absent). false: there is none. */
+bool vouch_find_key(const struct vouch_keys *keys, struct str kid,
+		    struct vouch_key *key_r);
+
 /*
  * `text` absent: there is none.  `now_s` is the wall clock's.  Slices live in
  * the pool or in the text.  ERR_OK; ERR_AUTH: refused; ERR_NOMEM, ERR_INTERNAL.

@@ -2,7 +2,9 @@
 // huge or redirects; what was had last serves, and no good assertion is refused.
 import assert from 'node:assert/strict';
 import crypto from 'node:crypto';
+import fs from 'node:fs';
 import http from 'node:http';
+import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { Gateway, tenant, until } from './harness.mjs';
 
@@ -79,6 +81,33 @@ test('keys are fetched, and what they sign holds', async () => {
 	assert.equal(refused.json().code, 'assertion_signature');
 	const text = (await gw.ctl('identity', named('good'))).out;
 	assert.match(text, /keys of http:\/\/127\.0\.0\.1:\d+\/good: 1, fetched .* ago\)/);
+});
+
+test('usherctl verify and the self-test page know them', async () => {
+	const verify = (slug, key) => {
+		const file = path.join(gw.dir, 'assertion');
+		fs.writeFileSync(file, sign(named(slug), key, 'one'));
+		return gw.ctl('verify', named(slug), file);
+	};
+	const good = await verify('good', one);
+	assert.equal(good.code, 0, good.out + good.err);
+	const bad = await verify('good', two);
+	assert.equal(bad.code, 1, bad.out + bad.err);
+	assert.match((await verify('404', one)).err, /keys by URL of tenant "t-404" cannot be read from .*jwks\/t-404: .*once it has fetched them/);
+	const { url } = JSON.parse((await gw.ctl('--json', 'selftest', named('good'))).out);
+	const seen = await gw.request({ path: url.slice(url.indexOf('/selftest/')), method: 'POST', headers: { 'Content-Type': 'application/x-www-form-urlencoded' },
+		body: new URLSearchParams({ assertion: sign(named('good'), one, 'one') }).toString() });
+	assert.match(seen.text, /verified with the key \\"one\\" \(ES256\)/);
+});
+	assert.equal(good.code, 0, good.out + good.err);
+	assert.match(good.out, /one/);
+	const bad = await gw.ctl(['verify', named('good')], { input: sign(named('good'), two, 'one') });
+	assert.equal(bad.code, 1);
+	const none = await gw.ctl(['verify', named('404')], { input: sign(named('404'), one, 'one') });
+	assert.match(none.err, /keys by URL of tenant "t-404" cannot be read from .*jwks\/t-404: .*once it has fetched them/);
+	const link = (await gw.ctl('selftest', named('good'))).out.match(/https?:\S+/)[0];
+	const seen = await gw.request(link, { method: 'POST', form: { assertion: sign(named('good'), one, 'one') }, headers: { accept: 'application/json' } });
+	assert.match(seen.text, /verified with the key \\"one\\" \(ES256\)/);
 });
 
 for (const [slug, why] of [

@@ -64,7 +64,8 @@ START_TEST(words_make_a_command_or_none)
 	ask_no("no such command", &d, "tenants", "acme");
 	ask_no("no such command", &d, "tenant");
 	ask_no("no such command", &d, "explain");
-	ask_no("no such command", &d, "explain", "a", "b");
+	ask_no("there is no tenant a", &d, "explain", "a", "b");
+	ask_no("no such command", &d, "explain", "a", "b", "c", "d", "e");
 	ask_no("no such command", &d, "tickets");
 	ask_no("no such command", &d, "--json");
 	ask_no("no such command", &d, "--json", "tenants");
