@@ -19,7 +19,9 @@ void origins_add_place(const struct tenant *tenant, unsigned line,
 				     name.len - (size_t)at - 1 };
 	buf_puts(out, " (");
 	sanitize_add(out, name);
-	buf_printf(out, ":%u)", line);
+	if (line)
+		buf_printf(out, ":%u", line);
+	buf_addc(out, ')');
 }
 
 /* Was it mended meanwhile?  No list has to do with these. */

@@ -4,6 +4,7 @@
 #include "admin/trailcmd.h"
 #include "codec/fields.h"
 #include "codec/json.h"
+#include "handoff/admit.h"
 #include "handoff/exchange.h"
 #include "policy/validate.h"
 #include "store/health.h"
@@ -48,6 +49,60 @@ static bool is_code(struct str verdict, enum code code)
 	return str_eq(verdict, str_from(code_table[code].name));
 }
 
+/* The setting that a refusal hangs on, where it stands or, not set, where it
+ * would. */
+static void explain_setting(const struct tenant *tenant, struct str verdict,
+			    struct buf *out)
+{
+	const struct {
+		enum code code;
+		const char *setting;
+		unsigned line;
+	} settings[] = {
+		{ CODE_assertion_issuer, "issuer", tenant->issuer_line },
+		{ CODE_assertion_key_unknown, "keys", tenant->keys_line },
+		{ CODE_assertion_algorithm, "keys", tenant->keys_line },
+		{ CODE_assertion_signature, "keys", tenant->keys_line },
+		{ CODE_assertion_lifetime, "assertion_max_age",
+		  tenant->max_age_line },
+		{ CODE_redeem_off, "redeem_secret_file", 0 },
+		{ CODE_adapter_timeout, "adapter.deadline_ms",
+		  tenant->deadline_line },
+		{ CODE_adapter_redirect, "redirects", tenant->redirects_line },
+		{ CODE_adapter_unavailable, "adapter.module",
+		  tenant->module_line },
+	};
+	const struct code_info *info;
+
+	for (unsigned i = 0; i < N_ELEMENTS(settings); i++) {
+		if (!is_code(verdict, settings[i].code))
+			continue;
+		info = &code_table[settings[i].code];
+		buf_printf(out, "%s The setting: %s of ", info->remedy,
+			   settings[i].setting);
+		buf_adds(out, tenant->slug);
+		origins_add_place(tenant, settings[i].line, out);
+		if (!settings[i].line)
+			buf_puts(out, ", where it is not set");
+	}
+}
+
+/* Of one that asked for a tenant that is none: which one may be meant. */
+static void explain_slug(const struct snapshot *snapshot, struct str why,
+			 struct buf *out)
+{
+	static const struct str begin = STR(ADMIT_NO_TENANT);
+	struct str near;
+
+	if (!snapshot || !str_has_prefix(why, begin))
+		return;
+	near = snapshot_nearest(snapshot, (struct str){
+		why.ptr + begin.len, why.len - begin.len });
+	if (near.len)
+		buf_printf(out, "Correct the name in the page's address: a "
+			   "tenant is called %.*s.", STR_ARG(near));
+}
+
 /* Of one that passed: what identity = "signed" would have refused it for. */
 static void explain_observed(const struct audit_record *record,
 			     struct str verdict, struct buf *out)
@@ -86,7 +141,11 @@ void remedy_explain(const struct snapshot *snapshot,
 		else if (is_code(verdict, CODE_unavailable) ||
 			 is_code(verdict, CODE_busy))
 			explain_store(why, out);
+		else if (is_code(verdict, CODE_tenant_not_found))
+			explain_slug(snapshot, why, out);
 		else
 			explain_observed(record, verdict, out);
+		if (tenant && !out->len)
+			explain_setting(tenant, verdict, out);
 	}
 }

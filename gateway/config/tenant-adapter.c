@@ -328,6 +328,8 @@ int draft_read_adapter(const struct reader *reader, struct group group,
 	    read_secrets(reader, group, secrets) ||
 	    read_json_fields(reader, group, &flat, &draft->tenant))
 		return -1;
+	draft->tenant.deadline_line = group_line(group, "deadline_ms");
+	draft->tenant.module_line = group_line(group, "module");
 	draft->tenant.adapter_deadline_ms =
 		(uint32_t)group_number(group, "deadline_ms");
 	/* A tenant that is switched off runs no code. */

@@ -381,6 +381,9 @@ void tenant_read_identity(const struct reader *reader, struct group group,
 	struct group rate = group_group(group, "signed_rate_limit");
 
 	out->identity_line = group_line(group, "identity");
+	out->issuer_line = group_line(group, "issuer");
+	out->keys_line = group_line(group, "keys");
+	out->max_age_line = group_line(group, "assertion_max_age");
 	read_mode(reader, group, out);
 	read_keys(reader, group, out);
 	read_source(reader, group, previous, out);

@@ -192,6 +192,16 @@ static enum step_result refuse_tenant(struct exchange *ex)
 				 "Tenant not found.", buf_str(&json));
 }
 
+/* For the trail alone; which one is near is sought by who asks there. */
+static void tell_asked(struct exchange *ex)
+{
+	const struct str asked = ex->request.params[0];
+
+	if (!ex->tenant && snapshot_is_slug(asked))
+		ex->why = pool_printf(ex->pool, ADMIT_NO_TENANT "%.*s",
+				      STR_ARG(asked)).ptr;
+}
+
 enum step_result admit_find_tenant(struct exchange *ex)
 {
 	/* The gateway host has these paths; a tenant's own host has not. */
@@ -208,5 +218,6 @@ enum step_result admit_find_tenant(struct exchange *ex)
 		return answer_error(ex, CODE_tenant_unavailable,
 				    "This service is not available right now.");
 	}
+	tell_asked(ex);
 	return refuse_tenant(ex);
 }

@@ -7,6 +7,9 @@
 
 #include "handoff/exchange.h"
 
+/* In the trail of a request for a tenant that is none, before its name. */
+#define ADMIT_NO_TENANT "no tenant is called "
+
 /*
  * The tenant that the route names: 404 for an unknown or disabled one, 503
  * for one that cannot serve.  Those are charged by the limiter like any other

@@ -437,7 +437,8 @@ static void audit(struct exchange *ex)
 {
 	const struct audit_record *record;
 
-	if (!ex->steps->is_audited || !ex->gateway->store)
+	if (!ex->gateway->store || !(ex->steps->is_audited ||
+	     (ex->steps->are_refusals_audited && ex->answer.status >= 400)))
 		return;
 	if (ex->audited_status == ex->answer.status &&
 	    ex->audited_code == ex->code)

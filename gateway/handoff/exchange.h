@@ -118,6 +118,7 @@ struct steps {
 	enum step_result (*settle)(struct exchange *ex,
 				   enum step_result result);
 	bool is_audited;		/* its trail is kept */
+	bool are_refusals_audited;	/* ... that of its refusals alone */
 	/* for a request that is refused before the first step (and only where
 	 * the host is known): headers that each answer of the list has */
 	void (*refused)(struct exchange *ex);

@@ -76,8 +76,10 @@ const struct steps steps_not_found = {
 const struct steps steps_near_miss = {
 	.name = "near_miss",
 	.list = near_miss_list,
+	.are_refusals_audited = true,
 };
 const struct steps steps_not_allowed = {
 	.name = "not_allowed",
 	.list = not_allowed_list,
+	.are_refusals_audited = true,
 };

@@ -803,6 +803,7 @@ const struct steps steps_handoff_method = {
 	.name = "not_allowed",
 	.list = method_list,
 	.refused = refused_early,
+	.are_refusals_audited = true,
 };
 
 static const struct step embed_list[] = {
