@@ -16,6 +16,7 @@ struct identity_report {
 	uint64_t good, refused;		/* sign-ins; `refused` by "signed", or
 					 * as signed would have */
 	uint64_t by_code[CODES];	/* of `refused` */
+	uint64_t repeated;		/* of `good`: with another one's jti */
 	struct stranger pages[STRANGERS_KEPT];
 	unsigned page_count;
 };
@@ -146,6 +147,10 @@ static void add_text(const struct identity_report *report, struct buf *out)
 	if (report->refused > told)
 		buf_printf(out, "%llu more, of pages that are not kept\n",
 			   (unsigned long long)(report->refused - told));
+	if (report->repeated)
+		buf_printf(out, "%8llu  good, with a jti that another assertion "
+			   "had: the signing code has to draw one for each\n",
+			   (unsigned long long)report->repeated);
 	add_verdict(report, out);
 }
 
@@ -160,6 +165,7 @@ static void add_json(const struct identity_report *report, struct buf *out)
 	json_add_member_int(out, "since_ms", report->since_ms);
 	json_add_member_int(out, "good", (int64_t)report->good);
 	json_add_member_int(out, "refused", (int64_t)report->refused);
+	json_add_member_int(out, "repeated_jti", (int64_t)report->repeated);
 	json_add_member_bool(out, "safe", is_safe(report));
 	add_source_json(tenant, out);
 	buf_puts(out, ",\"by_code\":{");
@@ -195,6 +201,7 @@ static void count(struct tally *tally, unsigned hours,
 		  clock_steady_ms(), &sum);
 	report->since_ms = sum.since_ms + clock_ahead_ms();
 	report->good = sum.counts[VOUCH_GOOD];
+	report->repeated = sum.counts[VOUCH_REPEATED];
 	for (enum code i = CODE_assertion_missing; i <= CODE_assertion_subject;
 	     i++) {
 		report->by_code[i] = sum.counts[vouch_kind(i)];

@@ -305,8 +305,20 @@ unsigned vouch_kind(enum code code)
 	return code - CODE_assertion_missing + VOUCH_GOOD + 1;
 }
 
-_Static_assert(CODE_assertion_subject - CODE_assertion_missing + 2 <=
+_Static_assert(CODE_assertion_subject - CODE_assertion_missing + 2 <
 	       TALLY_KINDS, "a kind of a tally for each code");
+
+static void count_repeated(struct tally *tally, const struct tenant *tenant,
+			   const struct vouch *vouch, int64_t now_ms)
+{
+	uint64_t print;
+
+	/* behind the time: of the whole assertion */
+	memcpy(&print, vouch->jti + REDEMPTION_JTI_TIME_LEN, sizeof(print));
+	if (tally_is_repeated(tally, tenant->slug, vouch->says.jti, print))
+		tally_count(tally, tenant->slug, tenant->identity_stamp,
+			    VOUCH_REPEATED, now_ms);
+}
 
 void vouch_count(struct tally *tally, const struct tenant *tenant,
 		 enum err result, const struct vouch *vouch, int64_t now_ms)
@@ -319,4 +331,6 @@ void vouch_count(struct tally *tally, const struct tenant *tenant,
 		tally_count(tally, tenant->slug, tenant->identity_stamp,
 			    result ? vouch_kind(vouch->code) : VOUCH_GOOD,
 			    now_ms);
+	if (tally && !result)
+		count_repeated(tally, tenant, vouch, now_ms);
 }

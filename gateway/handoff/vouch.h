@@ -66,6 +66,8 @@ enum vouch_lack {
 
 /* Of a tally: VOUCH_GOOD, or that of a code that an assertion is refused with. */
 #define VOUCH_GOOD 0
+#define VOUCH_REPEATED (TALLY_KINDS - 1)	/* good, but for a jti that another
+					 * one had */
 unsigned vouch_kind(enum code code);
 /* Counts what vouch_read() found of a sign-in, in usher_assertions_total and in
  * the tally (NULL: there is none). */

@@ -23,7 +23,28 @@ struct tally {
 	pthread_mutex_t lock;
 	struct tenant_tally *buckets[BUCKETS];
 	unsigned count;
+	/* by the hash of tenant and jti; the later one takes the place */
+	struct {
+		uint64_t hash, print;
+	} jtis[TALLY_JTIS];
 };
+
+bool tally_is_repeated(struct tally *tally, struct str tenant, struct str jti,
+		       uint64_t print)
+{
+	const uint64_t both[2] = { hash_str(tenant), hash_str(jti) };
+	const uint64_t hash = hash_bytes(both, sizeof(both));
+	const size_t i = hash % TALLY_JTIS;
+	bool is_repeated;
+
+	pthread_mutex_lock(&tally->lock);
+	is_repeated = tally->jtis[i].hash == hash &&
+		      tally->jtis[i].print != print;
+	tally->jtis[i].hash = hash;
+	tally->jtis[i].print = print;
+	pthread_mutex_unlock(&tally->lock);
+	return is_repeated;
+}
 
 struct tally *tally_new(void)
 {

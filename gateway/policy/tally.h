@@ -11,6 +11,7 @@
 #ifndef POLICY_TALLY_H
 #define POLICY_TALLY_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/str.h"
@@ -35,6 +36,14 @@ void tally_free(struct tally *tally);
  * below.  Without memory nothing is counted. */
 void tally_count(struct tally *tally, struct str tenant, uint64_t stamp,
 		 unsigned kind, int64_t now_ms);
+/*
+ * Did this jti come in another assertion, `print` being 64 bits of one?  Of the
+ * last TALLY_JTIS or so; what is forgotten is told as new.  Signing code whose
+ * ids repeat works until two of its users have the same.
+ */
+#define TALLY_JTIS 8192
+bool tally_is_repeated(struct tally *tally, struct str tenant, struct str jti,
+		       uint64_t print);
 /* The last `hours`, 1 to TALLY_HOURS, that which has begun included; of a
  * tenant that nobody came to since it changed all are 0, from now on. */
 void tally_sum(struct tally *tally, struct str tenant, uint64_t stamp,

@@ -65,6 +65,24 @@ START_TEST(without_anybody_there_is_no_verdict)
 }
 END_TEST
 
+START_TEST(a_jti_that_comes_again_is_told)
+{
+	struct vouch vouch = { .says.jti = STR("0001-always-the-same") };
+
+	vouch_count(d.gateway.tally, &acme, ERR_OK, &vouch, clock_steady_ms());
+	ask_ok(&d, "identity", "acme");
+	ck_assert_ptr_null(strstr(d.body.ptr, "a jti that another"));
+	vouch.jti[REDEMPTION_JTI_TIME_LEN] = 1;
+	vouch_count(d.gateway.tally, &acme, ERR_OK, &vouch, clock_steady_ms());
+	ask_ok(&d, "identity", "acme");
+	said(&d, "       1  good, with a jti that another assertion had: the "
+		 "signing code has to draw one for each\n");
+	said(&d, "100.0% of 2 signed; ");
+	ask_ok(&d, "identity", "acme", "--json");
+	said(&d, "\"repeated_jti\":1,");
+}
+END_TEST
+
 START_TEST(unsigned_says_what_to_do)
 {
 	acme.identity = IDENTITY_UNSIGNED;
@@ -154,6 +172,7 @@ static void identity_tests(TCase *tc)
 {
 	tcase_add_checked_fixture(tc, set_up, tear_down);
 	tcase_add_test(tc, without_anybody_there_is_no_verdict);
+	tcase_add_test(tc, a_jti_that_comes_again_is_told);
 	tcase_add_test(tc, unsigned_says_what_to_do);
 	tcase_add_test(tc, all_that_came_were_signed);
 	tcase_add_test(tc, one_that_did_not_is_told_with_its_page);

@@ -65,10 +65,31 @@ START_TEST(other_rules_and_a_reset_begin_anew)
 }
 END_TEST
 
+START_TEST(a_jti_in_two_assertions_is_told)
+{
+	const struct str globex = STR("globex");
+	char jti[16];
+
+	ck_assert(!tally_is_repeated(tally, ACME, STR("one"), 1));
+	/* the same assertion once more, and another tenant's */
+	ck_assert(!tally_is_repeated(tally, ACME, STR("one"), 1));
+	ck_assert(!tally_is_repeated(tally, globex, STR("one"), 2));
+	ck_assert(!tally_is_repeated(tally, ACME, STR("two"), 2));
+	ck_assert(tally_is_repeated(tally, ACME, STR("one"), 3));
+	ck_assert(tally_is_repeated(tally, ACME, STR("one"), 1));
+	/* what is forgotten is no reuse, whatever came since */
+	for (unsigned i = 0; i < 4 * TALLY_JTIS; i++) {
+		snprintf(jti, sizeof(jti), "%u", i);
+		ck_assert(!tally_is_repeated(tally, ACME, str_from(jti), i));
+	}
+}
+END_TEST
+
 static void tally_tests(TCase *tc)
 {
 	tcase_add_checked_fixture(tc, set_up, tear_down);
 	tcase_add_test(tc, hours_come_and_go);
+	tcase_add_test(tc, a_jti_in_two_assertions_is_told);
 	tcase_add_test(tc, other_rules_and_a_reset_begin_anew);
 }
 
