@@ -96,8 +96,10 @@ static void on_answer(void *ctx, const struct fetch_answer *answer)
 	snprintf(q->etag, sizeof(q->etag), "%s", answer->etag);
 	buf_init(&q->body, JWKS_MAX);
 	buf_adds(&q->body, answer->body);
-	if (!buf_is_ok(&q->body))
+	if (!buf_is_ok(&q->body)) {
 		q->answer.err = ERR_NOMEM;
+		snprintf(q->why, sizeof(q->why), "%s", err_text(ERR_NOMEM));
+	}
 	q->answer.why = q->why;
 	q->answer.etag = q->etag;
 	q->answer.body = buf_str(&q->body);
@@ -139,12 +141,27 @@ static void save(const struct inquiry *q, bool is_same)
 				  "until they are fetched"));
 }
 
+/* A reload may have given the tenant another URL meanwhile, or taken it out: then
+ * the file is another's. */
+static bool is_current(const struct inquiry *q)
+{
+	struct snapshot *running = snapshot_slot_get(q->refresher->slot);
+	const struct tenant *tenant = snapshot_tenant(running,
+						      str_from(q->slug));
+	bool is_it = tenant && tenant->key_source == q->source;
+
+	snapshot_unref(running);
+	return is_it;
+}
+
 static void take_up(struct inquiry *q)
 {
 	enum key_news news = key_source_settle(q->source, &q->answer,
 					       clock_mono_ms());
 	struct key_source_report report;
 
+	if (!is_current(q))
+		return;
 	key_source_report(q->source, &report);
 	count(q, news == KEYS_NEW ? "good" : news == KEYS_SAME ? "unchanged" :
 	      "failed");

@@ -4,7 +4,6 @@
 #include "admin/trailcmd.h"
 #include "codec/fields.h"
 #include "codec/json.h"
-#include "handoff/admit.h"
 #include "handoff/exchange.h"
 #include "policy/validate.h"
 #include "store/health.h"
@@ -54,15 +53,19 @@ static bool is_code(struct str verdict, enum code code)
 static void explain_setting(const struct tenant *tenant, struct str verdict,
 			    struct buf *out)
 {
+	const bool is_by_url = tenant->key_source && !tenant->key_count;
+	const char *keys = is_by_url ? "jwks_url" : "keys";
+	const unsigned keys_line = is_by_url ? tenant->jwks_line :
+					       tenant->keys_line;
 	const struct {
 		enum code code;
 		const char *setting;
 		unsigned line;
 	} settings[] = {
 		{ CODE_assertion_issuer, "issuer", tenant->issuer_line },
-		{ CODE_assertion_key_unknown, "keys", tenant->keys_line },
-		{ CODE_assertion_algorithm, "keys", tenant->keys_line },
-		{ CODE_assertion_signature, "keys", tenant->keys_line },
+		{ CODE_assertion_key_unknown, keys, keys_line },
+		{ CODE_assertion_algorithm, keys, keys_line },
+		{ CODE_assertion_signature, keys, keys_line },
 		{ CODE_assertion_lifetime, "assertion_max_age",
 		  tenant->max_age_line },
 		{ CODE_redeem_off, "redeem_secret_file", 0 },
@@ -85,22 +88,6 @@ static void explain_setting(const struct tenant *tenant, struct str verdict,
 		if (!settings[i].line)
 			buf_puts(out, ", where it is not set");
 	}
-}
-
-/* Of one that asked for a tenant that is none: which one may be meant. */
-static void explain_slug(const struct snapshot *snapshot, struct str why,
-			 struct buf *out)
-{
-	static const struct str begin = STR(ADMIT_NO_TENANT);
-	struct str near;
-
-	if (!snapshot || !str_has_prefix(why, begin))
-		return;
-	near = snapshot_nearest(snapshot, (struct str){
-		why.ptr + begin.len, why.len - begin.len });
-	if (near.len)
-		buf_printf(out, "Correct the name in the page's address: a "
-			   "tenant is called %.*s.", STR_ARG(near));
 }
 
 /* Of one that passed: what identity = "signed" would have refused it for. */
@@ -141,8 +128,6 @@ void remedy_explain(const struct snapshot *snapshot,
 		else if (is_code(verdict, CODE_unavailable) ||
 			 is_code(verdict, CODE_busy))
 			explain_store(why, out);
-		else if (is_code(verdict, CODE_tenant_not_found))
-			explain_slug(snapshot, why, out);
 		else
 			explain_observed(record, verdict, out);
 		if (tenant && !out->len)

@@ -217,9 +217,10 @@ static bool add_to_chain(void *ctx, const struct audit_record *found)
 		c->is_more = true;
 		if (!at)
 			return true;
-		memmove(c->records, c->records + 1,
-			--at * sizeof(c->records[0]));
+		at--;
 		c->count--;
+		memmove(c->records, c->records + 1,
+			c->count * sizeof(c->records[0]));
 	}
 	copy(c->pool, &r.request_id);
 	copy(c->pool, &r.tenant);

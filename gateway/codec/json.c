@@ -146,8 +146,8 @@ static enum err check_raw(struct str in, bool has_lines, struct str *bad_r,
 			}
 			continue;
 		}
-		if (depth == 1 && c == ':')
-			member = s.last;
+		if (depth == 1 && c == ':')	/* behind a value it is none */
+			member = str_is_null(member) ? s.last : STR("");
 		else if (depth == 1 && c == ',')
 			member = STR_NULL;
 		if (c == '[' || c == '{') {

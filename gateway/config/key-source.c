@@ -347,9 +347,12 @@ enum err key_source_save(struct key_source *source, const char *path,
 	struct buf head;
 	enum err err;
 
-	if (is_same)
-		return utimensat(AT_FDCWD, path, NULL, AT_SYMLINK_NOFOLLOW) &&
-		       errno != ENOENT ? ERR_IO : ERR_OK;
+	if (is_same) {
+		if (!utimensat(AT_FDCWD, path, NULL, AT_SYMLINK_NOFOLLOW))
+			return ERR_OK;
+		source->etag[0] = '\0';
+		return errno == ENOENT ? ERR_OK : ERR_IO;
+	}
 	buf_init(&head, FILE_MAX);
 	buf_printf(&head, MAGIC "%.*s\n%s\n", STR_ARG(source->url_text),
 		   source->etag);
@@ -363,6 +366,10 @@ enum err key_source_save(struct key_source *source, const char *path,
 		else
 			err = file_draft_commit(&draft, true);
 	}
+	/* What lies there is not what this ETag names: another 304 would call
+	 * it fresh.  So all of it is asked for, and written, next time. */
+	if (err)
+		source->etag[0] = '\0';
 	buf_done(&head);
 	return err;
 }

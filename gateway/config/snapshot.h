@@ -97,7 +97,8 @@ struct tenant {
 	/* lines in `file`, of the group where they are left out; 0: unknown */
 	unsigned origins_line, require_origin_line, allow_null_line;
 	unsigned redirects_line, decode_html_line, identity_line;
-	unsigned issuer_line, keys_line, max_age_line, deadline_line;
+	unsigned issuer_line, keys_line, jwks_line, max_age_line,
+		deadline_line;
 	unsigned module_line;		/* 0, as of all of them: not set */
 	struct metric *origin_refused;	/* counts pages that these refused;
 					 * NULL: nothing is known of them */

@@ -116,6 +116,14 @@ static int read_keys_ca(const struct reader *reader, struct group group,
 	return -1;
 }
 
+/* What assertions are judged by became another. */
+static void stamp(struct tenant *out, struct str part)
+{
+	const uint64_t both[] = { out->identity_stamp, hash_str(part) };
+
+	out->identity_stamp = hash_bytes(both, sizeof(both));
+}
+
 static void read_source(const struct reader *reader, struct group group,
 			const struct draft *previous, struct tenant *out)
 {
@@ -143,6 +151,8 @@ static void read_source(const struct reader *reader, struct group group,
 						 reader->is_development);
 	if (!out->key_source)
 		reader_nomem(reader);
+	stamp(out, group_text(group, "jwks_url"));
+	stamp(out, ca);
 }
 
 /* ---- keys in files --------------------------------------------------------- */
@@ -256,14 +266,6 @@ static void check_lines(struct secret_place at, struct str secret)
 			      "own",
 			      "names a file of several lines, which are one "
 			      "secret with the line ends between them");
-}
-
-/* What assertions are judged by became another. */
-static void stamp(struct tenant *out, struct str part)
-{
-	const uint64_t both[] = { out->identity_stamp, hash_str(part) };
-
-	out->identity_stamp = hash_bytes(both, sizeof(both));
 }
 
 static void read_key(const struct reader *reader, struct group item,
@@ -383,6 +385,7 @@ void tenant_read_identity(const struct reader *reader, struct group group,
 	out->identity_line = group_line(group, "identity");
 	out->issuer_line = group_line(group, "issuer");
 	out->keys_line = group_line(group, "keys");
+	out->jwks_line = group_line(group, "jwks_url");
 	out->max_age_line = group_line(group, "assertion_max_age");
 	read_mode(reader, group, out);
 	read_keys(reader, group, out);

@@ -97,8 +97,10 @@ bool adapt_passes_over(struct exchange *ex, const struct adapter_call *call)
 	    !adapter_is_ready(ex->tenant->adapter) ||
 	    !adapter_is_advisory(exchange_adapter(ex)))
 		return false;
-	metric_add(ex->tenant->adapter_defaults, 1);
-	tell(ex, LOG_EVENT(adapter_passed_over), how, call->problem);
+	if (!ex->rehearsal) {
+		metric_add(ex->tenant->adapter_defaults, 1);
+		tell(ex, LOG_EVENT(adapter_passed_over), how, call->problem);
+	}
 	ex->verdict = "adapter_default";
 	return true;
 }

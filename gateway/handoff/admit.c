@@ -124,25 +124,30 @@ void admit_tell_rate(struct exchange *ex)
 				       &ex->client, ex->start_ms));
 }
 
-static enum step_result limit_apart(struct exchange *ex, const char *what)
+static enum step_result limit_apart(struct exchange *ex, const char *what,
+				    struct ratelimit_rule rule)
 {
 	struct str scope = scope_of(ex, what);
 
 	if (str_is_null(scope))
 		return answer_failure(ex, ERR_NOMEM);
-	return tell(ex, ratelimit_check(ex->gateway->limiter, scope,
-					rule_of(ex), &ex->client,
-					ex->start_ms));
+	return tell(ex, ratelimit_check(ex->gateway->limiter, scope, rule,
+					&ex->client, ex->start_ms));
 }
 
 enum step_result admit_limit_guess(struct exchange *ex)
 {
-	return limit_apart(ex, "guess");
+	return limit_apart(ex, "guess", rule_of(ex));
 }
 
 enum step_result admit_limit_login(struct exchange *ex)
 {
-	return limit_apart(ex, "login");
+	struct ratelimit_rule rule = rule_of(ex);
+
+	/* of an office at nine o'clock, all behind one address: it is cheap,
+	 * and stores nothing */
+	rule.requests *= ADMIT_LOGIN_SHARE;
+	return limit_apart(ex, "login", rule);
 }
 
 enum step_result admit_limit_server(struct exchange *ex, const char *what)
@@ -192,14 +197,23 @@ static enum step_result refuse_tenant(struct exchange *ex)
 				 "Tenant not found.", buf_str(&json));
 }
 
-/* For the trail alone; which one is near is sought by who asks there. */
-static void tell_asked(struct exchange *ex)
+/*
+ * For the trail alone: the tenant that was meant, and not what was asked for,
+ * which is somebody's word.  Among many it would cost who asks nothing too much.
+ */
+#define NEAR_TENANTS_MAX 64
+static void tell_near(struct exchange *ex)
 {
 	const struct str asked = ex->request.params[0];
+	struct str near;
 
-	if (!ex->tenant && snapshot_is_slug(asked))
-		ex->why = pool_printf(ex->pool, ADMIT_NO_TENANT "%.*s",
-				      STR_ARG(asked)).ptr;
+	if (ex->tenant || !snapshot_is_slug(asked) ||
+	    ex->snapshot->tenant_count > NEAR_TENANTS_MAX)
+		return;
+	near = snapshot_nearest(ex->snapshot, asked);
+	if (near.len)
+		ex->why = pool_printf(ex->pool, "the name is near %.*s",
+				      STR_ARG(near)).ptr;
 }
 
 enum step_result admit_find_tenant(struct exchange *ex)
@@ -218,6 +232,6 @@ enum step_result admit_find_tenant(struct exchange *ex)
 		return answer_error(ex, CODE_tenant_unavailable,
 				    "This service is not available right now.");
 	}
-	tell_asked(ex);
+	tell_near(ex);
 	return refuse_tenant(ex);
 }

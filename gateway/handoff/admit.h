@@ -7,9 +7,6 @@
 
 #include "handoff/exchange.h"
 
-/* In the trail of a request for a tenant that is none, before its name. */
-#define ADMIT_NO_TENANT "no tenant is called "
-
 /*
  * The tenant that the route names: 404 for an unknown or disabled one, 503
  * for one that cannot serve.  Those are charged by the limiter like any other
@@ -35,6 +32,7 @@ enum step_result admit_limit_rate(struct exchange *ex);
  */
 enum step_result admit_limit_person(struct exchange *ex, struct str person);
 
+#define ADMIT_LOGIN_SHARE 10	/* times the requests of the rule */
 /* Charge the client for a sign-in that starts at the desk, apart from those
  * that partners' pages post. 429 past the limit. */
 enum step_result admit_limit_login(struct exchange *ex);

@@ -171,11 +171,12 @@ static enum step_result refuse_assertion(struct exchange *ex)
 {
 	const struct vouch *vouch = &((struct handoff *)ex->work)->vouch;
 
-	if (vouch->code == CODE_assertion_expired && !wants_json(ex) &&
+	if (!ex->rehearsal && vouch->code == CODE_assertion_expired &&
+	    !wants_json(ex) &&
 	    !((struct handoff *)ex->work)->nonce.ptr && login_may_begin(ex))
 		return login_bounce(ex, fields_value(&ex->fields,
 						     STR("redirect_url")));
-	if (!request_prefers_html(&ex->request))
+	if (ex->rehearsal || !request_prefers_html(&ex->request))
 		ex->hint = vouch->hint;
 	return answer_error(ex, vouch->code,
 			    "This sign-in could not be verified.");

@@ -430,9 +430,13 @@ static enum step_result refuse_repeated(struct exchange *ex)
 			    "page that you came from and try again.");
 }
 
-/* So many that nobody can have clicked them, and none that came back well. */
-static bool is_loop(const struct kept *kept)
+/* So many for one place that nobody can have clicked them, and none that came
+ * back well.  A window of tabs that is restored has places of its own. */
+static bool is_loop(const struct kept *kept, struct str target)
 {
+	for (unsigned i = 0; i < kept->count; i++)
+		if (!str_eq(kept->v[i].target, target))
+			return false;
 	return kept->count == LOGIN_KEPT &&
 	       kept->v[LOGIN_KEPT - 1].exp_s + LOGIN_HASTE_S >
 	       clock_steady_s() + LOGIN_TTL_S;
@@ -487,7 +491,7 @@ static enum step_result begin_login(struct exchange *ex)
 		return answer_failure(ex, err);
 	if (again.ptr)
 		return begin_anew(ex, &kept, target, str_eq(again, STR("2")));
-	if (is_loop(&kept))
+	if (is_loop(&kept, target))
 		return refuse_repeated(ex);
 	err = put_entry(ex, &kept, BEGUN, target);
 	return err ? answer_failure(ex, err) :

@@ -53,6 +53,10 @@ static void add_result(struct page *page, const struct selftest *test)
 			 "pass.</b> The handoff answers 302, and after the "
 			 "callback the user stands at <bdi>", test->target,
 			 "</bdi>.</p>\n");
+	} else if (!test->status) {
+		buf_puts(&page->out, "<p class=\"wait\"><b>Nothing here refuses "
+			 "this sign-in.</b> The tenant's adapter, which has a "
+			 "say in it, was not asked.</p>\n");
 	} else {
 		buf_printf(&page->out, "<p class=\"wait\"><b>This sign-in "
 			   "would be refused.</b> The handoff answers %d, ",

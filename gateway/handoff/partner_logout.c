@@ -63,6 +63,13 @@ static enum step_result find_person(struct exchange *ex)
 	job->external_id = says->sub;
 	job->jti = says->jti;
 	job->issued_ms = says->iat_s * 1000 - clock_ahead_ms();
+	/* the record is of whom the token names, not of what stands beside it */
+	fields_del(&ex->fields, STR("email"));
+	ex->subject = says->sub;
+	/* nobody has an external id, as no assertion counts */
+	if (!says->email.ptr && ex->tenant->identity != IDENTITY_SIGNED)
+		return refuse(ex, STR("sub alone names nobody here, as identity "
+				      "is not \"signed\": send email too"));
 	if (!says->email.ptr)
 		return STEP_NEXT;
 	err = email_parse(ex->pool, says->email, &email);
@@ -70,7 +77,7 @@ static enum step_result find_person(struct exchange *ex)
 		return err == ERR_NOMEM || err == ERR_INTERNAL ?
 			answer_failure(ex, err) :
 			refuse(ex, STR("email is no e-mail address"));
-	job->email_key = email.key;
+	job->email_key = ex->person = email.key;
 	err = users_can_find(ex->reader, email.key);
 	return err ? answer_failure(ex, err) : STEP_NEXT;
 }

@@ -185,6 +185,15 @@ static struct str origin_shown(struct exchange *ex)
 	return stranger_shown(origin, n < 0 ? 2 : (unsigned)n);
 }
 
+/* The page is the gateway's, whoever else lives on its host. */
+static bool is_own(const struct exchange *ex)
+{
+	struct str origin;
+
+	return request_header(&ex->request, "Origin", &origin) == 1 &&
+	       str_eq(origin, ex->snapshot->gateway.public_origin);
+}
+
 /* Whether it is listed or not, it may pass: a form's answer is nobody's to read,
  * and a valid assertion stands for the origin. */
 static struct str seen_origin(struct exchange *ex)
@@ -192,7 +201,7 @@ static struct str seen_origin(struct exchange *ex)
 	struct str shown = origin_shown(ex);
 	bool is_readable = answer_has(ex, "Access-Control-Allow-Origin");
 
-	if (origin_is_own(ex))
+	if (is_own(ex))
 		return STR("it came from this page itself: post from the "
 			   "partner's own page to have its origin tried");
 	return pool_printf(ex->pool, "Origin %.*s%s", STR_ARG(shown),
@@ -229,6 +238,7 @@ static void take_back_answer(struct exchange *ex)
 	ex->answer.header_count = ex->rehearsal->headers;
 	ex->answer.is_overfull = false;
 	ex->code = NULL;
+	ex->told = NULL;
 	ex->hint = STR_NULL;
 	ex->is_refusal = false;
 }
@@ -413,6 +423,7 @@ bool selftest_may_ask(struct exchange *ex)
 		STR("not asked: it runs in the gateway's own process, and may "
 		    "do more than answer");
 	row->remedy = STR(REMEDY_UNASKED);
+	ex->rehearsal->is_unsure = !is_isolated;
 	ex->verdict = "not_asked";
 	return false;
 }
@@ -447,6 +458,10 @@ static enum err add_passed(struct exchange *ex, const char *step,
 	} else if (!strcmp(step, "ask_adapter")) {
 		if (exchange_adapter(ex) && !ex->verdict)
 			add(ex, name, SELFTEST_GOOD);
+		else if (ex->verdict && !strcmp(ex->verdict, "adapter_default"))
+			add(ex, name, SELFTEST_WOULD)->what =
+				STR("it failed; the sign-in goes on without it, "
+				    "as on_failure = \"default\" says");
 	} else {
 		add(ex, name, SELFTEST_GOOD)->what = seen(ex, step);
 	}
@@ -461,6 +476,14 @@ static enum step_result fail(struct exchange *ex, enum err err)
 	return answer_failure(ex, err);
 }
 
+/* An adapter may give what an unsigned post left out. */
+static bool may_be_supplied(const struct exchange *ex)
+{
+	return ex->rehearsal->is_unsure && !ex->rehearsal->status &&
+	       (!fields_value(&ex->fields, STR("email")).len ||
+		!fields_value(&ex->fields, STR("name")).len);
+}
+
 static enum step_result settle(struct exchange *ex, enum step_result result)
 {
 	const char *step = ex->step->name;
@@ -472,6 +495,13 @@ static enum step_result settle(struct exchange *ex, enum step_result result)
 	if (result == STEP_NEXT) {
 		err = add_passed(ex, step, parts[part].name);
 		return err ? fail(ex, err) : STEP_NEXT;
+	}
+	if (!strcmp(step, "validate") && may_be_supplied(ex)) {
+		take_back_answer(ex);
+		add(ex, parts[part].name, SELFTEST_UNSEEN)->what =
+			STR("no email or no name came: the adapter that was not "
+			    "asked may supply them");
+		return stop_at(ex, part);
 	}
 	add_refusal(ex, parts[part].name);
 	take_back_answer(ex);
@@ -528,7 +558,7 @@ static enum step_result report(struct exchange *ex)
 {
 	struct selftest *test = ex->rehearsal;
 
-	if (!test->status) {
+	if (!test->status && !test->is_unsure) {
 		test->status = 302;
 		test->target = handoff_target(ex);
 	}
@@ -548,13 +578,31 @@ static enum step_result find_tenant(struct exchange *ex)
 	if (result != STEP_NEXT)
 		return result;
 	ex->rehearsal->headers = ex->answer.header_count;
-	return handoff_begin(ex, may_post || origin_is_own(ex));
+	return handoff_begin(ex, may_post || is_own(ex));
 }
 
 static enum step_result show(struct exchange *ex)
 {
 	return page_selftest(ex) ? STEP_ANSWER : fail(ex, ERR_NOMEM);
 }
+
+/* A page of the partner's tries it with a script; nothing is noted of it. */
+static enum step_result answer_preflight(struct exchange *ex)
+{
+	ex->tenant = snapshot_tenant(ex->snapshot, ex->request.params[0]);
+	origin_preflight_headers(ex);
+	return answer_empty(ex, 204);
+}
+
+static const struct step preflight_list[] = {
+	{ "answer_preflight", answer_preflight, NULL },
+	{ NULL, NULL, NULL }
+};
+
+const struct steps steps_selftest_preflight = {
+	.name = "selftest_preflight",
+	.list = preflight_list,
+};
 
 static const struct step page_list[] = {
 	{ "find_tenant", find_tenant, NULL },

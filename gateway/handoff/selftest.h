@@ -43,8 +43,10 @@ struct selftest_row {
 struct selftest {
 	struct selftest_row rows[SELFTEST_ROWS_MAX];
 	unsigned count;
-	/* the handoff's answer; status 302: it sends the user on */
+	/* the handoff's answer; 302: it sends the user on; 0: not known */
 	int status;
+	bool is_unsure;		/* an adapter was not asked: 0 is the status
+				 * of what nothing else refuses */
 	struct str refusal;	/* its code; absent: none */
 	struct str target;	/* where to */
 	int64_t exp_s;		/* of the link, steady clock */

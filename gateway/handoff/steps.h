@@ -21,8 +21,9 @@ extern const struct steps steps_embed_logout;
 extern const struct steps steps_redeem;
 /* POST /api/auth/logout/{tenant} */
 extern const struct steps steps_partner_logout;
-/* GET and POST of /selftest/{tenant} */
+/* GET, OPTIONS and POST of /selftest/{tenant} */
 extern const struct steps steps_selftest_page;
+extern const struct steps steps_selftest_preflight;
 extern const struct steps steps_selftest;
 /* /auth/callback, whatever the method */
 extern const struct steps steps_callback;

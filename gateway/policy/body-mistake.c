@@ -262,6 +262,31 @@ bool body_mistake_is_tellable(struct str name)
 	return name.len && name.len <= BODY_MISTAKE_NAME_MAX;
 }
 
+/* What is not of our own list, a page's maker wrote, unless it is as no word of
+ * a program looks: a key may be somebody's name or number. */
+#define WORD_MAX 32
+static bool is_word(struct str name)
+{
+	ptrdiff_t bracket = str_find(name, '[');
+
+	if (bracket >= 0)
+		name.len = (size_t)bracket;
+	for (size_t i = 0; i < name.len; i++)
+		if (!ascii_is_alpha(name.ptr[i]) && name.ptr[i] != '_')
+			return false;
+	return name.len && name.len <= WORD_MAX;
+}
+
+/* Of one with brackets, or by its value's look: is the name a program's? */
+static bool is_told(const struct purpose *p, const struct field *f)
+{
+	char text[16];
+
+	return (str_find(f->name, '[') < 0 &&
+		(is_one_of(fold(f->name, text), p->sure) ||
+		 is_one_of(fold(f->name, text), p->maybe))) || is_word(f->name);
+}
+
 struct str body_mistake_field(const struct fields *fields,
 			      enum body_purpose purpose)
 {
@@ -273,10 +298,10 @@ struct str body_mistake_field(const struct fields *fields,
 		if (!body_mistake_is_tellable(f->name) ||
 		    str_eq(f->name, p->name))
 			continue;
-		if (f->kind == FIELD_TEXT && is_meant(p, inner(f->name),
-						      f->value))
+		if (f->kind == FIELD_TEXT && is_told(p, f) &&
+		    is_meant(p, inner(f->name), f->value))
 			return f->name;
-		if (f->kind == FIELD_JSON && f->name.len + 1 + p->name.len <=
+		if (f->kind == FIELD_JSON && is_word(f->name) && f->name.len + 1 + p->name.len <=
 		    BODY_MISTAKE_NAME_MAX && has_member(f->value, p->name))
 			return pool_printf(fields->pool, "%.*s.%.*s",
 					   STR_ARG(f->name), STR_ARG(p->name));

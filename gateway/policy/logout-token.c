@@ -21,6 +21,7 @@ static void judge_times(struct judge *j)
 	     iat - now_s > LOGOUT_TOKEN_AGE_S))
 		judge_refuse(j, ASSERTION_LIFETIME, CODE,
 			     judge_clocks(j, "iat", iat));
+	j->out.iat_s = iat;
 	if (judge_date(j, "exp", false, &exp) &&
 	    now_s - exp >= ASSERTION_SKEW_S)
 		judge_refuse(j, ASSERTION_EXPIRY, CODE,

@@ -26,7 +26,7 @@ static bool is_match(const struct audit_query *q, const struct audit_view *v)
 		return false;
 	if (q->token && t->token == q->token)
 		return true;
-	if (q->is_strict && t->subject && q->subject_count)
+	if (q->is_strict && t->subject)
 		return is_subject(q, t->subject);
 	return is_subject(q, t->subject) ||
 	       (q->person && t->person == q->person);

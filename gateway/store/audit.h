@@ -72,8 +72,8 @@ struct audit_query {
 	uint64_t person, token;		/* 0: not asked for */
 	const uint64_t *subjects;
 	unsigned subject_count;
-	/* of a record with a subject that alone counts, where any is asked for:
-	 * an address may have been another's */
+	/* of a record with a subject that alone counts: an address may have
+	 * been another's, and an unsigned user has no subject */
 	bool is_strict;
 	int64_t from_ms, to_ms;		/* wall clock, both included */
 };

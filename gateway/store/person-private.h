@@ -36,8 +36,8 @@ enum err person_init(struct person *person, const struct user *user,
 		     struct pool *pool);
 /* Inside a job: all of it, and what was minted for them ends. */
 enum err person_erase(struct db *db, const struct person *person);
-/* Inside a job: what was minted for them up to now ends, and what their partner
- * issued up to `until_ms`, if that is later. */
+/* Inside a job: what was minted for them unsigned up to now ends, and what their
+ * partner issued up to `until_ms`, by its clock. */
 enum err person_end(struct db *db, const struct person *person,
 		    int64_t until_ms);
 /* Append {"users":[...],"sessions":[...], ...}: as of one moment, without

@@ -274,8 +274,6 @@ enum err person_end(struct db *db, const struct person *p, int64_t until_ms)
 	const int64_t now_ms = clock_steady_ms();
 	enum err err = ERR_OK;
 
-	if (until_ms < now_ms)
-		until_ms = now_ms;
 	for (unsigned i = 0; i < p->name_count && !err; i++)
 		err = tombstone_write_until(p->tombstones, db, p->user->tenant,
 					    p->names[i].kind, p->names[i].name,

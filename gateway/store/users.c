@@ -340,8 +340,8 @@ static enum err end_names(struct db *db, struct user_logout *l)
 		if (name.ptr)
 			err = tombstone_write_until(
 				l->users->tombstones, db, l->tenant, kinds[i],
-				name, kinds[i] != TOMBSTONE_UNSIGNED &&
-				l->issued_ms > now_ms ? l->issued_ms : now_ms);
+				name, kinds[i] == TOMBSTONE_UNSIGNED ? now_ms :
+								l->issued_ms);
 	}
 	return err;
 }

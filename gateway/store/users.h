@@ -218,8 +218,8 @@ struct user_logout {
 	struct str external_id, email_key;	/* absent: not said */
 	struct str jti;
 	int64_t issued_ms;	/* the message, as the steady clock has it:
-				 * what the partner issued up to then ends,
-				 * where its clock is ahead, too */
+				 * what the partner issued up to then ends, by
+				 * its own clock, be it ahead or behind */
 	const struct audit_record *audit;
 	/* private */
 	struct users *users;

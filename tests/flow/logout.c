@@ -110,6 +110,31 @@ START_TEST(whom_it_names_is_signed_out_everywhere)
 }
 END_TEST
 
+/* The partner's messages are told apart by its own clock, wherever that is. */
+START_TEST(a_partners_clock_that_is_off_locks_nobody_out)
+{
+	static const int64_t off_s[] = { -100, -50, 0, 50 };
+
+	for (size_t i = 0; i < N_ELEMENTS(off_s); i++) {
+		const int64_t now_ms = NOW_MS + (int64_t)i * 1000000;
+		const char *late, *out;
+
+		clock_hold(now_ms + off_s[i] * 1000);
+		late = assertion(ANN);
+		out = token("alpha", "\"sub\":\"1\"");
+		clock_hold(now_ms);
+		ck_answer(post("alpha", out), 200, "");
+		ck_answer(flow_visit(C, flow_mint("alpha", late), NULL), 401,
+			  "token_ended");
+		/* two seconds later, by both clocks */
+		clock_hold(now_ms + (off_s[i] + 2) * 1000);
+		late = assertion(ANN);
+		clock_hold(now_ms + 2000);
+		ck_answer(session(C, flow_sign_in("alpha", C, late)), 200, "");
+	}
+}
+END_TEST
+
 START_TEST(an_address_will_do)
 {
 	const char *eve = flow_sign_in("alpha", C, assertion(EVE));
@@ -150,7 +175,8 @@ START_TEST(unsigned_users_are_reached_by_their_address)
 				       "name=Ann");
 	const char *late = flow_mint("plain", "email=ann%40example.com&name=A");
 
-	ck_answer(post("plain", token("plain", "\"sub\":\"1\"")), 200, "");
+	ck_answer(post("plain", token("plain", "\"sub\":\"1\"")), 400,
+		  "logout_token_invalid");
 	ck_answer(session(P, ann), 200, "");
 	ck_answer(post("plain", token("plain", "\"email\":\"ann@example.com\"")),
 		  200, "");
@@ -211,7 +237,12 @@ START_TEST(anothers_token_ends_nobody)
 
 	ck_answer(ex, 400, "logout_token_invalid");
 	ck_assert(flow_body_has(ex, "aud is"));
-	ck_answer(post("plain", token("plain", "\"sub\":\"1\"")), 200, "");
+	/* an id of nobody's ends nobody, and does not say that it did */
+	ex = post("plain", token("plain", "\"sub\":\"1\""));
+	ck_answer(ex, 400, "logout_token_invalid");
+	ck_assert(flow_body_has(ex, "sub alone names nobody here"));
+	ck_answer(post("plain", token("plain", "\"email\":\"a@b.test\"")), 200,
+		  "");
 	ck_answer(session(C, ann), 200, "");
 	ck_answer(post("keyless", token("keyless", "\"sub\":\"1\"")), 400,
 		  "logout_token_invalid");
@@ -238,7 +269,9 @@ START_TEST(a_tenant_has_its_limit_and_who_guesses_theirs)
 	ex = post("alpha", token("alpha", "\"sub\":\"1\""));
 	ck_answer(ex, 429, "too_many_requests");
 	ck_str_is(flow_header(ex, "Retry-After"), "180");
-	ck_answer(post("plain", token("plain", "\"sub\":\"1\"")), 200, "");
+	/* of another client, as this one has guessed too often */
+	ck_answer(post("plain", token("plain", "\"email\":\"a@b.test\"")), 200,
+		  "");
 }
 END_TEST
 
@@ -246,6 +279,7 @@ static void logout_tests(TCase *t)
 {
 	tcase_add_checked_fixture(t, setup, flow_stop);
 	tcase_add_test(t, whom_it_names_is_signed_out_everywhere);
+	tcase_add_test(t, a_partners_clock_that_is_off_locks_nobody_out);
 	tcase_add_test(t, an_address_will_do);
 	tcase_add_test(t, whose_address_it_is_but_not_their_id_stays);
 	tcase_add_test(t, unsigned_users_are_reached_by_their_address);
