@@ -28,6 +28,7 @@ before(async () => {
 			alpha: tenant('alpha', { identity: '"signed"', keys, issuer: `"${ORIGIN}"` }),
 			beta: tenant('beta', { url: null, home: null, origins: '[ "https://beta.test" ]', identity: '"observe"', keys, require_origin: 'true' }),
 			gamma: tenant('gamma', { url: null, home: null, origins: null, identity: '"unsigned"' }),
+			strict: tenant('strict', { identity: '"unsigned"', require_origin: 'true' }),
 			own: tenant('own', { url: null, home: null, origins: null, adapter: '{ module = "advisor.so"; isolation = "none"; }' }),
 			apart: tenant('apart', { url: null, home: null, origins: null, adapter: '{ module = "advisor.so"; }' }),
 		},
@@ -208,4 +209,38 @@ test('a link is good for so many tries', async () => {
 	assert.equal(last.status, 429);
 	assert.ok(last.headers['retry-after'] > 0);
 	assert.equal((await gw.handoff('gamma', { email: 'ann@example.com', name: 'Ann' })).status, 302, 'sign-ins have a budget of their own');
+});
+
+test("the page's own form is tried as a stranger's, and no origin is asked to be added", async () => {
+	const { url } = JSON.parse((await gw.ctl('--json', 'selftest', 'strict')).out);
+	const answer = await rehearse({ email: 'ann@example.com', name: 'Ann' }, { to: url.slice(url.indexOf('/selftest/')), headers: { Origin: new URL(url).origin } });
+	assert.deepEqual([answer.good, answer.status], [true, 302], JSON.stringify(answer));
+	assert.match(answer.row('origin').what, /came from this page itself/);
+});
+
+test('what a browser is shown says as much as a program is told', async () => {
+	for (const [fields, words] of [[{ assertion: sign(claims({ iat: now() - 360, exp: now() - 300 })) }, /exp \d\d:\d\d:\d\d, here/], [{ jwt: 'x' }, /there is a field jwt/]]) {
+		const r = await post(fields, { to: await linkOf('alpha'), headers: { Accept: 'text/html', 'Sec-Fetch-Mode': 'navigate', 'Sec-Fetch-Dest': 'document' } });
+		assert.equal(r.status, 200);
+		assert.match(r.text, words);
+		assert.doesNotMatch(r.text, /sign_in_again/);
+	}
+});
+
+test('an adapter that is not asked leaves the verdict open', async () => {
+	const to = await linkOf('own');
+	const may = await rehearse({ user_email: 'ann@example.com' }, { to });
+	assert.deepEqual([may.good, may.status, may.row('fields').verdict], [false, 0, 'not_looked_at'], JSON.stringify(may));
+	const whole = await rehearse({ email: 'ann@example.com', name: 'Ann' }, { to });
+	assert.deepEqual([whole.good, whole.status], [false, 0], 'it might refuse');
+	const page = await post({ email: 'ann@example.com', name: 'Ann' }, { to, headers: { Accept: 'text/html' } });
+	assert.match(page.text, /Nothing here refuses this sign-in/);
+});
+
+test('a preflight is nothing to note', async () => {
+	const counted = async () => (await gw.metrics()).split('\n').filter((l) => l.startsWith('usher_origin_refused_total')).join();
+	const before_ = await counted();
+	const r = await request('/selftest/alpha', { method: 'OPTIONS', headers: { Origin: 'https://evil.test', 'Access-Control-Request-Method': 'POST' } });
+	assert.equal(r.status, 204);
+	assert.equal(await counted(), before_);
 });
