@@ -87,6 +87,26 @@ static int take_up_broken(struct settling *s, const struct claim *claim,
 	return 0;
 }
 
+/* What is wrong with the file, with its line: "acme.conf:6: identity must be
+ * ...".  Absent: nothing was found in it, or no memory. */
+static struct str first_of(const struct settling *s, const struct claim *claim)
+{
+	const struct report *report = s->reader->location->report;
+
+	for (unsigned i = 0; i < report->count; i++) {
+		const struct finding *f = &report->v[i];
+		const struct str setting = f->setting;
+
+		if (f->level < REPORT_TENANT || !str_eq(f->file, claim->file) ||
+		    (f->tenant.len && !str_eq(f->tenant, claim->slug)))
+			continue;
+		return pool_printf(s->reader->pool, "%.*s:%u: %.*s%s%.*s",
+				   STR_ARG(f->file), f->line, STR_ARG(setting),
+				   setting.len ? " " : "", STR_ARG(f->problem));
+	}
+	return STR_NULL;
+}
+
 /* Several groups with one slug: none of them is right. */
 static void say_twice(const struct settling *s, const struct claim *claims,
 		      unsigned count)
@@ -136,9 +156,12 @@ static int settle_slug(struct settling *s, const struct claim *claims,
 		kept = NULL;
 	}
 	if (kept && !take_up(s, kept, &location)) {
-		s->out->tenants[s->out->tenant_count - 1]->flaw =
-			pool_str(s->reader->pool, problem.len ? problem :
-				 STR("its file cannot be read"));
+		struct str flaw = first_of(s, claim);
+
+		if (!flaw.len)
+			flaw = pool_str(s->reader->pool, problem.len ? problem :
+					STR("its file cannot be read"));
+		s->out->tenants[s->out->tenant_count - 1]->flaw = flaw;
 		report_add(location.report, (struct finding){
 			.level = REPORT_NOTE, .file = claim->file,
 			.line = claim->line, .tenant = claim->slug,

@@ -47,6 +47,12 @@ static const struct {
 	[JWS_MISTAKE_QUOTES] = { "quotes",
 		"Quotes stand around it. Send the token as it is, without "
 		"encoding it as JSON once more." },
+	[JWS_MISTAKE_WORD] = { "no_value",
+		"It is what a script writes where there is no text (undefined, "
+		"null, [object Object]): the page had none when it posted. Of "
+		"[object Promise] an await is missing." },
+	[JWS_MISTAKE_TEMPLATE] = { "template",
+		"It is a template's mark that nobody filled in." },
 	[JWS_MISTAKE_JSON] = { "json",
 		"It is JSON, not a token. Send the three parts in base64url "
 		"(RFC 7515 section 7.1), not the claims or the server's whole "
@@ -343,6 +349,23 @@ static bool is_of_alphabet(struct str text)
 	return true;
 }
 
+static bool is_script_word(struct str text)
+{
+	return str_has_prefix(text, STR("[object ")) ||
+	       str_eq(text, STR("undefined")) || str_eq(text, STR("null")) ||
+	       str_eq(text, STR("None")) || str_eq(text, STR("false"));
+}
+
+static bool is_template(struct str text)
+{
+	return str_has_prefix(text, STR("{{")) ||
+	       str_has_prefix(text, STR("{!!")) ||
+	       str_has_prefix(text, STR("{%")) ||
+	       str_has_prefix(text, STR("${")) ||
+	       str_has_prefix(text, STR("<?")) ||
+	       str_has_prefix(text, STR("<%"));
+}
+
 enum jws_mistake jws_mistake_form(struct str text)
 {
 	static const struct str bearer = STR("Bearer ");
@@ -353,6 +376,10 @@ enum jws_mistake jws_mistake_form(struct str text)
 		return JWS_MISTAKE_BEARER;
 	if (is_quoted(text))
 		return JWS_MISTAKE_QUOTES;
+	if (is_script_word(text))
+		return JWS_MISTAKE_WORD;
+	if (is_template(text))
+		return JWS_MISTAKE_TEMPLATE;
 	if (str_has_prefix(text, STR("{")) || str_has_prefix(text, STR("[")))
 		return JWS_MISTAKE_JSON;
 	if (has_any(text, "%"))

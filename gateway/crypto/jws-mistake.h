@@ -26,6 +26,8 @@ enum jws_mistake {
 	/* it is no token */
 	JWS_MISTAKE_BEARER,		/* a header's scheme stands before it */
 	JWS_MISTAKE_QUOTES,		/* ... quotes around it */
+	JWS_MISTAKE_WORD,		/* a script's word for no value */
+	JWS_MISTAKE_TEMPLATE,		/* ... a template's mark */
 	JWS_MISTAKE_JSON,		/* the claims, or a whole answer */
 	JWS_MISTAKE_PERCENT,		/* encoded for a URL, once too often */
 	JWS_MISTAKE_LINES,		/* line ends or blanks within it */

@@ -324,7 +324,10 @@ static bool is_script_word(struct str text)
 
 static bool is_template(struct str text)
 {
-	return str_icontains(text, STR("{{")) ||
+	return (text.len > 2 && text.ptr[0] == '{' &&
+		text.ptr[text.len - 1] == '}') ||
+	       str_icontains(text, STR("{{")) ||
+	       str_icontains(text, STR("{!!")) ||
 	       str_icontains(text, STR("{%")) ||
 	       str_icontains(text, STR("${")) ||
 	       str_icontains(text, STR("<?")) || str_icontains(text, STR("<%"));

@@ -139,7 +139,7 @@ test('the recipe of README.md is what usherctl prints for its tenant', async () 
 test('usherctl recipe says what it has no recipe for', async () => {
 	const rest = new Gateway({ tenants: { home: tenant('home', { url: null }), off: tenant('off', { enabled: 'false' }), alpha: tenant('alpha') } });
 	for (const [args, code, why] of [
-		[['nginx', 'home'], 1, /gateway's own host/], [['nginx', 'off'], 1, /switched off/], [['nginx', 'nobody'], 1, /not in this/],
+		[['nginx', 'home'], 1, /gateway's own host/], [['nginx', 'off'], 1, /switched off/], [['nginx', 'nobody'], 1, /there is no tenant "nobody"/],
 		[['apache', 'alpha'], 2, /recipes for nginx, rt/], [['osticket', 'alpha'], 1, /cuts at its '@'/], [['nginx', 'alpha', '--desk', '10.0.0.1:80; evil'], 2, /a host/], [['nginx', 'alpha', '--gateway', ''], 2, /a host/],
 	]) {
 		const r = await rest.ctl('recipe', ...args);

@@ -59,7 +59,7 @@ test('the last good tenant stays when its file breaks on reload; a deleted file 
 	assert.match(reload.out + reload.err, /alpha\.conf:1/);
 	assert.equal(reload.code, 1, 'a script that reloads notices');
 	assert.equal((await gw.handoff('alpha', user)).status, 302, 'its last good form serves on');
-	assert.match((await gw.ctl('tenants')).out, /alpha +serving .*\n  in its last good form, as its file does not hold: /);
+	assert.match((await gw.ctl('tenants')).out, /alpha +serving .*\n  in its last good form, as its file does not hold: .*alpha\.conf:1: /);
 	gw.removeConf('beta');
 	assert.match((await gw.reload()).out, /beta\.conf.*tenant beta: is in no file any more, and is not served; put it back/);
 	assert.equal((await gw.handoff('beta', user)).status, 404);

@@ -11,7 +11,7 @@
 #define PLACE "https://keys.example/jwks"
 
 static struct key_source *source;
-static char path[PATH_MAX];
+static char path[PATH_MAX + 32];
 static int64_t now_ms;
 
 static struct key_source *new_source(void)

@@ -189,6 +189,7 @@ START_TEST(an_address_that_is_none_is_known)
 		{ "[object Object]", "script" },
 		{ "{{ user.email }}", "template" },
 		{ "${user.email}", "template" },
+		{ "{user.email}", "template" }, { "{!! $mail !!}", "template" },
 		{ "<?= $email ?>", "template" },
 		{ "a@b.test, c@d.test", "several" },
 		{ "a@b.test;c@d.test", "several" },
