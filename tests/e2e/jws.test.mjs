@@ -181,7 +181,7 @@ describe('made here, good elsewhere', () => {
 		['a file that is not there', ['alpha', '--kid', 'ES256', '--key', '/nowhere'], 1, /nowhere: No such file/],
 		['no such key', ['alpha', '--kid', 'x'], 1, /no key of that name/],
 		['no keys', ['delta'], 1, /none at all/],
-		['no such tenant', ['nobody'], 1, /not in this configuration/],
+		['no such tenant', ['nobody'], 1, /there is no tenant "nobody" in this configuration/],
 		['a lifetime of nothing', ['alpha', '--lifetime', '0'], 2, /--lifetime is 1 to/],
 		['a claim twice', ['alpha', 'plan=a', 'plan=b'], 2, /plan: is given twice/],
 		['a claim that an option gives', ['alpha', '--email', 'a@b.example', 'email=x'], 2, /email: is given twice/],
