@@ -161,7 +161,7 @@ START_TEST(programs_are_told_the_same)
 	note("https://shop.example", VOUCH_LACKING);
 	ask_ok(&d, "identity", "acme", "--json");
 	said(&d, "{\"tenant\":\"acme\",\"identity\":\"observe\",\"since_ms\":");
-	said(&d, ",\"good\":1,\"refused\":1,\"safe\":false,\"by_code\":"
+	said(&d, ",\"good\":1,\"refused\":1,\"repeated_jti\":0,\"safe\":false,\"by_code\":"
 		 "{\"assertion_missing\":1},\"pages\":[{\"origin\":"
 		 "\"https://shop.example\",\"count\":1,\"last_ms\":"
 		 "1795371060000,\"lacking\":true,\"refused\":false}]}\n");
