@@ -33,7 +33,7 @@ const char *command_selftest(struct status *status, const struct str *words,
 
 	buf_init_fixed(&url, text, sizeof(text));
 	if (!tenant) {
-		trouble = status_say(body, "there is no tenant ", words[0]);
+		trouble = status_no_tenant(snapshot, words[0], body);
 	} else {
 		err = selftest_link(tenant, snapshot->gateway.public_origin,
 				    clock_steady_s(), &url);

@@ -268,8 +268,9 @@ static void outbox_json(const struct status *status, struct buf *body)
 	pool_free(pool);
 }
 
-/* Of keys by URL: those that could not be had. */
-static void keys_text(const struct snapshot *snapshot, struct buf *body)
+/* Of keys by URL: those that could not be had, for people, and how many. */
+static void add_keys(const struct snapshot *snapshot, bool json,
+		     struct buf *body)
 {
 	unsigned all = 0, failing = 0;
 
@@ -281,34 +282,20 @@ static void keys_text(const struct snapshot *snapshot, struct buf *body)
 			continue;
 		all++;
 		key_source_report(t->key_source, &keys);
-		if (!keys.failures || failing++ >= KEYS_TOLD_MAX)
+		if (!keys.failures || failing++ >= KEYS_TOLD_MAX || json)
 			continue;
 		buf_printf(body, "KEYS OF %.*s COULD NOT BE FETCHED: %s%s\n",
 			   STR_ARG(t->slug), keys.problem, keys.keys ?
 			   "; those of before serve on" : "");
 	}
-	if (all)
+	if (json) {
+		json_add_member_int(body, "jwks_tenants", all);
+		json_add_member_int(body, "jwks_tenants_failing", failing);
+	} else if (all) {
 		buf_printf(body, "keys by URL: %u tenant%s, %u failing: "
 			   "usherctl identity TENANT tells more\n", all,
 			   all == 1 ? "" : "s", failing);
-}
-
-static void keys_json(const struct snapshot *snapshot, struct buf *body)
-{
-	unsigned all = 0, failing = 0;
-
-	for (unsigned i = 0; i < snapshot->tenant_count; i++) {
-		const struct tenant *t = snapshot->tenants[i];
-		struct key_source_report keys;
-
-		if (!t->key_source || t->state != TENANT_SERVING)
-			continue;
-		all++;
-		key_source_report(t->key_source, &keys);
-		failing += keys.failures != 0;
 	}
-	json_add_member_int(body, "jwks_tenants", all);
-	json_add_member_int(body, "jwks_tenants_failing", failing);
 }
 
 static void findings(const struct reload *reload,
@@ -369,7 +356,7 @@ static const char *status_json(struct status *status,
 	store_json(status, body);
 	outbox_json(status, body);
 	proxies_json(body);
-	keys_json(snapshot, body);
+	add_keys(snapshot, true, body);
 	findings(status->reload, snapshot, true, body);
 	buf_puts(body, "}\n");
 	return NULL;
@@ -412,7 +399,7 @@ static const char *status_text(struct status *status,
 	store_text(status, body);
 	outbox_text(status, body);
 	proxies_text(body);
-	keys_text(snapshot, body);
+	add_keys(snapshot, false, body);
 	buf_printf(body, "writer: %u waiting, %llu jobs in %llu commits, "
 		   "%llu failed\n", writer.queued,
 		   (unsigned long long)writer.jobs,

@@ -198,11 +198,11 @@ struct chain {
 	bool is_more;
 };
 
-static bool copy(struct pool *pool, struct str *s)
+/* Absent without memory. */
+static void copy(struct pool *pool, struct str *s)
 {
 	if (s->ptr)
 		*s = pool_str(pool, *s);
-	return true;
 }
 
 static bool add_to_chain(void *ctx, const struct audit_record *found)
@@ -402,8 +402,8 @@ static const char *explain_request(struct status *status, struct str id,
 		return "no such request is on record: ids are those of "
 		       "X-Request-Id, kept for 30 days; of a client that "
 		       "is refused very often, not each is, and none of "
-		       "paths and methods that nobody serves and of "
-		       "preflights that pass";
+		       "paths that nobody serves and of preflights that "
+		       "pass";
 	if (err)
 		return err_text(err);
 	remedy = remedy_of(status, &record, pool);

@@ -584,7 +584,7 @@ static enum err read_object(json_t *object, struct fields *out,
 	return ERR_OK;
 }
 
-/* Likewise. */
+/* With the work pool in place. */
 static enum err read_objects(struct str in, const char *name,
 			     struct fields *out, unsigned max,
 			     unsigned *count_r, struct fault *fault)

@@ -32,8 +32,8 @@
 struct draft {
 	atomic_uint refs;
 	struct pool *pool;
-	struct tenant tenant;	/* url, origin, redirects.own, dashboard,
-				 * token_keys and login_keys are still open */
+	struct tenant tenant;	/* url, origin, redirects.own, dashboard and
+				 * what tenant_seal() makes are still open */
 	bool has_url;		/* else it lives on public_url */
 	struct url url;
 	struct str dashboard;	/* a path or an absolute URL */

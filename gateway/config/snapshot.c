@@ -69,7 +69,6 @@ static int rekey_tenants(struct snapshot *out, const struct snapshot *running,
 		if (!tenant)
 			return -1;
 		*tenant = *running->tenants[i];
-		tenant->token_keys = tenant->selftest_keys = NULL;
 		/* it is told by where it points to */
 		if (running->tenants[i]->redirects.own ==
 		    &running->tenants[i]->url)

@@ -103,14 +103,10 @@ static bool is_good(const struct verification *v)
 
 static void add_mistake(const struct examination *e, struct buf *out)
 {
-	if (e->other_kid.ptr)
-		buf_printf(out, "%-*sit holds under the key \"%.*s\": send that "
-			   "as kid, or sign with the other key\n", COLUMN,
-			   "mistake", STR_ARG(e->other_kid));
-	else if (e->mistake && e->mistake_kid.ptr)
-		buf_printf(out, "%-*swith the key \"%.*s\": %s\n", COLUMN,
-			   "mistake", STR_ARG(e->mistake_kid),
-			   jws_mistake_text(e->mistake));
+	/* of what is no token the form's row has it */
+	if (e->other_kid.ptr || e->mistake_kid.ptr)
+		buf_printf(out, "%-*s%.*s\n", COLUMN, "mistake",
+			   STR_ARG(examine_remedy(e)));
 	else if (e->rows[EXAMINE_SIGNATURE].verdict == EXAMINE_REFUSED)
 		buf_printf(out, "%-*snone of the usual ones: it was another "
 			   "secret or key, or what was signed has changed "

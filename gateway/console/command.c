@@ -235,7 +235,7 @@ static int run_command(struct command_line *line, int own, int argc,
 
 /* ---- which one ---------------------------------------------------------- */
 
-#define NEAR_MAX 128		/* names of commands, and their first words */
+#define NEAR_MAX 128		/* names that are compared */
 
 /* The commands of a group, where the word is one's name: "users". */
 static bool list_group(const struct command *commands, const char *word)

@@ -5,6 +5,7 @@
 
 #include "base/num.h"
 #include "codec/base64url.h"
+#include "codec/placeholder.h"
 #include "crypto/digest.h"
 #include "crypto/jws-private.h"
 
@@ -349,23 +350,6 @@ static bool is_of_alphabet(struct str text)
 	return true;
 }
 
-static bool is_script_word(struct str text)
-{
-	return str_has_prefix(text, STR("[object ")) ||
-	       str_eq(text, STR("undefined")) || str_eq(text, STR("null")) ||
-	       str_eq(text, STR("None")) || str_eq(text, STR("false"));
-}
-
-static bool is_template(struct str text)
-{
-	return str_has_prefix(text, STR("{{")) ||
-	       str_has_prefix(text, STR("{!!")) ||
-	       str_has_prefix(text, STR("{%")) ||
-	       str_has_prefix(text, STR("${")) ||
-	       str_has_prefix(text, STR("<?")) ||
-	       str_has_prefix(text, STR("<%"));
-}
-
 enum jws_mistake jws_mistake_form(struct str text)
 {
 	static const struct str bearer = STR("Bearer ");
@@ -376,9 +360,9 @@ enum jws_mistake jws_mistake_form(struct str text)
 		return JWS_MISTAKE_BEARER;
 	if (is_quoted(text))
 		return JWS_MISTAKE_QUOTES;
-	if (is_script_word(text))
+	if (placeholder_is_word(text))
 		return JWS_MISTAKE_WORD;
-	if (is_template(text))
+	if (placeholder_is_template(text))
 		return JWS_MISTAKE_TEMPLATE;
 	if (str_has_prefix(text, STR("{")) || str_has_prefix(text, STR("[")))
 		return JWS_MISTAKE_JSON;

@@ -146,7 +146,9 @@ enum step_result admit_limit_login(struct exchange *ex)
 
 	/* of an office at nine o'clock, all behind one address: it is cheap,
 	 * and stores nothing */
-	rule.requests *= ADMIT_LOGIN_SHARE;
+	rule.requests = rule.requests > RATELIMIT_REQUESTS_MAX /
+					ADMIT_LOGIN_TIMES ?
+		RATELIMIT_REQUESTS_MAX : rule.requests * ADMIT_LOGIN_TIMES;
 	return limit_apart(ex, "login", rule);
 }
 

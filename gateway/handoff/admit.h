@@ -32,7 +32,7 @@ enum step_result admit_limit_rate(struct exchange *ex);
  */
 enum step_result admit_limit_person(struct exchange *ex, struct str person);
 
-#define ADMIT_LOGIN_SHARE 10	/* times the requests of the rule */
+#define ADMIT_LOGIN_TIMES 10	/* as many as the rule says */
 /* Charge the client for a sign-in that starts at the desk, apart from those
  * that partners' pages post. 429 past the limit. */
 enum step_result admit_limit_login(struct exchange *ex);

@@ -64,13 +64,7 @@ static void examine_signature(struct examination *e,
 
 static enum err examine_claims(struct examination *e, const struct jws *jws)
 {
-	const struct assertion_rules rules = {
-		.issuer = e->tenant->issuer,
-		.slug = e->tenant->slug,
-		.url = e->tenant->handoff_url,
-		.max_age_s = e->tenant->assertion_max_age_s,
-		.now_s = e->now_s,
-	};
+	const struct assertion_rules rules = vouch_rules(e->tenant, e->now_s);
 	struct assertion_row rows[ASSERTION_CHECKS];
 	struct assertion says;
 	enum err err = assertion_check(&rules, jws->typ, jws->payload, e->pool,

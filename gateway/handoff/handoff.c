@@ -226,7 +226,7 @@ static enum step_result verify_identity(struct exchange *ex)
 	}
 	if (err && tenant->identity == IDENTITY_SIGNED)
 		return refuse_assertion(ex);
-	else if (tenant->identity == IDENTITY_SIGNED)
+	if (tenant->identity == IDENTITY_SIGNED)
 		ex->subject = vouch->says.sub;
 	result = settle_origin(ex, !err);
 	if (result != STEP_NEXT)

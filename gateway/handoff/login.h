@@ -24,8 +24,9 @@
  *
  * One bounce, never a loop.  What a new sign-in mends, an assertion that expired
  * or was used, is begun anew once (login_bounce()): the cookie says so, and where
- * none is kept, which is tried before, it does not happen.  LOGIN_KEPT of them
- * within LOGIN_HASTE_S that all came back without success are no person's.
+ * none is kept, which is tried before, it does not happen.  LOGIN_KEPT of them for
+ * one place within LOGIN_HASTE_S that all came back without success are no
+ * person's.
  */
 #ifndef HANDOFF_LOGIN_H
 #define HANDOFF_LOGIN_H

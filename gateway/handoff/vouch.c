@@ -205,8 +205,7 @@ static enum err derive_jti(const struct tenant *tenant,
 	return ERR_OK;
 }
 
-static struct assertion_rules rules_of(const struct tenant *tenant,
-				       int64_t now_s)
+struct assertion_rules vouch_rules(const struct tenant *tenant, int64_t now_s)
 {
 	return (struct assertion_rules){
 		.issuer = tenant->issuer,
@@ -220,7 +219,7 @@ static struct assertion_rules rules_of(const struct tenant *tenant,
 static enum err judge(const struct tenant *tenant, const struct jws *jws,
 		      int64_t now_s, struct pool *pool, struct vouch *out)
 {
-	const struct assertion_rules rules = rules_of(tenant, now_s);
+	const struct assertion_rules rules = vouch_rules(tenant, now_s);
 	struct assertion_row rows[ASSERTION_CHECKS];
 	enum err err = assertion_check(&rules, jws->typ, jws->payload, pool,
 				       &out->says, rows);
@@ -267,7 +266,7 @@ enum err vouch_read_logout(const struct tenant *tenant, struct str text,
 			   int64_t now_s, struct pool *pool,
 			   struct vouch *out_r)
 {
-	const struct assertion_rules rules = rules_of(tenant, now_s);
+	const struct assertion_rules rules = vouch_rules(tenant, now_s);
 	struct vouch_keys keys = { .set = NULL };
 	struct vouch_key key = { .key = NULL };
 	struct jws jws = { 0 };

@@ -42,6 +42,8 @@ bool vouch_key(const struct vouch_keys *keys, unsigned i,
 bool vouch_find_key(const struct vouch_keys *keys, struct str kid,
 		    struct vouch_key *key_r);
 
+/* What its claims are held against. */
+struct assertion_rules vouch_rules(const struct tenant *tenant, int64_t now_s);
 /*
  * `text` absent: there is none.  `now_s` is the wall clock's.  Slices live in
  * the pool or in the text.  ERR_OK; ERR_AUTH: refused; ERR_NOMEM, ERR_INTERNAL.

@@ -91,9 +91,9 @@ static void check_state(struct ports *ports, struct report *report)
 
 	if (!pid || is_running_here(ports))
 		return;
-	snprintf(why, sizeof(why), "is %.*s, which another gateway has (pid "
-		 "%d): this one starts when that has stopped, or with a state "
-		 "of its own", STR_ARG(config->state), (int)pid);
+	snprintf(why, sizeof(why), "is %.*s, which a gateway has that listens "
+		 "elsewhere now (pid %d): this one starts when that has "
+		 "stopped, or with a state of its own", STR_ARG(config->state), (int)pid);
 	report_add(report, (struct finding){ .level = REPORT_NOTE,
 		.file = config->file, .line = config->state_line,
 		.setting = STR("state"), .problem = str_from(why) });

@@ -1,6 +1,7 @@
 #include "policy/body-mistake.h"
 
 #include "codec/email.h"
+#include "codec/placeholder.h"
 
 bool body_mistake_is_json(struct str body)
 {
@@ -153,11 +154,13 @@ static bool has_no_at(struct str value)
 	return value.len && !has_at(value);
 }
 
+#define NAMES 8
+
 /* What each is called elsewhere: by its name, or by a name that may mean it
  * and a value that looks like it. */
 static const struct purpose {
 	struct str name;
-	struct str sure[8], maybe[8];
+	struct str sure[NAMES], maybe[NAMES];
 	bool (*looks)(struct str value);
 } purposes[BODY_PURPOSES] = {
 	[BODY_EMAIL] = {
@@ -187,7 +190,7 @@ static const struct purpose {
 
 static bool is_one_of(struct str name, const struct str *names)
 {
-	for (unsigned i = 0; i < 8; i++)
+	for (unsigned i = 0; i < NAMES; i++)
 		if (name.len && str_eq(name, names[i]))
 			return true;
 	return false;
@@ -262,8 +265,8 @@ bool body_mistake_is_tellable(struct str name)
 	return name.len && name.len <= BODY_MISTAKE_NAME_MAX;
 }
 
-/* What is not of our own list, a page's maker wrote, unless it is as no word of
- * a program looks: a key may be somebody's name or number. */
+/* Does it look like a word of a program?  A key that does not may be somebody's
+ * name or number, and is not told. */
 #define WORD_MAX 32
 static bool is_word(struct str name)
 {
@@ -309,28 +312,11 @@ struct str body_mistake_field(const struct fields *fields,
 	return STR_NULL;
 }
 
-static bool is_script_word(struct str text)
+/* Frameworks with one brace each; no address begins and ends so. */
+static bool is_in_braces(struct str text)
 {
-	static const struct str words[] = {
-		STR("undefined"), STR("null"), STR("nan"), STR("none"),
-		STR("nil"), STR("false"), STR("true"),
-	};
-
-	for (unsigned i = 0; i < N_ELEMENTS(words); i++)
-		if (str_ieq(text, words[i]))
-			return true;
-	return str_has_prefix(text, STR("[object "));
-}
-
-static bool is_template(struct str text)
-{
-	return (text.len > 2 && text.ptr[0] == '{' &&
-		text.ptr[text.len - 1] == '}') ||
-	       str_icontains(text, STR("{{")) ||
-	       str_icontains(text, STR("{!!")) ||
-	       str_icontains(text, STR("{%")) ||
-	       str_icontains(text, STR("${")) ||
-	       str_icontains(text, STR("<?")) || str_icontains(text, STR("<%"));
+	return text.len > 2 && text.ptr[0] == '{' &&
+	       text.ptr[text.len - 1] == '}';
 }
 
 static unsigned ats(struct str text)
@@ -363,9 +349,9 @@ struct body_mistake body_mistake_address(struct str email)
 		    "an @. Encode it once, or leave it to URLSearchParams.",
 		    "encoded twice" };
 
-	if (is_script_word(email))
+	if (placeholder_is_word(email))
 		return word;
-	if (is_template(email))
+	if (placeholder_is_template(email) || is_in_braces(email))
 		return template;
 	if (email.len && email.ptr[email.len - 1] == '>' && has_at(email))
 		return named;

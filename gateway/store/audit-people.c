@@ -77,20 +77,6 @@ static enum err look_into(const struct audit_query *q, struct str octets,
 	return err;
 }
 
-static enum err newest(struct db *db, enum audit_kind kind, int64_t *id_r)
-{
-	static const char *const texts[] = BOTH("SELECT max(id) FROM ", "");
-	sqlite3_stmt *q;
-	enum err err = query_begin(db, AUDIT_SQL(SQL_TRAILS_NEWEST, kind),
-				   texts[kind], &q);
-
-	if (err)
-		return err;
-	*id_r = query_step(db, q, &err) > 0 ? sqlite3_column_int64(q, 0) : 0;
-	query_end(q);
-	return err;
-}
-
 static enum err search_kind(struct db *db, enum audit_kind kind,
 			    const struct audit_query *query, each_fn *each,
 			    void *ctx, struct seen *seen, bool *goes_on)
@@ -99,7 +85,7 @@ static enum err search_kind(struct db *db, enum audit_kind kind,
 		" WHERE id >= ?1 ORDER BY id DESC");
 	int64_t last = 0, low = 0;
 	sqlite3_stmt *q;
-	enum err err = newest(db, kind, &last);
+	enum err err = audit_newest(db, kind, &last);
 
 	/* rows are by the steady clock, and later than their requests */
 	if (!err)

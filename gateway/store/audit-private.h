@@ -57,6 +57,8 @@ enum err audit_pack_new(const struct audit_record *record,
 enum err audit_add(struct db *db, const struct audit_packed *packed,
 		   const unsigned char *octets);
 
+/* The last id that was given. */
+enum err audit_newest(struct db *db, enum audit_kind kind, int64_t *id_r);
 /* The first id from which on rows were committed at that time or later; past
  * `last` where there are none. */
 enum err audit_first_since(struct db *db, enum audit_kind kind,

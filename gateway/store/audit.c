@@ -174,7 +174,7 @@ static int seek(struct db *db, enum audit_kind kind, int64_t id,
 	return found;
 }
 
-static enum err newest(struct db *db, enum audit_kind kind, int64_t *id_r)
+enum err audit_newest(struct db *db, enum audit_kind kind, int64_t *id_r)
 {
 	static const char *const texts[] = BOTH("SELECT max(id) FROM ", "");
 	sqlite3_stmt *q;
@@ -276,7 +276,7 @@ static enum err look_at_time(struct search *s, enum audit_kind kind,
 			     int64_t time_ms)
 {
 	int64_t last = 0, low = 0, high = 0;
-	enum err err = newest(s->db, kind, &last);
+	enum err err = audit_newest(s->db, kind, &last);
 
 	if (!err)
 		err = audit_first_since(s->db, kind,
@@ -290,7 +290,7 @@ static enum err look_at_time(struct search *s, enum audit_kind kind,
 static enum err look_back(struct search *s, enum audit_kind kind)
 {
 	int64_t last = 0;
-	enum err err = newest(s->db, kind, &last);
+	enum err err = audit_newest(s->db, kind, &last);
 
 	return err ? err : look_between(s, kind, last - AUDIT_LOOK_BACK + 1,
 					last);

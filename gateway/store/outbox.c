@@ -282,7 +282,8 @@ static enum err note_erasure(struct db *db, int64_t user_id, int64_t last)
 	return query_run(db, q);
 }
 
-/* One step of one erasure; a number below 0 is a tag of the audit's. `is_any_r`: there was one. */
+/* One step of one erasure; a number below 0 is a tag of the audit's.
+ * `is_any_r`: there was one. */
 static enum err erase_some(struct outbox *o, struct db *db, bool *is_any_r)
 {
 	int64_t user_id = 0, after = 0, last = 0, octets = 0;

@@ -101,21 +101,19 @@ static enum err check_tombstones(struct db *db, struct redemption *r)
 {
 	struct tombstones *ts = r->redemptions->tombstones;
 	const struct user_sync *sync = &r->sync;
-	int64_t since_ms = sync->minted_ms;
 	enum err err;
 
 	if (!sync->is_vouched) {
 		err = tombstone_check(ts, db, sync->tenant, TOMBSTONE_UNSIGNED,
-				      sync->email_key, since_ms);
+				      sync->email_key, sync->minted_ms);
 		return err ? err : check_old_tombstone(db, r);
 	}
 	/* what their partner signed is told apart by its own clock */
-	since_ms = sync->issued_ms;
 	err = tombstone_check(ts, db, sync->tenant, TOMBSTONE_SIGNED,
-			      sync->email_key, since_ms);
+			      sync->email_key, sync->issued_ms);
 	if (!err && sync->external_id.ptr)
 		err = tombstone_check(ts, db, sync->tenant, TOMBSTONE_EXTERNAL,
-				      sync->external_id, since_ms);
+				      sync->external_id, sync->issued_ms);
 	return err;
 }
 
@@ -196,7 +194,7 @@ static enum err check_all(struct db *db, struct redemption *r, int64_t now_s,
 
 	if (!err)
 		err = redemptions_find(db, r->sync.tenant, r->jti,
-			       &r->session_id);
+				       &r->session_id);
 	if (!err)
 		err = check_expiry(r, now_s);
 	if (!err)

@@ -175,7 +175,6 @@ enum err users_end_planned(struct users *users, struct db *db,
 			   const struct user_sync *sync,
 			   const struct user_plan *plan)
 {
-	const int64_t now_ms = clock_steady_ms();
 	enum err err;
 
 	if (!plan->ends_id)
@@ -186,11 +185,9 @@ enum err users_end_planned(struct users *users, struct db *db,
 	if (plan->is_adopted)
 		return tombstone_write(users->tombstones, db, sync->tenant,
 				       TOMBSTONE_UNSIGNED, sync->email_key);
-	/* by the partner's clock, if that is ahead */
 	return tombstone_write_until(users->tombstones, db, sync->tenant,
 				     TOMBSTONE_EXTERNAL, plan->ends_external,
-				     sync->issued_ms > now_ms ?
-				     sync->issued_ms : now_ms);
+				     sync->issued_ms);
 }
 
 /* ---- erase ---- */

@@ -66,3 +66,20 @@ test('what a page asks to quote the number of is on record', async () => {
 	assert.equal(near.status, 404);
 	assert.match(await explain(near), /not_found/);
 });
+
+test('of somebody it has the newest, each once', async () => {
+	const ids = [];
+	for (let i = 0; i < 56; i++) {
+		const bad = i % 9 === 4;
+		const sent = await gw.handoff('alpha', { assertion: sign({ sub: 'often', email: 'often@example.com', ...(bad ? { name: undefined } : {}) }) });
+		assert.equal(sent.status, bad ? 422 : 302, sent.text);
+		ids.push(sent.headers['x-request-id']);
+	}
+	const told = await until(async () => {
+		const all = JSON.parse((await gw.ctl('--json', 'explain', 'alpha', 'often@example.com')).out);
+		const list = all.records.map((x) => x.request_id);
+		return list.includes(ids.at(-1)) && list;
+	}, 'the last one');
+	assert.deepEqual([...told].sort(), ids.slice(-told.length).sort());
+	assert.equal(told.length, 50);
+});

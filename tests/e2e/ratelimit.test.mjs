@@ -104,3 +104,16 @@ test('a trusted proxy that says who asks in another header is told once, and hea
 	assert.equal((await gw.handoff('alpha', user, { headers: { X_Real_IP: '198.51.100.3' } })).status, 400);
 	await gw.stop();
 });
+
+test('sign-ins that start at the desk are charged apart, and may come ten times as often', async () => {
+	const gw = await start({ gateway: { rate_limit: '{ requests = 2; per = 3600; }' },
+		tenants: { alpha: tenant('alpha', { login_url: '"https://alpha.test/support"' }) } });
+	const go = async () => (await gw.request({ host: 'ticket.alpha.test', path: '/auth/login',
+		headers: { Accept: 'text/html', 'Sec-Fetch-Mode': 'navigate', 'Sec-Fetch-Dest': 'document' } })).status;
+	const statuses = [];
+	for (let i = 0; i < 21; i++)
+		statuses.push(await go());
+	assert.deepEqual(statuses, [...Array(20).fill(302), 429]);
+	assert.deepEqual(await spend(gw, 3), [302, 302, 429]);
+	await gw.stop();
+});
