@@ -266,19 +266,22 @@ check() {
 	# What is wrong at first sight ends it here.
 	suite "$build" "quick checks" check-quick
 	[ $failed = 0 ] || die "a quick check failed (see above)"
+	# The other engines in short: "make check" runs all that they have.
+	SHORT=1; export SHORT
 	suite "$build" "other tests" check-rest
+	unset SHORT
 	# With Laravel and WordPress where they are installed.
 	suite "$build" "partners' snippets in what partners build with" partners-short
 	# The same of Request Tracker.
 	suite "$build" "desks behind nginx" rt
-	# The same code with the compiler watching each access: unit, flow and
-	# end-to-end tests again.
+	# The same code with the compiler watching each access: unit, flow and what
+	# the daemon has to answer again; all of it by "make check-watched" there.
 	compile "$build/sanitized" --enable-sanitizers CFLAGS="-O1 -g1"
 	suite "$build/sanitized" "tests under ASan and UBSan"
 	compile "$build/threads" --enable-sanitizers=thread CFLAGS="-O1 -g1"
 	suite "$build/threads" "tests of what threads share under TSan" check-threads
 	if command -v clang >/dev/null 2>&1; then
-		compile "$build/clang" CC=clang
+		compile "$build/clang" CC=clang CFLAGS=-O0
 		make -C "$build/clang" -s -j"$jobs" check TESTS= >/dev/null || {
 			echo "the tests do not build with clang"; failed=$((failed + 1)); }
 	fi
@@ -291,8 +294,8 @@ check() {
 suite() { # DIR NAME [TARGET]: make check, its totals added up
 	say "running the $2"
 	rm -f "$1/tests/test-suite.log"
-	# One more at a time than there are processors: suites wait as well as compute.
-	make -C "$1${3:+/tests}" -s -j"$((jobs + 1))" "${3:-check}" VERBOSE=1 || :
+	# More at a time than there are processors: suites wait as well as compute.
+	make -C "$1${3:+/tests}" -s -j"$((jobs * 2))" "${3:-check}" VERBOSE=1 || :
 	add_up "$1"
 	by_itself "$1"
 }

@@ -104,9 +104,10 @@ export async function borrow({ hosts, block = false }) {
 /** Go back by the page's own history, as the button does; the answer to this is there before the page goes. */
 export const goBack = (page) => page.evaluate(() => { setTimeout(() => history.back()); });
 
-/** Where a test leaves what it saw. */
-export function screenshot(page, name) {
+/** Where a test leaves what it saw.  A tab that is not in front may draw nothing for minutes. */
+export async function screenshot(page, name) {
 	const dir = path.join(build, 'tests/screenshots');
 	fs.mkdirSync(dir, { recursive: true });
+	await page.bringToFront();
 	return page.screenshot({ path: path.join(dir, `${name}.png`), fullPage: true });
 }

@@ -7,6 +7,8 @@ import { start, tenant } from '../e2e/harness.mjs';
 import { partner } from './chromium.mjs';
 import { engines } from './webdriver.mjs';
 
+/* SHORT: each way in once. */
+const isShort = Boolean(process.env.SHORT);
 let gw;
 const sites = [];
 
@@ -49,7 +51,7 @@ async function followFetch(browser) {
 }
 
 for (const engine of engines)
-	for (const [ticket, slug] of [['https://ticket.alpha.test', 'alpha'], ['https://tickets.test', 'shared']])
+	for (const [ticket, slug] of [['https://ticket.alpha.test', 'alpha'], ['https://tickets.test', 'shared']].slice(0, isShort ? 1 : 2))
 		for (const [how, button] of [['form in a new tab', '#form'], ['form in the same tab', '#same'], ['the guide\'s fetch', '#fetch']])
 			test(`${engine.name}: ${how}, desk at ${ticket}, and a reload`, { skip: engine.missing }, async () => {
 				const browser = await visit(engine, ticket, slug);

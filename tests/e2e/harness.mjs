@@ -43,7 +43,7 @@ export function certificate() {
 	if (certificates)
 		return certificates;
 	const dir = temporary('tls');
-	const run = (...args) => execFileSync('openssl', args, { cwd: dir, stdio: 'pipe' });
+	const run = (...args) => execFileSync('openssl', args, { cwd: dir, stdio: 'pipe', timeout: HANGS_MS });
 	run('ecparam', '-name', 'prime256v1', '-genkey', '-noout', '-out', 'ca.key');
 	run('req', '-x509', '-new', '-key', 'ca.key', '-days', '30', '-subj', '/CN=usher test CA', '-out', 'ca.pem');
 	run('ecparam', '-name', 'prime256v1', '-genkey', '-noout', '-out', 'key.pem');
@@ -110,9 +110,12 @@ function hold(child, how) {
 	child.stderr[how]();
 }
 
+/* What no answer and no program takes on the busiest machine: then it hangs. */
+const HANGS_MS = 300000;
+
 function run(args, options) {
 	return new Promise((resolve) => {
-		const child = spawn(args[0], args.slice(1), { stdio: ['ignore', 'pipe', 'pipe'], ...options });
+		const child = spawn(args[0], args.slice(1), { stdio: ['ignore', 'pipe', 'pipe'], timeout: HANGS_MS, killSignal: 'SIGKILL', ...options });
 		let out = '', err = '';
 		child.stdout.on('data', (d) => { out += d; });
 		child.stderr.on('data', (d) => { err += d; });
@@ -126,7 +129,7 @@ export const runUsherctl = (...args) => run([usherctl, ...args]);
 
 /** Wait until `fn` gives something truthy, for what no event tells. It gives up
  * after `ms`, which is to be longer than any busy machine needs. */
-export async function until(fn, what, ms = 300000) {
+export async function until(fn, what, ms = HANGS_MS) {
 	const end = Date.now() + ms;
 	for (;;) {
 		const value = await fn();
@@ -291,6 +294,7 @@ export class Gateway {
 				});
 			});
 			request.on('error', reject);
+			request.setTimeout(HANGS_MS, () => request.destroy(new Error(`no answer to ${method} ${target}; the log ends with\n${this.log.slice(-20).join('\n')}`)));
 			request.end(body);
 		});
 	}
@@ -334,7 +338,7 @@ export class Gateway {
 	}
 
 	/** Bytes over a raw connection, all of what comes back until it closes. */
-	raw(bytes, { plain = true, timeout = 300000, end = false } = {}) {
+	raw(bytes, { plain = true, timeout = HANGS_MS, end = false } = {}) {
 		return new Promise((resolve, reject) => {
 			const options = { host: '127.0.0.1', port: plain ? this.plainPort : this.port };
 			const socket = plain ? net.connect(options) : tls.connect({ ...options, servername: 'tickets.test', secureContext: trust() });
