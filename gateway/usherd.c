@@ -25,6 +25,7 @@
 #include "base/metric.h"
 #include "base/privileges.h"
 #include "http/check.h"
+#include "http/lent.h"
 
 #define SAVE_S 60	/* between savings of the rate limiter */
 #define DAY_S 86400	/* between looks at what grows old */
@@ -332,6 +333,7 @@ int main(int argc, char **argv)
 	int status = 1;
 
 	parse_options(argc, argv, &d.options);
+	lent_take();
 	privileges_harden();
 	hash_init();
 	begin_metrics();

@@ -16,12 +16,14 @@ static bool is_public(const struct door *door)
 	return !door->options.is_metrics;
 }
 
+/* A line that is lent is left to who comes after us, with all in it. */
 static bool has_line(const struct door *door)
 {
 	struct pollfd event = { .fd = door->options.listen_fd,
 				.events = POLLIN };
 
-	return door->line > 0 && poll(&event, 1, 0) == 1;
+	return !door->options.is_lent && door->line > 0 &&
+	       poll(&event, 1, 0) == 1;
 }
 
 static void begin(struct worker *worker)
@@ -32,7 +34,8 @@ static void begin(struct worker *worker)
 	for (unsigned i = 0; i < worker->options.door_count; i++) {
 		struct door *door = &worker->doors[i];
 
-		if (!is_public(door) || door->options.listen_fd < 0)
+		if (!is_public(door) || door->options.listen_fd < 0 ||
+		    door->options.is_lent)
 			continue;
 		listen_hush(door->options.listen_fd);
 		/* where that failed, others join the line while it moves */

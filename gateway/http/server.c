@@ -1,5 +1,6 @@
 #include "http/server.h"
 
+#include <errno.h>
 #include <microhttpd.h>
 #include <poll.h>
 #include <stdatomic.h>
@@ -10,6 +11,7 @@
 #include "base/log.h"
 #include "http/deadline.h"
 #include "http/examine.h"
+#include "http/lent.h"
 #include "http/listen.h"
 #include "http/selftest.h"
 #include "http/tap.h"
@@ -24,7 +26,7 @@
 /* One listener and its sockets, one for each worker. */
 struct port {
 	struct listener listener;	/* its strings in the server's pool */
-	bool is_metrics;
+	bool is_metrics, is_lent;
 	unsigned fd_count;		/* metrics: the first worker's only */
 	int fds[SERVER_WORKERS_MAX];	/* -1: a worker's by now */
 	uint16_t port;
@@ -79,8 +81,14 @@ static enum err open_port(struct server *server,
 		return ERR_NOMEM;
 	}
 	port->is_metrics = is_metrics;
-	err = listen_open(&port->listener, count, port->fds, &port->port, why,
-			  size);
+	err = lent_open(&port->listener, count, port->fds, &port->port);
+	port->is_lent = err == ERR_OK;
+	if (err == ERR_IO)
+		snprintf(why, size, "listener %.*s: %s",
+			 STR_ARG(port->listener.url), strerror(errno));
+	else if (err)
+		err = listen_open(&port->listener, count, port->fds,
+				  &port->port, why, size);
 	if (err)
 		return err;
 	port->fd_count = count;
@@ -172,6 +180,8 @@ enum err server_listen(struct gateway *gateway,
 	server->networks = networks_new();
 	if (server->pool && server->tls && server->networks)
 		err = open_ports(server, config, why, size);
+	if (!err)
+		lent_close_rest();
 	if (err) {
 		server_free(server);
 		return err;
@@ -318,6 +328,7 @@ static enum err make_worker(struct server *server, unsigned index, char *why,
 			continue;
 		options.doors[options.door_count++] = (struct worker_door){
 			.listen_fd = port->fds[index],
+			.is_lent = port->is_lent,
 			.is_metrics = port->is_metrics,
 			.listener = i,
 			.is_https = port->listener.is_https,

@@ -27,6 +27,7 @@ struct worker;
 /* A bound, listening socket of this worker's; the worker closes it. */
 struct worker_door {
 	int listen_fd;
+	bool is_lent;			/* its line outlives us (http/lent.h) */
 	bool is_metrics;
 	unsigned listener;		/* its number, for certificates */
 	bool is_https;

@@ -113,7 +113,8 @@ function hold(child, how) {
 /* What no answer and no program takes on the busiest machine: then it hangs. */
 const HANGS_MS = 300000;
 
-function run(args, options) {
+/** Run a program to its end: { code, signal, out, err }. */
+export function run(args, options) {
 	return new Promise((resolve) => {
 		const child = spawn(args[0], args.slice(1), { stdio: ['ignore', 'pipe', 'pipe'], timeout: HANGS_MS, killSignal: 'SIGKILL', ...options });
 		let out = '', err = '';
@@ -123,7 +124,7 @@ function run(args, options) {
 	});
 }
 
-/** Run usherd or usherctl to its end: { code, out, err }. */
+/** The same of ours. */
 export const runUsherd = (...args) => run([usherdOf(), ...args]);
 export const runUsherctl = (...args) => run([usherctl, ...args]);
 
