@@ -83,10 +83,15 @@ struct str judge_clocks(struct judge *j, const char *claim, int64_t at_s)
 		return pool_printf(j->pool, "%s is %lld: send seconds since "
 				   "1970, not milliseconds", claim,
 				   (long long)at_s);
-	return pool_printf(j->pool, "%s %s, here %s: %lld s %s", claim,
+	/* whose clock it is cannot be told from here */
+	return pool_printf(j->pool, "%s %s, here %s: %lld s %s: %s", claim,
 			   moment(j, at_s, is_far).ptr,
 			   moment(j, now_s, is_far).ptr, (long long)off_s,
-			   is_late ? "late" : "early");
+			   is_late ? "late" : "early", is_late ?
+			   "it was sent too long after it was signed, or the "
+			   "signer's clock is behind, or the gateway's ahead" :
+			   "the signer's clock is ahead, or the gateway's "
+			   "behind");
 }
 
 bool judge_date(struct judge *j, const char *name, bool is_required,
