@@ -72,7 +72,25 @@ struct body_mistake {
 };
 struct body_mistake body_mistake_address(struct str email);
 
-/* Is it an address whose '+' a form turned into a space? */
-bool body_mistake_plus(struct pool *pool, struct str email);
+/* What to say of an assertion that is missing where such a field is there; in
+ * the pool, absent: no memory. */
+struct str body_mistake_assertion(struct pool *pool, struct str near);
+
+/* What is said of fields that validate() did not take, and who may have been
+ * meant by others. */
+struct body_refused {
+	const struct fields *fields;
+	struct str email, name;		/* of body_mistake_field(), or absent */
+	const char *kind;		/* "field"; of an assertion "claim" */
+	bool is_form;			/* where '+' is a space */
+};
+
+/* What their maker may have overlooked, in sentences, and in short for the
+ * trail; both absent: nothing is known, or no memory. */
+struct body_advice {
+	struct str hint, why;
+};
+struct body_advice body_mistake_advice(struct pool *pool,
+				       const struct body_refused *refused);
 
 #endif

@@ -326,6 +326,26 @@ describe('usual mistakes are named', () => {
 		assert.deepEqual([answer.good, answer.code, answer.errors[0].field], [false, 'validation_failed', 'name']);
 	});
 
+	test('a claim that is called otherwise is named, as the gateway names it', async () => {
+		for (const [more, words] of [
+			[{ name: undefined, full_name: 'Ann' }, 'There is a claim full_name: the whole name is read from name alone.'],
+			[{ email: undefined, mail: 'ann@example.com' }, 'email is missing; there is a claim mail: the address is read from email alone'],
+			[{ email: 'undefined' }, /what a script writes where there is no value/],
+		]) {
+			const token = make('HS256', claims(more));
+			const out = usherctl(['verify', 'alpha'], token).out;
+			const { hint } = JSON.parse(usherctl(['--json', 'verify', 'alpha'], token).out);
+			assert.match(hint, new RegExp(words.source ?? words));
+			assert.ok(out.includes(hint), out);
+			const r = await gw.handoff('alpha', { assertion: token }, { headers: { Accept: 'application/json' } });
+			assert.equal(r.json().hint, hint);
+		}
+		// and the member of a server's answer
+		const answer = usherctl(['verify', 'alpha'], JSON.stringify({ token: good() })).out;
+		assert.match(answer, /^hint +there is a field token: the assertion is read from the field assertion alone$/m);
+		assert.match((await gw.handoff('alpha', { token: good() }, { headers: { Accept: 'application/json' } })).json().hint, /^there is a field token: the assertion is read from the field assertion alone$/);
+	});
+
 	test('none is named where it is none', () => {
 		assert.equal(verify(hs('y'.repeat(44))).mistake, undefined);
 		assert.equal(verify(hs(secret)).mistake, undefined);

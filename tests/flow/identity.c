@@ -156,7 +156,14 @@ START_TEST(a_claim_that_is_called_otherwise_is_told)
 		"\"email\":\"ann@example.com\",\"given_name\":\"Ann\""));
 
 	ck_answer(ex, 422, "validation_failed");
-	ck_assert(flow_body_has(ex, "There is a field given_name: "));
+	ck_assert(flow_body_has(ex, "There is a claim given_name: "));
+	ex = flow_post("alpha", sign("alpha", "\"user_email\":"
+		"\"ann@example.com\",\"name\":\"Ann\""));
+	ck_answer(ex, 401, "assertion_claim");
+	ck_assert(flow_body_has(ex, "email is missing; there is a claim "
+				    "user_email: the address is read from "
+				    "email alone"));
+	ck_assert(!str_icontains(flow_audit(ex).trail, STR("ann@")));
 }
 END_TEST
 

@@ -161,6 +161,19 @@ static const struct refusal {
 	  CODE_assertion_claim, "jti is not a string" },
 	{ "{" FOR "," TIMES ",\"jti\":\"12345678\"}", CODE_assertion_claim,
 	  "email is missing" },
+	/* called otherwise */
+	{ "{" FOR "," TIMES ",\"jti\":\"12345678\",\"mail\":\"a@b\"}",
+	  CODE_assertion_claim, "email is missing; there is a claim mail: the "
+	  "address is read from email alone" },
+	{ "{" FOR "," TIMES ",\"jti\":\"12345678\",\"Email\":\"a@b\"}",
+	  CODE_assertion_claim, "a claim Email:" },
+	{ "{" FOR "," TIMES ",\"jti\":\"12345678\",\"e-mail\":\"a@b\"}",
+	  CODE_assertion_claim, "a claim e-mail:" },
+	{ "{" FOR "," TIMES ",\"jti\":\"12345678\",\"sub\":\"a@b\"}",
+	  CODE_assertion_claim, "a claim sub:" },
+	{ "{" FOR "," TIMES ",\"jti\":\"12345678\","
+	  "\"user\":{\"email\":\"a@b\"}}",
+	  CODE_assertion_claim, "a claim user.email:" },
 	{ "{" FOR "," TIMES ",\"jti\":\"12345678\",\"email\":\"\"}",
 	  CODE_assertion_claim, "email has 0 octets" },
 	{ "{" FOR "," TIMES ",\"jti\":\"12345678\",\"email\":[\"a@b\"]}",
