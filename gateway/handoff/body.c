@@ -98,7 +98,7 @@ static size_t bom_len(struct str in)
 static enum err parse_form(struct str in, struct fields *out,
 			   struct fault *fault)
 {
-	if (body_mistake_is_json(in))
+	if (body_mistake_is_json(in) || body_mistake_object(in))
 		return fault_set(fault, ERR_SYNTAX, 0, NULL);
 	return form_parse(in, out, fault);
 }
@@ -126,7 +126,10 @@ static enum step_result refuse_other_type(struct exchange *ex,
 				      STR_ARG(media->type),
 				      STR_ARG(media->subtype));
 
-	if (media_is(media, "text", "plain"))
+	if (body_mistake_object(ex->request.body))
+		ex->hint = pool_printf(ex->pool, "The body: %s.",
+				       body_mistake_object(ex->request.body));
+	else if (media_is(media, "text", "plain"))
 		ex->hint = STR("fetch() and sendBeacon() say text/plain of a "
 			       "string, unless the page sets Content-Type; a "
 			       "form's enctype=\"text/plain\" does as well.");

@@ -509,6 +509,17 @@ static void hint_fields(struct exchange *ex)
 			    advice.why.ptr;
 }
 
+/* It passes, and explain says what it looks like. */
+static enum err note_name(struct exchange *ex, struct str name)
+{
+	const char *what = body_mistake_name(name);
+
+	if (what)
+		ex->why = ex->why ? pool_printf(ex->pool, "%s; %s", ex->why,
+						what).ptr : what;
+	return what && !ex->why ? ERR_NOMEM : ERR_OK;
+}
+
 static enum step_result check_fields(struct exchange *ex)
 {
 	struct handoff *handoff = ex->work;
@@ -527,6 +538,8 @@ static enum step_result check_fields(struct exchange *ex)
 		return invalid_answer(ex, list);
 	}
 	ex->person = handoff->user.email.key;
+	if (note_name(ex, handoff->user.name))
+		return answer_failure(ex, ERR_NOMEM);
 	/* after the adapter, which may name another one */
 	if (protected_has(&ex->tenant->protected, handoff->user.email.key))
 		return redeem_refuse_protected(ex);

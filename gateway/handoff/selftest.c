@@ -12,6 +12,7 @@
 #include "handoff/handoff-private.h"
 #include "handoff/origin.h"
 #include "handoff/page.h"
+#include "policy/body-mistake.h"
 
 #define LINK_BEGIN "usher-selftest 1 "	/* of what is sealed; its expiry */
 #define LINK_TEXT_MAX 48
@@ -215,6 +216,7 @@ static struct str seen(struct exchange *ex, const char *step)
 {
 	struct str email = fields_value(&ex->fields, STR("email"));
 	struct str name = fields_value(&ex->fields, STR("name"));
+	const char *odd = body_mistake_name(name);
 
 	if (!strcmp(step, "check_origin"))
 		return seen_origin(ex);
@@ -222,8 +224,9 @@ static struct str seen(struct exchange *ex, const char *step)
 		return pool_printf(ex->pool, "fields: %.*s",
 				   STR_ARG(field_names(ex)));
 	if (!strcmp(step, "validate"))
-		return pool_printf(ex->pool, "email %.*s, name %.*s",
-				   STR_ARG(email), STR_ARG(name));
+		return pool_printf(ex->pool, "email %.*s, name %.*s%s%s",
+				   STR_ARG(email), STR_ARG(name), odd ? ": " :
+				   "", odd ? odd : "");
 	if (!strcmp(step, "choose_redirect"))
 		return pool_printf(ex->pool, "%.*s",
 				   STR_ARG(handoff_target(ex)));

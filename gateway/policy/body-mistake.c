@@ -4,6 +4,8 @@
 #include "codec/placeholder.h"
 #include "policy/validate.h"
 
+#define OBJECT_MAX 64	/* of "[object Object]" in whatever coding */
+
 bool body_mistake_is_json(struct str body)
 {
 	body = str_trim(body, " \t\r\n");
@@ -34,8 +36,29 @@ static bool is_form(struct str body)
 	return len && len < body.len && body.ptr[len] == '=';
 }
 
+/* "%5Bobject+Object%5D=" is what URLSearchParams makes of such a text. */
+const char *body_mistake_object(struct str body)
+{
+	body = str_trim(body, " \t\r\n");
+	if (str_has_prefix(body, STR("[object ")) ||
+	    (str_has_prefix(body, STR("%5Bobject")) && body.len < OBJECT_MAX &&
+	     str_find(body, '&') < 0))
+		return "this is what a script makes of an object that it did "
+		       "not turn to text: send new URLSearchParams() of it, or "
+		       "JSON.stringify() of it as application/json";
+	if (placeholder_is_word(body))
+		return "this is a script's word for no value: the page had "
+		       "nothing to send when it sent it";
+	return NULL;
+}
+
 const char *body_mistake_type(struct str body, enum body_type said)
 {
+	const char *object = said == BODY_JSON ? NULL :
+						 body_mistake_object(body);
+
+	if (object)
+		return object;
 	if (said != BODY_JSON && body_mistake_is_json(body))
 		return "this is JSON, send it as application/json";
 	if (said != BODY_MULTIPART && is_multipart(body))
@@ -366,6 +389,15 @@ struct body_mistake body_mistake_address(struct str email)
 	if (!has_at(email) && str_icontains(email, STR("%40")))
 		return encoded;
 	return (struct body_mistake){ NULL, NULL };
+}
+
+const char *body_mistake_name(struct str name)
+{
+	if (placeholder_is_word(name))
+		return "the name is a script's word for no value";
+	if (placeholder_is_template(name) || is_in_braces(name))
+		return "the name is a template that nobody filled in";
+	return NULL;
 }
 
 static bool has_lost_plus(struct pool *pool, struct str email)

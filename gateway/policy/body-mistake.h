@@ -20,6 +20,13 @@ enum body_type {
 bool body_mistake_is_json(struct str body);
 
 /*
+ * Where all of the body is what a script writes for an object ("[object
+ * Object]") or for no value ("undefined"): that, and what to send, as above.
+ * NULL: it is not.
+ */
+const char *body_mistake_object(struct str body);
+
+/*
  * What a body that is not of the type `said` looks like, and as what to send
  * it: a constant phrase for "malformed at byte 0: ..."; NULL: like nothing that
  * is known.
@@ -71,6 +78,10 @@ struct body_mistake {
 	const char *why;	/* the same in short, for the trail */
 };
 struct body_mistake body_mistake_address(struct str email);
+
+/* What a name may be that was meant to be another, in short, for the trail: a
+ * person may be called so.  NULL: nothing is known. */
+const char *body_mistake_name(struct str name);
 
 /* What to say of an assertion that is missing where such a field is there; in
  * the pool, absent: no memory. */
