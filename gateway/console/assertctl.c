@@ -48,8 +48,7 @@ int assertctl_open(const struct command_line *line, struct str slug,
 	tenant = console_tenant(&console, slug);
 	is_broken = tenant && tenant->state == TENANT_BROKEN;
 	if (is_broken)
-		fprintf(stderr, "usherctl: tenant \"%.*s\" is broken; see: "
-			"usherctl check\n", STR_ARG(slug));
+		console_tell_broken(tenant);
 	if (!tenant || is_broken) {
 		console_close(&console);
 		return -1;
