@@ -130,18 +130,6 @@ static enum step_result take_claims(struct exchange *ex)
 	return err ? answer_failure(ex, err) : STEP_NEXT;
 }
 
-static bool is_in_head(const struct exchange *ex)
-{
-	static const struct str bearer = STR("Bearer ");
-	struct str value;
-
-	return request_header(&ex->request, "Authorization", &value) == 1 &&
-	       value.len > bearer.len &&
-	       str_ieq((struct str){ value.ptr, bearer.len }, bearer) &&
-	       body_mistake_is_signed((struct str){ value.ptr + bearer.len,
-						    value.len - bearer.len });
-}
-
 /* None came as it should: where is it?  No memory: nowhere. */
 static void find_assertion(struct exchange *ex, struct vouch *vouch)
 {
@@ -150,7 +138,7 @@ static void find_assertion(struct exchange *ex, struct vouch *vouch)
 
 	if (near.len)
 		hint = body_mistake_assertion(ex->pool, near);
-	else if (is_in_head(ex))
+	else if (body_has_bearer(&ex->request))
 		hint = STR("an Authorization header came: the assertion is "
 			   "read from the field assertion alone");
 	if (hint.ptr)

@@ -264,6 +264,9 @@ describe('one row for each check, as the gateway has it', () => {
 		assert.match(usherctl(['verify', 'alpha'], 'x'.repeat(40000)).err, /more than 32768 octets/);
 		assert.match(usherctl(['verify', 'delta'], good()).err, /has no keys/);
 		assert.equal(usherctl(['verify', 'alpha', of('token'), 'x']).code, 2);
+		fs.writeFileSync(path.join(gw.conf, 'broken.conf'), 'tenant = {\n\tslug = "broken";\n\tname = 5;\n};\n');
+		assert.match(usherctl(['verify', 'broken'], good()).err, /^usherctl: tenant "broken" is broken: .*broken\.conf:3: name/m);
+		fs.rmSync(path.join(gw.conf, 'broken.conf'));
 	});
 });
 

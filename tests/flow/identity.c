@@ -185,6 +185,31 @@ START_TEST(an_assertion_at_another_place_is_found)
 }
 END_TEST
 
+START_TEST(one_in_the_head_without_a_body_is_told)
+{
+	static const char bearer[] = "Authorization: Bearer eyJh.eyJi.secret";
+	static const struct { const char *slug, *type; bool is_told; } cases[] = {
+		{ "alpha", NULL, true }, { "omega", "text/plain", true },
+		{ "plain", NULL, false },
+	};
+
+	for (size_t i = 0; i < N_ELEMENTS(cases); i++) {
+		struct exchange *ex = flow_call(&steps_handoff,
+			.method = METHOD_POST, .param = cases[i].slug,
+			.type = cases[i].type,
+			.headers = { bearer, "Origin: https://omega.test" });
+
+		ck_answer(ex, 415, "unsupported_media_type");
+		ck_assert(flow_body_has(ex, "An Authorization header came: the "
+			"assertion is read from the field assertion alone") ==
+			cases[i].is_told);
+		ck_assert(!flow_body_has(ex, "secret"));
+	}
+	ck_assert(!flow_body_has(flow_call(&steps_handoff,
+		.method = METHOD_POST, .param = "alpha"), "Authorization"));
+}
+END_TEST
+
 /* Claims are told as fields are. */
 START_TEST(a_claim_that_is_called_otherwise_is_told)
 {
@@ -603,6 +628,7 @@ static void identity_tests(TCase *t)
 	tcase_add_test(t, without_an_assertion_nobody_gets_in);
 	tcase_add_test(t, the_key_that_would_hold_is_named);
 	tcase_add_test(t, an_assertion_at_another_place_is_found);
+	tcase_add_test(t, one_in_the_head_without_a_body_is_told);
 	tcase_add_test(t, a_claim_that_is_called_otherwise_is_told);
 	tcase_add_test(t, a_refused_assertions_record_names_nobody);
 	tcase_add_test(t, claims_win_over_posted_fields);
