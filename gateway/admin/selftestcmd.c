@@ -38,8 +38,7 @@ const char *command_selftest(struct status *status, const struct str *words,
 		err = selftest_link(tenant, snapshot->gateway.public_origin,
 				    clock_steady_s(), &url);
 		if (err == ERR_AUTH)
-			trouble = status_say(body, "this tenant does not "
-					     "serve: ", words[0]);
+			trouble = status_not_serving(tenant, body);
 		else if (err)
 			trouble = err_text(err);
 		else

@@ -525,11 +525,40 @@ const char *status_say(struct buf *body, const char *text, struct str other)
 	return buf_is_ok(body) ? body->ptr : "no memory";
 }
 
+const char *status_not_serving(const struct tenant *tenant, struct buf *body)
+{
+	char text[ADAPTER_LOAD_PROBLEM_MAX];
+	struct buf why;
+
+	buf_init_fixed(&why, text, sizeof(text));
+	buf_clear(body);
+	buf_puts(body, "tenant ");
+	sanitize_add(body, tenant->slug);
+	if (tenant->state == TENANT_DISABLED) {
+		buf_puts(body, " is switched off (enabled = false at ");
+		sanitize_add(body, tenant->file);
+		buf_puts(body, ")");
+	} else if (tenant_state(tenant, &why) == TENANT_BROKEN) {
+		buf_puts(body, " is broken: ");
+		sanitize_add(body, tenant->file);
+		if (tenant->state == TENANT_BROKEN)
+			buf_printf(body, ":%u", tenant->line);
+		buf_puts(body, ": ");
+		sanitize_add(body, buf_str(&why));
+	} else {
+		buf_puts(body, " does not serve");
+	}
+	return buf_is_ok(body) ? body->ptr : "no memory";
+}
+
 const char *status_no_tenant(const struct snapshot *snapshot, struct str slug,
 			     struct buf *body)
 {
+	const struct tenant *tenant = snapshot_tenant(snapshot, slug);
 	struct str near = snapshot_nearest(snapshot, slug);
 
+	if (tenant)
+		return status_not_serving(tenant, body);
 	buf_clear(body);
 	buf_puts(body, "there is no tenant ");
 	sanitize_add(body, slug);
@@ -548,6 +577,14 @@ const char *status_check_tenant(struct status *status, struct str slug,
 
 	snapshot_unref(snapshot);
 	return trouble;
+}
+
+const char *status_none(struct status *status, const char *text,
+			struct str slug, struct buf *body)
+{
+	const char *trouble = status_check_tenant(status, slug, body);
+
+	return trouble ? trouble : status_say(body, text, slug);
 }
 
 static const struct entry {

@@ -54,12 +54,19 @@ struct status {
  * see admin/sanitize.h), as a trouble that lives in the body.
  */
 const char *status_say(struct buf *body, const char *text, struct str other);
-/* The trouble that there is no such tenant, with the name that is near. */
+/* The trouble that this tenant is broken, with the file, the line and the
+ * reason, or switched off. */
+const char *status_not_serving(const struct tenant *tenant, struct buf *body);
+/* The trouble that there is no such tenant, with the name that is near; of one
+ * that is there, as above. */
 const char *status_no_tenant(const struct snapshot *snapshot, struct str slug,
 			     struct buf *body);
 /* NULL: there is such a tenant, as far as the configuration knows. */
 const char *status_check_tenant(struct status *status, struct str slug,
 				struct buf *body);
+/* That a tenant has no such thing: where there is no such tenant, that. */
+const char *status_none(struct status *status, const char *text,
+			struct str slug, struct buf *body);
 
 /*
  * A socket_command_fn; `ctx` is the struct status.  A reload is answered later,

@@ -253,9 +253,11 @@ static const char *read_number(struct str word, int64_t *number_r)
 		"a ticket's number is a number from 1 on" : NULL;
 }
 
-static const char *no_ticket(const struct str *words, struct buf *body)
+static const char *no_ticket(struct status *status, const struct str *words,
+			     struct buf *body)
 {
-	return status_say(body, "there is no such ticket of ", words[0]);
+	return status_none(status, "there is no such ticket of ", words[0],
+			   body);
 }
 
 const char *command_tickets_show(struct status *status, const struct str *words,
@@ -279,7 +281,7 @@ const char *command_tickets_show(struct status *status, const struct str *words,
 					       count, body);
 	pool_free(pool);
 	if (err == ERR_NOT_FOUND)
-		return no_ticket(words, body);
+		return no_ticket(status, words, body);
 	return err ? err_text(err) : NULL;
 }
 
@@ -298,12 +300,12 @@ static const struct {
 	},
 };
 
-static const char *refusal(enum err err, const struct str *words,
-			   struct buf *body)
+static const char *refusal(struct status *status, enum err err,
+			   const struct str *words, struct buf *body)
 {
 	switch (err) {
 	case ERR_NOT_FOUND:
-		return no_ticket(words, body);
+		return no_ticket(status, words, body);
 	case ERR_EXPIRED:
 		return "it is closed: open it first, by usherctl tickets "
 		       "reopen";
@@ -429,7 +431,7 @@ static const char *change(struct status *status, enum ticket_change_kind kind,
 			trouble = unconfirmed(&e->change, body);
 	}
 	if (err)
-		trouble = refusal(err, words, body);
+		trouble = refusal(status, err, words, body);
 	else if (!trouble)
 		tell_change(e, json, body);
 	job_wait_free(e);

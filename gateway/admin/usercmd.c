@@ -49,9 +49,11 @@ static const char *find(struct status *status, const struct str *words,
 	return NULL;
 }
 
-static const char *say_none(const struct str *words, struct buf *body)
+static const char *say_none(struct status *status, const struct str *words,
+			    struct buf *body)
 {
-	return status_say(body, "there is no such user of ", words[0]);
+	return status_none(status, "there is no such user of ", words[0],
+			   body);
 }
 
 /* Who was never here: what is done to them holds for their arrival.  Their
@@ -64,7 +66,7 @@ static const char *expect(struct status *status, const struct str *words,
 	struct email email;
 
 	if (email_parse(pool, words[1], &email))
-		return say_none(words, body);	/* named by number */
+		return say_none(status, words, body);	/* named by number */
 	trouble = status_check_tenant(status, words[0], body);
 	if (trouble)
 		return trouble;
@@ -85,7 +87,7 @@ static const char *find_one(struct status *status, const struct str *words,
 
 	if (!trouble && !count)
 		return may_come ? expect(status, words, pool, user_r, body) :
-				  say_none(words, body);
+				  say_none(status, words, body);
 	if (!trouble && count > 1)
 		trouble = "that address is more than one user's: name them by "
 			  "id, which usherctl users show tells";
@@ -171,7 +173,7 @@ const char *command_users_show(struct status *status, const struct str *words,
 		find(status, words, pool, users, &count);
 
 	if (!trouble && !count)
-		trouble = say_none(words, body);
+		trouble = say_none(status, words, body);
 	if (!trouble && json)
 		buf_puts(body, "{\"users\":[");
 	for (unsigned i = 0; !trouble && i < count; i++) {

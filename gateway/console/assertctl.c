@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "codec/json.h"
 #include "handoff/examine.h"
+#include "policy/body-mistake.h"
 #include "policy/validate.h"
 
 #define POOL_BYTES (1 << 20)
@@ -47,8 +48,7 @@ int assertctl_open(const struct command_line *line, struct str slug,
 	tenant = console_tenant(&console, slug);
 	is_broken = tenant && tenant->state == TENANT_BROKEN;
 	if (is_broken)
-		fprintf(stderr, "usherctl: tenant \"%.*s\" is broken; see: "
-			"usherctl check\n", STR_ARG(slug));
+		console_tell_broken(tenant);
 	if (!tenant || is_broken) {
 		console_close(&console);
 		return -1;
@@ -65,7 +65,20 @@ struct verification {
 	/* of one that holds: what is wrong with whom it names */
 	bool is_unfit, is_protected;
 	struct invalid_list invalid;
+	struct str hint;	/* absent: nothing usual */
 };
+
+/* As the handoff says it (handoff/handoff.c, of what nothing was posted beside). */
+static struct str find_hint(const struct examination *e)
+{
+	const struct fields *claims = &e->vouch.says.claims;
+	const struct body_refused refused = {
+		.fields = claims, .kind = "claim",
+		.name = body_mistake_field(claims, BODY_NAME),
+	};
+
+	return body_mistake_advice(e->pool, &refused).hint;
+}
 
 /* The step after the signature, with nothing posted beside it. */
 static enum err judge_person(struct verification *v)
@@ -85,6 +98,8 @@ static enum err judge_person(struct verification *v)
 	v->is_protected = !err && protected_has(&e->tenant->protected,
 						user.email.key);
 	v->is_unfit = err || v->is_protected;
+	if (err)
+		v->hint = find_hint(e);
 	return ERR_OK;
 }
 
@@ -113,6 +128,13 @@ static void add_mistake(const struct examination *e, struct buf *out)
 			   "since\n", COLUMN, "mistake");
 }
 
+static void add_hint(const struct verification *v, struct buf *out)
+{
+	if (v->hint.len)
+		buf_printf(out, "%-*s%.*s\n", COLUMN, "hint",
+			   STR_ARG(v->hint));
+}
+
 static void add_unfit(const struct verification *v, struct buf *out)
 {
 	const struct code_info *code = &code_table[unfit_code(v)];
@@ -123,6 +145,7 @@ static void add_unfit(const struct verification *v, struct buf *out)
 		buf_adds(out, v->invalid.v[i].message);
 		buf_addc(out, '\n');
 	}
+	add_hint(v, out);
 	buf_printf(out, "\nrefused: %s: the signature is good, but the handoff "
 		   "answers %d%s\n", code->name, code->status,
 		   v->is_protected ? "" :
@@ -167,13 +190,15 @@ static void add_text(const struct verification *v, struct buf *out)
 		if (i == EXAMINE_SIGNATURE)
 			add_mistake(e, out);
 	}
-	if (e->result)
+	if (e->result) {
+		add_hint(v, out);
 		buf_printf(out, "\nrefused: %s\n",
 			   code_table[e->vouch.code].name);
-	else if (v->is_unfit)
+	} else if (v->is_unfit) {
 		add_unfit(v, out);
-	else
+	} else {
 		add_good(e, out);
+	}
 }
 
 static void add_row_json(const struct examine_row *row, struct buf *out)
@@ -226,6 +251,8 @@ static void add_unfit_json(const struct verification *v, struct buf *out)
 		buf_addc(out, '}');
 	}
 	buf_addc(out, ']');
+	if (v->hint.len)
+		json_add_member(out, "hint", v->hint);
 }
 
 static void add_json(const struct verification *v, struct buf *out)
@@ -240,7 +267,8 @@ static void add_json(const struct verification *v, struct buf *out)
 	if (e->result) {
 		json_add_member(out, "code",
 				str_from(code_table[e->vouch.code].name));
-		json_add_member(out, "hint", e->vouch.hint);
+		json_add_member(out, "hint",
+				v->hint.len ? v->hint : e->vouch.hint);
 	} else {
 		json_add_member_raw(out, "claims", STR(""));
 		json_add_fields(out, &e->vouch.says.claims);
@@ -280,7 +308,8 @@ static int verify(const struct command_line *line, struct verification *v)
 }
 
 /* What a partner's server answers its page, {"assertion":"..."}, will do. */
-static struct str find_assertion(struct str text, struct pool *pool)
+static struct str find_assertion(struct str text, struct pool *pool,
+				 struct str *hint_r)
 {
 	struct fields fields;
 	struct str found;
@@ -291,7 +320,12 @@ static struct str find_assertion(struct str text, struct pool *pool)
 	if (json_parse_fields(text, &fields, NULL))
 		return text;
 	found = fields_value(&fields, STR("assertion"));
-	return str_is_null(found) ? text : found;
+	if (found.len)
+		return found;
+	found = body_mistake_field(&fields, BODY_ASSERTION);
+	if (found.len)
+		*hint_r = body_mistake_assertion(pool, found);
+	return text;
 }
 
 /*
@@ -342,7 +376,7 @@ int assertctl_verify(const struct command_line *line)
 		 !assertctl_read(path, 4 * JWS_MAX, &text)) {
 		/* as the gateway takes it from a field */
 		e->text = find_assertion(str_trim(buf_str(&text), " \t\r\n"),
-					e->pool);
+					 e->pool, &v.hint);
 		status = verify(line, &v);
 	}
 	pool_free(e->pool);

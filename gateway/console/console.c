@@ -149,6 +149,13 @@ const struct tenant *console_tenant(const struct console *console,
 	return NULL;
 }
 
+void console_tell_broken(const struct tenant *tenant)
+{
+	fprintf(stderr, "usherctl: tenant \"%.*s\" is broken: %.*s:%u: %.*s\n",
+		STR_ARG(tenant->slug), STR_ARG(tenant->file), tenant->line,
+		STR_ARG(tenant->problem));
+}
+
 /* Take the last line away where it says that there is more, and behind what. */
 static void take_next(struct buf *body, struct buf *next)
 {

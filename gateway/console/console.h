@@ -47,6 +47,8 @@ void console_close(struct console *console);
  * such tenant. */
 const struct tenant *console_tenant(const struct console *console,
 				    struct str slug);
+/* Print of a TENANT_BROKEN why it is so, and where. */
+void console_tell_broken(const struct tenant *tenant);
 
 /*
  * Send these words to the daemon (--json goes behind them where it was given)

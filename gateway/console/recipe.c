@@ -233,8 +233,6 @@ static const char *refusal(const struct snapshot *snapshot,
 			   const struct tenant *tenant,
 			   const struct kind *kind)
 {
-	if (tenant->state == TENANT_BROKEN)
-		return "is broken; see: usherctl check";
 	if (tenant->state == TENANT_DISABLED)
 		return "is switched off (enabled = false)";
 	if (!tenant->url.is_https)
@@ -268,14 +266,19 @@ static int run(const struct command_line *line, struct recipe *r)
 {
 	struct str slug = str_from(line->arguments[1]);
 	struct console console;
+	bool is_broken;
 	const char *why;
 	int status;
 
 	if (console_open(&line->general, &console))
 		return COMMAND_REFUSED;
 	r->tenant = console_tenant(&console, slug);
-	why = r->tenant ? refusal(console.snapshot, r->tenant, r->kind) : NULL;
-	if (!r->tenant) {
+	is_broken = r->tenant && r->tenant->state == TENANT_BROKEN;
+	why = r->tenant && !is_broken ?
+	      refusal(console.snapshot, r->tenant, r->kind) : NULL;
+	if (is_broken)
+		console_tell_broken(r->tenant);
+	if (!r->tenant || is_broken) {
 		status = COMMAND_REFUSED;
 	} else if (why) {
 		fprintf(stderr, "usherctl: tenant \"%.*s\" %s\n",

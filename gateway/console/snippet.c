@@ -384,8 +384,7 @@ static const struct framework *find_framework(const char *name, enum way way)
 static int refuse(struct str slug, const struct tenant *tenant)
 {
 	if (tenant->state == TENANT_BROKEN)
-		fprintf(stderr, "usherctl: tenant \"%.*s\" is broken: %.*s\n",
-			STR_ARG(slug), STR_ARG(tenant->problem));
+		console_tell_broken(tenant);
 	else
 		fprintf(stderr, "usherctl: tenant \"%.*s\" is switched off "
 			"(enabled = false)\n", STR_ARG(slug));

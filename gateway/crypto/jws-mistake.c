@@ -21,6 +21,14 @@ static const struct {
 	[JWS_MISTAKE_WHITE_SPACE] = { "white_space",
 		"The secret was trimmed before signing, but the tenant's "
 		"secret_file has white space around it. Take it out there." },
+	[JWS_MISTAKE_FIRST_LINE] = { "first_line",
+		"The first line of the secret alone was used, but the tenant's "
+		"secret_file has several, which are all one secret. Leave that "
+		"line alone in the file." },
+	[JWS_MISTAKE_LAST_LINE] = { "last_line",
+		"The last line of the secret alone was used, but the tenant's "
+		"secret_file has several, which are all one secret. Leave that "
+		"line alone in the file." },
 	[JWS_MISTAKE_BASE64_DECODED] = { "base64_decoded",
 		"The secret was base64-decoded before signing. Use its text "
 		"as it is." },
@@ -173,6 +181,27 @@ static void add_base64(struct buf *out, struct str s)
 		buf_addc(out, '=');
 }
 
+/* A shorter line is no secret, but a guess, which nobody is helped with. */
+#define LINE_MIN 16
+
+/* The first or the last of several lines. */
+static bool add_line(struct buf *out, struct str secret, bool is_first)
+{
+	struct str s = str_trim(secret, " \t\r\n");
+	size_t at = is_first ? 0 : s.len;
+
+	while (is_first ? at < s.len && s.ptr[at] != '\n' :
+			  at && s.ptr[at - 1] != '\n')
+		at += is_first ? 1 : (size_t)-1;
+	if (at == (is_first ? s.len : 0))
+		return false;	/* there is one */
+	s = is_first ? (struct str){ s.ptr, at } :
+		       (struct str){ s.ptr + at, s.len - at };
+	s = str_trim(s, " \t\r\n");
+	buf_adds(out, s);
+	return s.len >= LINE_MIN;
+}
+
 /* The n-th other spelling, and what it would come from; NONE: no such thing
  * of this secret. COUNT: there are no more. */
 static enum jws_mistake spell(unsigned n, struct str secret, struct buf *out)
@@ -206,6 +235,12 @@ static enum jws_mistake spell(unsigned n, struct str secret, struct buf *out)
 		add_hex(out, secret, n == 7 ? "0123456789abcdef" :
 					      "0123456789ABCDEF");
 		return JWS_MISTAKE_HEX_ENCODED;
+	case 9:
+		return add_line(out, secret, true) ? JWS_MISTAKE_FIRST_LINE :
+						     JWS_MISTAKE_NONE;
+	case 10:
+		return add_line(out, secret, false) ? JWS_MISTAKE_LAST_LINE :
+						      JWS_MISTAKE_NONE;
 	default:
 		return JWS_MISTAKE_COUNT;
 	}

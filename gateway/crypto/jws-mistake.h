@@ -15,6 +15,8 @@ enum jws_mistake {
 	/* HS256 */
 	JWS_MISTAKE_LINE_END,		/* a line end behind the secret there */
 	JWS_MISTAKE_WHITE_SPACE,	/* ... around it here, none there */
+	JWS_MISTAKE_FIRST_LINE,		/* several lines here, one there */
+	JWS_MISTAKE_LAST_LINE,
 	JWS_MISTAKE_BASE64_DECODED,	/* the secret was decoded there */
 	JWS_MISTAKE_BASE64_ENCODED,	/* ... or encoded */
 	JWS_MISTAKE_HEX_DECODED,

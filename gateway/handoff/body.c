@@ -40,6 +40,31 @@ struct type {
 	const char *why;	/* the same, for the trail */
 };
 
+bool body_has_bearer(const struct request *request)
+{
+	static const struct str bearer = STR("Bearer ");
+	struct str value;
+
+	return request_header(request, "Authorization", &value) == 1 &&
+	       value.len > bearer.len &&
+	       str_ieq((struct str){ value.ptr, bearer.len }, bearer) &&
+	       body_mistake_is_signed((struct str){ value.ptr + bearer.len,
+						    value.len - bearer.len });
+}
+
+/* Who put it there sent no body, and so no type of one. */
+static enum err hint_bearer(struct exchange *ex)
+{
+	if (!ex->tenant || ex->tenant->identity == IDENTITY_UNSIGNED ||
+	    !body_has_bearer(&ex->request))
+		return ERR_OK;
+	ex->hint = pool_printf(ex->pool, "%.*s%sAn Authorization header came: "
+			       "the assertion is read from the field assertion "
+			       "alone, of a body of one of these types.",
+			       STR_ARG(ex->hint), ex->hint.len ? " " : "");
+	return ex->hint.ptr ? ERR_OK : ERR_NOMEM;
+}
+
 static enum step_result refuse_type(struct exchange *ex,
 				    const struct type *type,
 				    const char *types)
@@ -48,7 +73,7 @@ static enum step_result refuse_type(struct exchange *ex,
 					 STR_ARG(type->came), types);
 
 	if (!type->came.ptr || !message.ptr || !type->why ||
-	    tell(ex, str_from(type->why)))
+	    tell(ex, str_from(type->why)) || hint_bearer(ex))
 		return answer_failure(ex, ERR_NOMEM);
 	return answer_error(ex, CODE_unsupported_media_type, message.ptr);
 }
@@ -98,7 +123,7 @@ static size_t bom_len(struct str in)
 static enum err parse_form(struct str in, struct fields *out,
 			   struct fault *fault)
 {
-	if (body_mistake_is_json(in))
+	if (body_mistake_is_json(in) || body_mistake_object(in))
 		return fault_set(fault, ERR_SYNTAX, 0, NULL);
 	return form_parse(in, out, fault);
 }
@@ -126,7 +151,10 @@ static enum step_result refuse_other_type(struct exchange *ex,
 				      STR_ARG(media->type),
 				      STR_ARG(media->subtype));
 
-	if (media_is(media, "text", "plain"))
+	if (body_mistake_object(ex->request.body))
+		ex->hint = pool_printf(ex->pool, "The body: %s.",
+				       body_mistake_object(ex->request.body));
+	else if (media_is(media, "text", "plain"))
 		ex->hint = STR("fetch() and sendBeacon() say text/plain of a "
 			       "string, unless the page sets Content-Type; a "
 			       "form's enctype=\"text/plain\" does as well.");

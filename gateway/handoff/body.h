@@ -42,4 +42,7 @@ enum err body_note_target(struct exchange *ex, struct str url);
  */
 enum step_result body_read_text(struct exchange *ex);
 
+/* Does the head hold an assertion, as Authorization: Bearer? */
+bool body_has_bearer(const struct request *request);
+
 #endif

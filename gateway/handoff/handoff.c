@@ -130,18 +130,6 @@ static enum step_result take_claims(struct exchange *ex)
 	return err ? answer_failure(ex, err) : STEP_NEXT;
 }
 
-static bool is_in_head(const struct exchange *ex)
-{
-	static const struct str bearer = STR("Bearer ");
-	struct str value;
-
-	return request_header(&ex->request, "Authorization", &value) == 1 &&
-	       value.len > bearer.len &&
-	       str_ieq((struct str){ value.ptr, bearer.len }, bearer) &&
-	       body_mistake_is_signed((struct str){ value.ptr + bearer.len,
-						    value.len - bearer.len });
-}
-
 /* None came as it should: where is it?  No memory: nowhere. */
 static void find_assertion(struct exchange *ex, struct vouch *vouch)
 {
@@ -149,10 +137,8 @@ static void find_assertion(struct exchange *ex, struct vouch *vouch)
 	struct str hint = STR_NULL;
 
 	if (near.len)
-		hint = pool_printf(ex->pool, "there is a field %.*s: the "
-				   "assertion is read from the field assertion "
-				   "alone", STR_ARG(near));
-	else if (is_in_head(ex))
+		hint = body_mistake_assertion(ex->pool, near);
+	else if (body_has_bearer(&ex->request))
 		hint = STR("an Authorization header came: the assertion is "
 			   "read from the field assertion alone");
 	if (hint.ptr)
@@ -476,62 +462,50 @@ static enum step_result ask_adapter(struct exchange *ex)
 	return adapter_answered(ex);
 }
 
-static void add_hint(struct exchange *ex, struct str hint, struct str why)
-{
-	ex->hint = ex->hint.len ? pool_printf(ex->pool, "%.*s %.*s",
-					      STR_ARG(ex->hint), STR_ARG(hint)) :
-				  hint;
-	ex->why = ex->why ? pool_printf(ex->pool, "%s; %.*s", ex->why,
-					STR_ARG(why)).ptr : why.ptr;
-}
-
-/* A field that is there, for one that is missing.  No memory: no hint. */
-static void hint_near(struct exchange *ex, struct str near, const char *what,
-		      const char *field)
-{
-	if (near.len)
-		add_hint(ex, pool_printf(ex->pool, "There is a field %.*s: the "
-					 "%s is read from %s alone.",
-					 STR_ARG(near), what, field),
-			 pool_printf(ex->pool, "there is a field %.*s",
-				     STR_ARG(near)));
-}
-
-static void hint_address(struct exchange *ex, struct str email)
-{
-	const struct body_mistake mistake = body_mistake_address(email);
-	struct str type;
-
-	if (mistake.hint) {
-		add_hint(ex, str_from(mistake.hint), str_from(mistake.why));
-	} else if (request_header(&ex->request, "Content-Type", &type) == 1 &&
-		   str_icontains(type, STR("x-www-form-urlencoded")) &&
-		   body_mistake_plus(ex->pool, email)) {
-		add_hint(ex, STR("The address has a space where there may have "
-				 "been a +, which means a space in a form: "
-				 "send it as %2B, as URLSearchParams and curl "
-				 "--data-urlencode do."),
-			 STR("a space, perhaps of a + that was sent as it is"));
-	}
-}
-
 /* What the page's maker may have overlooked, where they did. */
 static void hint_fields(struct exchange *ex)
 {
 	const struct handoff *handoff = ex->work;
-	struct str email = validate_trim(fields_value(&ex->fields,
-						      STR("email")));
-	struct str name = ex->near[BODY_NAME];
+	const struct vouch *vouch = &handoff->vouch;
+	struct body_refused refused = {
+		.fields = &ex->fields, .kind = "field",
+		.email = ex->near[BODY_EMAIL], .name = ex->near[BODY_NAME],
+	};
+	struct body_advice advice;
+	struct str type;
 
-	if (handoff->is_vouched)
-		name = body_mistake_field(&handoff->vouch.says.claims,
-					  BODY_NAME);
-	if (email.len)
-		hint_address(ex, email);
-	else
-		hint_near(ex, ex->near[BODY_EMAIL], "address", "email");
-	if (!fields_get(&ex->fields, STR("name")))
-		hint_near(ex, name, "whole name", "name");
+	/* nothing near was looked for beside an assertion */
+	if (vouch->says.email.ptr) {
+		refused.kind = "claim";
+		refused.name = body_mistake_field(&vouch->says.claims,
+						  BODY_NAME);
+	} else {
+		refused.is_form = request_header(&ex->request, "Content-Type",
+						 &type) == 1 &&
+				  str_icontains(type,
+						STR("x-www-form-urlencoded"));
+	}
+	advice = body_mistake_advice(ex->pool, &refused);
+	if (!advice.hint.len)
+		return;
+	ex->hint = ex->hint.len ? pool_printf(ex->pool, "%.*s %.*s",
+					      STR_ARG(ex->hint),
+					      STR_ARG(advice.hint)) :
+				  advice.hint;
+	ex->why = ex->why ? pool_printf(ex->pool, "%s; %.*s", ex->why,
+					STR_ARG(advice.why)).ptr :
+			    advice.why.ptr;
+}
+
+/* It passes, and explain says what it looks like. */
+static enum err note_name(struct exchange *ex, struct str name)
+{
+	const char *what = body_mistake_name(name);
+
+	if (what)
+		ex->why = ex->why ? pool_printf(ex->pool, "%s; %s", ex->why,
+						what).ptr : what;
+	return what && !ex->why ? ERR_NOMEM : ERR_OK;
 }
 
 static enum step_result check_fields(struct exchange *ex)
@@ -552,6 +526,8 @@ static enum step_result check_fields(struct exchange *ex)
 		return invalid_answer(ex, list);
 	}
 	ex->person = handoff->user.email.key;
+	if (note_name(ex, handoff->user.name))
+		return answer_failure(ex, ERR_NOMEM);
 	/* after the adapter, which may name another one */
 	if (protected_has(&ex->tenant->protected, handoff->user.email.key))
 		return redeem_refuse_protected(ex);

@@ -12,6 +12,7 @@
 #include "handoff/handoff-private.h"
 #include "handoff/origin.h"
 #include "handoff/page.h"
+#include "policy/body-mistake.h"
 
 #define LINK_BEGIN "usher-selftest 1 "	/* of what is sealed; its expiry */
 #define LINK_TEXT_MAX 48
@@ -129,8 +130,8 @@ static enum step_result open_link(struct exchange *ex)
 		return answer_error(ex, CODE_selftest_link,
 				    "This link to the self-test is missing, "
 				    "older than 15 minutes, or of another "
-				    "tenant: usherctl selftest makes a new "
-				    "one.");
+				    "tenant. Ask who runs the desk for a new "
+				    "one: usherctl selftest makes it.");
 	}
 	result = admit_limit_selftest(ex, rule);
 	if (result != STEP_NEXT)
@@ -215,6 +216,7 @@ static struct str seen(struct exchange *ex, const char *step)
 {
 	struct str email = fields_value(&ex->fields, STR("email"));
 	struct str name = fields_value(&ex->fields, STR("name"));
+	const char *odd = body_mistake_name(name);
 
 	if (!strcmp(step, "check_origin"))
 		return seen_origin(ex);
@@ -222,8 +224,9 @@ static struct str seen(struct exchange *ex, const char *step)
 		return pool_printf(ex->pool, "fields: %.*s",
 				   STR_ARG(field_names(ex)));
 	if (!strcmp(step, "validate"))
-		return pool_printf(ex->pool, "email %.*s, name %.*s",
-				   STR_ARG(email), STR_ARG(name));
+		return pool_printf(ex->pool, "email %.*s, name %.*s%s%s",
+				   STR_ARG(email), STR_ARG(name), odd ? ": " :
+				   "", odd ? odd : "");
 	if (!strcmp(step, "choose_redirect"))
 		return pool_printf(ex->pool, "%.*s",
 				   STR_ARG(handoff_target(ex)));
@@ -484,6 +487,12 @@ static bool may_be_supplied(const struct exchange *ex)
 		!fields_value(&ex->fields, STR("name")).len);
 }
 
+/* What is missing with it is no fault of its own. */
+static bool is_assertion_missing(const struct exchange *ex)
+{
+	return str_eq(ex->rehearsal->refusal, name_of(CODE_assertion_missing));
+}
+
 static enum step_result settle(struct exchange *ex, enum step_result result)
 {
 	const char *step = ex->step->name;
@@ -501,6 +510,12 @@ static enum step_result settle(struct exchange *ex, enum step_result result)
 		add(ex, parts[part].name, SELFTEST_UNSEEN)->what =
 			STR("no email or no name came: the adapter that was not "
 			    "asked may supply them");
+		return stop_at(ex, part);
+	}
+	if (!strcmp(step, "validate") && is_assertion_missing(ex)) {
+		take_back_answer(ex);
+		add(ex, parts[part].name, SELFTEST_UNSEEN)->what =
+			STR("the assertion that did not come is to say them");
 		return stop_at(ex, part);
 	}
 	add_refusal(ex, parts[part].name);

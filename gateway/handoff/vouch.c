@@ -92,13 +92,35 @@ bool vouch_find_key(const struct vouch_keys *keys, struct str kid,
 	return false;
 }
 
-/* ... and what may yet come of keys by URL. */
-static struct str unknown_hint(const struct tenant *tenant, struct str kid,
-			       struct pool *pool)
+/* "; it holds under the key "k2": ...", where it does under one: its kid is no
+ * secret, and who can make such a signature has that key.  Or "", or no memory:
+ * then NULL. */
+static const char *other_key(const struct vouch_keys *keys,
+			     const struct jws *jws, struct pool *pool)
 {
-	const char *more = "";
+	struct vouch_key key;
 
-	if (tenant->key_source)
+	for (unsigned i = 0; vouch_key(keys, i, &key); i++)
+		if (!jws_verify(key.key, jws))
+			return pool_printf(pool, "; it holds under the key %s: "
+					   "send that as kid, or sign with the "
+					   "other key",
+					   json_quoted(pool, key.kid)).ptr;
+	return "";
+}
+
+/* ... and what may yet come of keys by URL. */
+static struct str unknown_hint(const struct tenant *tenant,
+			       const struct vouch_keys *keys,
+			       const struct jws *jws, struct pool *pool)
+{
+	const char *other = other_key(keys, jws, pool), *more = "";
+	const struct str kid = jws->kid;
+
+	if (!other)
+		return STR_NULL;
+
+	if (tenant->key_source && !*other)
 		more = key_source_want(tenant->key_source) ?
 			": the keys at its jwks_url are being fetched; try "
 			"again in a moment" :
@@ -106,9 +128,9 @@ static struct str unknown_hint(const struct tenant *tenant, struct str kid,
 			"fetched a moment ago";
 	if (!kid.ptr)
 		return pool_printf(pool, "kid is missing: the tenant has "
-				   "several keys, or none%s", more);
+				   "several keys, or none%s%s", more, other);
 	return pool_printf(pool, "kid is %s, which no key of the tenant is "
-			   "called%s", json_told(pool, kid), more);
+			   "called%s%s", json_told(pool, kid), more, other);
 }
 
 static enum err find_key(const struct tenant *tenant, const struct jws *jws,
@@ -119,7 +141,7 @@ static enum err find_key(const struct tenant *tenant, const struct jws *jws,
 	if (vouch_find_key(keys, jws->kid, key_r))
 		return ERR_OK;
 	return refuse(out, CODE_assertion_key_unknown,
-		      unknown_hint(tenant, jws->kid, pool));
+		      unknown_hint(tenant, keys, jws, pool));
 }
 
 static enum err check_algorithm(const struct jws *jws, struct pool *pool,
@@ -148,13 +170,39 @@ static enum err check_type(const struct jws *jws, bool is_logout,
 		      assertion_type_hint(pool, jws->typ));
 }
 
-static enum err verify(const struct vouch_key *key, const struct jws *jws,
+static enum err refuse_signature(const struct vouch_keys *keys,
+				 const struct vouch_key *key,
+				 const struct jws *jws, struct pool *pool,
+				 struct vouch *out)
+{
+	const char *why = other_key(keys, jws, pool);
+	enum jws_mistake mistake;
+
+	if (!why)
+		return ERR_NOMEM;
+	mistake = *why ? JWS_MISTAKE_NONE : jws_mistake_find(key->key, jws);
+	if (mistake)
+		why = pool_printf(pool, ": %s", jws_mistake_text(mistake)).ptr;
+	else if (!*why)
+		why = ", and none of the usual mistakes explains it: it was "
+		      "another secret or key, or what was signed has changed "
+		      "since";
+	if (!why)
+		return ERR_NOMEM;
+	return refuse(out, CODE_assertion_signature,
+		      pool_printf(pool, "it does not hold under the key %s "
+				  "(%s)%s", json_quoted(pool, key->kid),
+				  jws_algorithm_text(
+					  jws_key_algorithm(key->key)), why));
+}
+
+static enum err verify(const struct vouch_keys *keys,
+		       const struct vouch_key *key, const struct jws *jws,
 		       bool is_logout, struct pool *pool, struct vouch *out)
 {
 	const char *algorithm =
 		jws_algorithm_text(jws_key_algorithm(key->key));
 	enum err err = check_algorithm(jws, pool, algorithm, out);
-	enum jws_mistake mistake;
 
 	if (!err)
 		err = check_type(jws, is_logout, pool, out);
@@ -162,17 +210,8 @@ static enum err verify(const struct vouch_key *key, const struct jws *jws,
 		err = jws_verify(key->key, jws);
 	else
 		return err;
-	if (err != ERR_AUTH)
-		return err;
-	mistake = jws_mistake_find(key->key, jws);
-	return refuse(out, CODE_assertion_signature,
-		      pool_printf(pool, "it does not hold under the key %s "
-				  "(%s)%s%s", json_quoted(pool, key->kid),
-				  algorithm, mistake ? ": " : ", and none of "
-				  "the usual mistakes explains it: it was "
-				  "another secret or key, or what was signed "
-				  "has changed since",
-				  mistake ? jws_mistake_text(mistake) : ""));
+	return err == ERR_AUTH ? refuse_signature(keys, key, jws, pool, out) :
+				 err;
 }
 
 /*
@@ -242,7 +281,7 @@ static enum err read_signed(const struct tenant *tenant, struct str text,
 		err = check_algorithm(jws, pool, NULL, out);
 	if (!err)
 		err = find_key(tenant, jws, pool, out, keys, key_r);
-	return err ? err : verify(key_r, jws, is_logout, pool, out);
+	return err ? err : verify(keys, key_r, jws, is_logout, pool, out);
 }
 
 enum err vouch_read(const struct tenant *tenant, struct str text,

@@ -31,7 +31,8 @@ const struct field *judge_find(const struct judge *judge, const char *name);
 /* A claim that is a date, where there is one: is there? */
 bool judge_date(struct judge *judge, const char *name, bool is_required,
 		int64_t *out);
-/* "exp 09:04:10, here 09:06:31: 141 s late" (UTC). */
+/* "exp 09:04:10, here 09:06:31: 141 s late: ...", and whose clock it may be
+ * (UTC). */
 struct str judge_clocks(struct judge *judge, const char *claim, int64_t at_s);
 /* A claim that is a text of so many octets, where there is one. */
 void judge_text(struct judge *judge, const char *name, bool is_required,

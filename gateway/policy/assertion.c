@@ -4,6 +4,7 @@
 #include "base/num.h"
 #include "codec/json.h"
 #include "policy/assertion-private.h"
+#include "policy/body-mistake.h"
 
 /* Far past any date, and times it no sum overflows. */
 #define DATE_MAX (INT64_C(1) << 53)
@@ -83,10 +84,15 @@ struct str judge_clocks(struct judge *j, const char *claim, int64_t at_s)
 		return pool_printf(j->pool, "%s is %lld: send seconds since "
 				   "1970, not milliseconds", claim,
 				   (long long)at_s);
-	return pool_printf(j->pool, "%s %s, here %s: %lld s %s", claim,
+	/* whose clock it is cannot be told from here */
+	return pool_printf(j->pool, "%s %s, here %s: %lld s %s: %s", claim,
 			   moment(j, at_s, is_far).ptr,
 			   moment(j, now_s, is_far).ptr, (long long)off_s,
-			   is_late ? "late" : "early");
+			   is_late ? "late" : "early", is_late ?
+			   "it was sent too long after it was signed, or the "
+			   "signer's clock is behind, or the gateway's ahead" :
+			   "the signer's clock is ahead, or the gateway's "
+			   "behind");
 }
 
 bool judge_date(struct judge *j, const char *name, bool is_required,
@@ -256,6 +262,19 @@ void judge_subject(struct judge *j)
 	       STR("sub is not a string: send the id as text, in quotes"));
 }
 
+/* A claim that is called otherwise, for one that is missing. */
+static void judge_near(struct judge *j)
+{
+	struct str near = judge_find(j, "email") ? STR_NULL :
+			  body_mistake_field(&j->said, BODY_EMAIL);
+
+	if (near.len)
+		judge_refuse(j, ASSERTION_CLAIMS, CODE_assertion_claim,
+		       pool_printf(j->pool, "email is missing; there is a "
+				   "claim %.*s: the address is read from email "
+				   "alone", STR_ARG(near)));
+}
+
 static void judge_claims(struct judge *j)
 {
 	struct str unused;
@@ -263,6 +282,7 @@ static void judge_claims(struct judge *j)
 	judge_text(j, "jti", true, ASSERTION_JTI_MIN, ASSERTION_JTI_MAX,
 		  &j->out.jti);
 	judge_text(j, "nonce", false, 1, ASSERTION_NONCE_MAX, &j->out.nonce);
+	judge_near(j);
 	judge_text(j, "email", true, 1, FIELD_VALUE_MAX, &j->out.email);
 	judge_text(j, "name", false, 0, FIELD_VALUE_MAX, &j->out.name);
 	/* what the gateway acts on */

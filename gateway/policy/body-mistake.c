@@ -2,6 +2,9 @@
 
 #include "codec/email.h"
 #include "codec/placeholder.h"
+#include "policy/validate.h"
+
+#define OBJECT_MAX 64	/* of "[object Object]" in whatever coding */
 
 bool body_mistake_is_json(struct str body)
 {
@@ -33,8 +36,29 @@ static bool is_form(struct str body)
 	return len && len < body.len && body.ptr[len] == '=';
 }
 
+/* "%5Bobject+Object%5D=" is what URLSearchParams makes of such a text. */
+const char *body_mistake_object(struct str body)
+{
+	body = str_trim(body, " \t\r\n");
+	if (str_has_prefix(body, STR("[object ")) ||
+	    (str_has_prefix(body, STR("%5Bobject")) && body.len < OBJECT_MAX &&
+	     str_find(body, '&') < 0))
+		return "this is what a script makes of an object that it did "
+		       "not turn to text: send new URLSearchParams() of it, or "
+		       "JSON.stringify() of it as application/json";
+	if (placeholder_is_word(body))
+		return "this is a script's word for no value: the page had "
+		       "nothing to send when it sent it";
+	return NULL;
+}
+
 const char *body_mistake_type(struct str body, enum body_type said)
 {
+	const char *object = said == BODY_JSON ? NULL :
+						 body_mistake_object(body);
+
+	if (object)
+		return object;
 	if (said != BODY_JSON && body_mistake_is_json(body))
 		return "this is JSON, send it as application/json";
 	if (said != BODY_MULTIPART && is_multipart(body))
@@ -166,9 +190,10 @@ static const struct purpose {
 	[BODY_EMAIL] = {
 		STR("email"),
 		{ STR("email"), STR("mail"), STR("emailaddress"),
-		  STR("mailaddress"), STR("useremail"), STR("usermail") },
+		  STR("mailaddress"), STR("useremail"), STR("usermail"),
+		  STR("customeremail") },
 		{ STR("user"), STR("username"), STR("login"), STR("userid"),
-		  STR("address") },
+		  STR("address"), STR("upn"), STR("uid"), STR("sub") },
 		has_at,
 	},
 	[BODY_NAME] = {
@@ -366,7 +391,16 @@ struct body_mistake body_mistake_address(struct str email)
 	return (struct body_mistake){ NULL, NULL };
 }
 
-bool body_mistake_plus(struct pool *pool, struct str email)
+const char *body_mistake_name(struct str name)
+{
+	if (placeholder_is_word(name))
+		return "the name is a script's word for no value";
+	if (placeholder_is_template(name) || is_in_braces(name))
+		return "the name is a template that nobody filled in";
+	return NULL;
+}
+
+static bool has_lost_plus(struct pool *pool, struct str email)
 {
 	struct email unused;
 	char *text;
@@ -379,4 +413,65 @@ bool body_mistake_plus(struct pool *pool, struct str email)
 			*p = '+';
 	return text && !email_parse(pool, (struct str){ text, email.len },
 				    &unused);
+}
+
+struct str body_mistake_assertion(struct pool *pool, struct str near)
+{
+	return pool_printf(pool, "there is a field %.*s: the assertion is read "
+			   "from the field assertion alone", STR_ARG(near));
+}
+
+static void add_advice(struct pool *pool, struct body_advice *advice,
+		       struct str hint, struct str why)
+{
+	if (!advice->hint.len) {
+		*advice = (struct body_advice){ hint, why };
+		return;
+	}
+	advice->hint = pool_printf(pool, "%.*s %.*s", STR_ARG(advice->hint),
+				   STR_ARG(hint));
+	advice->why = pool_printf(pool, "%.*s; %.*s", STR_ARG(advice->why),
+				  STR_ARG(why));
+}
+
+/* One that is there, for one that is missing. */
+static void add_near(struct pool *pool, struct body_advice *advice,
+		     const char *kind, struct str near, const char *what,
+		     const char *field)
+{
+	if (near.len)
+		add_advice(pool, advice,
+			   pool_printf(pool, "There is a %s %.*s: the %s is "
+				       "read from %s alone.", kind,
+				       STR_ARG(near), what, field),
+			   pool_printf(pool, "there is a %s %.*s", kind,
+				       STR_ARG(near)));
+}
+
+struct body_advice body_mistake_advice(struct pool *pool,
+				       const struct body_refused *refused)
+{
+	struct body_advice advice = { STR_NULL, STR_NULL };
+	struct str email = validate_trim(fields_value(refused->fields,
+						      STR("email")));
+	const struct body_mistake mistake = body_mistake_address(email);
+
+	if (mistake.hint)
+		add_advice(pool, &advice, str_from(mistake.hint),
+			   str_from(mistake.why));
+	else if (email.len && refused->is_form && has_lost_plus(pool, email))
+		add_advice(pool, &advice,
+			   STR("The address has a space where there may have "
+			       "been a +, which means a space in a form: "
+			       "send it as %2B, as URLSearchParams and curl "
+			       "--data-urlencode do."),
+			   STR("a space, perhaps of a + that was sent as it "
+			       "is"));
+	if (!email.len)
+		add_near(pool, &advice, refused->kind, refused->email,
+			 "address", "email");
+	if (!fields_get(refused->fields, STR("name")))
+		add_near(pool, &advice, refused->kind, refused->name,
+			 "whole name", "name");
+	return advice;
 }

@@ -20,6 +20,13 @@ enum body_type {
 bool body_mistake_is_json(struct str body);
 
 /*
+ * Where all of the body is what a script writes for an object ("[object
+ * Object]") or for no value ("undefined"): that, and what to send, as above.
+ * NULL: it is not.
+ */
+const char *body_mistake_object(struct str body);
+
+/*
  * What a body that is not of the type `said` looks like, and as what to send
  * it: a constant phrase for "malformed at byte 0: ..."; NULL: like nothing that
  * is known.
@@ -72,7 +79,29 @@ struct body_mistake {
 };
 struct body_mistake body_mistake_address(struct str email);
 
-/* Is it an address whose '+' a form turned into a space? */
-bool body_mistake_plus(struct pool *pool, struct str email);
+/* What a name may be that was meant to be another, in short, for the trail: a
+ * person may be called so.  NULL: nothing is known. */
+const char *body_mistake_name(struct str name);
+
+/* What to say of an assertion that is missing where such a field is there; in
+ * the pool, absent: no memory. */
+struct str body_mistake_assertion(struct pool *pool, struct str near);
+
+/* What is said of fields that validate() did not take, and who may have been
+ * meant by others. */
+struct body_refused {
+	const struct fields *fields;
+	struct str email, name;		/* of body_mistake_field(), or absent */
+	const char *kind;		/* "field"; of an assertion "claim" */
+	bool is_form;			/* where '+' is a space */
+};
+
+/* What their maker may have overlooked, in sentences, and in short for the
+ * trail; both absent: nothing is known, or no memory. */
+struct body_advice {
+	struct str hint, why;
+};
+struct body_advice body_mistake_advice(struct pool *pool,
+				       const struct body_refused *refused);
 
 #endif

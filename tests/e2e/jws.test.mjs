@@ -264,6 +264,9 @@ describe('one row for each check, as the gateway has it', () => {
 		assert.match(usherctl(['verify', 'alpha'], 'x'.repeat(40000)).err, /more than 32768 octets/);
 		assert.match(usherctl(['verify', 'delta'], good()).err, /has no keys/);
 		assert.equal(usherctl(['verify', 'alpha', of('token'), 'x']).code, 2);
+		fs.writeFileSync(path.join(gw.conf, 'broken.conf'), 'tenant = {\n\tslug = "broken";\n\tname = 5;\n};\n');
+		assert.match(usherctl(['verify', 'broken'], good()).err, /^usherctl: tenant "broken" is broken: .*broken\.conf:3: name/m);
+		fs.rmSync(path.join(gw.conf, 'broken.conf'));
 	});
 });
 
@@ -324,6 +327,26 @@ describe('usual mistakes are named', () => {
 		assert.match(r.out, /^fields +REFUSED, validation_failed: The name field is required\.\n\nrefused: validation_failed: the signature is good, but the handoff answers 422/m);
 		const answer = JSON.parse(usherctl(['--json', 'verify', 'alpha'], token).out);
 		assert.deepEqual([answer.good, answer.code, answer.errors[0].field], [false, 'validation_failed', 'name']);
+	});
+
+	test('a claim that is called otherwise is named, as the gateway names it', async () => {
+		for (const [more, words] of [
+			[{ name: undefined, full_name: 'Ann' }, 'There is a claim full_name: the whole name is read from name alone.'],
+			[{ email: undefined, mail: 'ann@example.com' }, 'email is missing; there is a claim mail: the address is read from email alone'],
+			[{ email: 'undefined' }, /what a script writes where there is no value/],
+		]) {
+			const token = make('HS256', claims(more));
+			const out = usherctl(['verify', 'alpha'], token).out;
+			const { hint } = JSON.parse(usherctl(['--json', 'verify', 'alpha'], token).out);
+			assert.match(hint, new RegExp(words.source ?? words));
+			assert.ok(out.includes(hint), out);
+			const r = await gw.handoff('alpha', { assertion: token }, { headers: { Accept: 'application/json' } });
+			assert.equal(r.json().hint, hint);
+		}
+		// and the member of a server's answer
+		const answer = usherctl(['verify', 'alpha'], JSON.stringify({ token: good() })).out;
+		assert.match(answer, /^hint +there is a field token: the assertion is read from the field assertion alone$/m);
+		assert.match((await gw.handoff('alpha', { token: good() }, { headers: { Accept: 'application/json' } })).json().hint, /^there is a field token: the assertion is read from the field assertion alone$/);
 	});
 
 	test('none is named where it is none', () => {

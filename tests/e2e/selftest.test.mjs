@@ -127,6 +127,9 @@ test('several mistakes are told at once', async () => {
 		assert.equal(answer.row(name).code, code);
 	const none = await rehearse({ email: 'ann@example.com', name: 'Ann' });
 	assert.deepEqual([none.status, none.code], [401, 'assertion_missing']);
+	// what is missing with it is no second fault
+	const empty = await rehearse({ plan: 'gold' });
+	assert.deepEqual([empty.code, empty.row('fields').verdict, empty.row('fields').code], ['assertion_missing', 'not_looked_at', undefined]);
 	const broken = await rehearse(null, { type: 'application/json', body: '{"assertion":' });
 	assert.deepEqual([broken.status, broken.code], [400, 'malformed_body']);
 	assert.equal(broken.row('fields').verdict, 'not_looked_at');

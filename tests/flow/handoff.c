@@ -752,6 +752,28 @@ START_TEST(elsewhere_an_escaped_address_is_refused_and_a_name_is_told)
 }
 END_TEST
 
+/* Somebody may be called so: it passes, and the trail has what it looks like. */
+START_TEST(a_name_that_a_page_did_not_fill_in_is_told)
+{
+	static const struct { const char *name, *why; } cases[] = {
+		{ "undefined", "the name is a script's word for no value" },
+		{ "Null", "the name is a script's word for no value" },
+		{ "%5Bobject+Object%5D", "the name is a script's word for no "
+		  "value" },
+		{ "%7B%7B+user.name+%7D%7D", "the name is a template that "
+		  "nobody filled in" },
+		{ "Nully", NULL },
+	};
+	char body[128];
+
+	for (size_t i = 0; i < N_ELEMENTS(cases); i++) {
+		snprintf(body, sizeof(body), "email=a%%40b&name=%s",
+			 cases[i].name);
+		check_why(flow_post("alpha", body), 302, "", cases[i].why);
+	}
+}
+END_TEST
+
 START_TEST(every_failing_field_is_named_at_once)
 {
 	static const struct { const char *body, *errors; } cases[] = {
@@ -1435,6 +1457,16 @@ START_TEST(what_is_wrong_with_a_body_is_told_in_answer_and_trail)
 		  "JSON has double ones.", "" },
 		{ 400, JSON, "[object Object]", "at byte 1: this is what a "
 		  "script makes of an object", "" },
+		{ 400, FORM, "[object Object]", "at byte 0: this is what a "
+		  "script makes of an object that it did not turn to text: "
+		  "send new URLSearchParams() of it, or JSON.stringify()", "" },
+		{ 400, FORM, "%5Bobject+Object%5D=", "at byte 0: this is what a "
+		  "script makes of an object", "" },
+		{ 400, FORM, "undefined", "at byte 0: this is a script's word "
+		  "for no value", "" },
+		{ 415, "text/plain;charset=UTF-8", "[object Object]",
+		  "\"hint\":\"The body: this is what a script makes of an "
+		  "object", "The Content-Type \\\"text/plain\\\" came." },
 		{ 400, JSON, "\xef\xbb\xbf{\"n\":NaN}", "at byte 8: NaN is no "
 		  "value of JSON.", "" },
 		{ 400, JSON, "{\"a\":1}{", "at byte 7: data after the end.",
@@ -1633,6 +1665,8 @@ static void handoff_tests(TCase *tcase)
 		       what_another_layer_escaped_is_read_where_the_tenant_says);
 	tcase_add_test(tcase,
 		elsewhere_an_escaped_address_is_refused_and_a_name_is_told);
+	tcase_add_test(tcase,
+		a_name_that_a_page_did_not_fill_in_is_told);
 	tcase_add_test(tcase, every_failing_field_is_named_at_once);
 	tcase_add_test(tcase, a_browser_gets_a_page_with_the_same_status);
 	tcase_add_test(tcase, nobody_is_stored_before_they_arrive);

@@ -121,6 +121,42 @@ START_TEST(without_an_assertion_nobody_gets_in)
 }
 END_TEST
 
+/* With the kid of a key that it does not hold under, or of none. */
+START_TEST(the_key_that_would_hold_is_named)
+{
+	static const struct { const char *secret, *kid, *hint; } cases[] = {
+		{ OTHER_SECRET, "k1", "it does not hold under the key \\\"k1"
+		  "\\\" (HS256); it holds under the key \\\"k2\\\": send "
+		  "that as kid" },
+		{ SECRET, "k9", "which no key of the tenant is called; it holds "
+		  "under the key \\\"k1\\\"" },
+		{ "a secret of nobody's, of forty-two octets.", "k9",
+		  "which no key of the tenant is called\"" },
+	};
+
+	flow_write("conf.d/alpha.conf",
+		   "tenant = { slug = \"alpha\"; url = \"https://" C "\";\n"
+		   "identity = \"signed\"; keys = (\n"
+		   "{ kid = \"k1\"; algorithm = \"HS256\"; secret_file = "
+		   "\"secret\"; }, { kid = \"k2\"; algorithm = \"HS256\"; "
+		   "secret_file = \"other\"; } ); };\n");
+	flow_reload();
+	for (size_t i = 0; i < N_ELEMENTS(cases); i++) {
+		struct exchange *ex = flow_post("alpha",
+			sign_with(cases[i].secret, cases[i].kid, "alpha", ANN));
+
+		ck_assert_int_eq(ex->answer.status, 401);
+		ck_assert_msg(flow_body_has(ex, cases[i].hint), "%.*s",
+			      STR_ARG(ex->answer.body));
+		ck_assert(!flow_body_has(ex, SECRET) &&
+			  !flow_body_has(ex, OTHER_SECRET));
+		/* and explain has it */
+		ck_assert(str_icontains(flow_audit(ex).trail,
+					STR("it holds under")) == (i < 2));
+	}
+}
+END_TEST
+
 START_TEST(an_assertion_at_another_place_is_found)
 {
 	static const struct { const char *body, *headers, *hint; } cases[] = {
@@ -149,6 +185,31 @@ START_TEST(an_assertion_at_another_place_is_found)
 }
 END_TEST
 
+START_TEST(one_in_the_head_without_a_body_is_told)
+{
+	static const char bearer[] = "Authorization: Bearer eyJh.eyJi.secret";
+	static const struct { const char *slug, *type; bool is_told; } cases[] = {
+		{ "alpha", NULL, true }, { "omega", "text/plain", true },
+		{ "plain", NULL, false },
+	};
+
+	for (size_t i = 0; i < N_ELEMENTS(cases); i++) {
+		struct exchange *ex = flow_call(&steps_handoff,
+			.method = METHOD_POST, .param = cases[i].slug,
+			.type = cases[i].type,
+			.headers = { bearer, "Origin: https://omega.test" });
+
+		ck_answer(ex, 415, "unsupported_media_type");
+		ck_assert(flow_body_has(ex, "An Authorization header came: the "
+			"assertion is read from the field assertion alone") ==
+			cases[i].is_told);
+		ck_assert(!flow_body_has(ex, "secret"));
+	}
+	ck_assert(!flow_body_has(flow_call(&steps_handoff,
+		.method = METHOD_POST, .param = "alpha"), "Authorization"));
+}
+END_TEST
+
 /* Claims are told as fields are. */
 START_TEST(a_claim_that_is_called_otherwise_is_told)
 {
@@ -156,7 +217,14 @@ START_TEST(a_claim_that_is_called_otherwise_is_told)
 		"\"email\":\"ann@example.com\",\"given_name\":\"Ann\""));
 
 	ck_answer(ex, 422, "validation_failed");
-	ck_assert(flow_body_has(ex, "There is a field given_name: "));
+	ck_assert(flow_body_has(ex, "There is a claim given_name: "));
+	ex = flow_post("alpha", sign("alpha", "\"user_email\":"
+		"\"ann@example.com\",\"name\":\"Ann\""));
+	ck_answer(ex, 401, "assertion_claim");
+	ck_assert(flow_body_has(ex, "email is missing; there is a claim "
+				    "user_email: the address is read from "
+				    "email alone"));
+	ck_assert(!str_icontains(flow_audit(ex).trail, STR("ann@")));
 }
 END_TEST
 
@@ -558,7 +626,9 @@ static void identity_tests(TCase *t)
 	tcase_add_checked_fixture(t, setup, flow_stop);
 	tcase_add_test(t, who_is_vouched_for_is_a_verified_user);
 	tcase_add_test(t, without_an_assertion_nobody_gets_in);
+	tcase_add_test(t, the_key_that_would_hold_is_named);
 	tcase_add_test(t, an_assertion_at_another_place_is_found);
+	tcase_add_test(t, one_in_the_head_without_a_body_is_told);
 	tcase_add_test(t, a_claim_that_is_called_otherwise_is_told);
 	tcase_add_test(t, a_refused_assertions_record_names_nobody);
 	tcase_add_test(t, claims_win_over_posted_fields);

@@ -8,10 +8,15 @@
 #include <time.h>
 
 #include "admin/status.h"
+#include "config/snapshot-private.h"
 #include "unit/store/rig.h"
 
 struct door {
 	struct rig rig;
+	struct tenant acme, blue;
+	struct tenant *tenants[2];
+	struct snapshot_private private;
+	struct snapshot snapshot;	/* of these two */
 	struct gateway gateway;
 	struct status status;
 	struct buf body;
@@ -24,6 +29,15 @@ static void door_open(struct door *d)
 	memset(d, 0, sizeof(*d));
 	rig_open(&d->rig);
 	d->gateway.store = d->rig.store;
+	d->acme = (struct tenant){ .slug = STR("acme") };
+	d->blue = (struct tenant){ .slug = STR("blue") };
+	d->tenants[0] = &d->acme;
+	d->tenants[1] = &d->blue;
+	d->private = (struct snapshot_private){ .refs = 1 };
+	d->snapshot = (struct snapshot){ .tenants = d->tenants,
+					 .tenant_count = 2,
+					 .private = &d->private };
+	d->gateway.snapshots = snapshot_slot_new(&d->snapshot);
 	d->status = (struct status){
 		.gateway = &d->gateway,
 		.reader = store_reader(d->rig.store, 0),

@@ -65,6 +65,22 @@ START_TEST(without_anybody_there_is_no_verdict)
 }
 END_TEST
 
+START_TEST(one_that_is_broken_says_where_and_why)
+{
+	acme.state = TENANT_BROKEN;
+	acme.is_formless = true;
+	acme.line = 12;
+	acme.problem = STR("url: must be https");
+	ask_no("tenant acme is broken: conf.d/acme.conf:12: url: must be https",
+	       &d, "identity", "acme");
+	ask_no("tenant acme is broken: conf.d/acme.conf:12: url: must be https",
+	       &d, "selftest", "acme");
+	acme.state = TENANT_DISABLED;
+	ask_no("tenant acme is switched off (enabled = false at "
+	       "conf.d/acme.conf)", &d, "identity", "acme");
+}
+END_TEST
+
 START_TEST(a_jti_that_comes_again_is_told)
 {
 	struct vouch vouch = { .says.jti = STR("0001-always-the-same") };
@@ -172,6 +188,7 @@ static void identity_tests(TCase *tc)
 {
 	tcase_add_checked_fixture(tc, set_up, tear_down);
 	tcase_add_test(tc, without_anybody_there_is_no_verdict);
+	tcase_add_test(tc, one_that_is_broken_says_where_and_why);
 	tcase_add_test(tc, a_jti_that_comes_again_is_told);
 	tcase_add_test(tc, unsigned_says_what_to_do);
 	tcase_add_test(tc, all_that_came_were_signed);

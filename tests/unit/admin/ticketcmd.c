@@ -161,7 +161,7 @@ START_TEST(an_escape_sequence_never_reaches_the_terminal)
 		ck_assert_ptr_null(strstr(d.body.ptr, "\xe2\x80\xae"));
 	}
 	/* nor out of a refusal */
-	ask_no("no such ticket of \xef\xbf\xbd[2J", &d, "tickets", "show",
+	ask_no("no tenant \xef\xbf\xbd[2J", &d, "tickets", "show",
 	       "\x1b[2J", "1");
 	door_close(&d);
 }
@@ -186,6 +186,7 @@ START_TEST(nonsense_is_told_and_changes_nothing)
 	ask_no("number", &d, "tickets", "show", "acme", "0");
 	ask_no("number", &d, "tickets", "close", "acme", "-1", "");
 	ask_no("no such ticket of blue", &d, "tickets", "show", "blue", "1");
+	ask_no("did you mean blue?", &d, "tickets", "show", "bleu", "1");
 	ask_no("no such ticket of blue", &d, "tickets", "reply", "blue", "1",
 	       "J", "x", "a");
 	ask_no("too long", &d, "tickets", "reply", "acme", "1", "J", big, "a");

@@ -40,6 +40,13 @@ START_TEST(a_user_is_shown_by_address_or_id)
 	ask_no("no such user of blue", &d, "users", "show", "blue", FIRST);
 	ask_no("no such user of blue", &d, "users", "show", "blue", "ann@b");
 	ask_no("no such user", &d, "users", "show", "acme", "2");
+	ask_no("there is no tenant amce; did you mean acme?", &d, "users",
+	       "show", "amce", "ann@b");
+	ask_no("there is no tenant nobody", &d, "users", "show", "nobody", "2");
+	ask_no("did you mean blue?", &d, "users", "unblock", "bleu", "ann@b");
+	ask_no("did you mean blue?", &d, "users", "erase", "bleu", "2");
+	ask_no("did you mean acme?", &d, "users", "export", "acmee", "ann@b");
+	ask_no("did you mean acme?", &d, "sessions", "amce", "ann@b");
 	ask_no("by address", &d, "users", "show", "acme", "@@");
 	door_close(&d);
 }

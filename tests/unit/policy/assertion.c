@@ -116,12 +116,15 @@ static const struct refusal {
 	  CODE_assertion_audience, "" },
 	{ "{" WHO "," FOR ",\"iat\":1764407200,\"exp\":1764407331}",
 	  CODE_assertion_expired,
-	  "exp 09:08:51, here 09:09:51: 60 s late" },
+	  "exp 09:08:51, here 09:09:51: 60 s late: it was sent too long after "
+	  "it was signed, or the signer's clock is behind, or the gateway's "
+	  "ahead" },
 	{ "{" WHO "," FOR ",\"iat\":1764307200,\"exp\":1764307250}",
 	  CODE_assertion_expired, "exp 2025-11-28 05:20:50, here 2025-11-29 "
 	  "09:09:51: 100141 s late" },
 	{ "{" WHO "," FOR ",\"iat\":1764407452,\"exp\":1764407500}",
-	  CODE_assertion_not_yet, "iat 09:10:52, here 09:09:51: 61 s early" },
+	  CODE_assertion_not_yet, "iat 09:10:52, here 09:09:51: 61 s early: the signer's clock is "
+	  "ahead, or the gateway's behind" },
 	{ "{" GOOD ",\"nbf\":1764407452}", CODE_assertion_not_yet, "nbf " },
 	{ "{" WHO "," FOR ",\"iat\":1764407391000,\"exp\":1764407451000}",
 	  CODE_assertion_not_yet, "not milliseconds" },
@@ -158,6 +161,19 @@ static const struct refusal {
 	  CODE_assertion_claim, "jti is not a string" },
 	{ "{" FOR "," TIMES ",\"jti\":\"12345678\"}", CODE_assertion_claim,
 	  "email is missing" },
+	/* called otherwise */
+	{ "{" FOR "," TIMES ",\"jti\":\"12345678\",\"mail\":\"a@b\"}",
+	  CODE_assertion_claim, "email is missing; there is a claim mail: the "
+	  "address is read from email alone" },
+	{ "{" FOR "," TIMES ",\"jti\":\"12345678\",\"Email\":\"a@b\"}",
+	  CODE_assertion_claim, "a claim Email:" },
+	{ "{" FOR "," TIMES ",\"jti\":\"12345678\",\"e-mail\":\"a@b\"}",
+	  CODE_assertion_claim, "a claim e-mail:" },
+	{ "{" FOR "," TIMES ",\"jti\":\"12345678\",\"sub\":\"a@b\"}",
+	  CODE_assertion_claim, "a claim sub:" },
+	{ "{" FOR "," TIMES ",\"jti\":\"12345678\","
+	  "\"user\":{\"email\":\"a@b\"}}",
+	  CODE_assertion_claim, "a claim user.email:" },
 	{ "{" FOR "," TIMES ",\"jti\":\"12345678\",\"email\":\"\"}",
 	  CODE_assertion_claim, "email has 0 octets" },
 	{ "{" FOR "," TIMES ",\"jti\":\"12345678\",\"email\":[\"a@b\"]}",

@@ -17,6 +17,17 @@ START_TEST(a_body_of_another_type_is_known)
 		{ "email=a%40b&name=x", { NULL, "form", "form" } },
 		{ "user%5Bemail%5D=a", { NULL, "form", "form" } },
 		{ "user[email]=a", { NULL, "form", "form" } },
+		{ "[object Object]", { "not turn to text", NULL,
+				       "not turn to text" } },
+		{ "[object FormData]\n", { "URLSearchParams", NULL,
+					   "URLSearchParams" } },
+		{ "%5Bobject+Object%5D=", { "not turn to text", NULL,
+					    "not turn to text" } },
+		{ "undefined", { "nothing to send", NULL,
+				 "nothing to send" } },
+		/* one that says so of a field has others */
+		{ "%5Bobject+Object%5D=&email=a%40b", { NULL, NULL, NULL } },
+		{ "undefineds", { NULL, NULL, NULL } },
 		{ "", { NULL, NULL, NULL } },
 		{ "=", { NULL, NULL, NULL } },
 		{ "a", { NULL, NULL, NULL } },
@@ -211,6 +222,26 @@ START_TEST(an_address_that_is_none_is_known)
 }
 END_TEST
 
+START_TEST(a_name_that_a_script_or_template_left_is_known)
+{
+	static const struct { const char *name, *why; } cases[] = {
+		{ "undefined", "word" }, { "Null", "word" },
+		{ "[object Object]", "word" }, { "{{ user.name }}", "template" },
+		{ "<%= name %>", "template" }, { "{name}", "template" },
+		{ "Nully", NULL }, { "John Null", NULL }, { "{}", NULL },
+		{ "", NULL }, { "Ann", NULL },
+	};
+
+	for (size_t i = 0; i < N_ELEMENTS(cases); i++) {
+		const char *is = body_mistake_name(str_from(cases[i].name));
+
+		ck_assert_msg(!is == !cases[i].why &&
+			      (!is || strstr(is, cases[i].why)), "%s: %s",
+			      cases[i].name, is ? is : "-");
+	}
+}
+END_TEST
+
 START_TEST(a_plus_that_became_a_space_is_known)
 {
 	static const struct { const char *email; bool is; } cases[] = {
@@ -220,10 +251,51 @@ START_TEST(a_plus_that_became_a_space_is_known)
 	};
 	struct pool *pool = pool_new(1 << 16);
 
-	for (size_t i = 0; i < N_ELEMENTS(cases); i++)
-		ck_assert_msg(body_mistake_plus(pool,
-				str_from(cases[i].email)) == cases[i].is,
+	for (size_t i = 0; i < N_ELEMENTS(cases); i++) {
+		struct fields f;
+		struct body_refused refused = { .fields = &f, .kind = "field",
+						.is_form = true };
+
+		fields_init(&f, pool);
+		ck_assert_int_eq(fields_add(&f, STR("email"),
+					    str_from(cases[i].email),
+					    FIELD_TEXT), ERR_OK);
+		ck_assert_msg(str_icontains(body_mistake_advice(pool,
+				&refused).hint, STR("%2B")) == cases[i].is,
 			      "%s", cases[i].email);
+		/* elsewhere a space is one */
+		refused.is_form = false;
+		ck_assert(!str_icontains(body_mistake_advice(pool,
+					&refused).hint, STR("%2B")));
+	}
+	pool_free(pool);
+}
+END_TEST
+
+START_TEST(all_that_is_known_is_said_in_one)
+{
+	struct pool *pool = pool_new(1 << 16);
+	struct fields f;
+	const struct body_refused refused = {
+		.fields = &f, .kind = "claim", .email = STR("mail"),
+		.name = STR("given_name"),
+	};
+	struct body_advice advice;
+
+	fields_init(&f, pool);
+	advice = body_mistake_advice(pool, &refused);
+	ck_str_is(advice.hint, "There is a claim mail: the address is read "
+		  "from email alone. There is a claim given_name: the whole "
+		  "name is read from name alone.");
+	ck_str_is(advice.why, "there is a claim mail; there is a claim "
+		  "given_name");
+	/* of what is there nothing near is told */
+	ck_assert_int_eq(fields_add(&f, STR("name"), STR(""), FIELD_TEXT),
+			 ERR_OK);
+	ck_assert_int_eq(fields_add(&f, STR("email"), STR("undefined"),
+				    FIELD_TEXT), ERR_OK);
+	advice = body_mistake_advice(pool, &refused);
+	ck_str_is(advice.why, "a script's word for no value");
 	pool_free(pool);
 }
 END_TEST
@@ -235,7 +307,10 @@ static void body_mistake_tests(TCase *tcase)
 	tcase_add_test(tcase, a_field_that_was_meant_for_another_is_found);
 	tcase_add_test(tcase, what_is_wrong_with_json_is_known);
 	tcase_add_test(tcase, an_address_that_is_none_is_known);
+	tcase_add_test(tcase,
+		       a_name_that_a_script_or_template_left_is_known);
 	tcase_add_test(tcase, a_plus_that_became_a_space_is_known);
+	tcase_add_test(tcase, all_that_is_known_is_said_in_one);
 }
 
 UNIT_MAIN("body-mistake", body_mistake_tests)
