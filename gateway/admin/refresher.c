@@ -1,10 +1,12 @@
 #include "admin/refresher.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <limits.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/crash.h"
@@ -55,10 +57,38 @@ static const char *problem_of(enum err err)
 	return err == ERR_IO ? strerror(errno) : err_text(err);
 }
 
+/* Of one whose file cannot be read now nobody knows whether it has a URL. */
+static bool may_need(const struct snapshot *next, struct str slug)
+{
+	const struct tenant *tenant = snapshot_tenant(next, slug);
+
+	return tenant && (tenant->key_source ||
+			  tenant->state == TENANT_BROKEN);
+}
+
+/* Keys of tenants that are gone, or have no URL any more. Where it cannot be done
+ * it is done another time: nobody reads them. */
+static void sweep(const char *dir, const struct snapshot *next)
+{
+	DIR *all = opendir(dir);
+	const struct dirent *entry;
+	unsigned seen = 0;
+
+	while (all && seen++ < REFRESHER_SWEEP_MAX && (entry = readdir(all))) {
+		struct str name = str_from(entry->d_name);
+
+		if (snapshot_is_slug(name) && !may_need(next, name))
+			unlinkat(dirfd(all), entry->d_name, 0);
+	}
+	if (all)
+		closedir(all);
+}
+
 void refresher_load(const char *dir, const struct snapshot *next)
 {
 	char path[PATH_MAX];
 
+	sweep(dir, next);
 	for (unsigned i = 0; i < next->tenant_count; i++) {
 		const struct tenant *t = next->tenants[i];
 		enum err err;

@@ -13,12 +13,15 @@
 #include "fetch/fetcher.h"
 
 #define REFRESHER_LOOK_MS 1000
+#define REFRESHER_SWEEP_MAX 65536
 
 struct refresher;
 
 /*
  * What the last run had: to be called with each snapshot before it serves.  The
- * directory is made where it is not there.
+ * directory is made where it is not there; files of its that are named like a
+ * tenant which is gone, or has no URL any more, are removed, of the first
+ * REFRESHER_SWEEP_MAX in it.
  */
 void refresher_load(const char *dir, const struct snapshot *next);
 

@@ -49,8 +49,8 @@ static bool is_code(struct str verdict, enum code code)
 }
 
 /* The setting that a refusal hangs on, where it stands or, not set, where it
- * would. */
-static void explain_setting(const struct tenant *tenant, struct str verdict,
+ * would. False: none. */
+static bool explain_setting(const struct tenant *tenant, struct str verdict,
 			    struct buf *out)
 {
 	const bool is_by_url = tenant->key_source && !tenant->key_count;
@@ -87,12 +87,15 @@ static void explain_setting(const struct tenant *tenant, struct str verdict,
 		origins_add_place(tenant, settings[i].line, out);
 		if (!settings[i].line)
 			buf_puts(out, ", where it is not set");
+		return true;
 	}
+	return false;
 }
 
 /* Of one that passed: what identity = "signed" would have refused it for. */
 static void explain_observed(const struct audit_record *record,
-			     struct str verdict, struct buf *out)
+			     const struct tenant *tenant, struct str verdict,
+			     struct buf *out)
 {
 	const struct code_info *info;
 
@@ -100,9 +103,18 @@ static void explain_observed(const struct audit_record *record,
 	    !str_has_prefix(verdict, STR("assertion_")))
 		return;
 	info = code_find(verdict, code_table[CODE_assertion_missing].status);
-	if (info)
-		buf_printf(out, "it passed; identity = \"signed\" would have "
-			   "refused it: %s %s", info->meaning, info->remedy);
+	if (!info)
+		return;
+	buf_puts(out, "it passed");
+	if (tenant) {
+		buf_puts(out, ", by identity of ");
+		buf_adds(out, tenant->slug);
+		origins_add_place(tenant, tenant->identity_line, out);
+	}
+	buf_printf(out, "; identity = \"signed\" would have refused it: %s ",
+		   info->meaning);
+	if (!tenant || !explain_setting(tenant, verdict, out))
+		buf_puts(out, info->remedy);
 }
 
 void remedy_explain(const struct snapshot *snapshot,
@@ -129,8 +141,8 @@ void remedy_explain(const struct snapshot *snapshot,
 			 is_code(verdict, CODE_busy))
 			explain_store(why, out);
 		else
-			explain_observed(record, verdict, out);
+			explain_observed(record, tenant, verdict, out);
 		if (tenant && !out->len)
-			explain_setting(tenant, verdict, out);
+			(void)explain_setting(tenant, verdict, out);
 	}
 }

@@ -156,6 +156,17 @@ static enum step_result answer_session(struct exchange *ex)
 	return answer_json(ex, 200, buf_str(&json));
 }
 
+/* For the trail: nginx shows nobody an answer of ours that is no 200. */
+static void note_other(struct exchange *ex)
+{
+	const struct account *account = ex->work;
+
+	ex->why = is_nobody(ex) ? session_why_none(ex) :
+		pool_printf(ex->pool, "the session is of tenant %.*s, and "
+			    "?tenant= asks for another",
+			    STR_ARG(account->session.tenant)).ptr;
+}
+
 static enum step_result answer_bare(struct exchange *ex, enum code code)
 {
 	answer_code(ex, code);
@@ -181,6 +192,7 @@ static enum step_result answer_check(struct exchange *ex)
 		answer_header(ex, "Retry-After", STR("60"));
 		return answer_bare(ex, CODE_tenant_unavailable);
 	case ASKED_OTHER:
+		note_other(ex);
 		return answer_bare(ex, CODE_not_signed_in);
 	case ASKED_NOTHING:
 		if (!is_nobody(ex) && ex->tenant->is_shared)
@@ -189,8 +201,10 @@ static enum step_result answer_check(struct exchange *ex)
 	case ASKED_RIGHT:
 		break;
 	}
-	if (is_nobody(ex))
+	if (is_nobody(ex)) {
+		note_other(ex);
 		return answer_bare(ex, CODE_not_signed_in);
+	}
 	err = add_remotes(ex);
 	if (err == ERR_NOMEM)
 		return answer_bare(ex, CODE_unavailable);
@@ -322,6 +336,7 @@ const struct steps steps_session = {
 const struct steps steps_check = {
 	.name = "check",
 	.list = check_list,
+	.are_refusals_audited = true,
 };
 const struct steps steps_logout_page = {
 	.name = "logout_page",

@@ -11,7 +11,8 @@
  *	4 refuse_embedded ----> 403
  *	  |
  *	read_token, open_token -> 401, or on to the partner: begin_again()
- *	check_login ----------> 401, where it began in another browser
+ *	check_login ----------> 401, where it began in another browser, or on
+ *	  |                     to the partner, where two began in this one
  *	  |
  *	5 ask_before_switch --> a page, where somebody else is signed in; its
  *	  |                     button POSTs and passes (is_confirmed())
@@ -316,11 +317,22 @@ static bool is_same_person(struct exchange *ex)
  * A sign-in that began at this desk ends in the browser in which it did: else
  * anybody could have theirs end in another's.  Who is in already as that very
  * person lost nothing but the cookie, to a tab that was first.
+ *
+ * A nonce that cannot be ours is one of the partner's library, which puts one into
+ * whatever it signs: where nothing is under way here it is a sign-in from the
+ * partner's page, as is one without any.  That opens nothing: who has such an
+ * assertion of their own could have had one without a nonce.  One of ours, by its
+ * look, belongs to a browser, and it is not this one.
+ *
+ * Where another one is under way here, two may have begun at once, and the cookie
+ * is of the other: it begins anew, once (login.h), as whoever this browser's user
+ * is at the partner's.
  */
 static enum step_result check_login(struct exchange *ex)
 {
 	struct callback *callback = ex->work;
 	const struct token *token = &callback->redeem.token;
+	const struct login *login = &callback->login;
 	int found;
 
 	if (!token->nonce.ptr || !ex->tenant->login_keys)
@@ -329,16 +341,22 @@ static enum step_result check_login(struct exchange *ex)
 	if (found < 0)
 		return answer_failure(ex, ERR_NOMEM);
 	if (found) {
-		if (!token->is_chosen && callback->login.target.ptr)
-			callback->redeem.target = callback->login.target;
+		if (!token->is_chosen && login->target.ptr)
+			callback->redeem.target = login->target;
 		return STEP_NEXT;
 	}
 	found = session_current(ex, &callback->current,
 				&callback->current_tenant);
 	if (found < 0)
 		return answer_failure(ex, ERR_NOMEM);
-	if (found && is_same_person(ex))
+	if ((found && is_same_person(ex)) ||
+	    (!login->has_others && !login_is_state(token->nonce)))
 		return STEP_NEXT;
+	if (login->has_others && !login->has_again && login_may_begin(ex)) {
+		ex->why = "another sign-in that began in this browser is under "
+			  "way, and none with this nonce";
+		return login_bounce(ex, callback->redeem.target);
+	}
 	return answer_error(ex, CODE_assertion_nonce,
 			    "This sign-in was not begun in this browser. "
 			    "Please go back and try again.");

@@ -10,6 +10,7 @@
 #include "codec/media.h"
 #include "handoff/page.h"
 #include "handoff/proxies.h"
+#include "handoff/steps.h"
 #include "policy/client.h"
 
 #include <stdatomic.h>
@@ -418,7 +419,8 @@ static bool is_left_out(const struct exchange *ex)
 	const struct refusal refusal = {
 		.client = &ex->client,
 		.tenant = ex->tenant ? ex->tenant->slug : STR_NULL,
-		.kind = ex->is_refusal ? REFUSAL_ORIGIN :
+		.kind = ex->steps == &steps_check ? REFUSAL_CHECK :
+			ex->is_refusal ? REFUSAL_ORIGIN :
 			str_has_prefix(code, STR("token_")) ? REFUSAL_TOKEN :
 							      REFUSAL_OTHER,
 	};
@@ -427,7 +429,9 @@ static bool is_left_out(const struct exchange *ex)
 	    !ex->gateway->refusals ||
 	    refusals_take(ex->gateway->refusals, &refusal, ex->start_ms))
 		return false;
-	tell_left_out();
+	/* a page that nobody is signed in to is no news */
+	if (refusal.kind != REFUSAL_CHECK)
+		tell_left_out();
 	return true;
 }
 

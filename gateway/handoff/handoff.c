@@ -221,7 +221,9 @@ static enum step_result verify_identity(struct exchange *ex)
 		ex->verdict = code_table[vouch->code].name;
 		return STEP_NEXT;
 	}
-	if (tenant->login_url.len && vouch->says.nonce.ptr)
+	/* a library's own nonce does not take the place of the state */
+	if (tenant->login_url.len && vouch->says.nonce.ptr &&
+	    (!handoff->nonce.ptr || login_is_state(vouch->says.nonce)))
 		handoff->nonce = vouch->says.nonce;
 	handoff->is_vouched = tenant->identity == IDENTITY_SIGNED;
 	if (handoff->is_vouched)

@@ -23,7 +23,7 @@
 
 enum kind {
 	BEGUN = 'b',		/* by a user who wanted to go somewhere */
-	TRYING = 't',		/* does the browser keep the cookie? */
+	TRYING = 't',		/* to see whether the browser keeps the cookie */
 	AGAIN = 'a',		/* in the place of one that failed */
 };
 
@@ -166,6 +166,14 @@ static enum err check_target(struct exchange *ex, struct str text,
 	return err == ERR_NOMEM ? err : ERR_OK;
 }
 
+static bool has_again(const struct kept *kept)
+{
+	for (unsigned i = 0; i < kept->count; i++)
+		if (kept->v[i].kind == AGAIN)
+			return true;
+	return false;
+}
+
 int login_find(struct exchange *ex, struct str state, struct login *login_r)
 {
 	struct kept kept;
@@ -174,6 +182,9 @@ int login_find(struct exchange *ex, struct str state, struct login *login_r)
 
 	if (read_kept(ex, &kept))
 		return -1;
+	login.has_others = kept.count > 0;
+	login.has_again = has_again(&kept);
+	*login_r = login;
 	while (i < kept.count && (state.len != STATE_LEN ||
 	       !digest_equal(kept.v[i].state.ptr, state.ptr, STATE_LEN)))
 		i++;
@@ -277,6 +288,22 @@ enum step_result login_bounce(struct exchange *ex, struct str target)
 	return answer_redirect(ex, 303, buf_str(&out));
 }
 
+/* 16 octets in hex, as libraries write them, have the length of ours; that all of
+ * ours are such digits happens once in 2^60. */
+bool login_is_state(struct str text)
+{
+	bool is_hex = true;
+
+	if (text.len != STATE_LEN)
+		return false;
+	for (size_t i = 0; i < text.len; i++) {
+		if (!is_plain(text.ptr[i]))
+			return false;
+		is_hex = is_hex && num_hex(text.ptr[i]) >= 0;
+	}
+	return !is_hex;
+}
+
 struct str login_take_state(struct exchange *ex)
 {
 	struct str state;
@@ -284,11 +311,8 @@ struct str login_take_state(struct exchange *ex)
 	if (!ex->tenant->login_keys)
 		return STR_NULL;
 	state = fields_value(&ex->fields, STR("state"));
-	if (state.len != STATE_LEN)
+	if (!login_is_state(state))
 		return STR_NULL;
-	for (size_t i = 0; i < state.len; i++)
-		if (!is_plain(state.ptr[i]))
-			return STR_NULL;
 	fields_del(&ex->fields, STR("state"));
 	return state;
 }
@@ -442,24 +466,23 @@ static bool is_loop(const struct kept *kept, struct str target)
 	       clock_steady_s() + LOGIN_TTL_S;
 }
 
-static bool has_again(const struct kept *kept)
+/* Here once more, to see whether the browser has kept the cookie.  A target that
+ * is too long for the way is in the cookie in any case. */
+static enum step_result try_cookie(struct exchange *ex, char again,
+				   struct str target)
 {
-	for (unsigned i = 0; i < kept->count; i++)
-		if (kept->v[i].kind == AGAIN)
-			return true;
-	return false;
-}
+	struct buf out;
 
-/* Here once more, to see whether the browser has kept the cookie. */
-static enum step_result try_cookie(struct exchange *ex)
-{
-	struct str here = ex->tenant->is_shared ?
-		pool_printf(ex->pool, LOGIN_PATH "?again=2&tenant=%.*s",
-			    STR_ARG(ex->tenant->slug)) :
-		STR(LOGIN_PATH "?again=2");
-
-	return here.ptr ? answer_redirect(ex, 302, here) :
-			  answer_failure(ex, ERR_NOMEM);
+	buf_init_pool(&out, ex->pool, LOCATION_MAX + 4 * LOGIN_TARGET_MAX);
+	buf_printf(&out, LOGIN_PATH "?again=%c", again);
+	if (ex->tenant->is_shared)
+		buf_printf(&out, "&tenant=%.*s", STR_ARG(ex->tenant->slug));
+	if (target.len && out.len + 3 * target.len < LOCATION_MAX) {
+		buf_puts(&out, "&return_to=");
+		add_encoded(&out, target);
+	}
+	return buf_is_ok(&out) ? answer_redirect(ex, 302, buf_str(&out)) :
+				 answer_failure(ex, ERR_NOMEM);
 }
 
 /* Once more, and once: what bounds it stands in the cookie. */
@@ -475,8 +498,40 @@ static enum step_result begin_anew(struct exchange *ex, struct kept *kept,
 	err = put_entry(ex, kept, kept->count ? AGAIN : TRYING, target);
 	if (err)
 		return answer_failure(ex, err);
-	return kept->v[0].kind == TRYING ? try_cookie(ex) :
+	return kept->v[0].kind == TRYING ?
+		try_cookie(ex, '2', STR_NULL) :
 		send_to_partner(ex, &kept->v[0]);
+}
+
+/*
+ * Where no cookie is kept, no session is either: who is signed in at the partner,
+ * whose page posts by itself, would go round for ever.  Nothing else travels all
+ * of that way, for a partner need not hand on what it was sent.  Who typed an
+ * address, or has any cookie of this host, is not on it.
+ */
+static bool is_cookie_doubtful(const struct exchange *ex)
+{
+	struct str value;
+
+	return !request_header(&ex->request, "Cookie", &value) &&
+	       (request_header(&ex->request, "Sec-Fetch-Site", &value) != 1 ||
+		!str_eq(value, STR("none")));
+}
+
+/* The cookie is kept: on with what it was tried with, or, where a tab beside this
+ * one was last to write it, with one more. */
+static enum step_result begin_tried(struct exchange *ex, struct kept *kept,
+				    struct str target)
+{
+	enum err err = ERR_OK;
+
+	if (!kept->count)
+		return refuse_repeated(ex);
+	if (kept->v[0].kind != TRYING ||
+	    (target.len && !str_eq(kept->v[0].target, target)))
+		err = put_entry(ex, kept, BEGUN, target);
+	return err ? answer_failure(ex, err) :
+		     send_to_partner(ex, &kept->v[0]);
 }
 
 static enum step_result begin_login(struct exchange *ex)
@@ -486,16 +541,22 @@ static enum step_result begin_login(struct exchange *ex)
 	struct str again = fields_value(&begin->query, STR("again"));
 	struct kept kept;
 	enum err err = read_kept(ex, &kept);
+	bool is_tried;
 
 	if (err)
 		return answer_failure(ex, err);
-	if (again.ptr)
+	if (again.ptr && !str_eq(again, STR("0")))
 		return begin_anew(ex, &kept, target, str_eq(again, STR("2")));
 	if (is_loop(&kept, target))
 		return refuse_repeated(ex);
-	err = put_entry(ex, &kept, BEGUN, target);
-	return err ? answer_failure(ex, err) :
-		     send_to_partner(ex, &kept.v[0]);
+	if (again.ptr)
+		return begin_tried(ex, &kept, target);
+	is_tried = !kept.count && is_cookie_doubtful(ex);
+	err = put_entry(ex, &kept, is_tried ? TRYING : BEGUN, target);
+	if (err)
+		return answer_failure(ex, err);
+	return is_tried ? try_cookie(ex, '0', target) :
+			  send_to_partner(ex, &kept.v[0]);
 }
 
 static const struct step login_list[] = {

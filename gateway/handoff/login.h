@@ -26,7 +26,12 @@
  * or was used, is begun anew once (login_bounce()): the cookie says so, and where
  * none is kept, which is tried before, it does not happen.  LOGIN_KEPT of them for
  * one place within LOGIN_HASTE_S that all came back without success are no
- * person's.
+ * person's.  A browser that keeps no cookies at all is not sent to the partner a
+ * second time: one that comes from elsewhere without any shows first that it keeps
+ * one (`again=0`).
+ *
+ * Tabs that begin at once, without a cookie, overwrite each other's; whose state is
+ * lost begins anew, by the same rule.
  */
 #ifndef HANDOFF_LOGIN_H
 #define HANDOFF_LOGIN_H
@@ -57,6 +62,9 @@ enum step_result login_begin(struct exchange *ex);
  * `target`: where that was to lead; absent: as the cookie says. */
 enum step_result login_bounce(struct exchange *ex, struct str target);
 
+/* Is it one of ours by its look? */
+bool login_is_state(struct str text);
+
 /*
  * Take the field `state` out of the body's, where it is one of ours by its look:
  * forms have fields of that name for other ends.  Absent: there is none, or the
@@ -70,8 +78,10 @@ struct login {
 				 * particular, or somewhere that is no longer
 				 * allowed */
 	struct str cookie;	/* Set-Cookie: all others stand on */
+	bool has_others;	/* there are any that are not over */
+	bool has_again;		/* one in the place of one that failed */
 };
-/* 1; 0: there is none of that state; -1: no memory. */
+/* 1; 0: there is none of that state, and nothing to lead to; -1: no memory. */
 int login_find(struct exchange *ex, struct str state, struct login *login_r);
 
 #endif

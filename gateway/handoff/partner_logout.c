@@ -10,6 +10,7 @@
 #include "handoff/admit.h"
 #include "handoff/body.h"
 #include "handoff/vouch.h"
+#include "policy/validate.h"
 
 struct partner_logout {
 	struct exchange *ex;
@@ -72,7 +73,8 @@ static enum step_result find_person(struct exchange *ex)
 				      "is not \"signed\": send email too"));
 	if (!says->email.ptr)
 		return STEP_NEXT;
-	err = email_parse(ex->pool, says->email, &email);
+	/* as the handoff reads it */
+	err = email_parse(ex->pool, validate_trim(says->email), &email);
 	if (err)
 		return err == ERR_NOMEM || err == ERR_INTERNAL ?
 			answer_failure(ex, err) :

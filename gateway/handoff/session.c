@@ -249,3 +249,23 @@ int session_current(struct exchange *ex, struct session *session_r,
 	*tenant_r = tenant;
 	return 1;
 }
+
+const char *session_why_none(struct exchange *ex)
+{
+	uint8_t hash[SESSION_HASH_LEN];
+	struct session session;
+	struct str value;
+	int64_t id;
+
+	if (!find_cookie(ex, &value))
+		return "no session's cookie came, or more than one";
+	if (!parse_cookie(value, &id, hash))
+		return "what came is no session's cookie";
+	if (sessions_find(store_sessions(ex->gateway->store), id, hash,
+			  ex->start_ms / 1000, false, ex->pool, &session))
+		return "the cookie's session is not known: it ended, or was of "
+		       "another store";
+	return pool_printf(ex->pool, "the session is of tenant %.*s, which is "
+			   "not served at this host, or not any more as it was",
+			   STR_ARG(session.tenant)).ptr;
+}

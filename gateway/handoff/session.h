@@ -76,6 +76,9 @@ enum session_kind session_kind_of(const struct exchange *ex);
 int session_current(struct exchange *ex, struct session *session_r,
 		    const struct tenant **tenant_r);
 
+/* Why it is nobody's, in words for the trail. NULL: no memory. */
+const char *session_why_none(struct exchange *ex);
+
 /* {"id":"12","email":...,"name":...,"verified":...,"attributes":{...}} */
 void session_add_user(struct buf *out, const struct user_view *user);
 

@@ -9,6 +9,7 @@
 /* Scopes; no tenant's slug has a blank. */
 #define SCOPE_TOKENS STR(" tokens")
 #define SCOPE_ORIGINS STR(" origins")
+#define SCOPE_CHECKS STR(" checks")
 #define SCOPE_OTHERS STR(" others")
 #define SCOPE_CLIENT STR(" samples of a client")
 #define SCOPE_ALL STR(" samples")
@@ -62,6 +63,8 @@ static bool is_within(struct refusals *r, const struct refusal *refusal,
 				    { REFUSALS_TOKENS_A_DAY, DAY_S } },
 		[REFUSAL_ORIGIN] = { SCOPE_ORIGINS,
 				     { REFUSALS_ORIGINS_A_DAY, DAY_S } },
+		[REFUSAL_CHECK] = { SCOPE_CHECKS,
+				    { REFUSALS_CHECKS_A_DAY, DAY_S } },
 	};
 
 	return ratelimit_check(r->limiter, kinds[refusal->kind].scope,
@@ -85,6 +88,8 @@ bool refusals_take(struct refusals *r, const struct refusal *refusal,
 
 	if (is_within(r, refusal, now_ms))
 		return true;
+	if (refusal->kind == REFUSAL_CHECK)
+		return false;
 	for (unsigned i = 0; is_taken && i < N_ELEMENTS(budgets); i++)
 		is_taken = ratelimit_peek(r->limiter, budgets[i].scope,
 					  budgets[i].rule, budgets[i].who,

@@ -8,7 +8,9 @@
  *   It comes back evenly over the day.  Wrong tokens have one of their own, so
  *   that whoever tries tokens out behind a shared address does not use up the
  *   other: REFUSALS_TOKENS_A_DAY.  So have pages whose origin is not listed,
- *   since any page makes its visitors' browsers ask: REFUSALS_ORIGINS_A_DAY.
+ *   since any page makes its visitors' browsers ask: REFUSALS_ORIGINS_A_DAY; and
+ *   a proxy's questions, one for each page that nobody is signed in to:
+ *   REFUSALS_CHECKS_A_DAY, and no samples.
  * - Past it samples are taken, at a fixed rate however many are refused:
  *   REFUSALS_SAMPLES in REFUSALS_SAMPLES_S seconds of all, of which a tenant
  *   has a third at most, and a client one in REFUSALS_CLIENT_S.
@@ -30,6 +32,7 @@
 #define REFUSALS_A_DAY 240
 #define REFUSALS_TOKENS_A_DAY 60
 #define REFUSALS_ORIGINS_A_DAY 60
+#define REFUSALS_CHECKS_A_DAY 12
 #define REFUSALS_SAMPLES 6
 #define REFUSALS_SAMPLES_S 60
 #define REFUSALS_CLIENT_S 600
@@ -46,6 +49,7 @@ enum refusal_kind {
 	REFUSAL_OTHER,
 	REFUSAL_TOKEN,			/* a token that is no good */
 	REFUSAL_ORIGIN,			/* of a page of another origin */
+	REFUSAL_CHECK,			/* of who asks whether anybody is in */
 };
 
 struct refusal {

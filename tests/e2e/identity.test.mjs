@@ -391,7 +391,7 @@ test('observe refuses nobody for it, and counts', async () => {
 	assert.equal((await gw.handoff('gamma', plain, origin)).status, 302);
 	const r = await gw.handoff('gamma', { ...plain, assertion: sign({ with: hmac(OTHER), payload: claims({ aud: 'gamma' }) }) }, origin);
 	assert.equal(r.status, 302);
-	assert.match((await gw.ctl('explain', r.headers['x-request-id'])).out, /remedy: +it passed; identity = "signed" would have refused it: [^]*assertion_signature/);
+	assert.match((await gw.ctl('explain', r.headers['x-request-id'])).out, /remedy: +it passed, by identity of gamma \(gamma\.conf:\d+\); identity = "signed" would have refused it: [^\n]* The setting: keys of gamma \(gamma\.conf:\d+\)\n[^]*assertion_signature/);
 	assert.equal((await gw.handoff('gamma', { assertion: sign({ payload: claims({ aud: 'gamma' }) }) })).status, 302, 'a signature stands for the origin');
 	assert.equal((await gw.handoff('gamma', plain)).status, 403);
 	const metrics = await gw.metrics();

@@ -49,7 +49,7 @@ function serve() {
 			return res.writeHead(304).end();
 		res.writeHead(page[0], page[2]).end(page[1]);
 	});
-	return new Promise((done) => server.listen(port ?? 0, '127.0.0.1', () => { port = server.address().port; done(); }));
+	return new Promise((done, fail) => server.on('error', fail).listen(port ?? 0, '127.0.0.1', () => { port = server.address().port; done(); }));
 }
 function gone() {
 	server.closeAllConnections();
@@ -119,9 +119,11 @@ for (const [slug, why] of [
 		assert.match((await gw.ctl('status')).out, new RegExp(`KEYS OF ${named(slug)} COULD NOT BE FETCHED`));
 	});
 
-test('a rotation under load refuses no good assertion', async () => {
+test('a rotation under load refuses no good assertion', async (t) => {
 	await until(async () => (await report('rotates')).keys === 1, 'keys');
 	let done = 0, is_over = false;
+	/* whatever fails below, the load ends */
+	t.after(() => { is_over = true; });
 	const load = [1, 2, 3, 4].map(async () => {
 		while (!is_over) {
 			const answer = await arrive('rotates', one, 'one');

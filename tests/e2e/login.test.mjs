@@ -39,12 +39,12 @@ class Browser {
 	jars = new Map();
 	keepsCookies = true;
 
-	async go(url, { method = 'GET', fields, headers = {}, ...rest } = {}) {
+	async go(url, { method = 'GET', fields, headers = {}, site = 'none', ...rest } = {}) {
 		const at = new URL(url), jar = this.jars.get(at.host) ?? new Map();
 		const r = await gw.request({
 			host: at.host, method, path: at.pathname + at.search, body: fields && new URLSearchParams(fields).toString(),
 			headers: {
-				Accept: 'text/html', 'Sec-Fetch-Mode': 'navigate', 'Sec-Fetch-Dest': 'document',
+				Accept: 'text/html', 'Sec-Fetch-Mode': 'navigate', 'Sec-Fetch-Dest': 'document', 'Sec-Fetch-Site': site,
 				...(fields ? { 'Content-Type': 'application/x-www-form-urlencoded' } : {}),
 				...(jar.size ? { Cookie: [...jar].map(([name, value]) => `${name}=${value}`).join('; ') } : {}), ...headers,
 			}, ...rest,
@@ -62,10 +62,12 @@ class Browser {
 
 	/** As far as the gateway leads. */
 	async follow(url, options) {
-		let r = await this.go(url, options);
+		/* a chain that another site's page began is that site's */
+		const site = options?.fields ? 'cross-site' : 'none';
+		let r = await this.go(url, { site, ...options });
 		for (let hops = 0; r.to && /^ticket|^tickets/.test(r.to.host); hops++) {
 			assert.ok(hops < 10, 'a loop');
-			r = await this.go(r.to.href);
+			r = await this.go(r.to.href, { site });
 		}
 		return r;
 	}
@@ -165,9 +167,6 @@ async function victim(slug = 'alpha') {
 const attacks = [
 	['a sign-in of another browser', 'alpha', async () => (await new Browser()).go(await eves())],
 	['the same, signed', 'beta', async () => (await new Browser()).go(await eves('beta'))],
-	['login CSRF: the victim has begun one, too', 'alpha', async () => (await victim()).go(await eves())],
-	['login CSRF, signed', 'beta', async () => (await victim('beta')).go(await eves('beta'))],
-	['a nonce of somebody\'s own making', 'beta', async () => (await victim('beta')).go((await gw.handoff('beta', { assertion: assertion({ nonce: 'x' }) })).headers.location)],
 	['a cookie of another tenant', 'beta', async () => {
 		const browser = await victim();
 		browser.jars.set('ticket.beta.test', browser.jars.get('ticket.alpha.test'));
@@ -199,6 +198,41 @@ for (const [what, slug, how] of attacks)
 		assert.deepEqual(r.cookies, []);
 		assert.equal((await gw.ctl('--json', 'users', 'show', slug, 'eve@example.com')).code, 1);
 	});
+
+for (const [what, slug, how] of [
+	['the victim has begun one, too', 'alpha', () => eves()],
+	['signed', 'beta', () => eves('beta')],
+	['a nonce of somebody\'s own making', 'beta', async () => (await gw.handoff('beta', { assertion: assertion({ nonce: 'x', sub: '666', email: 'eve@example.com' }) })).headers.location],
+])
+	test(`login CSRF leads the victim to the partner, as themselves: ${what}`, async () => {
+		const browser = await victim(slug), location = await how();
+		const r = await browser.follow(location);
+		assert.equal(r.to.origin + r.to.pathname, slug === 'beta' ? 'https://beta.test/login' : 'https://alpha.test/support/login');
+		assert.ok(!browser.jars.get(`ticket.${slug}.test`).has('__Host-usher'));
+		/* and once */
+		assert.match((await browser.go(location)).text, /data-code="assertion_nonce"/);
+		assert.equal((await gw.ctl('--json', 'users', 'show', slug, 'eve@example.com')).code, 1);
+	});
+
+test('two that begin at once in a browser without cookies: both are in', async () => {
+	const browser = new Browser(), partner = (out) => ({ ...USER, state: out.to.searchParams.get('state'), redirect_url: out.to.searchParams.get('return_to') });
+	const other = new Browser(), first = await other.go(`${DESK}/auth/login?return_to=/tickets/1`);
+	const second = await browser.go(`${DESK}/auth/login?return_to=/tickets/2`);
+	const again = await browser.follow(`${POST}/alpha`, { method: 'POST', fields: partner(first) });
+	assert.equal(again.to.host, 'alpha.test');
+	assert.equal(again.to.searchParams.get('return_to'), `${DESK}/tickets/1`);
+	assert.equal((await browser.follow(`${POST}/alpha`, { method: 'POST', fields: partner(again) })).url, `${DESK}/tickets/1`);
+	assert.equal((await browser.follow(`${POST}/alpha`, { method: 'POST', fields: partner(second) })).url, `${DESK}/tickets/2`);
+});
+
+test('a library that always puts in a nonce of its own signs in at the click, and with the state beside it', async () => {
+	const own = () => ({ assertion: assertion({ nonce: crypto.randomBytes(16).toString('hex') }) });
+	assert.equal((await new Browser().follow(`${POST}/beta`, { method: 'POST', fields: own() })).status, 200);
+	const browser = new Browser(), out = await browser.follow('https://ticket.beta.test/tickets/new');
+	const back = await browser.follow(`${POST}/beta`, { method: 'POST', fields: { ...own(), state: out.to.searchParams.get('state') } });
+	assert.equal(back.url, 'https://ticket.beta.test/tickets/new');
+	assert.equal(back.status, 200);
+});
 
 test('the login\'s cookie is no token', async () => {
 	const browser = await victim();
@@ -271,6 +305,19 @@ test('a browser that keeps no cookies is sent nowhere again', async () => {
 	const out = await browser.follow('https://ticket.beta.test/tickets/4');
 	const back = await browser.follow(`${POST}/beta`, { method: 'POST', fields: { assertion: assertion({ nonce: out.to.searchParams.get('nonce') }) } });
 	assert.match(back.text, /data-code="assertion_nonce"/);
+});
+
+test('nor where the partner knows of no state and its page posts by itself', async () => {
+	const browser = new Browser();
+	browser.keepsCookies = false;
+	let r = await browser.follow(`${DESK}/tickets/4`), rounds = 0;
+	for (; r.to; rounds++) {
+		assert.ok(rounds < 3, 'a loop');
+		r = await browser.follow(`${POST}/alpha`, { method: 'POST', fields: { ...USER, redirect_url: r.to.searchParams.get('return_to') } });
+	}
+	assert.equal(rounds, 1);
+	assert.match(r.text, /data-code="sign_in_repeated"/);
+	assert.match(r.text, /keeps no cookies/);
 });
 
 test('a used assertion begins anew, and who it signed in is in', async () => {

@@ -174,7 +174,7 @@ for (const [language, [program, args]] of Object.entries(programs)) {
 			assert.equal(await new Promise((resolve) => { child.on('close', resolve); }), 0);
 			return out;
 		};
-		const ask = (target, headers = {}) => own.request({ host, plain: true, path: target, headers: { Accept: 'text/html', ...headers } });
+		const ask = (target, headers = {}) => own.request({ host, plain: true, path: target, headers: { Accept: 'text/html', 'Sec-Fetch-Site': 'none', ...headers } });
 		const begun = await ask('/auth/login?return_to=/tickets/17');
 		const page = await say(new URL(begun.headers.location).searchParams.get('state'));
 		assert.match(page, new RegExp(`action="http://${host}/api/auth/redirect/yourcompany"`));

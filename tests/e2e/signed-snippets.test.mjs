@@ -249,12 +249,13 @@ for (const framework of ['php', 'node'])
 	});
 
 test('a secret that is missing is used by nobody', { skip: languages.php.skip || languages.python.skip }, async (t) => {
-	for (const framework of ['php', 'python']) {
+	for (const framework of ['php', 'python', 'node']) {
 		const { post, said } = await languages[framework].run(t, await server(framework), { USHER_SECRET: '' });
 		const r = await post(users[0], script);
 		assert.equal(r.status, 500);
 		assert.ok(!r.text.includes('eyJ'));
 		await until(() => /USHER_SECRET is missing/.test(said()), 'it to say so');
+		assert.equal((await post(users[0], script)).status, 500, 'it serves on');
 	}
 });
 

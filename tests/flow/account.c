@@ -115,6 +115,42 @@ START_TEST(a_desk_is_told_what_its_tenant_says)
 END_TEST
 
 /* Its users are not signed out: nobody knows, until its file is mended. */
+static bool has_why(struct exchange *ex, const char *text)
+{
+	struct audit_record record = flow_audit(ex);
+
+	return str_icontains(record.code, STR("not_signed_in")) &&
+	       str_icontains(record.trail, str_from(text));
+}
+
+START_TEST(a_check_that_is_refused_is_on_record)
+{
+	const char *cookie = flow_sign_in("alpha", C, USER);
+	const char *others = flow_sign_in("ids", IDS, USER);
+	struct audit_record none;
+	struct exchange *ex;
+	char wrong[256];
+
+	ck_assert(has_why(check(NULL, NULL), "no session's cookie came"));
+	ck_assert(has_why(check("__Host-usher=x", NULL),
+			  "is no session's cookie"));
+	snprintf(wrong, sizeof(wrong), "%s", cookie);
+	wrong[strlen(wrong) - 2] ^= 1;
+	ck_assert(has_why(check(wrong, NULL), "is not known"));
+	ck_assert(has_why(check(others, NULL), "is of tenant ids, which"));
+	ck_assert(has_why(check(cookie, "tenant=ids"),
+			  "is of tenant alpha, and ?tenant="));
+	/* and one that passes is not, nor what a page asks */
+	ex = check(cookie, NULL);
+	ck_answer(ex, 200, "");
+	ck_assert_int_eq(audit_find(ex->reader, str_from(ex->id), ex->pool,
+				    &none), ERR_NOT_FOUND);
+	ex = session(NULL);
+	ck_assert_int_eq(audit_find(ex->reader, str_from(ex->id), ex->pool,
+				    &none), ERR_NOT_FOUND);
+}
+END_TEST
+
 START_TEST(of_a_tenant_that_is_broken_nobody_knows)
 {
 	const char *cookie = flow_sign_in("ids", IDS, USER);
@@ -550,6 +586,7 @@ static void account_tests(TCase *tcase)
 	tcase_add_test(tcase, nobody_is_nobody);
 	tcase_add_test(tcase, a_session_says_who_is_there);
 	tcase_add_test(tcase, a_desk_is_told_what_its_tenant_says);
+	tcase_add_test(tcase, a_check_that_is_refused_is_on_record);
 	tcase_add_test(tcase, of_a_tenant_that_is_broken_nobody_knows);
 	tcase_add_test(tcase, a_session_ends_by_itself);
 	tcase_add_test(tcase, who_only_looks_keeps_no_session_from_ending);

@@ -40,13 +40,19 @@ static void setup(void)
 	clock_hold(NOW_MS);
 }
 
-static struct exchange *login_at(const char *host, const char *query,
-				 const char *cookie)
+static struct exchange *login_from(const char *site, const char *host,
+				   const char *query, const char *cookie)
 {
 	return flow_call(&steps_login, .host = host, .query = query,
 			 .cookie = cookie, .headers = { BROWSER,
 			 "Sec-Fetch-Mode: navigate",
-			 "Sec-Fetch-Dest: document" });
+			 "Sec-Fetch-Dest: document", site });
+}
+
+static struct exchange *login_at(const char *host, const char *query,
+				 const char *cookie)
+{
+	return login_from("Sec-Fetch-Site: none", host, query, cookie);
 }
 
 static struct exchange *login(const char *query, const char *cookie)
@@ -178,9 +184,7 @@ START_TEST(one_that_began_in_another_browser_ends_in_none)
 		  "assertion_nonce");
 	ck_assert_int_eq(flow_count("redemptions"), 0);
 	ck_answer(flow_visit(C, token, cookie), 302, "");
-	/* signed, whatever it looks like */
-	ck_answer(flow_visit(S, with_nonce("x"), NULL), 401,
-		  "assertion_nonce");
+	/* signed, too */
 	ck_answer(flow_visit(S, with_nonce(state), cookie), 401,
 		  "assertion_nonce");
 	/* after its time */
@@ -223,6 +227,111 @@ START_TEST(a_click_at_the_partners_page_is_as_before)
 	ex = flow_visit("ticket.plain.test", flow_mint("plain", PLAIN
 			"&state=0123456789abcdef0123456789abcdef"), NULL);
 	ck_answer(ex, 302, "");
+}
+END_TEST
+
+static struct exchange *navigate(const char *host, const char *token,
+				 const char *cookie)
+{
+	return flow_call(&steps_callback, .host = host, .query = token,
+			 .cookie = cookie, .headers = { BROWSER,
+			 "Sec-Fetch-Mode: navigate",
+			 "Sec-Fetch-Dest: document" });
+}
+
+/* Follow it as a browser does, with what cookie it has. */
+static struct exchange *follow_at(const char *host, struct exchange *ex,
+				  const char *cookie)
+{
+	struct str query, location = flow_header(ex, "Location");
+
+	ck_assert(location.ptr && strstr(location.ptr, LOGIN_PATH));
+	str_cut(location, '?', &query);
+	return login_from("Sec-Fetch-Site: cross-site", host,
+			  flow_keep_text(ex, query), cookie);
+}
+
+START_TEST(two_that_begin_at_once_both_end_well)
+{
+	struct exchange *ex = login("return_to=/tickets/1", NULL);
+	const char *lost = state_of(ex), *cookie, *token;
+
+	cookie = flow_cookie(login("return_to=/tickets/2", NULL));
+	token = mint(PLAIN "&redirect_url=https%3A%2F%2F" C "%2Ftickets%2F1",
+		     lost);
+	ex = navigate(C, token, cookie);
+	ck_answer(ex, 303, "sign_in_again");
+	ck_assert_int_eq(flow_count("redemptions"), 0);
+	ex = follow_at(C, ex, cookie);
+	ck_assert(goes_to(ex, "https://alpha.test/login"));
+	cookie = flow_cookie(ex);
+	/* once */
+	ck_answer(navigate(C, token, cookie), 401, "assertion_nonce");
+	ex = navigate(C, mint(PLAIN, state_of(ex)), cookie);
+	ck_answer(ex, 302, "");
+	ck_str_is(flow_header(ex, "Location"), "https://" C "/tickets/1");
+	/* a program goes nowhere */
+	ck_answer(flow_visit(C, token, cookie), 401, "assertion_nonce");
+}
+END_TEST
+
+START_TEST(a_browser_without_cookies_is_not_sent_round)
+{
+	static const char *const sites[] = {
+		"Sec-Fetch-Site: cross-site", "Sec-Fetch-Site: same-site", NULL
+	};
+	struct exchange *ex, *there;
+	const char *cookie;
+
+	for (unsigned i = 0; i < N_ELEMENTS(sites); i++) {
+		ex = login_from(sites[i], C, "return_to=/tickets/3", NULL);
+		ck_str_is(flow_header(ex, "Location"), "/auth/login?again=0&"
+			  "return_to=https%3A//" C "/tickets/3");
+		cookie = flow_cookie(ex);
+		ck_answer(follow_at(C, ex, NULL), 401, "sign_in_repeated");
+		there = follow_at(C, ex, cookie);
+		ck_assert(goes_to(there, "https://alpha.test/login"));
+		ck_assert(goes_to(there, "tickets/3"));
+		there = flow_visit(C, mint(PLAIN, state_of(there)), cookie);
+		ck_str_is(flow_header(there, "Location"), "https://" C
+			  "/tickets/3");
+	}
+	/* a tab beside it was last to write the cookie */
+	ex = login_from(sites[0], C, "return_to=/tickets/4", NULL);
+	there = follow_at(C, ex, cookie);
+	ck_assert(goes_to(there, "tickets/4"));
+	ck_assert(flow_cookie(there));
+	/* it keeps others */
+	ex = login_from(sites[0], C, NULL, "a=b");
+	ck_assert(goes_to(ex, "https://alpha.test/login"));
+}
+END_TEST
+
+/* 16 octets in hex, a UUID, base64url of another length. */
+static const char *const foreign[] = {
+	"0123456789abcdef0123456789ABCDEF",
+	"3f1b2a60-8c5e-4b8a-9d0e-3a7f9c1d2e4b", "AAAAAAAAAAAAAAAAAAAAAA", "x",
+};
+
+START_TEST(a_nonce_of_the_partners_library_is_none_of_ours)
+{
+	struct exchange *ex;
+	const char *cookie;
+	char body[JWS_MAX + 256], more[128];
+
+	ck_answer(flow_visit(S, with_nonce(foreign[_i]), NULL), 302, "");
+	/* not beside one that began here */
+	ex = login_at(S, "return_to=/tickets/9", NULL);
+	cookie = flow_cookie(ex);
+	ck_answer(flow_visit(S, with_nonce(foreign[_i]), cookie), 401,
+		  "assertion_nonce");
+	/* which may come back in the form */
+	snprintf(more, sizeof(more), ",\"nonce\":\"%s\"", foreign[_i]);
+	snprintf(body, sizeof(body), "%s&state=%s", assertion(more,
+		 clock_wall_s() + 60), state_of(ex));
+	ex = flow_visit(S, flow_mint("signed", body), cookie);
+	ck_answer(ex, 302, "");
+	ck_str_is(flow_header(ex, "Location"), "https://" S "/tickets/9");
 }
 END_TEST
 
@@ -370,14 +479,9 @@ static struct exchange *post_late(const char *more)
 			 .headers = { BROWSER });
 }
 
-/* Follow it as a browser does, with what cookie it has. */
 static struct exchange *follow(struct exchange *ex, const char *cookie)
 {
-	struct str query, location = flow_header(ex, "Location");
-
-	ck_assert(location.ptr && strstr(location.ptr, LOGIN_PATH));
-	str_cut(location, '?', &query);
-	return login_at(S, flow_keep_text(ex, query), cookie);
+	return follow_at(S, ex, cookie);
 }
 
 START_TEST(an_assertion_that_expired_is_signed_anew_once)
@@ -496,6 +600,10 @@ static void login_tests(TCase *t)
 	tcase_add_test(t,
 		anothers_sign_in_does_not_pass_for_the_one_that_was_begun);
 	tcase_add_test(t, a_click_at_the_partners_page_is_as_before);
+	tcase_add_test(t, two_that_begin_at_once_both_end_well);
+	tcase_add_test(t, a_browser_without_cookies_is_not_sent_round);
+	tcase_add_loop_test(t, a_nonce_of_the_partners_library_is_none_of_ours,
+			    0, sizeof(foreign) / sizeof(foreign[0]));
 	tcase_add_loop_test(t, nobody_is_led_elsewhere, 0,
 			    sizeof(refused) / sizeof(refused[0]));
 	tcase_add_test(t, the_list_of_redirects_counts_as_for_pages);

@@ -24,7 +24,14 @@ export function support(request, response) {
     if (request.method !== 'POST') return answer(405, { Allow: 'POST' });
     const user = signedInUser(request);
     if (!user?.email) return isScript ? answer(401, {}) : answer(303, { Location: LOGIN });
-    const fields = { assertion: signAssertion(user), email: user.email, name: user.name || '' };
+    let assertion;
+    try {
+        assertion = signAssertion(user);
+    } catch (error) {
+        console.error('usher:', error.message);
+        return answer(500, { 'Content-Type': 'text/plain' }, 'Support cannot be reached right now.');
+    }
+    const fields = { assertion, email: user.email, name: user.name || '' };
     if (isScript) return answer(200, { 'Content-Type': 'application/json' }, JSON.stringify(fields));
     // Without usher.js: a page that goes on by itself.
     const inputs = Object.entries(fields).map(([name, value]) => `<input type="hidden" name="${name}" value="${escape(value)}">`);

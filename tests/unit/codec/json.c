@@ -393,6 +393,95 @@ START_TEST(test_a_full_buffer_is_told_and_not_overrun)
 }
 END_TEST
 
+/* What a list of two has become, "a=1|b=2;c=3", or the error. */
+static enum err read_list(struct str in, unsigned max, char *got, size_t size)
+{
+	struct pool *pool = pool_new(1 << 20);
+	struct fields list[3];
+	struct fault fault;
+	struct buf shown;
+	unsigned count = 77;
+	enum err err;
+
+	for (unsigned i = 0; i < 3; i++)
+		fields_init(&list[i], pool);
+	err = json_parse_objects(in, "keys", list, max, &count, &fault);
+	buf_init_fixed(&shown, got, size);
+	buf_puts(&shown, "");
+	for (unsigned i = 0; !err && i < count; i++) {
+		if (i)
+			buf_addc(&shown, ';');
+		for (unsigned j = 0; j < list[i].count; j++) {
+			const struct field *f = &list[i].v[j];
+
+			buf_printf(&shown, "%s%.*s=%.*s", j ? "|" : "",
+				   STR_ARG(f->name), STR_ARG(f->value));
+		}
+	}
+	if (err)
+		ck_assert_uint_eq(count, 77);
+	pool_free(pool);
+	return err;
+}
+
+static const struct {
+	struct str in;
+	enum err err;
+	const char *list;
+} lists[] = {
+	{ BYTES("{\"keys\":[]}"), ERR_OK, "" },
+	{ BYTES("{\"x\":[[{}]],\"keys\":[{\"a\":\"1\",\"b\":[1,{}]},{}],"
+		"\"y\":null}"), ERR_OK, "a=1|b=[1,{}];" },
+	{ BYTES("{\"keys\":[{\"a\":\"1\\n2\\t\"},{\"a\":true}]}"), ERR_OK,
+	  "a=1\n2\t;a=true" },
+	{ BYTES("{\"keys\":[{},{},{}]}"), ERR_LIMIT, NULL },
+	{ BYTES("{}"), ERR_NOT_FOUND, NULL },
+	{ BYTES("{\"Keys\":[]}"), ERR_NOT_FOUND, NULL },
+	{ BYTES("{\"keys\":{}}"), ERR_SYNTAX, NULL },
+	{ BYTES("{\"keys\":null}"), ERR_SYNTAX, NULL },
+	{ BYTES("{\"keys\":[1]}"), ERR_SYNTAX, NULL },
+	{ BYTES("{\"keys\":[{},[]]}"), ERR_SYNTAX, NULL },
+	{ BYTES("{\"keys\":[],\"keys\":[]}"), ERR_DUPLICATE, NULL },
+	{ BYTES("{\"keys\":[{\"a\":1,\"a\":1}]}"), ERR_DUPLICATE, NULL },
+	{ BYTES("[]"), ERR_SYNTAX, NULL },
+	{ BYTES(""), ERR_SYNTAX, NULL },
+	{ BYTES("<html>"), ERR_SYNTAX, NULL },
+	{ BYTES("{\"keys\":[]}x"), ERR_SYNTAX, NULL },
+};
+
+START_TEST(test_a_list_of_objects_becomes_fields)
+{
+	char got[256];
+
+	ck_assert_int_eq(read_list(lists[_i].in, 2, got, sizeof(got)),
+			 lists[_i].err);
+	if (lists[_i].list)
+		ck_assert_str_eq(got, lists[_i].list);
+}
+END_TEST
+
+/* An x5c may be as long as it likes; a text may not. */
+START_TEST(test_of_a_list_what_is_nested_and_long_is_left_out)
+{
+	static char in[FIELD_VALUE_MAX + 256], got[256];
+	struct buf long_one;
+
+	for (int i = 0; i < 2; i++) {
+		buf_init_fixed(&long_one, in, sizeof(in));
+		buf_puts(&long_one, "{\"keys\":[{\"a\":\"1\",\"x5c\":");
+		buf_puts(&long_one, i ? "\"" : "[\"");
+		for (unsigned n = 0; n <= FIELD_VALUE_MAX; n++)
+			buf_addc(&long_one, 'x');
+		buf_puts(&long_one, i ? "\",\"b\":\"2\"}]}" :
+				   "\"],\"b\":\"2\"}]}");
+		ck_assert_int_eq(read_list(buf_str(&long_one), 2, got, sizeof(got)),
+				 i ? ERR_LIMIT : ERR_OK);
+		if (!i)
+			ck_assert_str_eq(got, "a=1|b=2");
+	}
+}
+END_TEST
+
 static void json_tests(TCase *t)
 {
 	tcase_add_checked_fixture(t, set_up, NULL);
@@ -400,6 +489,9 @@ static void json_tests(TCase *t)
 			    sizeof(good) / sizeof(good[0]));
 	tcase_add_loop_test(t, test_what_could_mean_two_things_is_refused_with_its_place,
 			    0, sizeof(bad) / sizeof(bad[0]));
+	tcase_add_loop_test(t, test_a_list_of_objects_becomes_fields, 0,
+			    sizeof(lists) / sizeof(lists[0]));
+	tcase_add_test(t, test_of_a_list_what_is_nested_and_long_is_left_out);
 	tcase_add_test(t, test_limits_are_told_where_they_are_passed);
 	tcase_add_test(t, test_whatever_the_limits_allow_can_be_read);
 	tcase_add_test(t, test_a_full_pool_is_told_as_such);

@@ -146,6 +146,8 @@ static const struct {
 		  "good, and %d for their",
 	  { REFUSALS_A_DAY, REFUSALS_TOKENS_A_DAY,
 	    REFUSALS_ORIGINS_A_DAY } },
+	{ USHERD, "%d a day of a client, and no samples",
+	  { REFUSALS_CHECKS_A_DAY } },
 	{ USHERD, "one of a client in %d minutes, %d a minute in all, of "
 		  "which %d at most", { REFUSALS_CLIENT_S / 60,
 	    REFUSALS_SAMPLES * 60 / REFUSALS_SAMPLES_S,

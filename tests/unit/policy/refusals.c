@@ -55,6 +55,10 @@ START_TEST(tokens_and_strange_pages_have_their_own)
 	/* any page makes its visitors' browsers ask */
 	ck_assert_uint_eq(flood(1, "acme", REFUSAL_ORIGIN, 100000, NOW_MS),
 			  REFUSALS_ORIGINS_A_DAY);
+	/* so does each page of a desk that nobody is signed in to: no samples,
+	 * which are for others */
+	ck_assert_uint_eq(flood(4, "acme", REFUSAL_CHECK, 100000, NOW_MS),
+			  REFUSALS_CHECKS_A_DAY);
 	ck_assert_uint_eq(flood(1, "acme", REFUSAL_OTHER,
 				REFUSALS_A_DAY, NOW_MS),
 			  REFUSALS_A_DAY);
