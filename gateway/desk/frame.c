@@ -1,6 +1,7 @@
 #include "desk/frame.h"
 
 #include "codec/html.h"
+#include "codec/json.h"
 #include "desk/assets.h"
 #include "handoff/admit.h"
 #include "handoff/embed.h"
@@ -79,7 +80,7 @@ static enum step_result show_frame(struct exchange *ex)
 		.script = asset_embed_js,
 		.connect = STR("'self'"),
 		.ancestors = buf_str(list),
-		.size = list->len + 512,
+		.size = list->len + 4096,
 	};
 
 	origin_note_framer(ex);
@@ -89,8 +90,16 @@ static enum step_result show_frame(struct exchange *ex)
 	html_add(&page.out, page.ancestors);
 	buf_printf(&page.out, "\" data-desk=\"%s\">\n<p role=\"status\">",
 		   embed_has_desk(ex) ? "yes" : "no");
-	buf_puts(&page.out, "One moment, please\xe2\x80\xa6</p>\n"
-		 "<button type=\"button\" hidden></button>\n</main>\n");
+	html_add(&page.out, str_from(texts_get(&page.texts,
+					       TEXT_frame_moment)));
+	buf_printf(&page.out, "</p>\n<button type=\"button\" hidden></button>\n"
+		   "</main>\n<script type=\"application/json\" id=\"texts\" "
+		   "nonce=\"%s\">{", page.nonce);
+	json_add_member(&page.out, "lang",
+			str_from(language_tag(page.texts.language)));
+	texts_add_members(&page.out, &page.texts, "frame_");
+	texts_add_members(&page.out, &page.texts, "both_");
+	buf_puts(&page.out, "}</script>\n");
 	return page_end(&page, 200) ? STEP_ANSWER
 				    : answer_failure(ex, ERR_NOMEM);
 }

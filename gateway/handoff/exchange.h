@@ -193,6 +193,8 @@ struct exchange {
 	const char *why;		/* what made it fail, for the trail;
 					 * NULL: nothing more to say.  Outlives
 					 * the exchange's run */
+	struct str attributes;		/* of whose session this request
+					 * carries: JSON; absent: of nobody's */
 	struct str hint;		/* for the maker of the page that
 					 * asked: the refusal tells it beside
 					 * its message; absent: none.  Outlives
