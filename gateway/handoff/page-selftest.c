@@ -114,7 +114,7 @@ static void add_way(struct page *page, struct str url)
 bool page_selftest(struct exchange *ex)
 {
 	struct page page = {
-		.ex = ex, .title = STR("Self-test"), .own_language = true,
+		.ex = ex, .title = STR("Self-test"), .lang = "en",
 		.theme = (struct str){ style, sizeof(style) - 1 },
 		.forms = STR("'self'"), .posts_here = true, .size = 16384,
 	};

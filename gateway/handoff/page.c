@@ -60,8 +60,11 @@ bool page_begin(struct page *page)
 	unsigned char rnd[PAGE_NONCE_SIZE];
 	struct buf *out = &page->out;
 
-	if (!page->own_language)
-		page->texts = page_texts(page->ex);
+	page->texts = page_texts(page->ex);
+	if (page->lang)
+		page->texts = (struct texts){
+			.language = language_find(str_from(page->lang)),
+		};
 	if (random_bytes(rnd, sizeof(rnd)))
 		return false;
 	base64url_encode(page->nonce, rnd, sizeof(rnd));
@@ -145,8 +148,7 @@ bool page_end(struct page *page, int status)
 	answer_header(ex, "Content-Security-Policy", buf_str(&csp));
 	answer_header(ex, "Content-Language",
 		      str_from(language_tag(page->texts.language)));
-	/* beside what a list says: several are one (RFC 9110 section 5.3) */
-	answer_header(ex, "Vary", STR("Accept-Language"));
+	answer_vary(ex, STR("Accept-Language"));
 	add_isolation(ex, page->place);
 	return true;
 }

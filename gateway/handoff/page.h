@@ -52,9 +52,8 @@ enum page_place {
 struct page {
 	struct exchange *ex;
 	struct str title;		/* any text */
-	/* page_begin() fills it where own_language is not set */
-	struct texts texts;
-	bool own_language;
+	const char *lang;		/* NULL: page_texts() says */
+	struct texts texts;		/* set by page_begin() */
 	enum page_place place;
 	/* Put in as they are: constants that do not end their element. */
 	struct str style, script;
