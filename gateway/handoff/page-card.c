@@ -41,7 +41,7 @@ static const char card_style[] =
 	".soft,.who span,small{color:var(--soft)}"
 	".who{margin:0 0 1.25rem;padding:.75rem 1rem;"
 	"border:1px solid var(--line);border-radius:.6rem}"
-	".who b,.who span{display:block}"
+	".who b,.who span{display:block;text-align:match-parent}"
 	".wait{padding:.65rem 1rem;background:var(--sunken);"
 	"border-radius:.6rem}"
 	"form{margin:0 0 1rem}"
