@@ -80,26 +80,32 @@ static enum step_result show_frame(struct exchange *ex)
 		.script = asset_embed_js,
 		.connect = STR("'self'"),
 		.ancestors = buf_str(list),
-		.size = list->len + 4096,
+		.size = list->len + 8192,
 	};
+	struct buf json;
 
 	origin_note_framer(ex);
 	if (!page_begin(&page))
 		return answer_failure(ex, ERR_NOMEM);
 	buf_puts(&page.out, "<main id=\"frame\" data-origins=\"");
 	html_add(&page.out, page.ancestors);
+	buf_init_pool(&json, ex->pool, PAGE_MAX);
+	buf_addc(&json, '{');
+	json_add_member(&json, "lang",
+			str_from(language_tag(page.texts.language)));
+	texts_add_members(&json, &page.texts, "frame_");
+	texts_add_members(&json, &page.texts, "both_");
+	buf_addc(&json, '}');
+	if (!buf_is_ok(&json))
+		return answer_failure(ex, ERR_NOMEM);
+	buf_puts(&page.out, "\" data-texts=\"");
+	html_add(&page.out, buf_str(&json));
 	buf_printf(&page.out, "\" data-desk=\"%s\">\n<p role=\"status\">",
 		   embed_has_desk(ex) ? "yes" : "no");
 	html_add(&page.out, str_from(texts_get(&page.texts,
 					       TEXT_frame_moment)));
-	buf_printf(&page.out, "</p>\n<button type=\"button\" hidden></button>\n"
-		   "</main>\n<script type=\"application/json\" id=\"texts\" "
-		   "nonce=\"%s\">{", page.nonce);
-	json_add_member(&page.out, "lang",
-			str_from(language_tag(page.texts.language)));
-	texts_add_members(&page.out, &page.texts, "frame_");
-	texts_add_members(&page.out, &page.texts, "both_");
-	buf_puts(&page.out, "}</script>\n");
+	buf_puts(&page.out, "</p>\n<button type=\"button\" hidden></button>\n"
+		 "</main>\n");
 	return page_end(&page, 200) ? STEP_ANSWER
 				    : answer_failure(ex, ERR_NOMEM);
 }

@@ -23,7 +23,7 @@
 'use strict';
 (() => {
 	const main = document.getElementById('frame');
-	const t = JSON.parse(document.getElementById('texts').textContent);	// policy/texts/
+	const t = JSON.parse(main.dataset.texts);	// policy/texts/
 	const line = main.querySelector('[role=status]');
 	const button = main.querySelector('button');
 	const origins = main.dataset.origins.split(' ');
