@@ -98,10 +98,10 @@ static enum step_result show_frame(struct exchange *ex)
 	buf_addc(&json, '}');
 	if (!buf_is_ok(&json))
 		return answer_failure(ex, ERR_NOMEM);
-	buf_puts(&page.out, "\" data-texts=\"");
-	html_add(&page.out, buf_str(&json));
-	buf_printf(&page.out, "\" data-desk=\"%s\">\n<p role=\"status\">",
+	buf_printf(&page.out, "\" data-desk=\"%s\" data-texts=\"",
 		   embed_has_desk(ex) ? "yes" : "no");
+	html_add(&page.out, buf_str(&json));
+	buf_puts(&page.out, "\">\n<p role=\"status\">");
 	html_add(&page.out, str_from(texts_get(&page.texts,
 					       TEXT_frame_moment)));
 	buf_puts(&page.out, "</p>\n<button type=\"button\" hidden></button>\n"
