@@ -266,6 +266,11 @@ const struct setting schema_tenant[] = {
 	     .example = "terms = \"https://yourcompany.com/terms\";"),
 	TEXT("attribution", 1, NAME_LEN,
 	     .example = "attribution = \"Support by Your Company\";"),
+	{ .name = "language", .type = SETTING_WORD,
+	  .words = { "en", "de", "fr", "es", "ar" },
+	  .example = "language = \"en\";" },
+	{ .name = "texts", .type = SETTING_FREE, .example =
+	  "texts = { en = { page_left_title = \"Goodbye\"; }; };" },
 	SWITCH("enabled", true),
 	END
 };

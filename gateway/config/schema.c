@@ -4,7 +4,7 @@
 #include "config/correct.h"
 #include "config/suggest.h"
 
-#define KNOWN_MAX 64	/* settings of one table */
+#define KNOWN_MAX 320	/* settings of one table */
 
 static const char *type_word(const config_setting_t *at)
 {

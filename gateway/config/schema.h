@@ -16,7 +16,7 @@
 
 #include "config/location.h"
 
-#define SETTING_WORDS_MAX 4
+#define SETTING_WORDS_MAX 5
 #define SCHEMA_ERRORS_MAX 50	/* told of one group and what is in it */
 #define SETTING_NAME_MAX 160	/* "adapter.config.company.from", with its
 				 * terminator; longer ones are cut */

@@ -10,6 +10,7 @@
  *	tenant-identity.c  how its users are told apart
  *	key-source.c	the keys that a partner publishes by URL
  *	tenant-desk.c	what its desk looks like
+ *	tenant-texts.c	the language of its pages, and its own words
  *	hosts.c		who lives on which host name
  *	snapshot.c	counting, look-ups, the slot
  */
@@ -142,6 +143,8 @@ void tenant_read_identity(const struct reader *reader, struct group group,
 void tenant_forget_keys(struct tenant *tenant);
 
 /* The desk's settings. Findings tell whether they may be used. */
+void tenant_read_texts(const struct reader *reader, struct group group,
+		       struct tenant *out);
 void tenant_read_desk(const struct reader *reader, struct group group,
 		      struct tenant *out);
 

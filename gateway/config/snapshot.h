@@ -30,6 +30,7 @@
 #include "policy/ratelimit.h"
 #include "policy/redirect.h"
 #include "policy/remote.h"
+#include "policy/texts.h"
 #include "store/users.h"
 
 #define CONFIG_TENANTS_MAX 20000
@@ -150,6 +151,8 @@ struct tenant {
 	unsigned category_count;
 	struct str terms;		/* absolute URL; absent: none */
 	struct str attribution;		/* a line of text; absent: none */
+	enum language language;		/* for who names none that we have */
+	const char *const *texts[LANGUAGES];	/* of its own: struct texts */
 	/* where it came from, for messages; a broken one's line is that of its
 	 * first error */
 	struct str file;

@@ -423,6 +423,7 @@ struct draft *draft_read(const struct reader *reader, struct group group,
 	read_certificate(&mine, group, &draft->tenant);
 	read_session(&mine, group, &draft->tenant);
 	tenant_read_desk(&mine, group, &draft->tenant);
+	tenant_read_texts(&mine, group, &draft->tenant);
 	read_rest(&mine, group, &draft->tenant);
 	if (!reader->location->errors)
 		find_lines(group, &draft->tenant);

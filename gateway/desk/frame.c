@@ -1,6 +1,7 @@
 #include "desk/frame.h"
 
 #include "codec/html.h"
+#include "codec/json.h"
 #include "desk/assets.h"
 #include "handoff/admit.h"
 #include "handoff/embed.h"
@@ -79,18 +80,32 @@ static enum step_result show_frame(struct exchange *ex)
 		.script = asset_embed_js,
 		.connect = STR("'self'"),
 		.ancestors = buf_str(list),
-		.size = list->len + 512,
+		.size = list->len + 8192,
 	};
+	struct buf json;
 
 	origin_note_framer(ex);
 	if (!page_begin(&page))
 		return answer_failure(ex, ERR_NOMEM);
 	buf_puts(&page.out, "<main id=\"frame\" data-origins=\"");
 	html_add(&page.out, page.ancestors);
-	buf_printf(&page.out, "\" data-desk=\"%s\">\n<p role=\"status\">",
+	buf_init_pool(&json, ex->pool, PAGE_MAX);
+	buf_addc(&json, '{');
+	json_add_member(&json, "lang",
+			str_from(language_tag(page.texts.language)));
+	texts_add_members(&json, &page.texts, "frame_");
+	texts_add_members(&json, &page.texts, "both_");
+	buf_addc(&json, '}');
+	if (!buf_is_ok(&json))
+		return answer_failure(ex, ERR_NOMEM);
+	buf_printf(&page.out, "\" data-desk=\"%s\" data-texts=\"",
 		   embed_has_desk(ex) ? "yes" : "no");
-	buf_puts(&page.out, "One moment, please\xe2\x80\xa6</p>\n"
-		 "<button type=\"button\" hidden></button>\n</main>\n");
+	html_add(&page.out, buf_str(&json));
+	buf_puts(&page.out, "\">\n<p role=\"status\">");
+	html_add(&page.out, str_from(texts_get(&page.texts,
+					       TEXT_frame_moment)));
+	buf_puts(&page.out, "</p>\n<button type=\"button\" hidden></button>\n"
+		 "</main>\n");
 	return page_end(&page, 200) ? STEP_ANSWER
 				    : answer_failure(ex, ERR_NOMEM);
 }

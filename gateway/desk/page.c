@@ -17,7 +17,7 @@
 #define DESK_PAGE_MAX (192 * 1024)
 /* Of a thread inside the page; the API gives the rest. */
 #define THREAD_MAX (16 * 1024)
-#define SKELETON_USUAL 8192
+#define SKELETON_USUAL 16384
 #define PATH_LONGEST 160
 
 /* What is shown. */
@@ -104,26 +104,40 @@ static void add_data(const struct view *view, const char *csrf,
 		json_add_member(out, "login", login_path(view->ex));
 	if (view->is_framed)
 		buf_puts(out, ",\"embedded\":true");
+	buf_puts(out, ",\"texts\":{");
+	json_add_member(out, "lang",
+			str_from(language_tag(page->texts.language)));
+	texts_add_members(out, &page->texts, "desk_");
+	texts_add_members(out, &page->texts, "both_");
+	buf_addc(out, '}');
 	buf_puts(out, "}</script>\n");
 }
 
 /* What the script fills, and what there is where none runs. */
-static void add_skeleton(const struct view *view, struct buf *out)
+static void add_skeleton(const struct view *view, struct page *page)
 {
 	const struct user_view *user = &view->visit->session.user;
-	const struct tenant *tenant = view->ex->tenant;
+	struct str rest = str_from(texts_get(&page->texts,
+					     TEXT_page_no_script)), piece, name;
+	struct buf *out = &page->out;
 
 	buf_puts(out, "<div id=\"desk\"></div>\n<noscript>\n<main>\n<h1>");
-	html_add(out, tenant->name);
-	buf_puts(out, "</h1>\n<p>You are signed in as <b><bdi>");
-	html_add(out, user->name);
-	buf_puts(out, "</bdi></b>, <bdi>");
-	html_add(out, user->email);
-	buf_printf(out, "</bdi>. Your tickets are shown by a script, and this browser "
-		   "runs none: please allow scripts for this page.</p>\n"
-		   "<form method=\"post\" action=\"%s\">"
-		   "<button>Sign out</button></form>\n</main>\n</noscript>\n",
-		   view->logout);
+	html_add(out, view->ex->tenant->name);
+	buf_puts(out, "</h1>\n<p>");
+	while (texts_piece(&rest, &piece, &name)) {
+		bool is_name = str_eq(name, STR("name"));
+
+		html_add(out, piece);
+		if (!name.ptr)
+			continue;
+		buf_puts(out, is_name ? "<b><bdi>" : "<bdi>");
+		html_add(out, is_name ? user->name : user->email);
+		buf_puts(out, is_name ? "</bdi></b>" : "</bdi>");
+	}
+	buf_printf(out, "</p>\n<form method=\"post\" action=\"%s\">"
+		   "<button>", view->logout);
+	html_add(out, str_from(texts_get(&page->texts, TEXT_both_sign_out)));
+	buf_puts(out, "</button></form>\n</main>\n</noscript>\n");
 }
 
 /* Whose page is around, as the frame's script found it: ?in=ORIGIN; absent: it
@@ -191,7 +205,7 @@ static bool write_page(const struct view *view, const char *csrf)
 
 	if (!page_begin(&page))
 		return false;
-	add_skeleton(view, &page.out);
+	add_skeleton(view, &page);
 	add_data(view, csrf, &page);
 	return page_end(&page, 200);
 }

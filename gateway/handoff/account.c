@@ -283,8 +283,8 @@ static enum step_result answer_logout(struct exchange *ex)
 	if (status == 303)
 		return leave(ex);
 	if (status == 200 &&
-	    page_notice(ex, "Signed out", "You are signed out. The site that "
-			"you came from signs you in again."))
+	    page_notice(ex, page_text(ex, TEXT_page_left_title),
+			page_text(ex, TEXT_page_left)))
 		return STEP_ANSWER;
 	return answer_empty(ex, 204);
 }
@@ -295,8 +295,8 @@ static enum step_result show_button(struct exchange *ex)
 	const struct account *account = ex->work;
 	const struct user_view *user = &account->session.user;
 	bool is_made = is_nobody(ex) ?
-		page_notice(ex, "You are signed out", "Nobody is signed in here "
-			    "in this browser.") :
+		page_notice(ex, page_text(ex, TEXT_both_signed_out),
+			    page_text(ex, TEXT_page_nobody)) :
 		page_sign_out(ex, (struct page_person){ user->name,
 				  user->email, ex->tenant });
 

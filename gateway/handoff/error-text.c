@@ -3,42 +3,27 @@
 #include "base/codes.h"
 #include "handoff/token.h"
 
-#define CLICK_AGAIN \
-	"Go back to the site that you came from and click its button again: " \
-	"that makes a fresh link."
-#define TELL_THEM \
-	"You cannot mend this yourself. Please tell the site that you came " \
-	"from, and quote the number below."
-#define IF_AGAIN \
-	"Please try again. If it happens again, tell the site that you came " \
-	"from, and quote the number below."
-#define START_THERE \
-	"Start from the site whose support you want, with its button."
-
 /* What is wrong with an assertion is its maker's to know: the JSON says it. */
-#define UNVERIFIED							\
-	{ "This sign-in could not be verified",				\
-	  "The site that you came from did not prove who you are.",	\
-	  TELL_THEM, false }
+#define UNVERIFIED \
+	{ TEXT_assertion_expired_title, TEXT_unverified_what, \
+	  TEXT_tell_them, false }
 
 /* By their status alone: codes that need no words of their own, and those of
  * adapters. */
-#define FORBIDDEN							\
-	{ "Not allowed", NULL,						\
-	  "If that is a mistake, ask the site that you came from, and "	\
-	  "quote the number below.", false }
-#define MISSING								\
-	{ "There is nothing here",					\
-	  "The address is mistyped, or what was here is gone.",		\
-	  "Check the address, or go back to where you came from.", false }
-#define REFUSED { "That did not work", NULL, TELL_THEM, false }
-#define FAILED								\
-	{ "Something went wrong",					\
-	  "It is not your fault: something failed on our side.",	\
-	  IF_AGAIN, true }
+#define FORBIDDEN \
+	{ TEXT_forbidden_title, TEXT_none, \
+	  TEXT_user_blocked_todo, false }
+#define MISSING \
+	{ TEXT_missing_title, TEXT_missing_what, \
+	  TEXT_missing_todo, false }
+#define REFUSED \
+	{ TEXT_refused_title, TEXT_none, \
+	  TEXT_tell_them, false }
+#define FAILED \
+	{ TEXT_failed_title, TEXT_failed_what, \
+	  TEXT_if_again, true }
 
-#define TOKEN_LIFE "two minutes"
-_Static_assert(TOKEN_TTL_S == 2 * 60, "people are told TOKEN_LIFE");
+_Static_assert(TOKEN_TTL_S == 2 * 60, "TEXT_token_expired_what says so");
 
 #define CODE(name, status, since, meaning, remedy, ...)			\
 	[CODE_##name] = __VA_ARGS__,

@@ -3,19 +3,19 @@
  * title, what happened, and what to do.
  *
  * Programs get the code and the message of answer_error(); this is for the
- * pages that people see in its place.  The words stand in base/codes.def, with
- * the code that they are for.  Plain English, nothing about the inside
- * of the gateway, and nothing to do that the reader cannot do.
+ * pages that people see in its place.  Which words are a code's stands in
+ * base/codes.def, the words in policy/texts/.  Plain words, nothing about the
+ * inside of the gateway, and nothing to do that the reader cannot do.
  */
 #ifndef HANDOFF_ERROR_TEXT_H
 #define HANDOFF_ERROR_TEXT_H
 
-#include <stdbool.h>
+#include "policy/texts.h"
 
 struct error_text {
-	const char *title;	/* without a full stop */
-	const char *what;	/* NULL: the answer's own message says it */
-	const char *todo;
+	enum text title;	/* without a full stop */
+	enum text what;		/* TEXT_none: the answer's own message says it */
+	enum text todo;
 	/* loading the same address again may work: for answers to a GET */
 	bool is_passing;
 };

@@ -693,6 +693,23 @@ void answer_header_num(struct exchange *ex, const char *name, int64_t value)
 	answer_header(ex, name, number(ex, value));
 }
 
+void answer_vary(struct exchange *ex, struct str name)
+{
+	for (unsigned i = 0; i < ex->answer.header_count; i++) {
+		struct header *header = &ex->answer.headers[i];
+		struct str both;
+
+		if (!str_ieq(header->name, STR("Vary")))
+			continue;
+		both = pool_printf(ex->pool, "%.*s, %.*s",
+				   STR_ARG(header->value), STR_ARG(name));
+		ex->answer.is_overfull |= !both.ptr;
+		header->value = both.ptr ? both : header->value;
+		return;
+	}
+	answer_header(ex, "Vary", name);
+}
+
 void answer_replace_num(struct exchange *ex, const char *name, int64_t value)
 {
 	struct str text = number(ex, value);

@@ -193,6 +193,8 @@ struct exchange {
 	const char *why;		/* what made it fail, for the trail;
 					 * NULL: nothing more to say.  Outlives
 					 * the exchange's run */
+	struct str attributes;		/* of whose session this request
+					 * carries: JSON; absent: of nobody's */
 	struct str hint;		/* for the maker of the page that
 					 * asked: the refusal tells it beside
 					 * its message; absent: none.  Outlives
@@ -306,7 +308,9 @@ bool request_prefers_html(const struct request *request);
  */
 void answer_header(struct exchange *ex, const char *name, struct str value);
 void answer_header_num(struct exchange *ex, const char *name, int64_t value);
-/* The same in the place of the one that is set already. */
+/* Vary, behind what it says already. */
+void answer_vary(struct exchange *ex, struct str name);
+/* answer_header_num() in the place of the one that is set already. */
 void answer_replace_num(struct exchange *ex, const char *name, int64_t value);
 /* Is it set already? */
 bool answer_has(const struct exchange *ex, const char *name);

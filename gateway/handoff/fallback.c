@@ -14,9 +14,8 @@ static enum step_result show_home(struct exchange *ex)
 	if (host->tenant_count == 1 && !host->is_gateway &&
 	    host->tenants[0]->state == TENANT_SERVING)
 		return answer_redirect(ex, 302, host->tenants[0]->dashboard);
-	if (!page_notice(ex, "Sign-in gateway",
-			 "This host signs people in to their help desk. There "
-			 "is nothing to see here."))
+	if (!page_notice(ex, page_text(ex, TEXT_page_front_title),
+			 page_text(ex, TEXT_page_front)))
 		return answer_failure(ex, ERR_NOMEM);
 	return STEP_ANSWER;
 }

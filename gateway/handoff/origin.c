@@ -59,7 +59,7 @@ bool origin_handoff_headers(struct exchange *ex)
 {
 	enum cors_verdict verdict;
 
-	answer_header(ex, "Vary", STR("Origin"));
+	answer_vary(ex, STR("Origin"));
 	/*
 	 * Unknown and disabled are one answer, and the limiter has taken its
 	 * price.  Not so its 429: past the limit, known and unknown slugs have
@@ -77,7 +77,7 @@ void origin_preflight_headers(struct exchange *ex)
 {
 	enum cors_verdict unused;
 
-	answer_header(ex, "Vary", STR("Origin"));
+	answer_vary(ex, STR("Origin"));
 	if (!allow_origin(ex, &unused))
 		return;
 	add_preflight(ex, STR("POST"));

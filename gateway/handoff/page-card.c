@@ -35,12 +35,13 @@ static const char card_style[] =
 	"border:1px solid rgb(128 128 128/.25)}"
 	"h1{margin:0 0 .75rem;font-size:1.45rem;line-height:1.25;"
 	"letter-spacing:-.015em;text-wrap:balance}"
+	"[dir=rtl] h1{letter-spacing:0}"
 	"p{margin:0 0 1rem;text-wrap:pretty}"
 	"main>:last-child{margin-bottom:0}"
 	".soft,.who span,small{color:var(--soft)}"
 	".who{margin:0 0 1.25rem;padding:.75rem 1rem;"
 	"border:1px solid var(--line);border-radius:.6rem}"
-	".who b,.who span{display:block}"
+	".who b,.who span{display:block;text-align:match-parent}"
 	".wait{padding:.65rem 1rem;background:var(--sunken);"
 	"border-radius:.6rem}"
 	"form{margin:0 0 1rem}"
@@ -68,20 +69,21 @@ static const char card_style[] =
 /* What helps on the page of an error: its number by one click, and the time
  * until another try counted down. */
 static const char help_script[] =
-	"(function(){var d=document,c=d.querySelector('code'),"
+	"(function(T){var d=document,c=d.querySelector('code'),"
 	"w=d.querySelector('.wait'),a=d.getElementById('again'),b,t;"
 	"if(navigator.clipboard){b=d.createElement('button');b.type='button';"
-	"b.className='copy';b.textContent='Copy';b.onclick=function(){"
+	"b.className='copy';b.textContent=T.copy;b.onclick=function(){"
 	"navigator.clipboard.writeText(c.textContent).then(function(){"
-	"b.textContent='Copied'})};c.after(' ',b)}"
+	"b.textContent=T.copied})};c.after(' ',b)}"
 	"if(!w)return;t=Date.now()+w.dataset.seconds*1000;"
 	"(function tick(){var s=Math.ceil((t-Date.now())/1000);"
 	"if(a)a.hidden=s>0;"
-	"if(s>0){w.textContent='You can try again in '+((s<60?'':"
-	"Math.floor(s/60)+' min ')+s%60+' s').replace(/ /g,'\\xa0')+'.';"
+	"if(s>0){w.textContent=T.retry_in.replace('{time}',(s<60?T.span_s:"
+	"T.span_min.replace('{min}',Math.floor(s/60))).replace('{s}',s%60)"
+	".replace(/ /g,'\\xa0'));"
 	"setTimeout(tick,1000)}"
 	"else{w.setAttribute('role','status');"
-	"w.textContent='You can try again now.'}})()})();";
+	"w.textContent=T.retry_now}})()})(";
 
 /* The page around a frame cannot see why this one did not come. */
 static const char tell_script[] =
@@ -128,17 +130,6 @@ static struct str first_letter(struct str name)
 	return (struct str){ name.ptr, len };
 }
 
-/* Whose page this is: of the tenant that was asked for, else of the only one
- * that lives on the host. */
-static const struct tenant *owner(const struct exchange *ex)
-{
-	const struct host *host = ex->host;
-
-	if (ex->tenant || !host || host->is_gateway || host->tenant_count != 1)
-		return ex->tenant;
-	return host->tenants[0];
-}
-
 /* The pages of the gateway look alike: a card, under the tenant's name. */
 bool page_open_card(struct page *page, const struct tenant *tenant,
 		    const char *title)
@@ -180,12 +171,60 @@ static void add_person(struct page *page, struct page_person person)
 		    "</span></p>\n");
 }
 
+/* What stands for a {placeholder}: text, between two constants. */
+struct filling {
+	const char *name;
+	struct str text;
+	const char *before, *after;
+	struct str more;		/* in parentheses behind it */
+};
+
+/* A text of the page's language. */
+static void say(struct page *page, enum text text,
+		const struct filling *fillings, unsigned count)
+{
+	struct str rest = str_from(texts_get(&page->texts, text)), piece, name;
+
+	while (texts_piece(&rest, &piece, &name)) {
+		html_add(&page->out, piece);
+		for (unsigned i = 0; i < count; i++)
+			if (str_eq(name, str_from(fillings[i].name))) {
+				page_add(page, fillings[i].before,
+					 fillings[i].text, fillings[i].after);
+				if (fillings[i].more.len)
+					page_add(page, " (", fillings[i].more,
+						 ")");
+			}
+	}
+}
+
+static void say_plain(struct page *page, const char *before, enum text text,
+		      const char *after)
+{
+	page_add(page, before, str_from(texts_get(&page->texts, text)), after);
+}
+
+static void say_name(struct page *page, enum text text, const char *name,
+		     struct str value)
+{
+	say(page, text, &(struct filling){ name, value, "<bdi>", "</bdi>",
+					   STR_NULL }, 1);
+}
+
+static void add_link(struct page *page, const struct tenant *tenant,
+		     const char *link, enum text text)
+{
+	page_add(page, link, tenant->home, "\">");
+	say_name(page, text, "tenant",
+		 tenant->name.len ? tenant->name : tenant->home);
+	buf_puts(&page->out, "</a>");
+}
+
 static void add_home(struct page *page, const struct tenant *tenant,
 		     const char *link)
 {
-	page_add(page, link, tenant->home, "\">Back to <bdi>");
-	page_add(page, "", tenant->name.len ? tenant->name : tenant->home,
-		    "</bdi></a>\n");
+	add_link(page, tenant, link, TEXT_both_back_to);
+	buf_addc(&page->out, '\n');
 }
 
 static void add_way_back(struct page *page, const struct tenant *tenant)
@@ -211,20 +250,29 @@ static int64_t retry_after(const struct exchange *ex)
 static void add_wait(struct page *page, int64_t seconds)
 {
 	bool is_long = seconds >= 120;
+	int64_t n = is_long ? (seconds + 59) / 60 : seconds;
+	enum text text = is_long ? TEXT_page_wait_minutes
+				 : TEXT_page_wait_seconds;
+	struct str rest = texts_form(page->texts.language,
+				     texts_get(&page->texts, text),
+				     (uint64_t)n), piece, name;
 
-	if (seconds)
-		buf_printf(&page->out, "<p class=\"wait\" data-seconds="
-			   "\"%lld\">You can try again in %lld %s.</p>\n",
-			   (long long)seconds,
-			   (long long)(is_long ? (seconds + 59) / 60 : seconds),
-			   is_long ? "minutes" :
-			   seconds == 1 ? "second" : "seconds");
+	if (!seconds)
+		return;
+	buf_printf(&page->out, "<p class=\"wait\" data-seconds=\"%lld\">",
+		   (long long)seconds);
+	while (texts_piece(&rest, &piece, &name)) {
+		html_add(&page->out, piece);
+		if (name.ptr)
+			buf_printf(&page->out, "%lld", (long long)n);
+	}
+	buf_puts(&page->out, "</p>\n");
 }
 
 /* What a form posted can be posted again, but by its own page only. */
 static void add_actions(struct page *page, bool is_passing)
 {
-	const struct tenant *tenant = owner(page->ex);
+	const struct tenant *tenant = page_owner(page->ex);
 	bool has_home = tenant && tenant->home.len;
 
 	if (page->ex->request.method != METHOD_GET)
@@ -235,8 +283,8 @@ static void add_actions(struct page *page, bool is_passing)
 	if (has_home)
 		add_home(page, tenant, "<a class=\"button\" href=\"");
 	if (is_passing)
-		buf_puts(&page->out, "<a class=\"button quiet\" id=\"again\" "
-			 "href=\"\">Try again</a>");
+		say_plain(page, "<a class=\"button quiet\" id=\"again\" "
+			  "href=\"\">", TEXT_both_try_again, "</a>");
 	buf_puts(&page->out, "</p>\n");
 }
 
@@ -256,36 +304,77 @@ static void add_number(struct page *page, int status)
 {
 	struct exchange *ex = page->ex;
 	const char *code = ex->code ? ex->code : "";
+	bool is_english = page->texts.language == LANGUAGE_EN;
+	char number[16];
 
 	buf_printf(&page->out, "<small data-status=\"%d\" data-code=\"%s\">"
-		   "Error %d", status, code, status);
+		   "", status, code);
+	snprintf(number, sizeof(number), "%d", status);
+	say(page, TEXT_page_error,
+	    &(struct filling){ "status", str_from(number), "", "", STR_NULL },
+	    1);
 	if (*code)
-		buf_puts(&page->out, ": ");
+		buf_puts(&page->out, is_english ? ": " :
+			 ": <bdi lang=\"en\">");
 	add_code(&page->out, code);
-	buf_printf(&page->out, " &middot; request<br><code>%s</code></small>"
-		   "\n", ex->id);
+	if (*code && !is_english)
+		buf_puts(&page->out, "</bdi>");
+	say_plain(page, " &middot; ", TEXT_page_request, "<br><code>");
+	buf_printf(&page->out, "%s</code></small>\n", ex->id);
+}
+
+/* The script that helps, with its words. */
+static struct str help_with(struct exchange *ex, const struct texts *texts)
+{
+	struct buf out;
+
+	buf_init_pool(&out, ex->pool, PAGE_MAX);
+	buf_reserve(&out, sizeof(help_script) + 2048);
+	buf_adds(&out, TEXT_OF(help_script));
+	buf_addc(&out, '{');
+	texts_add_members(&out, texts, "help_");
+	texts_add_members(&out, texts, "both_");
+	buf_puts(&out, "});");
+	return buf_is_ok(&out) ? buf_str(&out) : STR_NULL;
+}
+
+/* What was written for a program or by an adapter: whatever its language. */
+static void add_foreign(struct page *page, const char *before, struct str text)
+{
+	bool is_english = page->texts.language == LANGUAGE_EN;
+
+	buf_puts(&page->out, before);
+	page_add(page, is_english ? "" : "<span dir=\"auto\">", text,
+		 is_english ? "</p>\n" : "</span></p>\n");
 }
 
 bool page_error(struct exchange *ex, int status, const char *message)
 {
 	const struct error_text *text = error_text_for(status, ex->code);
-	struct page page = { .ex = ex, .title = str_from(text->title),
-			     .script = TEXT_OF(help_script),
+	const struct texts texts = page_texts(ex);
+	const char *title = texts_get(&texts, text->title);
+	struct page page = { .ex = ex, .title = str_from(title),
 			     .size = strlen(message) * 6 + 2048 };
 
 	if (ex->steps->is_embedded) {
 		page.place = PAGE_FRAMED;
 		page.ancestors = STR("*");
 		page.script = TEXT_OF(tell_script);
+	} else {
+		page.script = help_with(ex, &texts);
 	}
-	if (!page_open_card(&page, owner(ex), text->title))
+	if (!page_open_card(&page, page_owner(ex), title))
 		return false;
-	page_add(&page, "<p>", str_from(text->what ? text->what
-							: message), "</p>\n");
-	page_add(&page, "<p>", str_from(text->todo), "</p>\n");
-	if (ex->hint.len)
-		page_add(&page, "<p class=\"soft\">For who made the page "
-			    "that you came from: ", ex->hint, "</p>\n");
+	if (text->what)
+		say_plain(&page, "<p>", text->what, "</p>\n");
+	else
+		add_foreign(&page, "<p>", str_from(message));
+	say_plain(&page, "<p>", text->todo, "</p>\n");
+	if (ex->hint.len) {
+		say_plain(&page, "<p class=\"soft\">", TEXT_page_for_maker,
+			  " ");
+		add_foreign(&page, "", ex->hint);
+	}
 	if (page.place == PAGE_ALONE) {
 		add_wait(&page, retry_after(ex));
 		add_actions(&page, text->is_passing);
@@ -309,18 +398,19 @@ bool page_notice(struct exchange *ex, const char *title, const char *message)
 bool page_login(struct exchange *ex)
 {
 	const struct tenant *tenant = ex->tenant;
-	struct page page = { .ex = ex, .title = STR("Please sign in"),
+	const char *title = page_text(ex, TEXT_page_login_title);
+	struct page page = { .ex = ex, .title = str_from(title),
 			     .size = 1536 };
 
-	if (!page_open_card(&page, tenant, "Please sign in"))
+	if (!page_open_card(&page, tenant, title))
 		return false;
-	page_add(&page, "<p>You are not signed in here. You get in from the "
-		    "site of <bdi>", tenant->name, "</bdi>: sign in there, and "
-		    "open support from there.</p>\n");
+	buf_puts(&page.out, "<p>");
+	say_name(&page, TEXT_page_login, "tenant", tenant->name);
+	buf_puts(&page.out, "</p>\n");
 	if (tenant->home.len) {
-		page_add(&page, "<p class=\"actions\"><a class=\"button\" "
-			    "href=\"", tenant->home, "\">Go to <bdi>");
-		page_add(&page, "", tenant->name, "</bdi></a></p>\n");
+		add_link(&page, tenant, "<p class=\"actions\"><a "
+			 "class=\"button\" href=\"", TEXT_both_go_to);
+		buf_puts(&page.out, "</p>\n");
 	}
 	return page_close_card(&page, 200);
 }
@@ -359,23 +449,36 @@ static void end_button(struct page *page)
 }
 
 /* `other` is whom it must not be taken for: names are anybody's to choose. */
-static void add_tenant(struct page *page, const char *before,
+static void say_tenant(struct page *page, enum text text,
 		       const struct tenant *tenant, const struct tenant *other)
 {
-	page_add(page, before, tenant->name, "</bdi></b>");
-	if (str_eq(tenant->name, other->name))
-		page_add(page, " (", tenant->slug, ")");
+	say(page, text, &(struct filling){
+		"tenant", tenant->name, "<b><bdi>", "</bdi></b>",
+		str_eq(tenant->name, other->name) ? tenant->slug : STR_NULL },
+	    1);
 }
 
 /* One and the same person may be at both tenants. */
-static void add_choice(struct page *page, const char *what,
+static void add_choice(struct page *page, enum text person, enum text place,
 		       struct page_person who, struct page_person other)
 {
-	buf_puts(&page->out, what);
 	if (who.tenant == other.tenant)
-		page_add(page, "<bdi>", who.name, "</bdi>");
+		say_name(page, person, "name", who.name);
 	else
-		add_tenant(page, "at <b><bdi>", who.tenant, other.tenant);
+		say_tenant(page, place, who.tenant, other.tenant);
+}
+
+/* A question's part: who it is about, and where there are two, at which. */
+static void add_part(struct page *page, enum text person, enum text place,
+		     struct page_person who, struct page_person other)
+{
+	buf_puts(&page->out, "<p>");
+	if (who.tenant == other.tenant)
+		say_plain(page, "", person, "");
+	else
+		say_tenant(page, place, who.tenant, other.tenant);
+	buf_puts(&page->out, "</p>\n");
+	add_person(page, who);
 }
 
 bool page_confirm(struct exchange *ex, struct page_person now,
@@ -383,48 +486,48 @@ bool page_confirm(struct exchange *ex, struct page_person now,
 		  struct str stay)
 {
 	struct page page = { .ex = ex, .is_personal = true };
-	bool has_two = now.tenant != next.tenant;
 
-	if (!open_question(&page, button, "Switch user?"))
+	if (!open_question(&page, button,
+			   page_text(ex, TEXT_page_switch_title)))
 		return false;
-	buf_puts(&page.out, "<p>In this browser you are signed in");
-	if (has_two)
-		add_tenant(&page, " at <b><bdi>", now.tenant, next.tenant);
-	buf_puts(&page.out, " as</p>\n");
-	add_person(&page, now);
-	buf_puts(&page.out, "<p>Do you want to go on");
-	if (has_two)
-		add_tenant(&page, " at <b><bdi>", next.tenant, now.tenant);
-	buf_puts(&page.out, " as</p>\n");
-	add_person(&page, next);
-	if (has_two)
-		add_tenant(&page, "<p>You will be signed out of <b><bdi>",
-			   now.tenant, next.tenant);
-	buf_puts(&page.out, has_two ? ".</p>\n" : "");
+	add_part(&page, TEXT_page_switch_now, TEXT_page_switch_now_at, now,
+		 next);
+	add_part(&page, TEXT_page_switch_next, TEXT_page_switch_next_at, next,
+		 now);
+	if (now.tenant != next.tenant) {
+		buf_puts(&page.out, "<p>");
+		say_tenant(&page, TEXT_page_switch_ends, now.tenant,
+			   next.tenant);
+		buf_puts(&page.out, "</p>\n");
+	}
 	begin_button(&page, button);
-	add_choice(&page, has_two ? "Go on " : "Go on as ", next, now);
+	add_choice(&page, TEXT_page_switch_go, TEXT_page_switch_go_at, next,
+		   now);
 	end_button(&page);
 	page_add(&page, "<a class=\"button quiet\" href=\"", stay, "\">");
-	add_choice(&page, "No, stay ", now, next);
+	add_choice(&page, TEXT_page_switch_stay, TEXT_page_switch_stay_at, now,
+		   next);
 	buf_puts(&page.out, "</a>\n");
 	return page_close_card(&page, 200);
 }
 
 bool page_sign_out(struct exchange *ex, struct page_person person)
 {
-	struct page page = { .ex = ex, .title = STR("Sign out?"),
+	const char *title = page_text(ex, TEXT_page_sign_out_title);
+	struct page page = { .ex = ex, .title = str_from(title),
 			     .script = TEXT_OF(leave_script),
 			     .forms = session_exit_forms(ex),
 			     .connect = STR("'self'"), .posts_here = true,
 			     .is_personal = true, .size = 2048 };
 
-	if (!page_open_card(&page, ex->tenant, "Sign out?"))
+	if (!page_open_card(&page, ex->tenant, title))
 		return false;
-	buf_puts(&page.out, "<p>In this browser you are signed in as</p>\n");
+	say_plain(&page, "<p>", TEXT_page_switch_now, "</p>\n");
 	add_person(&page, person);
 	page_add(&page, "<form method=\"post\" action=\"/auth/logout\" "
-		    "data-exit=\"", session_exit(ex->tenant),
-		    "\">\n<button>Sign out</button>\n</form>\n");
+		    "data-exit=\"", session_exit(ex->tenant), "\">\n");
+	say_plain(&page, "<button>", TEXT_both_sign_out,
+		  "</button>\n</form>\n");
 	return page_close_card(&page, 200);
 }
 
@@ -432,13 +535,12 @@ bool page_arrive(struct exchange *ex, const struct page_button *button)
 {
 	struct page page = { .ex = ex };
 
-	if (!open_question(&page, button, "Please press the button"))
+	if (!open_question(&page, button,
+			   page_text(ex, TEXT_page_arrive_title)))
 		return false;
-	buf_puts(&page.out, "<p>The button signs you in. Your browser does not "
-		 "tell whether a person or a program opened this link, and a "
-		 "program that looks at it should not use it up.</p>\n");
+	say_plain(&page, "<p>", TEXT_page_arrive, "</p>\n");
 	begin_button(&page, button);
-	buf_puts(&page.out, "Sign in");
+	say_plain(&page, "", TEXT_both_sign_in, "");
 	end_button(&page);
 	add_way_back(&page, ex->tenant);
 	return page_close_card(&page, 200);
@@ -447,14 +549,16 @@ bool page_arrive(struct exchange *ex, const struct page_button *button)
 bool page_post(struct exchange *ex, struct str url, struct str forms,
 	       const struct adapter_error *fields, unsigned count)
 {
-	struct page page = { .ex = ex, .title = STR("Signing in"),
+	const char *title = page_text(ex, TEXT_page_post_title);
+	struct page page = { .ex = ex, .title = str_from(title),
 			     .script = TEXT_OF(submit_script),
 			     .forms = forms, .size = url.len + 2048 };
 	unsigned i;
 
 	for (i = 0; i < count; i++)
 		page.size += fields[i].field.len + fields[i].text.len + 64;
-	if (!page_open_card(&page, ex->tenant, "Signing you in\xe2\x80\xa6"))
+	if (!page_open_card(&page, ex->tenant,
+			    page_text(ex, TEXT_both_signing_in)))
 		return false;
 	page_add(&page, "<form method=\"post\" action=\"", url, "\">\n");
 	for (i = 0; i < count; i++) {
@@ -462,6 +566,6 @@ bool page_post(struct exchange *ex, struct str url, struct str forms,
 			    fields[i].field, "\"");
 		page_add(&page, " value=\"", fields[i].text, "\">\n");
 	}
-	buf_puts(&page.out, "<button>Continue</button>\n</form>\n");
+	say_plain(&page, "<button>", TEXT_page_post_go, "</button>\n</form>\n");
 	return page_close_card(&page, 200);
 }

@@ -9,12 +9,12 @@ static const char style[] =
 	"h2{font-size:1.1rem;margin:1.75rem 0 .5rem}"
 	".checks{list-style:none;margin:0 0 1rem;padding:0}"
 	".checks li{padding:.6rem .9rem;margin:0 0 .4rem;"
-	"border:1px solid var(--line);border-left-width:.35rem;"
+	"border:1px solid var(--line);border-inline-start-width:.35rem;"
 	"border-radius:.5rem}"
 	".checks p{margin:.2rem 0 0}"
-	".good{border-left-color:#2f8f4e!important}"
-	".bad{border-left-color:#c5221f!important}"
-	".would{border-left-color:#b06000!important}"
+	".good{border-inline-start-color:#2f8f4e!important}"
+	".bad{border-inline-start-color:#c5221f!important}"
+	".would{border-inline-start-color:#b06000!important}"
 	".say{float:right;font-weight:600;padding-left:.75rem}"
 	"label{display:block;font-weight:600;margin:.75rem 0 .25rem}"
 	"input,textarea{width:100%;font:inherit;padding:.5rem .6rem;"
@@ -114,7 +114,7 @@ static void add_way(struct page *page, struct str url)
 bool page_selftest(struct exchange *ex)
 {
 	struct page page = {
-		.ex = ex, .title = STR("Self-test"),
+		.ex = ex, .title = STR("Self-test"), .lang = "en",
 		.theme = (struct str){ style, sizeof(style) - 1 },
 		.forms = STR("'self'"), .posts_here = true, .size = 16384,
 	};

@@ -2,10 +2,56 @@
 
 #include "base/random.h"
 #include "codec/html.h"
+#include "codec/json.h"
 
 static const char reload_script[] =
 	"addEventListener('pageshow',function(e){"
 	"if(e.persisted)location.reload()});";
+
+const struct tenant *page_owner(const struct exchange *ex)
+{
+	const struct host *host = ex->host;
+
+	if (ex->tenant || !host || host->is_gateway || host->tenant_count != 1)
+		return ex->tenant;
+	return host->tenants[0];
+}
+
+/* What the partner said of them. */
+static enum language posted_language(struct exchange *ex)
+{
+	struct fields fields;
+
+	if (!ex->attributes.len)
+		return LANGUAGE_NONE;
+	fields_init(&fields, ex->pool);
+	if (json_parse_text(ex->attributes, &fields, NULL))
+		return LANGUAGE_NONE;
+	return language_find(fields_value(&fields, STR("locale")));
+}
+
+struct texts page_texts(struct exchange *ex)
+{
+	const struct tenant *tenant = page_owner(ex);
+	struct texts texts = { .language = posted_language(ex) };
+	struct str accepts;
+
+	if (texts.language == LANGUAGE_NONE &&
+	    request_header(&ex->request, "Accept-Language", &accepts) == 1)
+		texts.language = language_accepted(accepts);
+	if (texts.language == LANGUAGE_NONE)
+		texts.language = tenant ? tenant->language : LANGUAGE_EN;
+	if (tenant)
+		texts.own = tenant->texts[texts.language];
+	return texts;
+}
+
+const char *page_text(struct exchange *ex, enum text text)
+{
+	struct texts texts = page_texts(ex);
+
+	return texts_get(&texts, text);
+}
 
 bool page_begin(struct page *page)
 {
@@ -14,6 +60,11 @@ bool page_begin(struct page *page)
 	unsigned char rnd[PAGE_NONCE_SIZE];
 	struct buf *out = &page->out;
 
+	page->texts = page_texts(page->ex);
+	if (page->lang)
+		page->texts = (struct texts){
+			.language = language_find(str_from(page->lang)),
+		};
 	if (random_bytes(rnd, sizeof(rnd)))
 		return false;
 	base64url_encode(page->nonce, rnd, sizeof(rnd));
@@ -21,11 +72,12 @@ bool page_begin(struct page *page)
 	buf_init_pool(out, page->ex->pool, page->max ? page->max : PAGE_MAX);
 	if (!buf_reserve(out, page->size + fixed))
 		return false;
-	buf_printf(out, "<!doctype html>\n<html lang=\"%s\">\n<head>\n"
+	buf_printf(out, "<!doctype html>\n<html lang=\"%s\"%s>\n<head>\n"
 		   "<meta charset=\"utf-8\">\n<meta name=\"viewport\" "
 		   "content=\"width=device-width, initial-scale=1\">\n"
 		   "<meta name=\"robots\" content=\"noindex\">\n",
-		   page->lang ? page->lang : "en");
+		   language_tag(page->texts.language),
+		   language_is_rtl(page->texts.language) ? " dir=\"rtl\"" : "");
 	if (page->posts_here)
 		buf_puts(out, "<meta name=\"referrer\" "
 			 "content=\"strict-origin\">\n");
@@ -94,6 +146,9 @@ bool page_end(struct page *page, int status)
 	ex->answer.body = buf_str(&page->out);
 	answer_header(ex, "Content-Type", STR("text/html; charset=utf-8"));
 	answer_header(ex, "Content-Security-Policy", buf_str(&csp));
+	answer_header(ex, "Content-Language",
+		      str_from(language_tag(page->texts.language)));
+	answer_vary(ex, STR("Accept-Language"));
 	add_isolation(ex, page->place);
 	return true;
 }

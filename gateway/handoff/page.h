@@ -52,7 +52,8 @@ enum page_place {
 struct page {
 	struct exchange *ex;
 	struct str title;		/* any text */
-	const char *lang;		/* NULL: "en" */
+	const char *lang;		/* NULL: page_texts() says */
+	struct texts texts;		/* set by page_begin() */
 	enum page_place place;
 	/* Put in as they are: constants that do not end their element. */
 	struct str style, script;
@@ -73,6 +74,17 @@ struct page {
 	struct buf out;
 	char nonce[PAGE_NONCE_LEN + 1];	/* between the two calls */
 };
+
+/* Whose page this is: of the tenant that was asked for, else of the only one
+ * that lives on the host; NULL: nobody's. */
+const struct tenant *page_owner(const struct exchange *ex);
+/*
+ * In which language, and with which words, whoever asked is answered: that of
+ * their session's `locale`, else of their Accept-Language, else the tenant's.
+ */
+struct texts page_texts(struct exchange *ex);
+/* One of them, by itself. */
+const char *page_text(struct exchange *ex, enum text text);
 
 /*
  * The tenant's colour, as a page's theme: --accent, and --on-accent for what
@@ -105,7 +117,8 @@ bool page_end(struct page *page, int status);
  */
 bool page_error(struct exchange *ex, int status, const char *message);
 
-/* A short notice that nothing went wrong: `title`, `message`, the way back. */
+/* A short notice that nothing went wrong: `title`, `message` (page_text()), the
+ * way back. */
 bool page_notice(struct exchange *ex, const char *title, const char *message);
 
 /* Where a desk has no way to the partner of its own: "sign in there". */

@@ -247,6 +247,7 @@ int session_current(struct exchange *ex, struct session *session_r,
 		return 0;
 	*session_r = session;
 	*tenant_r = tenant;
+	ex->attributes = session.user.attributes;
 	return 1;
 }
 

@@ -706,7 +706,7 @@ START_TEST(who_may_be_a_program_presses_a_button)
 		ck_answer(ex, 200, "confirm_arrival");
 		ck_assert(!flow_header(ex, "Set-Cookie").ptr);
 	}
-	ck_str_is(flow_header(ex, "Vary"), VARY);
+	ck_str_is(flow_header(ex, "Vary"), VARY ", Accept-Language");
 	ck_str_is(flow_header(ex, "Cross-Origin-Opener-Policy"),
 		  "same-origin");
 	csp = flow_header(ex, "Content-Security-Policy");

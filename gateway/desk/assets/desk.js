@@ -3,13 +3,27 @@
 'use strict';
 (() => {
 const data = JSON.parse(document.getElementById('data').textContent);
-const { tenant, user, base, api } = data;
+const { tenant, user, base, api, texts: t } = data;
 const embedded = data.embedded === true;
 const HOME = 'dashboard', NEW = 'tickets/new';
 const SUBJECT_MAX = 200, MESSAGE_MAX = 5000;	/* characters */
 const PATIENCE_MS = 20000;
 const STALE_MS = 15000;
 const LOOK_MS = 60000;
+
+/* ---- words: policy/texts/ has them ---- */
+
+const isolate = (value) => document.dir === 'rtl' ? `\u2068${value}\u2069` : String(value);
+/* A text in pieces, with values, which may be elements, for its {placeholders}. */
+const pieces = (text, values) => text.split(/\{(\w+)\}/).map((part, i) => i % 2 ? values[part] : part);
+const fill = (text, values) => pieces(text, values).map((part, i) => i % 2 ? isolate(part) : part).join('');
+
+/* "one:{n} message|other:{n} messages" */
+const rules = new Intl.PluralRules(t.lang);
+function plural(n, text) {
+	const forms = new Map(text.split('|').map((form) => [form.split(':')[0], form.slice(form.indexOf(':') + 1)]));
+	return fill(forms.get(rules.select(n)) || forms.get('other') || text, { n });
+}
 
 /* ---- elements ---- */
 
@@ -51,14 +65,14 @@ const button = (text, onclick, attributes) =>
 
 /* ---- time ---- */
 
-const exact = new Intl.DateTimeFormat('en', { dateStyle: 'full', timeStyle: 'short' });
-const day = new Intl.DateTimeFormat('en', { dateStyle: 'medium' });
-const ago = new Intl.RelativeTimeFormat('en', { numeric: 'auto' });
+const exact = new Intl.DateTimeFormat(t.lang, { dateStyle: 'full', timeStyle: 'short' });
+const day = new Intl.DateTimeFormat(t.lang, { dateStyle: 'medium' });
+const ago = new Intl.RelativeTimeFormat(t.lang, { numeric: 'auto' });
 
 function relative(date) {
 	const s = Math.min((date - Date.now()) / 1000, 0);
 	if (s > -45)
-		return 'just now';
+		return t.just_now;
 	if (s > -3600)
 		return ago.format(Math.round(s / 60) || -1, 'minute');
 	if (s > -86400)
@@ -80,10 +94,8 @@ setInterval(() => {
 function span(seconds) {
 	const s = seconds % 60, min = Math.floor(seconds / 60) % 60, h = Math.floor(seconds / 3600);
 	/* on one line */
-	return (h ? `${h} h ${min} min` : min ? `${min} min ${s} s` : `${s} s`).replaceAll(' ', '\xa0');
+	return fill(h ? t.span_h : min ? t.span_min : t.span_s, { h, min, s }).replaceAll(' ', '\xa0');
 }
-
-const plural = (n, word) => `${n} ${word}${n === 1 ? '' : 's'}`;
 
 /* ---- drafts: what was typed outlives a reload, not the sign-out ---- */
 
@@ -272,39 +284,39 @@ const loadThread = async (number, quiet) =>
 /* ---- what went wrong, in words ---- */
 
 const wayBack = (text) => tenant.home && !embedded &&
-	el('a', { class: 'button', href: tenant.home }, text || `Go to ${tenant.name}`);
+	el('a', { class: 'button', href: tenant.home }, text || fill(t.go_to, { tenant: tenant.name }));
 
 /* Where the partner signs people in again, and sends them back to this place. */
 const signIn = () => data.login && !embedded &&
-	el('a', { class: 'button', href: data.login + encodeURIComponent(location.pathname + location.search) }, 'Sign in again');
+	el('a', { class: 'button', href: data.login + encodeURIComponent(location.pathname + location.search) }, t.sign_in_again);
 
 const inWords = {	/* by code, or by status */
-	offline: ['You are offline', 'Connect again, then try once more.'],
-	no_answer: ['No answer', 'The desk could not be reached.'],
-	ticket_closed: ['This ticket was closed in the meantime', 'Reopen it to answer.'],
-	ticket_full: ['This ticket is full', 'It holds as many messages as it can. Please open a new one.'],
-	403: ['That was not allowed', 'Load the page again and try once more.'],
-	404: ['There is no such ticket', 'It may belong to another account, or the address is mistyped.'],
-	409: ['That did not fit any more', 'The ticket has changed in the meantime.'],
-	413: ['That is too long', 'Please send it in several parts.'],
-	429: ['That was a lot at once', 'There is a limit to how much can be sent in an hour.'],
-	503: ['The desk is busy', 'Please try again in a moment.'],
+	offline: [t.offline_title, t.offline],
+	no_answer: [t.no_answer_title, t.no_answer],
+	ticket_closed: [t.ticket_closed_title, t.ticket_closed],
+	ticket_full: [t.ticket_full_title, t.ticket_full],
+	403: [t['403_title'], t['403']],
+	404: [t['404_title'], t['404']],
+	409: [t['409_title'], t['409']],
+	413: [t['413_title'], t['413']],
+	429: [t['429_title'], t['429']],
+	503: [t['503_title'], t['503']],
 };
 
 /* A notice about `error`: what happened, how long it lasts, what can be done. */
-function trouble(error, { kept = false, retry, label = 'Try again' } = {}) {
-	const [title, what] = inWords[error.code] || inWords[error.status] || ['Something went wrong', 'It is not your fault. Please try again.'];
-	const text = what + (kept ? ' Your text is kept.' : '');
+function trouble(error, { kept = false, retry, label = t.try_again } = {}) {
+	const [title, what] = inWords[error.code] || inWords[error.status] || [t.failed_title, t.failed];
+	const text = what + (kept ? ` ${t.text_kept}` : '');
 	const left = el('p', { class: 'left' });
 	const tick = () => {
 		const s = Math.ceil((error.until - Date.now()) / 1000);
-		left.textContent = s > 0 ? `You can try again in ${span(s)}.` : 'You can try again now.';
+		left.textContent = s > 0 ? fill(t.retry_in, { time: span(s) }) : t.retry_now;
 		if (s > 0 && box.isConnected)
 			setTimeout(tick, 1000);
 	};
 	const box = el('div', { class: 'notice', tabindex: '-1' }, icon(ALERT), el('div', {},
 		el('p', { class: 'title' }, title), el('p', {}, text), error.until ? left : null,
-		error.id && error.status >= 500 ? el('p', { class: 'soft' }, `If it happens again, quote ${error.id}`) : null,
+		error.id && error.status >= 500 ? el('p', { class: 'soft' }, fill(t.quote, { number: error.id })) : null,
 		el('div', { class: 'actions' }, retry && button(label, retry))));
 	if (error.until)
 		setTimeout(tick);
@@ -342,16 +354,16 @@ function tabIcon() {
 
 function shell() {
 	const signOut = data.logout && el('form', { method: 'post', action: data.logout, onsubmit: leave },
-		el('button', { class: 'button' }, 'Sign out'));
+		el('button', { class: 'button' }, t.sign_out));
 	const foot = [tenant.attribution && el('span', { dir: 'auto' }, tenant.attribution),
-		tenant.terms && el('a', { href: tenant.terms, target: embedded && '_blank', rel: 'noopener' }, 'Terms'),
-		tenant.home && !embedded && el('a', { href: tenant.home }, `Back to ${tenant.name}`)].filter(Boolean);
+		tenant.terms && el('a', { href: tenant.terms, target: embedded && '_blank', rel: 'noopener' }, t.terms),
+		tenant.home && !embedded && el('a', { href: tenant.home }, fill(t.back_to, { tenant: tenant.name }))].filter(Boolean);
 	document.documentElement.classList.toggle('embedded', embedded);
 	document.getElementById('desk').append(
-		el('a', { class: 'skip', href: '#main', onclick: (event) => { event.preventDefault(); main.focus(); } }, 'Skip to content'),
+		el('a', { class: 'skip', href: '#main', onclick: (event) => { event.preventDefault(); main.focus(); } }, t.skip),
 		el('header', { class: 'top' }, el('div', {},
 			link(HOME, { class: 'brand' }, mark(tenant.name), el('span', { dir: 'auto' }, tenant.name)),
-			el('p', { class: 'person' }, el('span', { class: 'hidden' }, 'Signed in as '),
+			el('p', { class: 'person' }, el('span', { class: 'hidden' }, `${t.signed_in_as} `),
 				user.name !== user.email && el('b', { dir: 'auto' }, user.name), ' ', el('span', { class: 'soft', dir: 'auto' }, user.email)),
 			signOut)),
 		banner, main, foot.length ? el('footer', {}, el('p', {}, ...foot)) : '', live);
@@ -374,9 +386,9 @@ try {
 } catch { /* an old browser: they look from time to time */ }
 
 const last = {	/* by reason */
-	'signed-out': ['You are signed out', 'You signed out in another tab, so this one shows nothing any more.'],
-	expired: ['Your session has ended', `Sign in again ${tenant.home ? `through ${tenant.name}` : 'where you came from'}, then come back to this tab.`],
-	other: ['Somebody else is signed in now', 'This browser has signed in as somebody else since, so this tab shows nothing of before any more.'],
+	'signed-out': [t.signed_out, t.out_elsewhere],
+	expired: [t.ended_title, tenant.home ? fill(t.ended_tenant, { tenant: tenant.name }) : t.ended],
+	other: [t.other_title, t.other],
 };
 
 /* What was shown is taken out of the page, not hidden. */
@@ -397,10 +409,10 @@ function close(error) {
 		node.remove();
 	document.title = tenant.name;
 	const [title, what] = last[reason];
-	const kept = reason === 'expired' && drafts.any() ? ' What you typed is kept.' : '';
+	const kept = reason === 'expired' && drafts.any() ? ` ${t.typed_kept}` : '';
 	main.replaceChildren(el('div', { class: 'empty' }, el('h1', { tabindex: '-1' }, title), el('p', {}, what + kept),
 		el('div', { class: 'actions' }, reason !== 'other' && (signIn() || wayBack()),
-			reason === 'other' ? button('Load again', () => location.reload()) : button('Try again', tryAgain))));
+			reason === 'other' ? button(t.load_again, () => location.reload()) : button(t.try_again, tryAgain))));
 	document.getElementById('desk').replaceChildren(el('header', { class: 'top' }, el('div', {},
 		el('p', { class: 'brand' }, mark(tenant.name), el('span', { dir: 'auto' }, tenant.name)))), main, live);
 	announce(`${title}. ${what}${kept}`);
@@ -435,7 +447,7 @@ async function tryAgain() {
 	const reason = over;
 	await look();
 	if (over === reason)
-		announce('Nobody is signed in yet.');
+		announce(t.nobody_yet);
 }
 
 /* The session ends first, then the other tabs are told, who look for themselves. */
@@ -508,57 +520,57 @@ function head(title, { back = true, aside, sub } = {}) {
 	/* there is no element here that keeps a turned direction to itself */
 	document.title = `${title.replace(/[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, '')} – ${tenant.name}`;
 	return el('div', { class: 'head' },
-		back && link(HOME, { class: 'back' }, icon(BACK), 'Your tickets'),
+		back && link(HOME, { class: 'back' }, icon(BACK), t.yours),
 		el('div', { class: 'line' }, el('h1', { tabindex: '-1', dir: 'auto' }, title), aside), sub);
 }
 
 const badge = (ticket) => el('span', { class: `badge ${ticket.state}` },
-	icon(ticket.state === 'open' ? DOT : TICK), ticket.state === 'open' ? 'Open' : 'Closed');
+	icon(ticket.state === 'open' ? DOT : TICK), ticket.state === 'open' ? t.open : t.closed);
 
 /* Grey rows while something loads; seen only when that takes a while. */
-function waiting(what) {
-	return el('div', { class: 'waiting', role: 'img', 'aria-label': `Loading ${what}` },
+function waiting(label) {
+	return el('div', { class: 'waiting', role: 'img', 'aria-label': label },
 		...[0, 1, 2].map(() => el('div', {}, el('i'), el('i'))));
 }
 
 /* ---- the list ---- */
 
 function row(ticket) {
-	const who = ticket.last === 'agent' ? [icon(REPLY), 'Support answered '] : ['You wrote '];
+	const isAgent = ticket.last === 'agent', when = time(ticket.updated_at);
 	return el('li', {}, link(`tickets/${ticket.number}`, { 'data-number': ticket.number },
 		el('span', { class: 'subject', dir: 'auto' }, ticket.subject), badge(ticket),
 		el('span', { class: 'meta' }, el('span', {}, `#${ticket.number}`),
 			ticket.category && el('span', { dir: 'auto' }, ticket.category),
-			el('span', {}, plural(ticket.messages, 'message')),
-			el('span', { class: ticket.last }, ...who, time(ticket.updated_at)))));
+			el('span', {}, plural(ticket.messages, t.messages)),
+			el('span', { class: ticket.last }, isAgent && icon(REPLY), ...pieces(isAgent ? t.support_answered : t.you_wrote, { time: when })))));
 }
 
 function nothing(state) {
 	if (state)
-		return el('div', { class: 'empty' }, el('h2', {}, `No ${state} tickets`),
-			el('p', {}, state === 'open' ? 'Everything you asked has been dealt with.' : 'What has been dealt with will be listed here.'),
-			link(HOME, { class: 'button' }, 'Show all tickets'));
+		return el('div', { class: 'empty' }, el('h2', {}, state === 'open' ? t.no_open : t.no_closed),
+			el('p', {}, state === 'open' ? t.all_done : t.none_done),
+			link(HOME, { class: 'button' }, t.show_all));
 	return el('div', { class: 'empty' },
 		svg('svg', { class: 'picture', viewBox: '0 0 120 84', 'aria-hidden': 'true' },
 			svg('path', { d: 'M44 30h58a8 8 0 0 1 8 8v24a8 8 0 0 1-8 8h-4v10L84 70H52a8 8 0 0 1-8-8z', class: 'far' }),
 			svg('path', { d: 'M18 4h58a8 8 0 0 1 8 8v26a8 8 0 0 1-8 8H38L24 58V46h-6a8 8 0 0 1-8-8V12a8 8 0 0 1 8-8z', class: 'near' }),
 			svg('path', { d: 'M26 19h42M26 31h26', class: 'ink' })),
-		el('h2', {}, 'How can we help?'),
-		el('p', {}, `Write to ${tenant.name}, and the whole conversation stays here for you to come back to.`),
-		link(NEW, { class: 'button primary' }, icon(PLUS), 'New ticket'));
+		el('h2', {}, t.welcome_title),
+		el('p', {}, fill(t.welcome, { tenant: tenant.name })),
+		link(NEW, { class: 'button primary' }, icon(PLUS), t.new));
 }
 
 function listView(state) {
 	const mine = turn;
-	const filters = [['', 'All'], ['open', 'Open'], ['closed', 'Closed']];
-	const tabs = el('nav', { class: 'filter', 'aria-label': 'Show' }, ...filters.map(([value, text]) =>
+	const filters = [['', t.all], ['open', t.open], ['closed', t.closed]];
+	const tabs = el('nav', { class: 'filter', 'aria-label': t.show }, ...filters.map(([value, text]) =>
 		link(HOME + (value && `?state=${value}`), { 'aria-current': value === state && 'true', 'data-filter': value || 'all' }, text)));
-	const create = link(NEW, { class: 'button primary' }, icon(PLUS), 'New ticket');
+	const create = link(NEW, { class: 'button primary' }, icon(PLUS), t.new);
 	const body = el('div', {});
 
-	main.append(head('Your tickets', { back: false, aside: create }), tabs, body);
+	main.append(head(t.yours, { back: false, aside: create }), tabs, body);
 
-	function fill(list) {
+	function showList(list) {
 		const held = document.activeElement.dataset.number;
 		const rows = el('ul', { class: 'tickets' }, ...list.tickets.map(row));
 		const isBare = !state && !list.tickets.length;
@@ -571,27 +583,27 @@ function listView(state) {
 			rows.querySelector(`[data-number="${held}"]`).focus({ preventScroll: true });
 	}
 
-	const next = more('Show more', async () => {
+	const next = more(t.more, async () => {
 		const { tickets, next } = lists.get(state);
 		const now = await loadList(state, next);
 		if (mine !== turn)
 			return;
-		fill(now);
+		showList(now);
 		const rows = body.querySelectorAll('.tickets a');
 		rows[Math.min(tickets.length, rows.length - 1)].focus();
-		announce(plural(now.tickets.length - tickets.length, 'more ticket'));
+		announce(plural(now.tickets.length - tickets.length, t.more_tickets));
 	});
 
 	async function load(quiet) {
 		try {
 			const list = await loadList(state, null, quiet);
 			if (mine === turn)
-				fill(list);
+				showList(list);
 		} catch (error) {
 			if (mine !== turn)
 				return;
 			if (!lists.has(state))
-				body.replaceChildren(trouble(error, { retry: () => { body.replaceChildren(waiting('tickets')); load(); } }));
+				body.replaceChildren(trouble(error, { retry: () => { body.replaceChildren(waiting(t.loading_tickets)); load(); } }));
 		}
 	}
 
@@ -603,10 +615,10 @@ function listView(state) {
 			load(quiet);
 	};
 	if (known) {
-		fill(known);
+		showList(known);
 		refresh();
 	} else {
-		body.append(waiting('tickets'));
+		body.append(waiting(t.loading_tickets));
 		load();
 	}
 }
@@ -626,7 +638,7 @@ function rest(node, text) {
 const isBusy = (node) => node.getAttribute('aria-disabled') === 'true';
 
 /* A label, the control, what is left of its length, and what is wrong with it. */
-function field(name, label, control, { max, optional } = {}) {
+function field(name, label, control, { max, empty } = {}) {
 	const left = el('p', { class: 'soft', id: `${name}-left`, hidden: true });
 	const wrong = el('p', { class: 'wrong', id: `${name}-wrong`, hidden: true });
 	const describe = () => {
@@ -641,7 +653,7 @@ function field(name, label, control, { max, optional } = {}) {
 			return;
 		const n = max - Array.from(control.value).length;
 		left.hidden = n > max / 10;
-		left.textContent = n < 0 ? `${plural(-n, 'character')} too many` : `${plural(n, 'character')} left`;
+		left.textContent = n < 0 ? plural(-n, t.too_many) : plural(n, t.left);
 		describe();
 	};
 	put(control, { id: name, name, dir: 'auto', oninput: () => { count(); set(''); },
@@ -657,13 +669,13 @@ function field(name, label, control, { max, optional } = {}) {
 	}
 	function problem() {
 		const text = control.value.trim();
-		if (!text && !optional)
-			return `Please fill in the ${label.toLowerCase()}.`;
-		return max && Array.from(control.value).length > max ? `${label}: at most ${max} characters, please.` : '';
+		if (!text && empty)
+			return empty;
+		return max && Array.from(control.value).length > max ? fill(t.at_most, { field: label, max }) : '';
 	}
 	count();
 	return { name, label, control, set, problem, count,
-		node: el('div', { class: 'field' }, el('label', { for: name }, label, optional && el('span', { class: 'soft' }, ' (optional)')), control, wrong, left) };
+		node: el('div', { class: 'field' }, el('label', { for: name }, label, !empty && el('span', { class: 'soft' }, ` ${t.optional}`)), control, wrong, left) };
 }
 
 /* What comes along when text is pasted, and no gateway takes. */
@@ -677,7 +689,7 @@ function refuse(fields, errors, place) {
 		one.set(errors[one.name] || '');
 	const goTo = (one) => (event) => { event.preventDefault(); one.control.focus(); };
 	const box = el('div', { class: 'notice', tabindex: '-1' }, icon(ALERT), el('div', {},
-		el('p', { class: 'title' }, 'Not sent yet'),
+		el('p', { class: 'title' }, t.not_sent),
 		el('ul', {}, ...bad.map((one) => el('li', {}, el('a', { href: `#${one.name}`, onclick: goTo(one) }, errors[one.name]))),
 			...others.map((text) => el('li', {}, text)))));
 	place.replaceChildren(box);
@@ -693,7 +705,7 @@ function check(fields) {
 }
 
 /* What was sent from `to` failed after that was left. */
-const sayLater = (error, to) => say(trouble(error, { kept: true, label: 'Show it', retry: () => { say(null); visit(to); } }));
+const sayLater = (error, to) => say(trouble(error, { kept: true, label: t.show_it, retry: () => { say(null); visit(to); } }));
 
 /* A button that brings more, or says why it could not. */
 function more(label, work) {
@@ -705,7 +717,7 @@ function more(label, work) {
 	const next = button(label, async () => {
 		if (isBusy(next))
 			return;
-		busy(next, 'Loading…');
+		busy(next, t.loading);
 		try {
 			await work();
 		} catch (error) {
@@ -722,14 +734,14 @@ function more(label, work) {
 
 function newView() {
 	const mine = turn, draft = drafts.get('new');
-	const subject = field('subject', 'Subject', el('input', { type: 'text', autocomplete: 'off', required: true }), { max: SUBJECT_MAX });
-	const category = tenant.categories && tenant.categories.length ? field('category', 'Category',
-		el('select', {}, el('option', { value: '' }, 'No category'),
-			...tenant.categories.map((name) => el('option', { value: name }, name))), { optional: true }) : null;
-	const message = field('message', 'Message', el('textarea', { rows: '8', required: true }), { max: MESSAGE_MAX });
+	const subject = field('subject', t.subject, el('input', { type: 'text', autocomplete: 'off', required: true }), { max: SUBJECT_MAX, empty: t.fill_subject });
+	const category = tenant.categories && tenant.categories.length ? field('category', t.category,
+		el('select', {}, el('option', { value: '' }, t.no_category),
+			...tenant.categories.map((name) => el('option', { value: name }, name)))) : null;
+	const message = field('message', t.message, el('textarea', { rows: '8', required: true }), { max: MESSAGE_MAX, empty: t.fill_message });
 	const fields = [subject, category, message].filter(Boolean);
 	const notes = el('div', {});
-	const send = el('button', { class: 'button primary' }, 'Send');
+	const send = el('button', { class: 'button primary' }, t.send);
 	const values = (read = (text) => text) => Object.fromEntries(fields.map((one) => [one.name, read(one.control.value)]));
 	const save = () => {
 		if (fields.some((one) => one.control.value))
@@ -756,12 +768,12 @@ function newView() {
 		const body = values(clean);
 		if (!body.category)
 			delete body.category;
-		busy(send, 'Sending…');
+		busy(send, t.sending);
 		notes.replaceChildren();
 		try {
 			const ticket = remember((await ask(api, body, keyFor('new', body))).ticket);
 			drafts.drop('new');
-			announce(`Ticket number ${ticket.number} was sent`);
+			announce(fill(t.sent, { number: ticket.number }));
 			if (mine === turn)
 				visit(`tickets/${ticket.number}`, true);
 		} catch (error) {
@@ -769,7 +781,7 @@ function newView() {
 				sayLater(error, NEW);
 				return;
 			}
-			rest(send, 'Send');
+			rest(send, t.send);
 			if (error.status === 422 && error.errors) {
 				refuse(fields, firsts(error.errors), notes);
 				return;
@@ -780,10 +792,10 @@ function newView() {
 		}
 	}
 
-	main.append(head('New ticket', { sub: el('p', { class: 'soft' }, `${tenant.name} answers here. Nobody else sees what you write.`) }),
+	main.append(head(t.new, { sub: el('p', { class: 'soft' }, fill(t.answers_here, { tenant: tenant.name })) }),
 		el('form', { class: 'card', novalidate: true, onsubmit: submit, oninput: save, onchange: save }, notes,
 			...fields.map((one) => one.node),
-			el('div', { class: 'actions' }, send, link(HOME, { class: 'button' }, 'Cancel'))));
+			el('div', { class: 'actions' }, send, link(HOME, { class: 'button' }, t.cancel))));
 }
 
 /* ---- a ticket ---- */
@@ -794,36 +806,36 @@ const linked = (text) => text.split(/(\bhttps?:\/\/[^\s<>"]*[^\s<>"'.,:;!?)\]}])
 
 function bubble(message) {
 	const isUser = message.author === 'user';
-	const name = message.name || (isUser ? user.name : 'Support');
+	const name = message.name || (isUser ? user.name : t.support);
 	return el('li', { class: `message ${message.author}` }, mark(isUser ? name : tenant.name, message.author),
-		el('article', {}, el('header', {}, el('b', { dir: 'auto' }, isUser ? 'You' : name),
-			!isUser && el('span', { class: 'role' }, `${tenant.name} support`),
-			el('span', { class: 'when' }, message.sending ? 'Sending…' : time(message.created_at))),
+		el('article', {}, el('header', {}, el('b', { dir: 'auto' }, isUser ? t.you : name),
+			!isUser && el('span', { class: 'role' }, fill(t.support_of, { tenant: tenant.name })),
+			el('span', { class: 'when' }, message.sending ? t.sending : time(message.created_at))),
 		el('p', { class: 'text', dir: 'auto' }, linked(message.message))));
 }
 
 function threadView(number) {
 	const mine = turn, name = `reply ${number}`;
-	const list = el('ol', { class: 'thread', 'aria-label': 'Messages' });
+	const list = el('ol', { class: 'thread', 'aria-label': t.thread });
 	const notes = el('div', { class: 'notes' });
-	const answer = field('message', 'Your answer', el('textarea', { rows: '4', required: true }), { max: MESSAGE_MAX });
-	const send = el('button', { class: 'button primary' }, 'Send answer');
-	const close = button('Close ticket', () => turnTo('closed'));
-	const reopen = button('Reopen ticket', () => turnTo('open'), { class: 'button primary' });
+	const answer = field('message', t.answer, el('textarea', { rows: '4', required: true }), { max: MESSAGE_MAX, empty: t.fill_answer });
+	const send = el('button', { class: 'button primary' }, t.send_answer);
+	const close = button(t.close, () => turnTo('closed'));
+	const reopen = button(t.reopen, () => turnTo('open'), { class: 'button primary' });
 	const form = el('form', { class: 'card', novalidate: true, onsubmit: submit, oninput: save }, answer.node,
 		el('div', { class: 'actions' }, send, close));
-	const closed = el('div', { class: 'card closed-note' }, el('p', {}, el('b', {}, 'This ticket is closed.'), ' Is something missing? Reopen it to write again.'),
+	const closed = el('div', { class: 'card closed-note' }, el('p', {}, el('b', {}, t.is_closed), ` ${t.reopen_why}`),
 		el('div', { class: 'actions' }, reopen));
-	const above = more('Show earlier messages', async () => {
+	const above = more(t.show_earlier, async () => {
 		const before = known.earlier, part = (await ask(`${api}/${number}?before=${before}`)).ticket;
 		if (mine !== turn)
 			return;
 		const ticket = { ...known, thread: part.thread.concat(known.thread.filter((message) => message.id >= before)), earlier: part.earlier };
 		threads.get(number).ticket = ticket;
-		fill(ticket);
+		showThread(ticket);
 		list.firstChild.tabIndex = -1;
 		list.firstChild.focus();
-		announce(plural(part.thread.length, 'earlier message'));
+		announce(plural(part.thread.length, t.earlier_messages));
 	});
 	let known, isSending = false;
 
@@ -834,7 +846,7 @@ function threadView(number) {
 			drafts.drop(name);
 	}
 
-	function fill(ticket) {
+	function showThread(ticket) {
 		const next = list.isConnected ? null : head(ticket.subject, { sub: el('p', { class: 'meta' }) });
 		if (next)
 			main.replaceChildren(next, above, list, notes, form, closed);
@@ -842,7 +854,7 @@ function threadView(number) {
 			list.replaceChildren(...ticket.thread.map(bubble));
 			main.querySelector('.head .meta').replaceChildren(badge(ticket), el('span', {}, `#${ticket.number}`),
 				...(ticket.category ? [el('span', { dir: 'auto' }, ticket.category)] : []),
-				el('span', {}, 'Opened ', time(ticket.created_at)));
+				el('span', {}, ...pieces(t.opened, { time: time(ticket.created_at) })));
 		}
 		known = ticket;
 		above.hidden = !ticket.earlier;
@@ -863,16 +875,16 @@ function threadView(number) {
 			return;
 		isSending = true;
 		notes.replaceChildren();
-		fill({ ...before, state });
+		showThread({ ...before, state });
 		(state === 'open' ? answer.control : reopen).focus();
 		try {
 			const ticket = remember((await ask(`${api}/${number}/${state === 'open' ? 'reopen' : 'close'}`, {})).ticket);
-			announce(state === 'open' ? 'The ticket is open again' : 'The ticket is closed');
+			announce(state === 'open' ? t.now_open : t.now_closed);
 			if (mine === turn)
-				fill(ticket);
+				showThread(ticket);
 		} catch (error) {
 			if (mine === turn) {
-				fill(before);
+				showThread(before);
 				complain(error, () => turnTo(state), Boolean(answer.control.value));
 			}
 		} finally {
@@ -900,13 +912,13 @@ function threadView(number) {
 		notes.replaceChildren();
 		answer.control.value = '';
 		answer.control.readOnly = true;
-		busy(send, 'Sending…');
+		busy(send, t.sending);
 		try {
 			const ticket = remember((await ask(`${api}/${number}/messages`, body, key)).ticket);
 			drafts.drop(name);
-			announce('Your answer was sent');
+			announce(t.answer_sent);
 			if (mine === turn)
-				fill(ticket);
+				showThread(ticket);
 		} catch (error) {
 			pending.remove();
 			answer.control.value = text;
@@ -924,7 +936,7 @@ function threadView(number) {
 		} finally {
 			isSending = false;
 			answer.control.readOnly = false;
-			rest(send, 'Send answer');
+			rest(send, t.send_answer);
 			answer.count();
 		}
 	}
@@ -933,12 +945,12 @@ function threadView(number) {
 		try {
 			const ticket = await loadThread(number, quiet);
 			if (mine === turn && !isSending)
-				fill(ticket);
+				showThread(ticket);
 		} catch (error) {
 			if (mine !== turn)
 				return;
 			if (!known)
-				main.replaceChildren(head(error.status === 404 ? 'Not found' : 'Your ticket'),
+				main.replaceChildren(head(error.status === 404 ? t.not_found : t.your_ticket),
 					trouble(error, { retry: error.status === 404 ? null : () => { show(); } }));
 		}
 	}
@@ -951,10 +963,10 @@ function threadView(number) {
 			load(quiet);
 	};
 	if (threads.has(number)) {
-		fill(threads.get(number).ticket);
+		showThread(threads.get(number).ticket);
 		refresh();
 	} else {
-		main.replaceChildren(head(`Ticket #${number}`), waiting('the ticket'));
+		main.replaceChildren(head(fill(t.ticket, { number })), waiting(t.loading_ticket));
 		load().then(() => {
 			if (mine === turn && document.activeElement === document.body)
 				main.querySelector('h1').focus({ preventScroll: true });
@@ -975,7 +987,7 @@ tabIcon();
 shell();
 show({ first: true });
 addEventListener('popstate', () => show({ focus: `[data-number="${lastOpened}"]` }));
-addEventListener('offline', () => say(el('p', { class: 'notice' }, icon(ALERT), 'You are offline. What you type is kept.')));
+addEventListener('offline', () => say(el('p', { class: 'notice' }, icon(ALERT), t.offline_kept)));
 addEventListener('online', () => { say(null); refresh(true); });
 document.addEventListener('visibilitychange', () => {
 	if (document.visibilityState !== 'visible')

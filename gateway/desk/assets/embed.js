@@ -23,6 +23,7 @@
 'use strict';
 (() => {
 	const main = document.getElementById('frame');
+	const t = JSON.parse(main.dataset.texts);	// policy/texts/
 	const line = main.querySelector('[role=status]');
 	const button = main.querySelector('button');
 	const origins = main.dataset.origins.split(' ');
@@ -56,7 +57,7 @@
 			openTab();
 			return;
 		}
-		say('One moment, please…');
+		say(t.moment);
 		port.postMessage({ type: 'again' });
 	});
 
@@ -70,6 +71,16 @@
 			/^[a-z0-9_-]{1,63}$/.test(origin.slice(head.length, origin.length - tail.length));
 	}
 
+	// "one:... {n} second|other:... {n} seconds"
+	function plural(n, text) {
+		const forms = new Map(text.split('|').map((form) => [form.split(':')[0], form.slice(form.indexOf(':') + 1)]));
+		return (forms.get(new Intl.PluralRules(t.lang).select(n)) || forms.get('other') || text).replace('{n}', n);
+	}
+
+	// The gateway's messages are for the makers of pages, in English.
+	const inWords = { desk_off: t.no_desk, cookies_blocked: t.no_cookies, unreachable: t.unreachable };
+	const words = (body, other) => inWords[body.code] || (t.lang === 'en' && body.message ? body.message : other);
+
 	function say(text, label) {
 		line.textContent = text;
 		button.textContent = label || '';
@@ -79,16 +90,16 @@
 	// For the user, who can mend none of it but wait; the page is told all.
 	function refuse(status, body, request) {
 		const wait = Number(body.retry_after) || 0;
-		const quote = request ? ` It will want to know this number: ${request}` : '';
+		const quote = request ? ` ${t.quote.replace('{number}', request)}` : '';
 
 		if (status === 429)
-			say(`There were many sign-ins from your network. Please wait ${wait < 120 ? wait === 1 ? '1 second' : `${wait || 60} seconds` : `${Math.ceil(wait / 60)} minutes`}.`, 'Try again');
+			say(wait < 120 ? plural(wait || 60, t.wait_seconds) : plural(Math.ceil(wait / 60), t.wait_minutes), t.try_again);
 		else if (status === 422 || status === 400)
-			say(`Something is wrong with this sign-in. Please tell the site that you are on.${quote}`);
+			say(`${t.wrong} ${t.tell}${quote}`);
 		else if (status === 403 || status === 404)
-			say(`${body.message}${body.code === 'desk_off' ? '' : ` Please tell the site that you are on.${quote}`}`);
+			say(`${words(body, t.refused)}${body.code === 'desk_off' ? '' : ` ${t.tell}${quote}`}`);
 		else
-			say(body.message, 'Try again');
+			say(words(body, t.failed), t.try_again);
 		port.postMessage({ type: 'refused', status, body, request });
 	}
 
@@ -133,7 +144,7 @@
 		if (tab)
 			tab.close();
 		tab = null;
-		say('This did not work. Please try again.', 'Open in a new tab');
+		say(t.failed, t.new_tab);
 	}
 
 	async function sendOn(fields) {
@@ -147,7 +158,7 @@
 		tab.opener = null;
 		tab.location.replace(handed.body.redirect_url);
 		tab = null;
-		say('The support desk opens in a tab of its own.', 'Open it again');
+		say(t.opens, t.open_again);
 	}
 
 	async function signInHere(url) {
@@ -159,7 +170,7 @@
 		if (kept.status === 401) {
 			isInTab = true;
 			refuse(401, { code: 'cookies_blocked', message: 'In this browser the support desk opens in a tab of its own.' }, kept.request);
-			say(line.textContent, 'Open in a new tab');
+			say(line.textContent, t.new_tab);
 			return;
 		}
 		port.postMessage({ type: 'signed-in' });
@@ -170,13 +181,13 @@
 	async function handOff(mode, fields) {
 		if (mode === 'frame' && main.dataset.desk !== 'yes')
 			return refuse(404, { code: 'desk_off', message: 'This desk does not open inside other pages.' });
-		say('Signing you in…');
+		say(t.signing_in);
 		const handed = await ask('/handoff', fields);
 		if (!handed.ok)
 			return refuse(handed.status, handed.body, handed.request);
 		if (mode === 'frame')
 			return signInHere(handed.body.redirect_url);
-		say('The support desk opens in a tab of its own.');
+		say(t.opens);
 		port.postMessage({ type: 'redirect', url: handed.body.redirect_url, expires_in: handed.body.expires_in });
 	}
 
@@ -190,13 +201,13 @@
 		} catch (error) {
 			// an old browser: they look from time to time
 		}
-		say('You are signed out.');
+		say(t.left);
 		port.postMessage({ type: 'signed-out' });
 	}
 
 	function answer(message) {
 		if (message.type === 'failed')
-			return tab ? endTab() : say('This did not work. Please try again.', 'Try again');
+			return tab ? endTab() : say(t.failed, t.try_again);
 		const work = message.type === 'handoff' ? tab ? sendOn(message.fields || {}) : handOff(message.mode, message.fields || {}) :
 			message.type === 'sign-out' ? signOut() : Promise.resolve();
 
@@ -204,11 +215,11 @@
 	}
 
 	if (parent === window)
-		say('This page works only inside another one.');
+		say(t.alone);
 	else if (was === 'signed-out')
-		say('You are signed out.', 'Sign in again');
+		say(t.left, t.sign_in_again);
 	else if (was === 'expired')
-		say('Your session has ended.', 'Sign in again');
+		say(t.ended, t.sign_in_again);
 	if (parent !== window)
 		parent.postMessage({ usher: 'hello', version: 1, was }, '*');
 })();
