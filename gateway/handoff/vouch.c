@@ -120,7 +120,7 @@ static struct str unknown_hint(const struct tenant *tenant,
 	if (!other)
 		return STR_NULL;
 
-	if (tenant->key_source && !*other)
+	if (tenant->key_source)
 		more = key_source_want(tenant->key_source) ?
 			": the keys at its jwks_url are being fetched; try "
 			"again in a moment" :
