@@ -254,7 +254,7 @@ static void read_redirects(const struct reader *reader, struct group group,
 
 /*
  * What cannot be signed is not sent, and kept: a tenant that served before its
- * events were sent does not stop serving for want of a secret.
+ * events were sent serves on without a secret.
  */
 static void read_hook_secret(const struct reader *reader, struct group item,
 			     unsigned index, struct tenant_hook *out)

@@ -34,7 +34,6 @@
 #define FETCH_RUNNING_MAX 16
 #define FETCH_WAITING_MAX 256
 #define FETCH_ETAG_MAX 256		/* octets; a longer one is not kept */
-#define FETCH_HEADERS_OWN_MAX 8		/* of a request */
 #define FETCH_WHY_MAX 256
 
 struct fetcher;

@@ -118,6 +118,38 @@ test('410 pauses the endpoint, and keeps what it is owed', async () => {
 	await says('plain', 'ann-1');
 	await until(() => taken('plain').length === 2, 'a later one elsewhere');
 	assert.deepEqual(said(came.gone), ['ann-0']);
+	const list = async () => JSON.parse((await gw.ctl('events', 'list', 'gone', '--json')).out).endpoints[0];
+	assert.deepEqual((({ paused, waiting, dead, last_status }) => ({ paused, waiting, dead, last_status }))(await list()), { paused: true, waiting: 3, dead: 0, last_status: 410 });
+	answers.gone = () => ({});
+	assert.equal((await gw.ctl('events', 'resume', 'gone')).code, 0);
+	await until(() => taken('gone').length === 3, 'them to come');
+	inOrder('gone', ['ann'], 2);
+	oneIdEach('gone');
+	await until(async () => (await list()).waiting === 0, 'none to be owed');
+});
+
+test('what is dead is kept, and sent again when it is told to', async () => {
+	answers.gone = () => ({ status: 404 });
+	await says('gone', 'dan-0');
+	await gw.logs((l) => l.includes('webhook_dead') && l.includes('"gone"'));
+	assert.equal(came.gone.filter((e) => e.user === 'dan').length, 5);
+	// nothing of theirs stands behind it any more
+	answers.gone = () => ({});
+	await says('gone', 'dan-1');
+	await until(() => taken('gone').some((e) => e.say === 'dan-1'), 'the next one');
+	const list = async () => JSON.parse((await gw.ctl('events', 'list', 'gone', '--json')).out).endpoints[0];
+	await until(async () => (await list()).dead === 1 && (await list()).waiting === 0, 'one to be dead');
+	assert.equal((await gw.ctl('events', 'pause', 'gone')).code, 0);
+	assert.equal((await gw.ctl('events', 'retry', 'gone', `http://127.0.0.1:${port}/gone`)).code, 0);
+	assert.equal((await list()).waiting, 1);
+	assert.equal((await gw.ctl('events', 'resume', 'gone')).code, 0);
+	await until(() => taken('gone').some((e) => e.say === 'dan-0'), 'it to come');
+	answers.gone = () => ({ status: 404 });
+	await says('gone', 'eve-0');
+	await until(async () => (await list()).dead === 1, 'another to be dead');
+	assert.match((await gw.ctl('events', 'drop', 'gone')).out, /: 1$/m);
+	assert.deepEqual((({ waiting, dead }) => ({ waiting, dead }))(await list()), { waiting: 0, dead: 0 });
+	oneIdEach('gone');
 });
 
 test('Retry-After is kept to', async () => {

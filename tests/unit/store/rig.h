@@ -175,6 +175,10 @@ __attribute__((unused))
 static void rig_go_back(const struct rig *rig, int version)
 {
 	static const char *const back[] = {
+		/* 12 -> 11 */
+		"DROP TABLE delivery", "DROP TABLE endpoint",
+		"ALTER TABLE outbox DROP COLUMN message",
+		"PRAGMA user_version = 11", NULL,
 		/* 11 -> 10 */
 		"DROP INDEX parked_person", "DROP INDEX parked_external",
 		"ALTER TABLE parked DROP COLUMN person",
