@@ -222,7 +222,7 @@ static void rig_go_back(const struct rig *rig, int version)
 		"DROP TABLE epochs", "DROP TABLE marks",
 		"PRAGMA user_version = 2", NULL,
 	};
-	int now = 11;
+	int now = 12;
 
 	for (size_t i = 0; i < sizeof(back) / sizeof(back[0]); i++) {
 		if (now > version && back[i])
