@@ -131,6 +131,30 @@ static int start_refresher(struct daemon *d)
 	return d->refresher ? 0 : -1;
 }
 
+static int start_deliverer(struct daemon *d, const struct gateway_config *config)
+{
+	unsigned haste = deliverer_haste(config->development);
+	const struct fetcher_options for_webhooks = {
+		.running_max = DELIVERER_RUNNING_MAX,
+		.total_ms = haste > 1 ? FETCH_CONNECT_MS / 2 : 0,
+	};
+	struct deliverer_options options = {
+		.slot = d->gateway.snapshots,
+		.store = d->gateway.store,
+		.reader = store_reader(d->gateway.store,
+				       d->reload.options.workers + 1),
+		.haste = haste,
+	};
+
+	if (fetcher_new(&for_webhooks, &d->sender) == ERR_OK) {
+		options.fetcher = d->sender;
+		d->deliverer = deliverer_new(&options);
+	}
+	if (!d->deliverer)
+		log_error(deliverer, LOG_TEXT("problem", "no thread for it"));
+	return d->deliverer ? 0 : -1;
+}
+
 /* Signals, before there is anything to reload. */
 static void on_early_signal(struct daemon *d)
 {
@@ -225,7 +249,8 @@ static int start_serving(struct daemon *d, const struct gateway_config *config)
 	}
 	d->gateway.snapshots = snapshot_slot_new(first);
 	if (!d->gateway.snapshots || open_admin(d, config) ||
-	    start_keeper(d) || start_refresher(d))
+	    start_keeper(d) || start_refresher(d) ||
+	    start_deliverer(d, config))
 		return -1;
 	if (server_run(d->server, why, sizeof(why))) {
 		log_error(not_serving, LOG_TEXT("problem", why));

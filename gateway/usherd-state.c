@@ -144,7 +144,8 @@ static int start_saver(struct daemon *d)
 static int open_store(struct daemon *d, const char *dir)
 {
 	const struct store_options options = {
-		.readers = d->reload.options.workers + 1,
+		/* main's, and the deliverer's */
+		.readers = d->reload.options.workers + 2,
 		.batch_done = server_batch_done,
 		.batch_ctx = d->server,
 	};

@@ -12,6 +12,7 @@
 #define RELOAD_END_MS 1000	/* of STOP_MS, for a reload to let go */
 #define LOADERS_END_MS 500	/* ... for modules that are being loaded */
 #define REFRESH_END_MS 200	/* ... for keys that are being written */
+#define DELIVER_END_MS 500	/* ... for a look at what is to be sent */
 #define FLUSH_MS 1000		/* ... left to the store at least */
 
 /* Whatever is to be on the disk, until then. -1: the disk did not answer. */
@@ -42,7 +43,8 @@ enum end usherd_stop(struct daemon *d)
 	is_served = server_stop(d->server, STOP_MS - RELOAD_END_MS -
 				2 * FLUSH_MS - SERVER_LET_GO_MS);
 	supervisor_quiesce(d->reload.options.supervisor);
-	if (flush(d, end_ms))
+	/* a reader that hangs in the disk keeps the store from its end */
+	if (!deliverer_quit(d->deliverer, DELIVER_END_MS) || flush(d, end_ms))
 		return END_NOT_FLUSHED;
 	socket_server_free(d->admin);
 	if (!is_served) {
@@ -63,6 +65,8 @@ enum end usherd_stop(struct daemon *d)
 		return END_THREAD_LEFT;
 	}
 	is_named = fetcher_free(d->fetcher);
+	is_named = fetcher_free(d->sender) && is_named;
+	deliverer_free(d->deliverer);
 	refresher_free(d->refresher);
 	ratelimit_free(d->gateway.limiter);
 	refusals_free(d->gateway.refusals);

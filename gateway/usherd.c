@@ -293,10 +293,13 @@ static enum err prepare(void *ctx, struct snapshot *next,
 			struct report *report)
 {
 	struct daemon *d = ctx;
+	enum err err;
 
 	inspect_place(&next->gateway, true, report);
 	refresher_load(d->jwks_path, next);
-	return server_reload(d->server, next, report);
+	err = server_reload(d->server, next, report);
+	return err ? err : deliverer_route(store_deliveries(d->gateway.store),
+					   next);
 }
 
 static void judge_now(void *ctx, const struct snapshot *running,

@@ -21,6 +21,7 @@
 #include "admin/status.h"
 #include "admin/storewatch.h"
 #include "admin/watch.h"
+#include "deliver/deliverer.h"
 #include "http/server.h"
 #include "sandbox/spawner.h"
 
@@ -49,6 +50,8 @@ struct daemon {
 	char jwks_path[PATH_LONGEST];	/* a directory */
 	struct fetcher *fetcher;
 	struct refresher *refresher;	/* of keys by URL */
+	struct fetcher *sender;		/* of webhooks: apart from keys */
+	struct deliverer *deliverer;
 	struct watch watch;
 	struct storewatch storewatch;
 	struct clockwatch clockwatch;

@@ -19,7 +19,7 @@ check() {
 		! -path '*/build*' ! -path '*/node_modules/*' |
 	LC_ALL=C sort | xargs awk '
 	BEGIN {
-		n = split("base:0 codec:1 store:2 crypto:2 policy:2 module:2 fetch:2 sandbox:3 adapter:4 config:5 workbench:5 handoff:6 desk:7 admin:7 http:8 console:8", a, " ")
+		n = split("base:0 codec:1 store:2 crypto:2 policy:2 module:2 fetch:2 sandbox:3 adapter:4 config:5 workbench:5 deliver:6 handoff:6 desk:7 admin:7 http:8 console:8", a, " ")
 		for (i = 1; i <= n; i++) { split(a[i], b, ":"); floor[b[1]] = b[2] }
 		# library header (a regular expression) -> who may include it
 		lib["^openssl/"] = "gateway/crypto/"

@@ -32,6 +32,7 @@ struct job_wait {
 		struct user_block block;
 		struct user_erase erase;
 		struct session_end end;
+		struct deliveries_change deliveries;
 	};
 	struct audit_record audit;
 	struct pool *pool;

@@ -23,6 +23,7 @@
 #include "crypto/jws.h"
 #include "crypto/keyring.h"
 #include "crypto/secrets.h"
+#include "crypto/webhook.h"
 #include "policy/client.h"
 #include "policy/cors.h"
 #include "policy/identity.h"
@@ -31,6 +32,7 @@
 #include "policy/redirect.h"
 #include "policy/remote.h"
 #include "policy/texts.h"
+#include "store/outbox.h"
 #include "store/users.h"
 
 #define CONFIG_TENANTS_MAX 20000
@@ -72,6 +74,15 @@ struct tenant_key {
 struct signed_rate {
 	uint32_t person, tenant;	/* requests of one, and of all */
 	uint32_t per_s;
+};
+
+/* One of its webhooks. */
+struct tenant_hook {
+	struct str text;		/* of the URL, as it is written */
+	struct url url;
+	struct webhook_secrets secrets;	/* none: nothing can be sent */
+	struct str *events;
+	unsigned event_count;
 };
 
 /* All slices live as long as the snapshot and are terminated. */
@@ -138,8 +149,8 @@ struct tenant {
 	struct str *json_fields;	/* names whose nested JSON the adapter
 					 * takes */
 	unsigned json_field_count;
-	struct str *wanted;		/* events that its webhooks name */
-	unsigned wanted_count;
+	struct tenant_hook *hooks;
+	unsigned hook_count;
 	struct metric *unwanted;	/* counts adapters' that none names */
 	bool desk;
 	struct remote_rule remote;	/* what a desk behind a proxy is told */

@@ -1,4 +1,7 @@
 /* A tenant's group becomes a draft, and a draft a tenant. */
+#include <errno.h>
+#include <unistd.h>
+
 #include "config/correct.h"
 #include "config/secret.h"
 #include "config/snapshot-private.h"
@@ -246,76 +249,95 @@ static void read_redirects(const struct reader *reader, struct group group,
 	draft->tenant.redirects.entry_count = count;
 }
 
-/* Their form is looked at, and that is all that is done with them. */
-static void read_webhooks(const struct reader *reader, struct group group)
+#define MAKE_SECRET "put whsec_ and base64 of 24 to 64 octets there: "	\
+		    "printf 'whsec_%s\\n' $(openssl rand -base64 32)"
+
+/*
+ * What cannot be signed is not sent, and kept: a tenant that served before its
+ * events were sent serves on without a secret.
+ */
+static void read_hook_secret(const struct reader *reader, struct group item,
+			     unsigned index, struct tenant_hook *out)
 {
-	unsigned i, count = group_count(group, "webhooks");
+	struct str path = STR_NULL, text = STR_NULL;
+	char setting[40];
+	struct secret_place at = { reader->location, setting,
+				   group_line(item, "secret_file") };
 
-	for (i = 0; i < count; i++) {
-		struct group item = group_group_at(group, "webhooks", i);
-		struct url url;
-		char setting[32];
-
-		snprintf(setting, sizeof(setting), "webhooks[%u].url", i);
-		reader_url(reader, group_line(item, "url"), setting,
-			   group_text(item, "url"), HTTP_DEVELOPMENT, &url);
-	}
-	if (count)
-		location_warn(reader->location, group_line(group, "webhooks"),
-			      "webhooks", NULL,
-			      "are not sent by this version, which keeps what "
-			      "they name for as long as retention.outbox says");
-}
-
-/* What all its webhooks name. */
-static void read_wanted(const struct reader *reader, struct group group,
-		       struct tenant *out)
-{
-	unsigned hooks = group_count(group, "webhooks"), n = 0;
-	char labels[METRIC_LABELS_MAX];
-
-	for (unsigned i = 0; i < hooks; i++)
-		n += group_count(group_group_at(group, "webhooks", i),
-				 "events");
-	out->wanted = pool_calloc(reader->pool, n, sizeof(*out->wanted));
-	if (!out->wanted) {
-		reader_nomem(reader);
+	snprintf(setting, sizeof(setting), "webhooks[%u].secret_file", index);
+	if (reader_path(reader, item, "secret_file", &path) ||
+	    str_is_null(path))
+		return;
+	if (access(path.ptr, R_OK)) {
+		location_warn(at.location, at.line, setting, MAKE_SECRET,
+			      "names a file that cannot be read: %s; events "
+			      "are kept, and not sent", strerror(errno));
 		return;
 	}
-	for (unsigned i = 0; i < hooks; i++) {
-		struct group hook = group_group_at(group, "webhooks", i);
+	if (!secret_read(at, reader->scratch, path, 0, &text) &&
+	    webhook_secrets_parse(text, &out->secrets))
+		location_warn(at.location, at.line, setting, MAKE_SECRET,
+			      "names a file with something else than secrets "
+			      "of webhooks; events are kept, and not sent");
+}
 
-		for (unsigned j = 0; j < group_count(hook, "events"); j++) {
-			struct str *name = &out->wanted[out->wanted_count++];
+static int read_hook(const struct reader *reader, struct group item,
+		     unsigned index, struct tenant_hook *out)
+{
+	unsigned count = group_count(item, "events");
+	struct str text = group_text(item, "url");
+	char setting[32];
 
-			*name = pool_str(reader->pool,
-					 group_text_at(hook, "events", j));
-			if (!name->ptr) {
-				reader_nomem(reader);
-				return;
-			}
-		}
+	snprintf(setting, sizeof(setting), "webhooks[%u].url", index);
+	if (reader_url(reader, group_line(item, "url"), setting, text,
+		       HTTP_DEVELOPMENT, &out->url))
+		return 0;
+	out->text = pool_str(reader->pool, text);
+	out->events = pool_calloc(reader->pool, count, sizeof(*out->events));
+	if (!out->text.ptr || !out->events)
+		return -1;
+	for (; out->event_count < count; out->event_count++) {
+		struct str *name = &out->events[out->event_count];
+
+		*name = pool_str(reader->pool, group_text_at(item, "events",
+							out->event_count));
+		if (!name->ptr)
+			return -1;
+	}
+	read_hook_secret(reader, item, index, out);
+	return 0;
+}
+
+static void read_webhooks(const struct reader *reader, struct group group,
+			  struct tenant *out)
+{
+	unsigned count = group_count(group, "webhooks");
+	char labels[METRIC_LABELS_MAX];
+
+	out->hooks = pool_calloc(reader->pool, count, sizeof(*out->hooks));
+	for (unsigned i = 0; out->hooks && i < count; i++) {
+		if (read_hook(reader, group_group_at(group, "webhooks", i), i,
+			      &out->hooks[i]))
+			break;
+		out->hook_count++;
+	}
+	if (out->hook_count < count || !out->hooks) {
+		reader_nomem(reader);
+		return;
 	}
 	snprintf(labels, sizeof(labels), "tenant=\"%s\"", out->slug.ptr);
 	out->unwanted = metric_get(usher_events_unwanted_total, labels);
 }
 
-static bool is_named(struct str pattern, struct str event)
-{
-	if (str_eq(pattern, STR("user.synced")))
-		return str_eq(event, STR("user.created")) ||
-		       str_eq(event, STR("user.updated"));
-	if (pattern.len > 2 && !memcmp(pattern.ptr + pattern.len - 2, ".*", 2))
-		return event.len >= pattern.len &&
-		       !memcmp(event.ptr, pattern.ptr, pattern.len - 1);
-	return str_eq(pattern, event);
-}
-
 bool tenant_wants(const struct tenant *tenant, struct str event)
 {
-	for (unsigned i = 0; i < tenant->wanted_count; i++)
-		if (is_named(tenant->wanted[i], event))
-			return true;
+	for (unsigned i = 0; i < tenant->hook_count; i++) {
+		const struct tenant_hook *hook = &tenant->hooks[i];
+
+		for (unsigned j = 0; j < hook->event_count; j++)
+			if (outbox_is_named(hook->events[j], event))
+				return true;
+	}
 	return false;
 }
 
@@ -417,9 +439,8 @@ struct draft *draft_read(const struct reader *reader, struct group group,
 	read_cors(&mine, group, &draft->tenant.cors);
 	read_redirects(&mine, group, draft);
 	tenant_read_identity(&mine, group, previous, &draft->tenant);
-	read_webhooks(&mine, group);
 	read_redeem_secret(&mine, group, &draft->tenant);
-	read_wanted(&mine, group, &draft->tenant);
+	read_webhooks(&mine, group, &draft->tenant);
 	read_certificate(&mine, group, &draft->tenant);
 	read_session(&mine, group, &draft->tenant);
 	tenant_read_desk(&mine, group, &draft->tenant);

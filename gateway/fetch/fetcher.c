@@ -31,7 +31,8 @@ struct fetch {
 	struct buf body;
 	size_t header_octets;
 	char etag[FETCH_ETAG_MAX + 1];
-	int64_t max_age_s;
+	int64_t max_age_s, retry_after_s;
+	bool has_enough;	/* of its body: needs_status_only */
 	/* why we broke it off ourselves; ERR_OK: we did not */
 	enum err broken;
 	char why[FETCH_WHY_MAX];
@@ -43,6 +44,7 @@ struct fetcher {
 	CURLM *multi;
 	struct resolver *resolver;
 	int connect_ms, total_ms;
+	unsigned running_max;
 	struct fetch *running;		/* the thread's */
 	unsigned running_count;
 	pthread_mutex_t lock;		/* of all that follows */
@@ -130,6 +132,10 @@ static size_t on_body(char *data, size_t size, size_t count, void *ctx)
 	buf_add(&fetch->body, data, size * count);
 	if (buf_is_ok(&fetch->body))
 		return size * count;
+	if (fetch->request.needs_status_only) {
+		fetch->has_enough = true;
+		return 0;
+	}
 	break_off(fetch, ERR_LIMIT, "its answer has more than %zu octets",
 		  fetch->request.answer_max);
 	return 0;
@@ -160,6 +166,7 @@ static void read_cache_control(struct fetch *fetch, struct str value)
 static void read_header(struct fetch *fetch, struct str line)
 {
 	struct str value, name = str_cut(line, ':', &value);
+	uint64_t seconds;
 
 	if (str_is_null(value))
 		return;
@@ -170,6 +177,9 @@ static void read_header(struct fetch *fetch, struct str line)
 			 STR_ARG(value));
 	else if (str_ieq(name, STR("cache-control")))
 		read_cache_control(fetch, value);
+	else if (str_ieq(name, STR("retry-after")) &&
+		 !num_u64(value, 0, INT32_MAX, &seconds))
+		fetch->retry_after_s = (int64_t)seconds;
 }
 
 static size_t on_header(char *data, size_t size, size_t count, void *ctx)
@@ -206,6 +216,7 @@ static void finish(struct fetcher *f, struct fetch *fetch)
 		.body = buf_str(&fetch->body),
 		.etag = fetch->etag,
 		.max_age_s = fetch->max_age_s,
+		.retry_after_s = fetch->retry_after_s,
 	};
 	long status = 0;
 
@@ -222,6 +233,8 @@ static void judge(struct fetch *fetch, CURLcode code)
 	const char *detail = fetch->curl_why[0] ? fetch->curl_why :
 						  curl_easy_strerror(code);
 
+	if (code == CURLE_WRITE_ERROR && fetch->has_enough)
+		return;
 	switch (code) {
 	case CURLE_OK:
 		return;
@@ -272,16 +285,20 @@ static int pin(struct fetch *fetch, const struct resolved *found)
 	return fetch->pins ? 0 : -1;
 }
 
-static int add_header(struct fetch *fetch, const char *name, struct str value)
+static int add_line(struct fetch *fetch, struct str line)
 {
-	struct str line = pool_printf(fetch->pool, "%s: %.*s", name,
-				      STR_ARG(value));
 	struct curl_slist *list = line.ptr ?
 		curl_slist_append(fetch->headers, line.ptr) : NULL;
 
 	if (list)
 		fetch->headers = list;
 	return list ? 0 : -1;
+}
+
+static int add_header(struct fetch *fetch, const char *name, struct str value)
+{
+	return add_line(fetch, pool_printf(fetch->pool, "%s: %.*s", name,
+					   STR_ARG(value)));
 }
 
 static int add_headers(struct fetch *fetch)
@@ -294,7 +311,11 @@ static int add_headers(struct fetch *fetch)
 	if (request->etag && request->etag[0] &&
 	    add_header(fetch, "If-None-Match", str_from(request->etag)))
 		return -1;
-	return 0;
+	for (unsigned i = 0; i < request->header_count; i++)
+		if (add_line(fetch, pool_str(fetch->pool, request->headers[i])))
+			return -1;
+	/* it would be waited for an answer to half of a request */
+	return request->body.ptr ? add_line(fetch, STR("Expect:")) : 0;
 }
 
 #define SET(option, value)						\
@@ -334,13 +355,21 @@ static CURLcode set_request(struct fetcher *f, struct fetch *fetch,
 	CURLcode rc = CURLE_OK;
 
 	SET(CURLOPT_URL, url);
-	SET(CURLOPT_HTTPGET, 1L);
+	if (request->body.ptr) {
+		SET(CURLOPT_POST, 1L);
+		SET(CURLOPT_POSTFIELDS, request->body.ptr);
+		SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body.len);
+	} else {
+		SET(CURLOPT_HTTPGET, 1L);
+	}
 	SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
 	SET(CURLOPT_USERAGENT, "usher/" USHER_VERSION);
 	SET(CURLOPT_HTTPHEADER, fetch->headers);
 	SET(CURLOPT_CONNECTTIMEOUT_MS, (long)f->connect_ms);
 	SET(CURLOPT_TIMEOUT_MS, left_ms > 1 ? (long)left_ms : 1L);
-	SET(CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)request->answer_max);
+	if (!request->needs_status_only)
+		SET(CURLOPT_MAXFILESIZE_LARGE,
+		    (curl_off_t)request->answer_max);
 	SET(CURLOPT_WRITEFUNCTION, on_body);
 	SET(CURLOPT_WRITEDATA, fetch);
 	SET(CURLOPT_HEADERFUNCTION, on_header);
@@ -459,7 +488,7 @@ static bool take_waiting(struct fetcher *f)
 		pthread_mutex_lock(&f->lock);
 		must_end = f->must_end;
 		if (!must_end && f->waiting &&
-		    f->running_count < FETCH_RUNNING_MAX) {
+		    f->running_count < f->running_max) {
 			fetch = f->waiting;
 			f->waiting = fetch->next;
 			if (!f->waiting)
@@ -537,6 +566,8 @@ enum err fetcher_new(const struct fetcher_options *options,
 	f->connect_ms = options->connect_ms ? options->connect_ms :
 					      FETCH_CONNECT_MS;
 	f->total_ms = options->total_ms ? options->total_ms : FETCH_TOTAL_MS;
+	f->running_max = options->running_max ? options->running_max :
+						FETCH_RUNNING_MAX;
 	if (curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK)
 		f->multi = curl_multi_init();
 	f->resolver = resolver_new(options->lookup ? options->lookup :
@@ -595,6 +626,15 @@ static int copy_texts(struct pool *pool, struct fetch_request *request)
 	copy(pool, &url->query);
 	copy(pool, &request->ca);
 	copy(pool, &request->accept);
+	copy(pool, &request->body);
+	if (request->header_count) {
+		struct str *headers = pool_calloc(pool, request->header_count,
+						  sizeof(*headers));
+
+		for (unsigned i = 0; headers && i < request->header_count; i++)
+			headers[i] = pool_str(pool, from.headers[i]);
+		request->headers = headers;
+	}
 	if (request->etag)
 		request->etag = pool_strndup(pool, request->etag,
 					     strlen(request->etag));
@@ -603,6 +643,8 @@ static int copy_texts(struct pool *pool, struct fetch_request *request)
 	       !url->query.ptr != !from.url.query.ptr ||
 	       !request->ca.ptr != !from.ca.ptr ||
 	       !request->accept.ptr != !from.accept.ptr ||
+	       !request->body.ptr != !from.body.ptr ||
+	       !request->headers != !from.headers ||
 	       !request->etag != !from.etag ? -1 : 0;
 }
 
@@ -615,7 +657,7 @@ static struct fetch *fetch_new(const struct fetch_request *request)
 	fetch->pool = pool_new(POOL_MAX);
 	fetch->request = *request;
 	fetch->request.url.fragment = STR_NULL;
-	fetch->max_age_s = -1;
+	fetch->max_age_s = fetch->retry_after_s = -1;
 	buf_init(&fetch->body, request->answer_max);
 	if (fetch->pool && !copy_texts(fetch->pool, &fetch->request))
 		return fetch;

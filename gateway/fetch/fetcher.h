@@ -42,6 +42,7 @@ struct fetcher;
 struct fetcher_options {
 	resolver_fn *lookup;		/* NULL: getaddrinfo(3) */
 	int connect_ms, total_ms;	/* 0: those above */
+	unsigned running_max;		/* 0: FETCH_RUNNING_MAX */
 };
 
 struct fetch_answer {
@@ -56,6 +57,8 @@ struct fetch_answer {
 	unsigned status;
 	struct str body;
 	const char *etag;	/* as it came; "": none */
+	int64_t retry_after_s;	/* RFC 9110 section 10.2.3, in seconds; -1: it
+				 * says nothing, or a date */
 	int64_t max_age_s;	/* of Cache-Control, 0 for no-cache and
 				 * no-store; -1: it says nothing */
 };
@@ -68,6 +71,13 @@ struct fetch_request {
 	struct str accept;		/* for the header; absent: none */
 	const char *etag;		/* of what is held; NULL or "": none */
 	size_t answer_max;		/* octets */
+	/* What is sent: then it is a POST.  Absent: a GET. */
+	struct str body;
+	/* "name: value" each, without line ends */
+	const struct str *headers;
+	unsigned header_count;
+	bool needs_status_only;		/* past answer_max the rest is left
+					 * unread, and no fault */
 	/*
 	 * Called once, by the fetcher's thread, unless the fetcher ends before.
 	 * The answer is gone when it returns.  It may ask for more.

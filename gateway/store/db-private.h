@@ -110,6 +110,22 @@ enum sql {
 	SQL_OUTBOX_COUNT,
 	SQL_OUTBOX_SWEEP,
 	SQL_OUTBOX_USAGES,
+	SQL_OUTBOX_DELIVERED,
+	SQL_ENDPOINT_GET,
+	SQL_ENDPOINT_DUE,
+	SQL_ENDPOINT_PAUSE,
+	SQL_ENDPOINT_STOP,
+	SQL_ENDPOINT_RESUME,
+	SQL_ENDPOINT_FIGURES,
+	SQL_DELIVERY_INSERT,
+	SQL_DELIVERY_MOVE_UP,
+	SQL_DELIVERY_FORGET,
+	SQL_DELIVERY_DUE,
+	SQL_DELIVERY_DONE,
+	SQL_DELIVERY_FAILED,
+	SQL_DELIVERY_RETRY,
+	SQL_DELIVERY_HURRY,
+	SQL_DELIVERY_DROP,
 	SQL_TRAILS_ABOUT,
 	SQL_REFUSALS_ABOUT,
 	SQL_TRAILS_FORGET,
@@ -174,6 +190,8 @@ struct db {
 					 * record came yet */
 	struct outbox *outbox;	/* the writer's, whose bounds hold; NULL: the
 				 * usual ones. Not owned */
+	struct deliveries *deliveries;	/* the writer's, by whose routes events
+				 * go; NULL: nowhere. Not owned */
 	int wal_pages;		/* in the WAL after the last commit */
 	char problem[DB_PROBLEM_MAX];
 	enum health_trouble trouble;	/* what kind that is */

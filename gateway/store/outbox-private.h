@@ -16,6 +16,9 @@ enum err outbox_start(struct outbox *outbox, struct writer *writer,
 /* After the writer ended. Accepts NULL. */
 void outbox_free(struct outbox *outbox);
 
+/* Inside a job: one of its deliveries is done; with the last one it goes. */
+enum err outbox_delivered(struct db *db, int64_t id);
+
 /* Inside a job: the chore will take the user's texts out of their events, and
  * then empty the WAL (writer_wipe()). */
 enum err outbox_erase(struct db *db, int64_t user_id);

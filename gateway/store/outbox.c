@@ -6,8 +6,10 @@
 
 #include "base/clock.h"
 #include "base/list.h"
+#include "base/random.h"
 #include "store/audit-private.h"
 #include "store/db-private.h"
+#include "store/deliveries-private.h"
 #include "store/outbox-private.h"
 #include "store/users.h"
 
@@ -99,11 +101,15 @@ static enum err add_usage(struct db *db, struct str tenant,
 static enum err insert(struct db *db, struct str tenant, int64_t user_id,
 		       const struct outbox_event *event, int64_t now_ms)
 {
+	uint8_t message[DELIVERY_MESSAGE_OCTETS];
 	sqlite3_stmt *q;
-	enum err err = query_begin(db, SQL_OUTBOX_INSERT,
-		"INSERT INTO outbox(tenant, user_id, event, body,"
-		" created_ms) VALUES(?1, ?2, ?3, ?4, ?5)", &q);
+	enum err err = random_bytes(message, sizeof(message));
 
+	if (!err)
+		err = query_begin(db, SQL_OUTBOX_INSERT,
+			"INSERT INTO outbox(tenant, user_id, event, body,"
+			" created_ms, message) VALUES(?1, ?2, ?3, ?4, ?5, ?6)",
+			&q);
 	if (err)
 		return err;
 	query_bind_str(q, 1, tenant);
@@ -111,7 +117,11 @@ static enum err insert(struct db *db, struct str tenant, int64_t user_id,
 	query_bind_str(q, 3, event->name);
 	query_bind_str(q, 4, event->body);
 	sqlite3_bind_int64(q, 5, now_ms);
-	return query_run(db, q);
+	sqlite3_bind_blob(q, 6, message, sizeof(message), SQLITE_STATIC);
+	err = query_run(db, q);
+	return err ? err : deliveries_add(db,
+		sqlite3_last_insert_rowid(db->handle), tenant, user_id,
+		event->name, now_ms);
 }
 
 static int percent(const struct outbox_usage *usage, int64_t max)
@@ -179,6 +189,42 @@ enum err outbox_append(struct db *db, struct str tenant, int64_t user_id,
 	had.octets += more.octets;
 	look_soon(db->outbox, tenant, &had, more.refused > 0);
 	return add_usage(db, tenant, &more);
+}
+
+/* ---- events go ---- */
+
+enum err outbox_delivered(struct db *db, int64_t id)
+{
+	struct outbox_usage gone = { .events = -1 };
+	struct str tenant = STR_NULL;
+	sqlite3_stmt *q;
+	enum err err = query_begin(db, SQL_OUTBOX_DELIVERED,
+		"DELETE FROM outbox WHERE id = ?1 AND NOT EXISTS(SELECT 1 FROM"
+		" delivery WHERE outbox_id = ?1) RETURNING tenant, " OCTETS,
+		&q);
+
+	if (err)
+		return err;
+	sqlite3_bind_int64(q, 1, id);
+	if (query_step(db, q, &err) > 0) {
+		tenant = pool_str(db->scratch, query_str(q, 0));
+		gone.octets = -sqlite3_column_int64(q, 1);
+		if (!tenant.ptr)
+			err = ERR_NOMEM;
+	}
+	query_end(q);
+	return err || !tenant.ptr ? err : add_usage(db, tenant, &gone);
+}
+
+bool outbox_is_named(struct str pattern, struct str event)
+{
+	if (str_eq(pattern, STR("user.synced")))
+		return str_eq(event, STR("user.created")) ||
+		       str_eq(event, STR("user.updated"));
+	if (pattern.len > 2 && !memcmp(pattern.ptr + pattern.len - 2, ".*", 2))
+		return event.len >= pattern.len &&
+		       !memcmp(event.ptr, pattern.ptr, pattern.len - 1);
+	return str_eq(pattern, event);
 }
 
 /* ---- people go ---- */
@@ -321,7 +367,8 @@ static enum err delete_old(struct outbox *o, struct db *db, bool *is_more_r)
 	enum err err = query_begin(db, SQL_OUTBOX_SWEEP,
 		"DELETE FROM outbox WHERE id IN (SELECT id FROM"
 		" (SELECT id, created_ms FROM outbox ORDER BY id LIMIT ?2)"
-		" WHERE created_ms < ?1) RETURNING tenant, " OCTETS, &q);
+		" WHERE created_ms < ?1) RETURNING tenant, " OCTETS ", id",
+		&q);
 
 	if (err)
 		return err;
@@ -342,6 +389,8 @@ static enum err delete_old(struct outbox *o, struct db *db, bool *is_more_r)
 		gone.events--;
 		gone.expired++;
 		gone.octets -= sqlite3_column_int64(q, 1);
+		if (!err)
+			err = deliveries_forget(db, sqlite3_column_int64(q, 2));
 	}
 	query_end(q);
 	if (!err && gone.events)

@@ -65,6 +65,10 @@ struct outbox_usage {
 	enum outbox_level level;
 };
 
+/* Does a webhook's setting name this event, by itself or with all of its kind
+ * ("adapter.*")?  user.synced of older files is user.created and user.updated. */
+bool outbox_is_named(struct str pattern, struct str event);
+
 /* What outbox_append() takes for granted. ERR_LIMIT, ERR_CONTROL, ERR_SYNTAX
  * (a name or body is absent). */
 enum err outbox_check(const struct outbox_event *events, unsigned count);

@@ -217,6 +217,8 @@ static const struct place {
 	  .erase = NULL },
 	{ "redemptions", "random, and the number of a session", .erase = NULL },
 	{ "audit", "names no user: of older releases", .erase = NULL },
+	{ "delivery", "numbers, of events: see outbox", .erase = NULL },
+	{ "endpoint", "of tenants", .erase = NULL },
 	{ "outbox_tenants", "figures", .erase = NULL },
 	{ "ticket_numbers", "figures", .erase = NULL },
 	{ "epochs", "of tenants", .erase = NULL },

@@ -27,7 +27,13 @@
  * key: its ticket has one.  The index on user_id is for the hourly limits, and
  * so is steady_ms (as is tickets.turned_ms): created_ms is for people.
  *
- * outbox: created_ms is of the steady clock, for its sweep alone.
+ * outbox: created_ms is of the steady clock.  `message` is random, the name
+ * that an event has for those it is sent to: an id would tell how many events
+ * others have, and be another event's in a database that was restored.
+ *
+ * endpoint, delivery: see store/deliveries.h.  state 0 is to be sent, 1 stands
+ * behind such a one of its user, 2 is dead.  One partial index finds what is
+ * due, the other a lane; queries must repeat their WHERE to use them.
  *
  * epochs: see store/epochs.h.  Without a name it is a slug of a time before
  * there were epochs: its next owner is taken for the one who had it.  Sessions
@@ -299,6 +305,32 @@ static const char *const steps[] = {
 	"CREATE INDEX parked_person ON parked(person);"
 	"CREATE INDEX parked_external ON parked(external)"
 	"	WHERE external IS NOT NULL;",
+
+	/* 11 -> 12 */
+	"ALTER TABLE outbox ADD COLUMN message BLOB;"
+	"CREATE TABLE endpoint("
+	"	id INTEGER PRIMARY KEY,"
+	"	tenant TEXT NOT NULL,"
+	"	url TEXT NOT NULL,"
+	"	state INTEGER NOT NULL DEFAULT 0"	/* 1: paused */
+	"		CHECK (state IN (0, 1)),"
+	"	UNIQUE (tenant, url)"
+	") STRICT;"
+	"CREATE TABLE delivery("
+	"	outbox_id INTEGER NOT NULL,"
+	"	endpoint INTEGER NOT NULL,"
+	"	user_id INTEGER NOT NULL,"
+	"	state INTEGER NOT NULL CHECK (state IN (0, 1, 2)),"
+	"	attempts INTEGER NOT NULL DEFAULT 0,"
+	"	next_ms INTEGER NOT NULL,"
+	"	last_status INTEGER NOT NULL DEFAULT 0,"
+	"	last_error TEXT NOT NULL DEFAULT '',"
+	"	PRIMARY KEY (outbox_id, endpoint)"
+	") STRICT, WITHOUT ROWID;"
+	"CREATE INDEX delivery_due ON delivery(endpoint, next_ms)"
+	"	WHERE state = 0;"
+	"CREATE INDEX delivery_lane ON delivery(endpoint, user_id, outbox_id)"
+	"	WHERE state < 2;",
 };
 
 #define STEPS ((int)(N_ELEMENTS(steps)))

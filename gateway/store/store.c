@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include "store/db-private.h"
+#include "store/deliveries-private.h"
 #include "store/epochs-private.h"
 #include "store/outbox-private.h"
 #include "store/parking-private.h"
@@ -35,8 +36,20 @@ struct store {
 	struct tombstones *tombstones;
 	struct parking *parking;
 	struct outbox *outbox;
+	struct deliveries *deliveries;
+	void (*batch_done)(void *ctx);	/* options' */
+	void *batch_ctx;
 	struct chore audit;
 };
+
+static void on_batch(void *ctx)
+{
+	struct store *store = ctx;
+
+	if (store->batch_done)
+		store->batch_done(store->batch_ctx);
+	deliveries_batch_done(store->deliveries);
+}
 
 /* The threads' part, when all is there. */
 static enum err start(struct store *store, const struct store_options *options)
@@ -47,8 +60,9 @@ static enum err start(struct store *store, const struct store_options *options)
 
 	if (err)
 		return err;
-	writer_on_batch(store->writer, options->batch_done,
-			options->batch_ctx);
+	store->batch_done = options->batch_done;
+	store->batch_ctx = options->batch_ctx;
+	writer_on_batch(store->writer, on_batch, store);
 	for (unsigned i = 0; i < store->reader_count; i++)
 		db_watch(store->readers[i], writer_health_book(store->writer));
 	err = tickets_new(store->writer, &store->tickets);
@@ -135,6 +149,9 @@ enum err store_open(const char *dir, const struct store_options *options,
 	if (!err)
 		err = outbox_new(store->db, &store->outbox);
 	if (!err)
+		err = (store->deliveries = deliveries_new(store->db)) ?
+			ERR_OK : ERR_NOMEM;
+	if (!err)
 		err = (store->parking = parking_new()) ? ERR_OK : ERR_NOMEM;
 	if (!err)
 		err = start(store, options);
@@ -173,6 +190,7 @@ void store_close(struct store *store)
 	close_readers(store);
 	writer_stop(store->writer);
 	parking_free(store->parking);
+	deliveries_free(store->deliveries);
 	outbox_free(store->outbox);
 	redemptions_free(store->redemptions);
 	users_free(store->users);
@@ -312,4 +330,9 @@ struct parking *store_parking(struct store *store)
 struct outbox *store_outbox(struct store *store)
 {
 	return store->outbox;
+}
+
+struct deliveries *store_deliveries(struct store *store)
+{
+	return store->deliveries;
 }

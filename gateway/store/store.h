@@ -16,6 +16,7 @@
 #include "base/buf.h"
 #include "store/audit.h"
 #include "store/db.h"
+#include "store/deliveries.h"
 #include "store/epochs.h"
 #include "store/outbox.h"
 #include "store/parking.h"
@@ -81,5 +82,6 @@ struct redemptions *store_redemptions(struct store *store);
 struct tickets *store_tickets(struct store *store);
 struct parking *store_parking(struct store *store);
 struct outbox *store_outbox(struct store *store);
+struct deliveries *store_deliveries(struct store *store);
 
 #endif

@@ -80,7 +80,8 @@ START_TEST(events_are_wanted_by_name_or_family)
 		{ "user.synced", "user.synced", false },
 	};
 	struct str wanted[2] = { STR("other"), STR_NULL };
-	struct tenant tenant = { .wanted = wanted, .wanted_count = 2 };
+	struct tenant_hook hook = { .events = wanted, .event_count = 2 };
+	struct tenant tenant = { .hooks = &hook, .hook_count = 1 };
 
 	for (unsigned i = 0; i < N_ELEMENTS(cases); i++) {
 		wanted[1] = str_from(cases[i].pattern);
@@ -88,7 +89,7 @@ START_TEST(events_are_wanted_by_name_or_family)
 			      cases[i].is_wanted, "%s %s", cases[i].pattern,
 			      cases[i].event);
 	}
-	tenant.wanted_count = 0;
+	tenant.hook_count = 0;
 	ck_assert(!tenant_wants(&tenant, STR("user.created")));
 }
 END_TEST

@@ -14,10 +14,13 @@
  */
 static const char known[] =
 	"audit(id,request_id,time_ms,tenant,status,code,trail)\n"
+	"delivery(outbox_id,endpoint,user_id,state,attempts,next_ms,"
+	"last_status,last_error)\n"
+	"endpoint(id,tenant,url,state)\n"
 	"epochs(tenant,number,is_gone,name,url,last_session)\n"
 	"erasures(user_id,after)\n"
 	"marks(name,value)\n"
-	"outbox(id,tenant,user_id,event,body,created_ms,state)\n"
+	"outbox(id,tenant,user_id,event,body,created_ms,state,message)\n"
 	"outbox_tenants(tenant,events,octets,refused,expired)\n"
 	"parked(id,tenant,client,exp_s,octets,content,person,external)\n"
 	"redemptions(jti,tenant,session_id)\n"

@@ -175,6 +175,10 @@ __attribute__((unused))
 static void rig_go_back(const struct rig *rig, int version)
 {
 	static const char *const back[] = {
+		/* 12 -> 11 */
+		"DROP TABLE delivery", "DROP TABLE endpoint",
+		"ALTER TABLE outbox DROP COLUMN message",
+		"PRAGMA user_version = 11", NULL,
 		/* 11 -> 10 */
 		"DROP INDEX parked_person", "DROP INDEX parked_external",
 		"ALTER TABLE parked DROP COLUMN person",
@@ -218,7 +222,7 @@ static void rig_go_back(const struct rig *rig, int version)
 		"DROP TABLE epochs", "DROP TABLE marks",
 		"PRAGMA user_version = 2", NULL,
 	};
-	int now = 11;
+	int now = 12;
 
 	for (size_t i = 0; i < sizeof(back) / sizeof(back[0]); i++) {
 		if (now > version && back[i])
