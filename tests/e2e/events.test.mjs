@@ -4,10 +4,11 @@
 import assert from 'node:assert/strict';
 import crypto from 'node:crypto';
 import fs from 'node:fs';
+import { spawn, spawnSync } from 'node:child_process';
 import http from 'node:http';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
-import { start, temporary, tenant, until } from './harness.mjs';
+import { freePort, start, temporary, tenant, top, until } from './harness.mjs';
 
 const keys = [crypto.randomBytes(32), crypto.randomBytes(24)];
 const adapter = '{ module = "tells.so"; isolation = "none"; config = { }; }';
@@ -213,3 +214,35 @@ test('what cannot be signed is not sent, and said', async () => {
 	assert.deepEqual(came.unsigned, []);
 	assert.ok(gw.log.some((l) => l.includes('secrets of webhooks')), 'a warning');
 });
+
+const readme = fs.readFileSync(path.join(top, 'README.md'), 'utf8');
+const chapter = readme.slice(readme.indexOf('### What happened, told to your systems'));
+for (const [language, program, args] of [
+	['js', process.execPath, (file) => [file]],
+	['php', 'php', (file, at) => ['-n', '-d', 'log_errors=1', '-S', `127.0.0.1:${at}`, file]],
+]) {
+	const is = spawnSync(program, ['--version']).status === 0;
+	test(`README's receiver in ${language} takes what is signed, and nothing else`, { skip: !is && `no ${program} here` }, async (t) => {
+		const dir = temporary(), at = await freePort(), secret = path.join(dir, 'secret'), file = path.join(dir, `receiver.${language === 'js' ? 'cjs' : language}`);
+		fs.writeFileSync(secret, `whsec_${keys[1].toString('base64')}\n`, { mode: 0o600 });
+		fs.writeFileSync(file, chapter.match(new RegExp('^```' + language + '\\n([^]*?)^```$', 'm'))[1].replace('/etc/crm/usher-webhook', secret).replace('8090', String(at)));
+		const child = spawn(program, args(file, at), { stdio: ['ignore', 'pipe', 'pipe'] });
+		let said = '';
+		for (const from of [child.stdout, child.stderr])
+			from.on('data', (d) => { said += d; });
+		const end = new Promise((resolve) => { child.on('close', resolve); });
+		t.after(async () => { child.kill(); await end; });
+		const post = (headers, body) => fetch(`http://127.0.0.1:${at}/usher`, { method: 'POST', headers, body }).then((r) => r.status);
+		await until(() => child.exitCode !== null || post({}, '{}').then(() => true, () => false), 'the receiver');
+		assert.equal(child.exitCode, null, said);
+		/* What came of a real one, in the first test. */
+		const [e] = came.plain, sent = Object.fromEntries(Object.entries(e.headers).filter(([name]) => name.startsWith('webhook-')));
+		assert.equal(await post(sent, e.body), 204, said);
+		await until(() => said.includes(`${e.id} adapter.said`), 'it to be told');
+		const old = { ...sent, 'webhook-timestamp': String(Number(sent['webhook-timestamp']) - 301) };
+		old['webhook-signature'] = signature(old, e.body, keys[1]);
+		for (const [headers, body] of [[{}, e.body], [sent, e.body.replace('ann', 'bob')], [{ ...sent, 'webhook-id': 'msg_other' }, e.body],
+			[{ ...sent, 'webhook-signature': signature(sent, e.body, keys[0]) }, e.body], [old, e.body]])
+			assert.equal(await post(headers, body), 401, JSON.stringify(headers));
+	});
+}
