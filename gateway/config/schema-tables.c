@@ -184,7 +184,7 @@ static const struct setting webhooks[] = {
 	TEXT("secret_file", 1, PATH_LEN, .is_required = true,
 	     .example = "secret_file = \"secrets/webhook\";"),
 	TEXTS("events", 64, 32, .is_required = true, .count_min = 1,
-	      .example = "events = [ \"user.synced\" ];"),
+	      .example = "events = [ \"ticket.*\" ];"),
 	END
 };
 
@@ -252,7 +252,7 @@ const struct setting schema_tenant[] = {
 	GROUPS("webhooks", webhooks, 16, .example =
 	       "webhooks = ( { url = \"https://crm.example/usher\"; "
 	       "secret_file = \"secrets/webhook\"; "
-	       "events = [ \"user.synced\" ]; } );"),
+	       "events = [ \"ticket.*\" ]; } );"),
 	SWITCH("desk", true),
 	TEXT("desk_user", 1, REMOTE_TEMPLATE_MAX, .text = "{slug}:{email}",
 	     .example = "desk_user = \"{slug}:{email}\";"),
