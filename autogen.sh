@@ -294,8 +294,8 @@ check() {
 suite() { # DIR NAME [TARGET]: make check, its totals added up
 	say "running the $2"
 	rm -f "$1/tests/test-suite.log"
-	# More at a time than there are processors: suites wait as well as compute.
-	make -C "$1${3:+/tests}" -s -j"$((jobs * 2))" "${3:-check}" VERBOSE=1 || :
+	# One more at a time than there are processors: suites wait as well as compute.
+	make -C "$1${3:+/tests}" -s -j"$((jobs + 1))" "${3:-check}" VERBOSE=1 || :
 	add_up "$1"
 	by_itself "$1"
 }
