@@ -5,7 +5,7 @@ import crypto from 'node:crypto';
 import fs from 'node:fs';
 import http from 'node:http';
 import path from 'node:path';
-import { after, before, test } from 'node:test';
+import { after, before, beforeEach, test } from 'node:test';
 import { Gateway, tenant, until } from './harness.mjs';
 
 const pair = () => crypto.generateKeyPairSync('ec', { namedCurve: 'P-256' });
@@ -77,8 +77,17 @@ after(async () => {
 const report = async (slug) => JSON.parse((await gw.ctl('--json', 'identity', named(slug))).out).jwks;
 const arrive = (slug, key, kid) => gw.handoff(named(slug), { assertion: sign(named(slug), key, kid), response: 'json', email: 'x@example.com' }, { headers: { accept: 'application/json' } });
 
+/* Without this all others would wait for what cannot come. */
+let isFetched = true;
+beforeEach(() => assert.ok(isFetched, 'no keys were fetched'));
+
 test('keys are fetched, and what they sign holds', async () => {
-	await until(async () => (await report('good')).keys === 1, 'keys');
+	isFetched = false;
+	await until(async () => (await report('good')).keys === 1, 'keys', 120000).catch(async (error) => {
+		error.message += `\n${JSON.stringify(await report('good'))}, asked for: ${JSON.stringify(asked)}\n${gw.log.slice(-30).join('\n')}`;
+		throw error;
+	});
+	isFetched = true;
 	const answer = await arrive('good', one, 'one');
 	assert.equal(answer.status, 200, answer.text);
 	const refused = await arrive('good', two, 'one');
