@@ -81,7 +81,7 @@ test('an operator names a user in any spelling', async () => {
 
 /** Rows as the older release wrote them, and its schema. */
 function older(gw, rows) {
-	sql(gw, `DROP INDEX parked_person; DROP INDEX parked_external; ALTER TABLE parked DROP COLUMN person; ALTER TABLE parked DROP COLUMN external; DROP INDEX users_external_email; DROP TABLE user_keys; DELETE FROM marks WHERE name = 'user_keys'; PRAGMA user_version = 8; ${rows}`);
+	sql(gw, `DROP TABLE delivery; DROP TABLE endpoint; ALTER TABLE outbox DROP COLUMN message; DROP INDEX parked_person; DROP INDEX parked_external; ALTER TABLE parked DROP COLUMN person; ALTER TABLE parked DROP COLUMN external; DROP INDEX users_external_email; DROP TABLE user_keys; DELETE FROM marks WHERE name = 'user_keys'; PRAGMA user_version = 8; ${rows}`);
 }
 const row = (id, email, key, blocked = 0) => `INSERT INTO users(id, tenant, email_key, email, name, blocked, created_s, updated_s, last_seen_s)
 	VALUES(${id}, 'alpha', '${key}', '${email}', 'Old ${id}', ${blocked}, 1, 1, 1);`;

@@ -68,7 +68,7 @@ test('a browser gets to read why', async () => {
 	assert.ok(r.text.includes('Members only: ask &lt;support&gt;.'));
 	const id = r.headers['x-request-id'];
 	assert.ok(await until(async () => /members_only/.test((await gw.ctl('explain', id)).out), 'its trail'));
-	assert.match((await gw.ctl('explain', id)).out, /meaning: The tenant's adapter refused, with a code of its own\.\n  remedy: /);
+	assert.match((await gw.explain(id)).out, /meaning: The tenant's adapter refused, with a code of its own\.\n  remedy: /);
 	await gw.logs((l) => l.includes('refused: allow does not name them'));
 	assert.ok(!gw.log.some((l) => l.includes('elsewhere.example')), 'without saying who');
 });

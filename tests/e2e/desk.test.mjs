@@ -138,7 +138,7 @@ test('an audit record for each change', async () => {
 	const at = `/api/tickets/${opened.json().ticket.number}`;
 	const refused = await ann.post(`${at}/close`, undefined, { 'X-CSRF-Token': null });
 	for (const r of [opened, await ann.post(`${at}/messages`, { message: 'x' }), await ann.post(`${at}/close`), await ann.post(`${at}/reopen`), refused]) {
-		const told = await gw.ctl('explain', r.headers['x-request-id']);
+		const told = await gw.explain(r.headers['x-request-id']);
 		assert.equal(told.code, 0, told.err);
 		assert.match(told.out, new RegExp(`${r.status}`));
 	}

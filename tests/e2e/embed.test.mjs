@@ -331,7 +331,7 @@ test('every way through it is in the trail', async () => {
 	const id = r.headers['x-request-id'];
 	// What refuses is written unawaited.
 	const told = await until(async () => {
-		const { code, out } = await gw.ctl('explain', id);
+		const { code, out } = await gw.explain(id);
 		return code === 0 && out;
 	}, 'the trail');
 	assert.match(told, /check_embedder/);

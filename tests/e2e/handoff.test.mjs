@@ -192,7 +192,7 @@ test('usherctl explain tells what a body lost, and what was escaped for HTML', a
 	const explain = async (r, line) => {
 		const id = r.headers['x-request-id'];
 		await until(async () => line.test((await gw.ctl('explain', id)).out), `the trail of ${id} to say ${line}`);
-		const { out } = await gw.ctl('explain', id);
+		const { out } = await gw.explain(id);
 		assert.doesNotMatch(out, /brien|secret/i, 'neither names nor values');
 	};
 	const body = 'email=page%40example.com&name=O%26%23039%3BBrien&secret%5B%5D=a&secret%5B%5D=b';

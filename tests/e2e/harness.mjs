@@ -264,6 +264,14 @@ export class Gateway {
 		return runUsherctl('--config', this.conf, ...args);
 	}
 
+	/** usherctl explain of what is answered already: its record is written behind the answer. */
+	explain(...words) {
+		return until(async () => {
+			const told = await this.ctl('explain', ...words);
+			return told.code === 0 && told;
+		}, `the record of ${words}`, 60000);
+	}
+
 	/** Reload through the admin socket; returns what usherctl printed and its code. */
 	reload() {
 		return this.ctl('reload');

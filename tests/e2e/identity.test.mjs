@@ -264,7 +264,7 @@ test('people are told that it could not be verified, and explain says why', asyn
 	assert.match(r.text, /could not be verified/);
 	assert.ok(r.text.includes(r.headers['x-request-id']));
 	assert.doesNotMatch(r.text, /aud is/);
-	const explained = await gw.ctl('explain', r.headers['x-request-id']);
+	const explained = await gw.explain(r.headers['x-request-id']);
 	assert.match(explained.out, /assertion_audience/);
 	assert.match(explained.out, /aud is "beta": it has to be "alpha"/);
 });
@@ -338,7 +338,7 @@ test('from unsigned to signed, and whose an address is', async () => {
 	// Another one gets the address, and nothing else of them.
 	const taken = await arrive({ sub: '3' });
 	assert.equal(taken.status, 302);
-	const said = (await gw.ctl('explain', taken.headers['x-request-id'])).out;
+	const said = (await gw.explain(taken.headers['x-request-id'])).out;
 	assert.match(said, new RegExp(`address_moved.*from user ${id}`));
 	assert.deepEqual(JSON.parse((await gw.ctl('--json', 'users', 'conflicts', 'delta')).out).ladder.without_address, [id]);
 
@@ -391,7 +391,7 @@ test('observe refuses nobody for it, and counts', async () => {
 	assert.equal((await gw.handoff('gamma', plain, origin)).status, 302);
 	const r = await gw.handoff('gamma', { ...plain, assertion: sign({ with: hmac(OTHER), payload: claims({ aud: 'gamma' }) }) }, origin);
 	assert.equal(r.status, 302);
-	assert.match((await gw.ctl('explain', r.headers['x-request-id'])).out, /remedy: +it passed, by identity of gamma \(gamma\.conf:\d+\); identity = "signed" would have refused it: [^\n]* The setting: keys of gamma \(gamma\.conf:\d+\)\n[^]*assertion_signature/);
+	assert.match((await gw.explain(r.headers['x-request-id'])).out, /remedy: +it passed, by identity of gamma \(gamma\.conf:\d+\); identity = "signed" would have refused it: [^\n]* The setting: keys of gamma \(gamma\.conf:\d+\)\n[^]*assertion_signature/);
 	assert.equal((await gw.handoff('gamma', { assertion: sign({ payload: claims({ aud: 'gamma' }) }) })).status, 302, 'a signature stands for the origin');
 	assert.equal((await gw.handoff('gamma', plain)).status, 403);
 	const metrics = await gw.metrics();

@@ -139,7 +139,7 @@ test('it is taken once, and the gateway may be started anew in between', async (
 
 test('what came of it is on record', async () => {
 	const r = await logout({ logout_token: token({ nonce: 'n' }) });
-	const told = await gw.ctl('explain', r.headers['x-request-id']);
+	const told = await gw.explain(r.headers['x-request-id']);
 	assert.match(told.out, /nonce is for sign-ins/);
 });
 

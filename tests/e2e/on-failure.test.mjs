@@ -65,7 +65,7 @@ for (const [slug, hows] of [['soft', { fail: 'failed', refused: 'failed', [fatal
 			assert.equal(told.tenant, slug);
 			assert.ok(told.problem);
 			assert.equal((await trail(id)).find((s) => s.step === 'ask_adapter').verdict, 'adapter_default');
-			assert.match((await gw.ctl('explain', id)).out, /ask_adapter\s+adapter_default/);
+			assert.match((await gw.explain(id)).out, /ask_adapter\s+adapter_default/);
 			await answering(slug);
 			const c = await gw.callback(r.headers.location);
 			assert.equal(c.status, 302, c.text);

@@ -14,7 +14,7 @@ const preflight = (gw, slug, Origin, more = {}) => gw.request({
 const json = async (gw, ...words) => JSON.parse((await gw.ctl('--json', ...words)).out);
 // Refusals go to the writer unawaited: on record a moment later.
 const explain = (gw, answer) => until(async () => {
-	const r = await gw.ctl('explain', answer.headers['x-request-id']);
+	const r = await gw.explain(answer.headers['x-request-id']);
 	return r.code === 0 && r.out;
 }, 'the record');
 const line = (gw, name, setting) => fs.readFileSync(path.join(gw.conf, `${name}.conf`), 'utf8').split('\n').findIndex((l) => l.includes(setting)) + 1;
