@@ -49,7 +49,7 @@ test('a click is followed, hop by hop', async () => {
 	assert.match(await hop(2).innerText(), /gateway’s record/);
 	assert.match(await hop(3).innerText(), /as documented/, 'no page sees where a form of another site was sent on');
 	const [, id] = (await hop(4).innerText()).match(/usherctl explain (\w{26})/);
-	assert.equal((await gw.ctl('explain', id)).code, 0);
+	assert.equal((await gw.explain(id)).code, 0);
 	await screenshot(page, 'demo-form');
 
 	await tab.bringToFront();

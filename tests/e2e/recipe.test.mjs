@@ -219,12 +219,16 @@ test('where there is a login_url, who is not signed in goes there, and comes bac
 	const server = await startNginx(at, [settleAt(printed.out, { ports: two, dir: at })], () => ask({ path: '/' }));
 	try {
 		const before = seen.length;
-		const out = await ask({ path: '/tickets/17?x=%2F&y', lines: browser });
+		const first = await ask({ path: '/tickets/17?x=%2F&y', lines: browser });
+		assert.equal(first.status, 302, first.text);
+		assert.match(first.headers.location, /^\/auth\/login\?again=0&/, 'does the browser keep cookies?');
+		const cookie = first.headers['set-cookie'].split(';')[0];
+		const out = await ask({ path: first.headers.location, lines: [...browser, `Cookie: ${cookie}`] });
 		assert.equal(out.status, 302, out.text);
+		assert.equal(out.headers['set-cookie'], undefined, 'it has what it needs');
 		const to = new URL(out.headers.location);
 		assert.equal(to.origin + to.pathname, 'https://alpha.test/login');
 		assert.equal(to.searchParams.get('return_to'), `https://${host}/tickets/17?x=%2F&y`);
-		const cookie = out.headers['set-cookie'].split(';')[0];
 		assert.match(cookie, /^__Host-usher-login=/);
 		/* a form that was posted late goes round by the same way; a script is told */
 		assert.equal((await ask({ path: '/tickets/17', method: 'POST', body: 'a=1', lines: browser })).status, 302);
