@@ -65,6 +65,8 @@ void lent_take(void)
 	unsetenv("LISTEN_FDS");
 	unsetenv("LISTEN_FDNAMES");
 	lent_count = count > LENT_MAX ? LENT_MAX : (unsigned)count;
+	if (count > LENT_MAX)
+		close_range(FIRST + LENT_MAX, FIRST + (unsigned)count - 1, 0);
 	for (unsigned i = 0; i < lent_count; i++) {
 		lent[i].fd = FIRST + (int)i;
 		look_at(&lent[i]);

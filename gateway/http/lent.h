@@ -11,7 +11,7 @@
 
 #include "config/snapshot.h"
 
-/* How many are taken; more are told, and left alone. */
+/* How many are taken; more are closed. */
 #define LENT_MAX 16
 
 /*

@@ -253,6 +253,20 @@ enum err deliveries_forget(struct db *db, int64_t outbox_id)
 	return err;
 }
 
+/* A full list, with room for as many more. NULL: no memory. */
+static void *widen(struct pool *pool, const void *list, unsigned *room,
+		   size_t size)
+{
+	unsigned before = *room;
+	void *wider;
+
+	*room = before ? 2 * before : 16;
+	wider = pool_calloc(pool, *room, size);
+	if (wider && before)
+		memcpy(wider, list, before * size);
+	return wider;
+}
+
 /* ---- what is due ---- */
 
 enum err deliveries_endpoints(struct db *reader, int64_t now_ms,
@@ -274,18 +288,11 @@ enum err deliveries_endpoints(struct db *reader, int64_t now_ms,
 	sqlite3_bind_int64(q, 1, now_ms);
 	while (!err && query_step(reader, q, &err) > 0) {
 		if (count == room) {
-			unsigned more = room ? 2 * room : 16;
-			struct delivery_endpoint *wider = pool_calloc(
-				pool, more, sizeof(*wider));
-
-			if (!wider) {
+			list = widen(pool, list, &room, sizeof(*list));
+			if (!list) {
 				err = ERR_NOMEM;
 				break;
 			}
-			if (count)
-				memcpy(wider, list, count * sizeof(*list));
-			list = wider;
-			room = more;
 		}
 		list[count] = (struct delivery_endpoint){
 			.id = sqlite3_column_int64(q, 0),
@@ -538,18 +545,11 @@ enum err deliveries_figures(struct db *reader, struct str tenant,
 	query_bind_str(q, 1, tenant);
 	while (!err && query_step(reader, q, &err) > 0) {
 		if (count == room) {
-			unsigned more = room ? 2 * room : 16;
-			struct delivery_figures *wider = pool_calloc(
-				pool, more, sizeof(*wider));
-
-			if (!wider) {
+			list = widen(pool, list, &room, sizeof(*list));
+			if (!list) {
 				err = ERR_NOMEM;
 				break;
 			}
-			if (count)
-				memcpy(wider, list, count * sizeof(*list));
-			list = wider;
-			room = more;
 		}
 		list[count] = (struct delivery_figures){
 			.tenant = pool_str(pool, query_str(q, 0)),

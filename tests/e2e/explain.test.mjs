@@ -29,8 +29,7 @@ before(async () => {
 after(() => gw?.stop());
 
 const place = (setting) => `alpha.conf:${lines.findIndex((l) => l.trim().startsWith(`${setting} =`)) + 1}`;
-/** The record of a refusal is written behind its answer. */
-const explain = (r) => until(async () => (await gw.ctl('explain', r.headers['x-request-id'])).out || null, 'the record');
+const explain = async (r) => (await gw.explain(r.headers['x-request-id'])).out;
 
 for (const [setting, code, assertion] of [
 	['issuer', 'assertion_issuer', () => sign({ iss: 'https://other.test' })],

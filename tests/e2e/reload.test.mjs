@@ -163,10 +163,7 @@ test('usherctl: status, tenants, explain, help, no daemon', async () => {
 	const gw = await start({ tenants: { alpha: tenant('alpha') } });
 	const r = await gw.handoff('alpha', user);
 	const id = r.headers['x-request-id'];
-	const explain = await until(async () => {
-		const e = await gw.ctl('explain', id);
-		return e.code === 0 && e;
-	}, 'the trail to be written');
+	const explain = await gw.explain(id);
 	for (const step of ['find_tenant', 'limit_rate', 'check_origin', 'read_body', 'verify_identity', 'ask_adapter', 'validate', 'choose_redirect', 'mint_token', 'send_on'])
 		assert.ok(explain.out.includes(step), `${step} in:\n${explain.out}`);
 	assert.ok(!explain.out.includes(user.email));

@@ -164,7 +164,7 @@ async function hanging() {
 		minted.push((await gw.handoff('alpha', stranger(n))).headers.location);
 	/* their trails are written unawaited, and must not be what hangs */
 	const id = (await gw.handoff('alpha', stranger(9))).headers['x-request-id'];
-	await until(async () => (await gw.ctl('explain', id)).code === 0, 'the trail');
+	await gw.explain(id);
 	fs.writeFileSync(hang, '');
 	return { gw, cookie, minted, release: () => fs.rmSync(hang) };
 }
