@@ -33,7 +33,7 @@ static void door_open(struct door *d)
 	d->blue = (struct tenant){ .slug = STR("blue") };
 	d->tenants[0] = &d->acme;
 	d->tenants[1] = &d->blue;
-	d->private = (struct snapshot_private){ .refs = 1 };
+	d->private = (struct snapshot_private){ .refs = 2 };	/* one is ours */
 	d->snapshot = (struct snapshot){ .tenants = d->tenants,
 					 .tenant_count = 2,
 					 .private = &d->private };
@@ -48,6 +48,7 @@ static void door_open(struct door *d)
 static void door_close(struct door *d)
 {
 	buf_done(&d->body);
+	snapshot_slot_free(d->gateway.snapshots);
 	rig_close(&d->rig);
 }
 

@@ -10,7 +10,7 @@
 static struct door d;
 static struct tenant acme;
 static struct tenant *list[] = { &acme };
-static struct snapshot_private private = { .refs = 1 };
+static struct snapshot_private private = { .refs = 2 };
 static struct snapshot snapshot;
 
 static void set_up(void)
@@ -23,7 +23,7 @@ static void set_up(void)
 	};
 	snapshot = (struct snapshot){ .tenants = list, .tenant_count = 1,
 				      .private = &private };
-	d.gateway.snapshots = snapshot_slot_new(&snapshot);
+	snapshot_slot_set(d.gateway.snapshots, &snapshot);
 	d.gateway.unvouched = strangers_new();
 	d.gateway.tally = tally_new();
 	ck_assert_ptr_nonnull(d.gateway.unvouched);

@@ -14,7 +14,7 @@ static struct metric *metric;
 static struct str listed[] = { STR("https://shop.acme.test") };
 static struct tenant acme;
 static struct tenant *list[] = { &acme };
-static struct snapshot_private private = { .refs = 1 };
+static struct snapshot_private private = { .refs = 2 };
 static struct snapshot snapshot;
 static char remedy[ORIGINS_REMEDY_MAX];
 
@@ -33,7 +33,7 @@ static void set_up(void)
 	};
 	snapshot = (struct snapshot){ .tenants = list, .tenant_count = 1,
 				      .private = &private };
-	d.gateway.snapshots = snapshot_slot_new(&snapshot);
+	snapshot_slot_set(d.gateway.snapshots, &snapshot);
 	d.gateway.strangers = strangers_new();
 	ck_assert_ptr_nonnull(d.gateway.strangers);
 }

@@ -15,7 +15,7 @@ static struct reload reload;
 static struct tenant tenants[5];
 static struct tenant *list[5] = { &tenants[0], &tenants[1], &tenants[2],
 				  &tenants[3], &tenants[4] };
-static struct snapshot_private private = { .refs = 1 };
+static struct snapshot_private private = { .refs = 2 };
 static struct snapshot snapshot;
 
 /* A gateway with a tenant in each of these states. */
@@ -36,7 +36,7 @@ static void set_up(void)
 			.origin = STR("https://acme.test"),
 			.file = STR("a.conf"), .problem = STR("is wrong"),
 		};
-	d.gateway.snapshots = snapshot_slot_new(&snapshot);
+	snapshot_slot_set(d.gateway.snapshots, &snapshot);
 	reload = (struct reload){ .gateway = &d.gateway };
 	ck_assert_int_eq(report_init(&reload.report), 0);
 	d.status.reload = &reload;
@@ -46,7 +46,7 @@ static void set_up(void)
 static void tear_down(void)
 {
 	report_done(&reload.report);
-	ck_assert_uint_eq(private.refs, 1);
+	ck_assert_uint_eq(private.refs, 2);
 	door_close(&d);
 }
 
