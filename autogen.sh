@@ -261,7 +261,7 @@ check() {
 	# "run" may have configured it when the machine had no library "check" yet.
 	grep -q '^S\["HAVE_CHECK_TRUE"\]=""' "$build/config.status" 2>/dev/null ||
 		rm -f "$build/config.status"
-	passed=0 failed=0 skipped=0 second=
+	passed=0 failed=0 skipped=0 second= began=$(date +%s)
 	compile "$build"
 	# What is wrong at first sight ends it here.
 	suite "$build" "quick checks" check-quick
@@ -298,6 +298,7 @@ suite() { # DIR NAME [TARGET]: make check, its totals added up
 	make -C "$1${3:+/tests}" -s -j"$((jobs + 1))" "${3:-check}" VERBOSE=1 || :
 	add_up "$1"
 	by_itself "$1"
+	say "so far: $passed passed, $failed failed, $skipped skipped, in $((($(date +%s) - began) / 60)) min"
 }
 
 # What failed beside others is run once more, by itself: a fault of the code

@@ -32,6 +32,10 @@ const hostile = [
 	{ email: 'slash@example.com', name: 'a\\ b\u2028c <!-- <script> ${1} `x`' },
 ];
 
+/* SHORT: two of them, and each snippet without the SDK in one way. */
+const isShort = Boolean(process.env.SHORT);
+const breakers = isShort ? [hostile[1], hostile[5]] : hostile;
+
 let gw, site, chromium;
 const pages = {};
 before(async () => {
@@ -68,6 +72,7 @@ const absences = {
 	blocked: { route: (route) => route.abort('blockedbyclient') },
 	forbidden: { headers: { 'Content-Security-Policy': "script-src 'self' 'unsafe-inline'" } },
 };
+let turn = 0;
 const unscripted = { headers: { 'Content-Security-Policy': "script-src 'none'" } };
 
 /** A partner's page in a tab of its own, with what it said; `absence`: without the SDK. */
@@ -105,7 +110,7 @@ async function signsIn(html, user, { button = '[data-usher], #contact-support', 
 		await partner.click(button);
 		const tab = await opened;
 		await tab.waitForURL('https://ticket.alpha.test/dashboard');
-		session = await (await tab.goto('https://ticket.alpha.test/auth/session')).json();
+		session = JSON.parse(await tab.textContent('#data'));
 		await tab.close();
 	}
 	assert.equal(session.user.email, user.email);
@@ -115,10 +120,12 @@ async function signsIn(html, user, { button = '[data-usher], #contact-support', 
 	await partner.close();
 }
 
-/** No click is lost where the SDK is not there. */
+/** No click is lost where the SDK is not there; how often that was tried. */
 async function goesWithout(t, html, user, options = {}) {
-	for (const [how, absence] of Object.entries(absences))
+	const each = Object.entries(absences), ways = isShort ? [each[turn++ % each.length]] : each;
+	for (const [how, absence] of ways)
 		await t.test(`the SDK is ${how}`, () => signsIn(html, user, { ...options, absence }));
+	return ways.length;
 }
 
 /** A page with nobody signed in: the click leads to the partner's own sign-in, and the console stays empty. */
@@ -161,7 +168,7 @@ test('plain, fetch and embed, as they stand', async (t) => {
 	}
 	await t.test('as pasted, they sign nobody in', async () => {
 		for (const framework of ['plain', 'fetch', 'embed'])
-			for (const absence of [undefined, ...Object.values(absences)]) {
+			for (const absence of [undefined, ...Object.values(absences).slice(0, isShort ? 1 : undefined)]) {
 				const partner = await visit(page(await snippet(framework)), absence);
 				if (!absence)
 					await partner.waitForFunction(() => window.Usher);
@@ -197,7 +204,7 @@ class Auth { function check() { return ${user ? 'true' : 'false'}; } function us
 	return ${user ? `(object)['email' => ${user.email === null ? 'null' : literal(user.email)}, 'name' => ${literal(user.name)}, 'plan' => 'pro, yearly']` : 'null'}; } }
 function auth() { return new Auth; }
 `;
-	for (const user of hostile)
+	for (const user of breakers)
 		await t.test(user.name, () => signsIn(page(render(stubs(user), text)), user));
 	await t.test('a guest', () => leadsToLogin(page(render(stubs(null), text)), `https://alpha.test/login?from=${encodeURIComponent('"><script>window.broken=1</script>')}`));
 	await goesWithout(t, page(render(stubs(hostile[1]), text)), hostile[1]);
@@ -239,7 +246,7 @@ register_shutdown_function(function () {
 	foreach ($hooks['wp_footer'] as $f) $f();
 });
 `;
-	for (const user of hostile)
+	for (const user of breakers)
 		await t.test(user.name, () => signsIn(page(render(stubs(user), text)), user));
 	await t.test('a guest', () => leadsToLogin(page(render(stubs(null), text)),
 		`https://alpha.test/wp-login.php?redirect_to=${encodeURIComponent('https://alpha.test/?p=1&q="x"')}`));
@@ -380,8 +387,8 @@ test('the manual\'s own', async (t) => {
 				page(`${steps.replace(/[^]*(<form[^]*<\/form>)[^]*/, (_, form) => form.replace('target="_blank"', ''))}<script>document.forms[0].submit()</script>`);
 		};
 		await signsIn(page(signed), john);
-		await goesWithout(t, page(signed), john);
-		assert.equal(asked, 4);
+		const tries = await goesWithout(t, page(signed), john);
+		assert.equal(asked, 1 + tries);
 		await t.test('no script at all', () => signsIn(page(signed), john, { absence: unscripted }));
 	});
 	await t.test('from code of one\'s own', async () => {
