@@ -110,7 +110,7 @@ async function signsIn(html, user, { button = '[data-usher], #contact-support', 
 		await partner.click(button);
 		const tab = await opened;
 		await tab.waitForURL('https://ticket.alpha.test/dashboard');
-		session = JSON.parse(await tab.textContent('#data'));
+		session = await (await tab.goto('https://ticket.alpha.test/auth/session')).json();
 		await tab.close();
 	}
 	assert.equal(session.user.email, user.email);

@@ -10,7 +10,7 @@
 static struct door d;
 static struct tenant acme;
 static struct tenant *list[] = { &acme };
-static struct snapshot_private private = { .refs = 2 };
+static struct snapshot_private private = { .refs = 2 };	/* one is ours */
 static struct snapshot snapshot;
 
 static void set_up(void)

@@ -14,7 +14,7 @@ static struct metric *metric;
 static struct str listed[] = { STR("https://shop.acme.test") };
 static struct tenant acme;
 static struct tenant *list[] = { &acme };
-static struct snapshot_private private = { .refs = 2 };
+static struct snapshot_private private = { .refs = 2 };	/* one is ours */
 static struct snapshot snapshot;
 static char remedy[ORIGINS_REMEDY_MAX];
 

@@ -15,7 +15,7 @@ static struct reload reload;
 static struct tenant tenants[5];
 static struct tenant *list[5] = { &tenants[0], &tenants[1], &tenants[2],
 				  &tenants[3], &tenants[4] };
-static struct snapshot_private private = { .refs = 2 };
+static struct snapshot_private private = { .refs = 2 };	/* one is ours */
 static struct snapshot snapshot;
 
 /* A gateway with a tenant in each of these states. */
